@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @title The one pot
+/// @notice Income of assets comes in through `fund`. Who is owed what is computed off chain and comes back as the root
+/// of a Merkle tree of cumulative amounts; against it everyone is paid. For every token: claimed <= declared <= funded,
+/// always.
+interface IPayouts {
+    /// @notice The sum of all cumulative amounts of a root in one token.
+    struct Total {
+        address token;
+        uint256 amount;
+    }
+
+    /// @notice One payment to ask for.
+    struct Claim {
+        address account;
+        address token;
+        uint256 cumulative;
+        bytes32[] proof;
+    }
+
+    /// @notice The sums of one token: claimed <= declared <= funded.
+    /// @param funded All that ever came in.
+    /// @param pending What the pending root declares; meaningless while there is none.
+    /// @param declared What the active root declares, the ceiling of claims.
+    /// @param claimed All that was ever paid out.
+    struct Tally {
+        uint128 funded;
+        uint128 pending;
+        uint128 declared;
+        uint128 claimed;
+    }
+
+    /// @notice Money came in for an asset.
+    /// @param seq This contract's event number: from 1, without gaps, over all events of this interface.
+    event Funded(
+        uint64 seq, uint256 indexed assetId, address indexed token, address indexed from, uint256 amount, bytes32 reason
+    );
+
+    /// @notice A root waits for its time.
+    event RootProposed(
+        uint64 seq,
+        uint64 indexed number,
+        bytes32 indexed root,
+        string dataCid,
+        uint64 anchorSeq,
+        Total[] totals,
+        uint64 activatableAt
+    );
+
+    /// @notice A root became the one that claims are proven against; the one before stays good until `graceUntil`.
+    event RootActivated(
+        uint64 seq, uint64 indexed number, bytes32 indexed root, bytes32 previousRoot, uint64 graceUntil
+    );
+
+    /// @notice A pending root was refused.
+    event RootVetoed(uint64 seq, uint64 indexed number, bytes32 indexed root);
+
+    /// @notice An account was paid.
+    event Claimed(
+        uint64 seq, address indexed account, address indexed token, address to, uint256 amount, uint256 cumulative
+    );
+
+    /// @notice An account chose where its payments go; zero: to itself again.
+    event PayoutAddressSet(uint64 seq, address indexed account, address indexed to);
+
+    /// @notice The waiting time of new roots, or the grace of replaced ones, changed. In seconds.
+    event DelaySet(uint64 seq, uint64 delay, uint64 grace);
+
+    /// @notice An asset's inbox was deployed.
+    event InboxDeployed(uint64 seq, uint256 indexed assetId, address indexed inbox);
+
+    error AmountZero();
+    error AmountTooLarge(uint256 amount);
+    error ValueMismatch(uint256 value, uint256 expected);
+    error NotReceived(address token, uint256 surplus, uint256 amount);
+    error RootZero();
+    error RootPending(uint64 number);
+    error RootNotPending();
+    error RootNotActivatable(uint64 activatableAt);
+    error TotalsTooMany(uint256 count, uint256 max);
+    error TotalsNotAscending(uint256 index);
+    error TotalBelowDeclared(address token, uint256 amount, uint256 declared);
+    error TotalAboveFunded(address token, uint256 amount, uint256 funded);
+    error ProofInvalid(address account, address token, uint256 cumulative);
+    error NothingToClaim(address account, address token, uint256 claimed);
+    error DeclaredExceeded(address token, uint256 amount, uint256 left);
+    error DelayOutOfBounds(uint64 delay, uint64 min, uint64 max);
+    error GraceOutOfBounds(uint64 grace, uint64 min, uint64 max);
+
+    /// @notice Pays income into the pot of an asset. Native coin: `token` zero, `amount` the value sent. ERC-20: pulled
+    /// from the caller; what arrives is what counts.
+    /// @param reason Why, such as "sale" or "royalty".
+    /// @dev Warning: the pot knows numbers, not assets. Money for an id that is never registered is not paid to anyone.
+    /// @return received What was credited.
+    function fund(uint256 assetId, address token, uint256 amount, bytes32 reason)
+        external
+        payable
+        returns (uint256 received);
+
+    /// @notice Credits tokens that the caller has sent here, in the same transaction, to the pot of an asset. The
+    /// Market pays royalties so, without holding them.
+    /// @dev Warning: tokens sent here without `fund` belong to no asset, and anyone may credit them to any.
+    function fundReceived(uint256 assetId, address token, uint256 amount, bytes32 reason) external;
+
+    /// @notice Proposes the root of a new tree. Only ENGINE. Refused while another is pending.
+    /// @param root The root. Leaf: `keccak256(bytes.concat(keccak256(abi.encode(block.chainid, address(this), account,
+    /// token, cumulative))))`; pairs are sorted before hashing, an odd node moves up as it is.
+    /// @param dataCid Where the tree's data is, so that anyone can check it.
+    /// @param anchorSeq The anchor of the ledger that the tree was computed from; 0 for none.
+    /// @param totals The cumulative sum of each token, at most 32, ascending by token. A token that is left out keeps
+    /// its declared total.
+    /// @dev Warning: ENGINE decides who is owed what. A wrong root is stopped by GUARDIAN within the delay, and can
+    /// take no more than its totals.
+    /// @return number The root's number; every proposal has its own.
+    function propose(bytes32 root, string calldata dataCid, uint64 anchorSeq, Total[] calldata totals)
+        external
+        returns (uint64 number);
+
+    /// @notice Makes the pending root the active one, once its time has come.
+    function activate() external;
+
+    /// @notice Refuses the pending root. Only GUARDIAN.
+    function veto() external;
+
+    /// @notice Pays an account what it is owed beyond what it was paid: `cumulative` less all earlier claims. Anyone
+    /// may ask; the money goes to the account or to the address that it chose.
+    /// @return amount What was paid.
+    function claim(address account, address token, uint256 cumulative, bytes32[] calldata proof)
+        external
+        returns (uint256 amount);
+
+    /// @notice Many claims at once. Those already paid are passed over, so that a single claim sent first does not stop
+    /// the rest.
+    /// @dev Warning: a receiver that refuses its money stops the whole call: leave it out.
+    function claimMany(Claim[] calldata claims) external;
+
+    /// @notice Chooses where the caller's payments go; zero: to itself again.
+    function setPayoutAddress(address to) external;
+
+    /// @notice Sets the waiting time of later roots and the grace of roots replaced later. Only GOVERNOR. Neither below
+    /// its value at construction nor above MAX_DELAY.
+    function setDelay(uint64 delay, uint64 grace) external;
+
+    /// @notice Deploys an asset's inbox, or finds it there already.
+    function deployInbox(uint256 assetId) external returns (address inbox);
+
+    /// @notice The address of an asset's inbox, deployed or not.
+    function inboxOf(uint256 assetId) external view returns (address);
+
+    /// @notice A token's sums.
+    function tallyOf(address token) external view returns (Tally memory);
+
+    /// @notice All that an account was ever paid in a token.
+    function claimedOf(address account, address token) external view returns (uint256);
+
+    /// @notice Where an account's payments go.
+    function payoutAddressOf(address account) external view returns (address);
+
+    /// @notice The root that claims are proven against; zero before the first.
+    function activeRoot() external view returns (bytes32);
+
+    /// @notice The root before the active one, and until when claims may still be proven against it.
+    function previousRoot() external view returns (bytes32 root, uint64 graceUntil);
+
+    /// @notice The root that waits; all zero when none does.
+    function pendingRoot() external view returns (bytes32 root, uint64 number, uint64 activatableAt);
+
+    /// @notice Seconds that a root waits before it can be activated.
+    function delay() external view returns (uint64);
+
+    /// @notice Seconds that a replaced root stays good.
+    function grace() external view returns (uint64);
+
+    /// @notice The number of the last event.
+    function eventSeq() external view returns (uint64);
+}

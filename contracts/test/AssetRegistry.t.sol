@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
+import {BaseTest} from "./Base.t.sol";
+import {Wallet} from "./mocks/Receivers.sol";
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";
+import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+
+contract AssetRegistryTest is BaseTest {
+    bytes32 internal constant WORK = keccak256("work");
+
+    // ------------------------------------------------------------------------------------------------------- register
+
+    function test_Register() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.kind = IAssetRegistry.Kind.PHYSICAL;
+        vm.expectEmit();
+        emit IERC721.Transfer(address(0), alice, 1);
+        vm.expectEmit();
+        emit IAssetRegistry.Registered(
+            1, 1, bob, alice, r.kind, true, WORK, ROYALTY_BPS, CID, r.shares, new uint256[](0)
+        );
+        vm.prank(bob);
+        assertEq(registry.register(r), 1);
+
+        assertEq(registry.ownerOf(1), alice);
+        assertEq(registry.balanceOf(alice), 1);
+        assertEq(registry.assetOf(WORK), 1);
+        assertEq(registry.assetCount(), 1);
+        assertEq(registry.eventSeq(), 1);
+        assertEq(registry.epochOf(1), 0);
+        assertEq(registry.royaltyBpsOf(1), ROYALTY_BPS);
+        assertEq(registry.lineageHash(1), 0);
+        IAssetRegistry.Details memory details = registry.detailsOf(1);
+        assertEq(details.owner, alice);
+        assertEq(details.epoch, 0);
+        assertEq(details.royaltyBps, ROYALTY_BPS);
+        assertEq(uint8(details.kind), 7);
+        assertTrue(details.open);
+    }
+
+    function test_RegisterNumbersFromOne() public {
+        for (uint256 i = 1; i <= 5; ++i) {
+            assertEq(_register(alice, bytes32(i)), i);
+            assertEq(registry.eventSeq(), i);
+        }
+        assertEq(registry.balanceOf(alice), 5);
+    }
+
+    function test_LineageHashOfSeveralOwners() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.shares = _shares(2);
+        registry.register(r);
+        assertEq(registry.lineageHash(1), keccak256(abi.encode(r.parents, r.shares)));
+    }
+
+    function test_LineageHashOfAnotherOwner() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.shares[0].account = bob;
+        registry.register(r);
+        assertEq(registry.lineageHash(1), keccak256(abi.encode(r.parents, r.shares)));
+    }
+
+    function test_LineageHashOfParents() public {
+        _register(alice, "parent");
+        IAssetRegistry.Registration memory r = _registration(bob, WORK);
+        r.parents = _list(1);
+        registry.register(r);
+        assertEq(registry.lineageHash(2), keccak256(abi.encode(r.parents, r.shares)));
+    }
+
+    function test_RegisterAtTheLimits() public {
+        for (uint256 i = 1; i <= 16; ++i) {
+            _register(alice, bytes32(i));
+        }
+        IAssetRegistry.Registration memory r = _registration(bob, WORK);
+        r.parents = new uint256[](16);
+        for (uint256 i; i < 16; ++i) {
+            r.parents[i] = i + 1;
+        }
+        r.shares = _shares(32);
+        r.cid = string(new bytes(128));
+        r.royaltyBps = 5000;
+        assertEq(registry.register(r), 17);
+    }
+
+    function test_RevertWhen_ContentHashIsZero() public {
+        _expect(_registration(alice, 0), abi.encodeWithSelector(IAssetRegistry.ContentHashZero.selector));
+    }
+
+    function test_RevertWhen_ContentIsRegistered() public {
+        _register(alice, "other");
+        _register(alice, WORK);
+        _expect(
+            _registration(bob, WORK), abi.encodeWithSelector(IAssetRegistry.ContentAlreadyRegistered.selector, WORK, 2)
+        );
+    }
+
+    function test_RevertWhen_CidLengthIsWrong() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.cid = "";
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.CidLengthInvalid.selector, 0, 128));
+        r.cid = string(new bytes(129));
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.CidLengthInvalid.selector, 129, 128));
+    }
+
+    function test_RevertWhen_RoyaltyIsTooHigh() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.royaltyBps = 5001;
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.RoyaltyTooHigh.selector, 5001, 5000));
+    }
+
+    function test_RevertWhen_SharesAreWrong() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.shares = new IAssetRegistry.Share[](0);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.SharesCountInvalid.selector, 0, 32));
+        r.shares = new IAssetRegistry.Share[](33);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.SharesCountInvalid.selector, 33, 32));
+
+        r.shares = _shares(2);
+        r.shares[0].account = address(0);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ShareInvalid.selector, 0));
+        r.shares = _shares(2);
+        r.shares[1].account = r.shares[0].account;
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ShareInvalid.selector, 1));
+        r.shares = _shares(2);
+        r.shares[1].bps = 0;
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ShareInvalid.selector, 1));
+        r.shares = _shares(2);
+        r.shares[1].bps += 1;
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.SharesSumInvalid.selector, 10_001));
+    }
+
+    function test_RevertWhen_ParentsAreWrong() public {
+        _register(alice, "parent");
+        IAssetRegistry.Registration memory r = _registration(bob, WORK);
+        r.parents = new uint256[](17);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ParentsTooMany.selector, 17, 16));
+        r.parents = _list(0);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ParentsNotAscending.selector, 0));
+        // Its own id, which is the next: unknown yet.
+        r.parents = _list(2);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.AssetUnknown.selector, 2));
+        r.parents = new uint256[](2);
+        r.parents[0] = 1;
+        r.parents[1] = 1;
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ParentsNotAscending.selector, 1));
+        r.parents = _list(1);
+        r.consents = new bytes[](2);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ConsentsCountInvalid.selector, 2, 1));
+    }
+
+    function testFuzz_SharesSumToTheWhole(uint16[] memory parts) public {
+        vm.assume(parts.length > 0 && parts.length <= 32);
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.shares = new IAssetRegistry.Share[](parts.length);
+        uint256 sum;
+        bool zero;
+        for (uint256 i; i < parts.length; ++i) {
+            uint16 bps = uint16(bound(parts[i], 0, 20_000 / parts.length));
+            r.shares[i] = IAssetRegistry.Share({account: address(uint160(i + 1)), bps: bps});
+            sum += bps;
+            zero = zero || bps == 0;
+        }
+        if (zero || sum != 10_000) vm.expectRevert();
+        registry.register(r);
+    }
+
+    // -------------------------------------------------------------------------------------------------------- consent
+
+    function test_OwnClosedParentNeedsNoConsent() public {
+        _registerClosed(alice, "parent");
+        IAssetRegistry.Registration memory r = _child();
+        vm.prank(alice);
+        assertEq(registry.register(r), 2);
+    }
+
+    function test_Consent() public {
+        _registerClosed(alice, "parent");
+        IAssetRegistry.Registration memory r = _child();
+        r.consents = _one(_consent(aliceKey, 1, bob, block.timestamp));
+        vm.prank(bob);
+        assertEq(registry.register(r), 2);
+    }
+
+    function test_ConsentOfAContract() public {
+        _registerClosed(address(new Wallet(alice)), "parent");
+        IAssetRegistry.Registration memory r = _child();
+        r.consents = _one(_consent(aliceKey, 1, bob, block.timestamp));
+        vm.prank(bob);
+        assertEq(registry.register(r), 2);
+    }
+
+    function test_ConsentForOneOfTwoParents() public {
+        _registerClosed(alice, "parent");
+        _register(alice, "open parent");
+        IAssetRegistry.Registration memory r = _child();
+        r.parents = new uint256[](2);
+        r.parents[0] = 1;
+        r.parents[1] = 2;
+        r.consents = new bytes[](2);
+        r.consents[0] = _consent(aliceKey, 1, bob, block.timestamp);
+        vm.prank(bob);
+        assertEq(registry.register(r), 3);
+    }
+
+    function test_RevertWhen_ConsentIsMissing() public {
+        _registerClosed(alice, "parent");
+        IAssetRegistry.Registration memory r = _child();
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ConsentMissing.selector, 1, alice));
+        r.consents = new bytes[](1);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ConsentMissing.selector, 1, alice));
+    }
+
+    function test_RevertWhen_ConsentHasExpired() public {
+        _registerClosed(alice, "parent");
+        IAssetRegistry.Registration memory r = _child();
+        uint256 deadline = block.timestamp - 1;
+        r.consents = _one(_consent(aliceKey, 1, address(this), deadline));
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ConsentExpired.selector, 1, deadline));
+    }
+
+    function test_RevertWhen_ConsentIsForAnother() public {
+        _registerClosed(alice, "parent");
+        bytes memory invalid = abi.encodeWithSelector(IAssetRegistry.ConsentInvalid.selector, 1, alice);
+        IAssetRegistry.Registration memory r = _child();
+        r.consents = _one(_consent(aliceKey, 1, bob, block.timestamp));
+        _expect(r, invalid);
+        r.consents = _one(_consent(bobKey, 1, address(this), block.timestamp));
+        _expect(r, invalid);
+        r.consents = _one(_consent(aliceKey, 1, address(this), block.timestamp));
+        r.contentHash = "another work";
+        _expect(r, invalid);
+    }
+
+    function test_RevertWhen_ConsentIsOfAnEarlierEpoch() public {
+        _registerClosed(alice, "parent");
+        IAssetRegistry.Registration memory r = _child();
+        r.consents = _one(_consent(aliceKey, 1, address(this), block.timestamp));
+        vm.prank(alice);
+        registry.transferFrom(alice, bob, 1);
+        vm.prank(bob);
+        registry.transferFrom(bob, alice, 1);
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.ConsentInvalid.selector, 1, alice));
+    }
+
+    // ---------------------------------------------------------------------------------------------- royalty, metadata
+
+    function test_LowerRoyalty() public {
+        _register(alice, WORK);
+        vm.expectEmit();
+        emit IAssetRegistry.RoyaltyLowered(2, 1, 500);
+        vm.prank(alice);
+        registry.lowerRoyalty(1, 500);
+        (address receiver, uint256 amount) = registry.royaltyInfo(1, 1 ether);
+        assertEq(receiver, payouts.inboxOf(1));
+        assertEq(amount, 0.05 ether);
+    }
+
+    function test_RevertWhen_RoyaltyDoesNotFall() public {
+        _register(alice, WORK);
+        vm.startPrank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.RoyaltyNotLower.selector, 1, ROYALTY_BPS, ROYALTY_BPS));
+        registry.lowerRoyalty(1, ROYALTY_BPS);
+    }
+
+    function test_RevertWhen_RoyaltyIsLoweredAfterATransfer() public {
+        _register(alice, WORK);
+        vm.prank(alice);
+        registry.transferFrom(alice, bob, 1);
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.RoyaltyFixed.selector, 1, 1));
+        registry.lowerRoyalty(1, 0);
+    }
+
+    function test_UpdateCid() public {
+        _register(alice, WORK);
+        vm.expectEmit();
+        emit IAssetRegistry.CidUpdated(2, 1, "new");
+        vm.expectEmit();
+        emit IAssetRegistry.MetadataUpdate(1);
+        vm.prank(alice);
+        registry.updateCid(1, "new");
+    }
+
+    function test_RevertWhen_CallerIsNotOwner() public {
+        _register(alice, WORK);
+        vm.startPrank(alice);
+        registry.approve(bob, 1);
+        vm.startPrank(bob);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.CallerNotOwner.selector, 1, bob));
+        registry.updateCid(1, "new");
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.CallerNotOwner.selector, 1, bob));
+        registry.lowerRoyalty(1, 0);
+    }
+
+    function test_RevertWhen_UpdatedCidIsEmpty() public {
+        _register(alice, WORK);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.CidLengthInvalid.selector, 0, 128));
+        vm.prank(alice);
+        registry.updateCid(1, "");
+    }
+
+    function test_SetBaseURI() public {
+        _register(alice, WORK);
+        assertEq(registry.tokenURI(1), "");
+        assertEq(registry.contractURI(), "");
+        vm.expectEmit();
+        emit IAssetRegistry.BaseURISet(2, "https://example.org/");
+        vm.expectEmit();
+        emit IAssetRegistry.ContractURIUpdated();
+        vm.expectEmit();
+        emit IAssetRegistry.BatchMetadataUpdate(1, type(uint256).max);
+        vm.prank(governor);
+        registry.setBaseURI("https://example.org/");
+        assertEq(registry.tokenURI(1), "https://example.org/1");
+        assertEq(registry.contractURI(), "https://example.org/collection");
+    }
+
+    function test_RevertWhen_BaseURIIsSetByAStranger() public {
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger));
+        vm.prank(stranger);
+        registry.setBaseURI("x");
+    }
+
+    function testFuzz_RoyaltyInfo(uint128 price, uint16 bps) public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.royaltyBps = uint16(bound(bps, 0, 5000));
+        registry.register(r);
+        (, uint256 amount) = registry.royaltyInfo(1, price);
+        assertEq(amount, uint256(price) * r.royaltyBps / 10_000);
+    }
+
+    // -------------------------------------------------------------------------------------------------------- ERC-721
+
+    function test_Transfer() public {
+        _register(alice, WORK);
+        vm.startPrank(alice);
+        registry.approve(stranger, 1);
+        vm.expectEmit();
+        emit IERC721.Transfer(alice, bob, 1);
+        vm.expectEmit();
+        emit IAssetRegistry.Transferred(2, 1, alice, bob, 1);
+        registry.transferFrom(alice, bob, 1);
+        assertEq(registry.ownerOf(1), bob);
+        assertEq(registry.balanceOf(alice), 0);
+        assertEq(registry.balanceOf(bob), 1);
+        assertEq(registry.epochOf(1), 1);
+        assertEq(registry.getApproved(1), address(0));
+    }
+
+    function test_TransferToItselfCounts() public {
+        _register(alice, WORK);
+        vm.prank(alice);
+        registry.safeTransferFrom(alice, alice, 1);
+        assertEq(registry.balanceOf(alice), 1);
+        assertEq(registry.epochOf(1), 1);
+    }
+
+    function test_RevertWhen_TransferIsNotAllowed() public {
+        _register(alice, WORK);
+        vm.startPrank(bob);
+        vm.expectRevert();
+        registry.transferFrom(alice, bob, 1);
+        vm.expectRevert();
+        registry.transferFrom(alice, bob, 2);
+        vm.startPrank(alice);
+        vm.expectRevert();
+        registry.transferFrom(alice, address(0), 1);
+        vm.expectRevert();
+        registry.transferFrom(bob, alice, 1);
+    }
+
+    function test_RevertWhen_AssetIsUnknown() public {
+        bytes memory unknown = abi.encodeWithSelector(IAssetRegistry.AssetUnknown.selector, 1);
+        vm.expectRevert(unknown);
+        registry.detailsOf(1);
+        vm.expectRevert(unknown);
+        registry.epochOf(1);
+        vm.expectRevert(unknown);
+        registry.royaltyBpsOf(1);
+        vm.expectRevert(unknown);
+        registry.lineageHash(1);
+        vm.expectRevert(unknown);
+        registry.royaltyInbox(1);
+        vm.expectRevert(unknown);
+        registry.royaltyInfo(1, 1);
+        vm.expectRevert(unknown);
+        registry.lowerRoyalty(1, 1);
+        vm.expectRevert();
+        registry.ownerOf(1);
+        vm.expectRevert();
+        registry.tokenURI(1);
+        vm.expectRevert();
+        registry.balanceOf(address(0));
+    }
+
+    function test_Interfaces() public view {
+        assertTrue(registry.supportsInterface(0x80ac58cd), "ERC-721");
+        assertTrue(registry.supportsInterface(0x5b5e139f), "ERC-721 metadata");
+        assertTrue(registry.supportsInterface(type(IERC2981).interfaceId), "ERC-2981");
+        assertTrue(registry.supportsInterface(0x49064906), "ERC-4906");
+        assertTrue(registry.supportsInterface(0x01ffc9a7), "ERC-165");
+        assertFalse(registry.supportsInterface(0xffffffff));
+    }
+
+    // -------------------------------------------------------------------------------------------------------- helpers
+
+    function _expect(IAssetRegistry.Registration memory r, bytes memory error_) private {
+        vm.expectRevert(error_);
+        registry.register(r);
+    }
+
+    function _child() private view returns (IAssetRegistry.Registration memory r) {
+        r = _registration(bob, WORK);
+        r.parents = _list(1);
+    }
+
+    function _list(uint256 id) private pure returns (uint256[] memory list) {
+        list = new uint256[](1);
+        list[0] = id;
+    }
+
+    function _one(bytes memory consent) private pure returns (bytes[] memory consents) {
+        consents = new bytes[](1);
+        consents[0] = consent;
+    }
+
+    /// @dev `count` equal shares; the last takes the remainder.
+    function _shares(uint256 count) private pure returns (IAssetRegistry.Share[] memory shares) {
+        shares = new IAssetRegistry.Share[](count);
+        uint16 each = uint16(10_000 / count);
+        for (uint256 i; i < count; ++i) {
+            shares[i] = IAssetRegistry.Share({account: address(uint160(0x1000 + i)), bps: each});
+        }
+        shares[count - 1].bps += uint16(10_000 - each * count);
+    }
+
+    /// @dev The digest is put together by hand, from the type text, so that the test is an independent witness.
+    function _consent(uint256 key, uint256 parentId, address registrant, uint256 deadline)
+        private
+        view
+        returns (bytes memory)
+    {
+        bytes32 typehash = keccak256(
+            "Consent(uint256 parentId,uint64 parentEpoch,bytes32 childContentHash,address registrant,uint256 deadline)"
+        );
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Tributary Registry"),
+                keccak256("1"),
+                block.chainid,
+                address(registry)
+            )
+        );
+        bytes32 consent =
+            keccak256(abi.encode(typehash, parentId, registry.epochOf(parentId), WORK, registrant, deadline));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, MessageHashUtils.toTypedDataHash(domain, consent));
+        return abi.encode(deadline, abi.encodePacked(r, s, v));
+    }
+}

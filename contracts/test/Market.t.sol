@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IMarket} from "../src/interfaces/IMarket.sol";
+import {IPayouts} from "../src/interfaces/IPayouts.sol";
+import {BaseTest} from "./Base.t.sol";
+import {BlockingToken, FeeToken, HookToken, NoReturnToken} from "./mocks/OddTokens.sol";
+import {Burner, Reenterer, Refuser, Wallet} from "./mocks/Receivers.sol";
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Vm} from "forge-std/Vm.sol";
+
+contract MarketTest is BaseTest {
+    uint256 internal constant PRICE = 1 ether;
+
+    uint256 internal id;
+
+    function setUp() public override {
+        super.setUp();
+        id = _register(alice, "work");
+    }
+
+    // ----------------------------------------------------------------------------------------------------------- fill
+
+    function test_FillSellNative() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        uint256 before = alice.balance;
+        vm.expectEmit(address(payouts));
+        emit IPayouts.Funded(2, id, address(0), address(market), 0.1 ether, "sale");
+        vm.expectEmit(address(market));
+        emit IMarket.Filled(
+            2, market.hashOf(order), id, alice, bob, order.side, address(0), PRICE, 0.02 ether, 0.1 ether, 0.88 ether, 0
+        );
+        assertEq(_fillFrom(bob, order, aliceKey, PRICE, PRICE), PRICE);
+
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(alice.balance, before + 0.88 ether);
+        assertEq(treasury.balance, 1.02 ether);
+        assertEq(address(payouts).balance, 0.1 ether);
+        assertEq(payouts.tallyOf(address(0)).funded, 0.1 ether);
+        assertEq(address(market).balance, 0);
+        assertTrue(market.isNonceUsed(alice, 0));
+    }
+
+    function test_FillSellToken() public {
+        IMarket.Order memory order = _sell(alice, id, 1e6, address(token));
+        _fillFrom(bob, order, aliceKey, 1e6, 0);
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(token.balanceOf(alice), 1e18 + 0.88e6);
+        assertEq(token.balanceOf(bob), 1e18 - 1e6);
+        assertEq(token.balanceOf(treasury), 0.02e6);
+        assertEq(token.balanceOf(address(payouts)), 0.1e6);
+        assertEq(payouts.tallyOf(address(token)).funded, 0.1e6);
+        assertEq(token.balanceOf(address(market)), 0);
+    }
+
+    function test_FillBid() public {
+        IMarket.Order memory order = _bid(bob, id, 1e6);
+        _fillFrom(alice, order, bobKey, 0.88e6, 0);
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(token.balanceOf(alice), 1e18 + 0.88e6);
+        assertEq(token.balanceOf(bob), 1e18 - 1e6);
+    }
+
+    function test_FillReturnsWhatIsTooMuch() public {
+        uint256 before = bob.balance;
+        _fillFrom(bob, _sell(alice, id, PRICE, address(0)), aliceKey, 3 * PRICE, 3 * PRICE);
+        assertEq(bob.balance, before - PRICE);
+        assertEq(address(market).balance, 0);
+    }
+
+    function test_FillForNothing() public {
+        _fillFrom(bob, _sell(alice, id, 0, address(0)), aliceKey, 0, 0);
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(payouts.tallyOf(address(0)).funded, 0);
+    }
+
+    function test_FillPrivateSale() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        order.taker = bob;
+        vm.deal(stranger, PRICE);
+        _reverts(stranger, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.TakerNotAllowed.selector, bob, stranger));
+        _fillFrom(bob, order, aliceKey, PRICE, PRICE);
+    }
+
+    function test_FillWithCompactSignature() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        (bytes32 r, bytes32 vs) = vm.signCompact(aliceKey, market.hashOf(order));
+        vm.prank(bob);
+        market.fill{value: PRICE}(order, abi.encodePacked(r, vs), PRICE);
+        assertEq(registry.ownerOf(id), bob);
+    }
+
+    function test_FillOrderOfAContract() public {
+        Wallet wallet = new Wallet(alice);
+        _give(address(wallet));
+        _fillFrom(bob, _sell(address(wallet), id, PRICE, address(0)), aliceKey, PRICE, PRICE);
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(address(wallet).balance, 0.88 ether);
+    }
+
+    function test_RevertWhen_ContractRefusesTheSignature() public {
+        Wallet wallet = new Wallet(alice);
+        _give(address(wallet));
+        IMarket.Order memory order = _sell(address(wallet), id, PRICE, address(0));
+        bytes memory signature = _sign(bobKey, order);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.SignatureInvalid.selector, address(wallet)));
+        vm.prank(bob);
+        market.fill{value: PRICE}(order, signature, PRICE);
+    }
+
+    function testFuzz_RevertWhen_SignatureIsWrong(bytes memory signature) public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        vm.expectRevert(abi.encodeWithSelector(IMarket.SignatureInvalid.selector, alice));
+        vm.prank(bob);
+        market.fill{value: PRICE}(order, signature, PRICE);
+    }
+
+    function test_RevertWhen_OrderDiffersFromWhatWasSigned() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        bytes memory signature = _sign(aliceKey, order);
+        order.startPrice -= 1;
+        vm.expectRevert(abi.encodeWithSelector(IMarket.SignatureInvalid.selector, alice));
+        vm.prank(bob);
+        market.fill{value: PRICE}(order, signature, PRICE);
+    }
+
+    function test_RevertWhen_FilledTwice() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        _fillFrom(bob, order, aliceKey, PRICE, PRICE);
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.NonceUsed.selector, alice, 0));
+    }
+
+    function test_RevertWhen_AssetMoved() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        vm.prank(alice);
+        registry.transferFrom(alice, bob, id);
+        vm.prank(bob);
+        registry.transferFrom(bob, alice, id);
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.AssetEpochPassed.selector, id, 0, 2));
+    }
+
+    function test_RevertWhen_MakerIsNotOwner() public {
+        uint256 other = _register(bob, "bob's");
+        IMarket.Order memory order = _sell(alice, other, PRICE, address(0));
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.SellerNotOwner.selector, other, alice, bob));
+    }
+
+    function test_RevertWhen_BidIsFilledByAnother() public {
+        IMarket.Order memory order = _bid(bob, id, 1e6);
+        bytes memory signature = _sign(bobKey, order);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.SellerNotOwner.selector, id, stranger, alice));
+        vm.prank(stranger);
+        market.fill(order, signature, 0);
+    }
+
+    function test_RevertWhen_OutsideItsTime() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        vm.warp(order.startTime - 1);
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.OrderNotStarted.selector, order.startTime));
+        vm.warp(order.endTime + 1);
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.OrderEnded.selector, order.endTime));
+        vm.warp(order.endTime);
+        _fillFrom(bob, order, aliceKey, PRICE, PRICE);
+    }
+
+    function test_RevertWhen_BidIsInNativeCoin() public {
+        IMarket.Order memory order = _bid(alice, id, PRICE);
+        order.currency = address(0);
+        _reverts(bob, order, 0, 0, abi.encodeWithSelector(IMarket.BidNeedsToken.selector));
+    }
+
+    function test_RevertWhen_PriceIsAboveTheTakersLimit() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        _reverts(
+            bob, order, PRICE - 1, PRICE, abi.encodeWithSelector(IMarket.PriceAboveLimit.selector, PRICE, PRICE - 1)
+        );
+    }
+
+    function test_RevertWhen_NetIsBelowTheTakersLimit() public {
+        IMarket.Order memory order = _bid(bob, id, 1e6);
+        bytes memory signature = _sign(bobKey, order);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NetBelowLimit.selector, 0.88e6, 0.88e6 + 1));
+        vm.prank(alice);
+        market.fill(order, signature, 0.88e6 + 1);
+    }
+
+    function test_RevertWhen_ValueIsWrong() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        _reverts(bob, order, PRICE, PRICE - 1, abi.encodeWithSelector(IMarket.ValueTooLow.selector, PRICE - 1, PRICE));
+        order = _sell(alice, id, 1e6, address(token));
+        _reverts(bob, order, 1e6, 1, abi.encodeWithSelector(IMarket.ValueUnexpected.selector, 1));
+    }
+
+    function test_RevertWhen_FeeIsAboveTheMakersMax() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        vm.prank(governor);
+        market.setFee(201, treasury);
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.FeeAboveMax.selector, 201, 200));
+    }
+
+    function test_RevertWhen_NetIsBelowTheMakersMin() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        order.minNet = 0.88 ether + 1;
+        _reverts(
+            bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.NetBelowMin.selector, 0.88 ether, order.minNet)
+        );
+    }
+
+    function test_RevertWhen_MarketIsNotApproved() public {
+        vm.prank(alice);
+        registry.setApprovalForAll(address(market), false);
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        bytes memory signature = _sign(aliceKey, order);
+        vm.expectRevert();
+        vm.prank(bob);
+        market.fill{value: PRICE}(order, signature, PRICE);
+    }
+
+    function testFuzz_PriceIsWhollyDivided(uint256 price, uint16 feeBps, uint16 royaltyBps) public {
+        price = bound(price, 0, 100 ether);
+        feeBps = uint16(bound(feeBps, 0, 500));
+        royaltyBps = uint16(bound(royaltyBps, 0, ROYALTY_BPS - 1));
+        vm.prank(alice);
+        registry.lowerRoyalty(id, royaltyBps);
+        vm.prank(governor);
+        market.setFee(feeBps, treasury);
+        IMarket.Order memory order = _sell(alice, id, price, address(0));
+        order.maxFeeBps = feeBps;
+        IMarket.Quote memory quote = market.quote(order);
+        assertEq(quote.price, price);
+        assertEq(quote.fee, price * feeBps / 10_000);
+        assertEq(quote.royalty, price * royaltyBps / 10_000);
+        assertEq(quote.price, quote.fee + quote.royalty + quote.net);
+
+        uint256 before = alice.balance;
+        _fillFrom(bob, order, aliceKey, price, price);
+        assertEq(alice.balance - before, quote.net);
+        assertEq(treasury.balance - 1 ether, quote.fee);
+        assertEq(address(payouts).balance, quote.royalty);
+    }
+
+    function testFuzz_PriceMovesInAStraightLine(uint128 start, uint128 end, uint32 length, uint32 at, bool bid) public {
+        length = uint32(bound(length, 1, type(uint32).max));
+        at = uint32(bound(at, 0, length));
+        IMarket.Order memory order = bid ? _bid(alice, id, start) : _sell(alice, id, start, address(token));
+        order.endPrice = end;
+        order.endTime = order.startTime + length;
+        vm.warp(order.startTime + at);
+        uint256 price = market.quote(order).price;
+
+        // The exact price is this number over `length`.
+        uint256 exact = uint256(start) * (length - at) + uint256(end) * at;
+        uint256 floor = exact / length;
+        assertEq(price, bid || exact % length == 0 ? floor : floor + 1, "rounded for the maker");
+        assertGe(price, start < end ? start : end);
+        assertLe(price, start < end ? end : start);
+    }
+
+    function test_QuoteOfExtremePrices() public view {
+        IMarket.Order memory order = _sell(alice, id, type(uint256).max, address(token));
+        IMarket.Quote memory quote = market.quote(order);
+        assertEq(quote.price, quote.fee + quote.royalty + quote.net);
+    }
+
+    function test_HashOfIsEIP712() public view {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Tributary Market"),
+                keccak256("1"),
+                block.chainid,
+                address(market)
+            )
+        );
+        bytes32 typehash = keccak256(
+            "Order(address maker,uint8 side,uint256 assetId,uint64 assetEpoch,address currency,uint256 startPrice,uint256 endPrice,uint64 startTime,uint64 endTime,address taker,uint256 nonce,uint64 makerEpoch,uint16 maxFeeBps,uint256 minNet)"
+        );
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(typehash, order)));
+        assertEq(market.hashOf(order), digest);
+    }
+
+    // --------------------------------------------------------------------------------------------------------- cancel
+
+    function test_Cancel() public {
+        uint256[] memory nonces = new uint256[](2);
+        nonces[1] = type(uint256).max;
+        vm.expectEmit();
+        emit IMarket.NoncesCancelled(2, alice, nonces);
+        vm.prank(alice);
+        market.cancel(nonces);
+        assertTrue(market.isNonceUsed(alice, 0));
+        assertFalse(market.isNonceUsed(alice, 1));
+        assertTrue(market.isNonceUsed(alice, type(uint256).max));
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.NonceUsed.selector, alice, 0));
+        order.nonce = 1;
+        _fillFrom(bob, order, aliceKey, PRICE, PRICE);
+    }
+
+    function test_CancelAll() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        vm.expectEmit();
+        emit IMarket.MakerEpochAdvanced(2, alice, 1);
+        vm.prank(alice);
+        market.cancelAll();
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.MakerEpochPassed.selector, alice, 0, 1));
+        _fillFrom(bob, _sell(alice, id, PRICE, address(0)), aliceKey, PRICE, PRICE);
+    }
+
+    // -------------------------------------------------------------------------------------------------------- credits
+
+    function test_RefusedPaymentsBecomeCredits() public {
+        Refuser seller = new Refuser(alice);
+        _give(address(seller));
+        vm.prank(governor);
+        market.setFee(FEE_BPS, address(seller));
+        vm.expectEmit(address(market));
+        emit IMarket.CreditAdded(3, address(seller), address(0), 0.02 ether);
+        vm.expectEmit(address(market));
+        emit IMarket.CreditAdded(4, address(seller), address(0), 0.88 ether);
+        _fillFrom(bob, _sell(address(seller), id, PRICE, address(0)), aliceKey, PRICE, PRICE);
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(market.creditOf(address(seller), address(0)), 0.9 ether);
+        assertEq(address(market).balance, 0.9 ether);
+
+        vm.startPrank(address(seller));
+        vm.expectRevert(abi.encodeWithSelector(IMarket.RecipientZero.selector));
+        market.withdrawCredit(address(0), address(0));
+        vm.expectRevert();
+        market.withdrawCredit(address(0), address(seller));
+        vm.expectEmit();
+        emit IMarket.CreditWithdrawn(6, address(seller), address(0), stranger, 0.9 ether);
+        assertEq(market.withdrawCredit(address(0), stranger), 0.9 ether);
+        assertEq(stranger.balance, 0.9 ether);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.CreditEmpty.selector, address(seller), address(0)));
+        market.withdrawCredit(address(0), stranger);
+    }
+
+    function test_GasBurningSellerCannotStopASale() public {
+        Burner seller = new Burner(alice);
+        _give(address(seller));
+        uint256 gas = gasleft();
+        _fillFrom(bob, _sell(address(seller), id, PRICE, address(0)), aliceKey, PRICE, PRICE);
+        assertLt(gas - gasleft(), 400_000);
+        assertEq(market.creditOf(address(seller), address(0)), 0.88 ether);
+    }
+
+    function test_ReenteringSellerGainsNothing() public {
+        Reenterer seller = new Reenterer(alice);
+        _give(address(seller));
+        IMarket.Order memory order = _sell(address(seller), id, PRICE, address(0));
+        seller.arm(address(market), abi.encodeCall(market.fill, (order, _sign(aliceKey, order), PRICE)));
+        _fillFrom(bob, order, aliceKey, PRICE, PRICE);
+        assertFalse(seller.succeeded());
+        assertEq(seller.tries(), 1);
+        assertEq(address(seller).balance, 0.88 ether);
+        assertEq(address(market).balance, 0);
+    }
+
+    function test_ReenteringCreditorIsPaidOnce() public {
+        Reenterer account = new Reenterer(alice);
+        Refuser other = new Refuser(alice);
+        _give(address(other));
+        _fillFrom(bob, _sell(address(other), id, PRICE, address(0)), aliceKey, PRICE, PRICE);
+        account.arm(
+            address(other),
+            abi.encodeCall(
+                other.run, (address(market), 0, abi.encodeCall(market.withdrawCredit, (address(0), address(account))))
+            )
+        );
+        vm.prank(address(other));
+        market.withdrawCredit(address(0), address(account));
+        assertFalse(account.succeeded());
+        assertEq(address(account).balance, 0.88 ether);
+    }
+
+    // ----------------------------------------------------------------------------------------------------- odd tokens
+
+    function test_TokenWithoutReturnValue() public {
+        NoReturnToken odd = new NoReturnToken();
+        odd.mint(bob, 1000);
+        vm.prank(bob);
+        odd.approve(address(market), 1000);
+        _fillFrom(bob, _sell(alice, id, 1000, address(odd)), aliceKey, 1000, 0);
+        assertEq(odd.balanceOf(alice), 880);
+        assertEq(odd.balanceOf(treasury), 20);
+        assertEq(odd.balanceOf(address(payouts)), 100);
+    }
+
+    function test_RevertWhen_TokenTakesAFeeFromTheRoyalty() public {
+        FeeToken odd = new FeeToken();
+        odd.mint(bob, 1000);
+        vm.prank(bob);
+        odd.approve(address(market), 1000);
+        IMarket.Order memory order = _sell(alice, id, 1000, address(odd));
+        _reverts(bob, order, 1000, 0, abi.encodeWithSelector(IPayouts.NotReceived.selector, address(odd), 99, 100));
+    }
+
+    function test_BlockedReceiversGetCredits() public {
+        BlockingToken odd = new BlockingToken();
+        odd.mint(bob, 1000);
+        odd.setBlocked(alice, true);
+        odd.setBlocked(treasury, true);
+        vm.prank(bob);
+        odd.approve(address(market), 1000);
+        _fillFrom(bob, _sell(alice, id, 1000, address(odd)), aliceKey, 1000, 0);
+        assertEq(market.creditOf(alice, address(odd)), 880);
+        assertEq(market.creditOf(treasury, address(odd)), 20);
+        assertEq(odd.balanceOf(address(market)), 900);
+        vm.prank(alice);
+        market.withdrawCredit(address(odd), stranger);
+        assertEq(odd.balanceOf(stranger), 880);
+    }
+
+    function test_RevertWhen_CurrencyIsNoToken() public {
+        IMarket.Order memory order = _sell(alice, id, 1000, stranger);
+        bytes memory signature = _sign(aliceKey, order);
+        vm.expectRevert();
+        vm.prank(bob);
+        market.fill(order, signature, 1000);
+    }
+
+    function test_HookTokenCannotDivertTheRoyalty() public {
+        HookToken odd = new HookToken();
+        odd.mint(bob, 1000);
+        vm.prank(bob);
+        odd.approve(address(market), 1000);
+        odd.arm(address(payouts), abi.encodeCall(payouts.fundReceived, (99, address(odd), 100, "stolen")));
+        _fillFrom(bob, _sell(alice, id, 1000, address(odd)), aliceKey, 1000, 0);
+        assertFalse(odd.succeeded());
+        assertEq(payouts.tallyOf(address(odd)).funded, 100);
+    }
+
+    // ------------------------------------------------------------------------------------------------------------ fee
+
+    function test_SetFee() public {
+        vm.expectEmit();
+        emit IMarket.FeeSet(2, 500, bob);
+        vm.prank(governor);
+        market.setFee(500, bob);
+        assertEq(market.feeBps(), 500);
+        assertEq(market.feeRecipient(), bob);
+        assertEq(market.eventSeq(), 2);
+    }
+
+    function test_RevertWhen_FeeIsWrong() public {
+        vm.startPrank(governor);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.FeeAboveMax.selector, 501, 500));
+        market.setFee(501, treasury);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.FeeRecipientZero.selector));
+        market.setFee(1, address(0));
+    }
+
+    function test_RevertWhen_FeeIsSetByAStranger() public {
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, engine));
+        vm.prank(engine);
+        market.setFee(0, engine);
+    }
+
+    // -------------------------------------------------------------------------------------------------------- helpers
+
+    function _fillFrom(address taker, IMarket.Order memory order, uint256 key, uint256 limit, uint256 value)
+        private
+        returns (uint256)
+    {
+        bytes memory signature = _sign(key, order);
+        vm.prank(taker);
+        return market.fill{value: value}(order, signature, limit);
+    }
+
+    /// @dev Alice's orders only.
+    function _reverts(address taker, IMarket.Order memory order, uint256 limit, uint256 value, bytes memory error_)
+        private
+    {
+        bytes memory signature = _sign(aliceKey, order);
+        vm.expectRevert(error_);
+        vm.prank(taker);
+        market.fill{value: value}(order, signature, limit);
+    }
+
+    /// @dev Gives the asset to a contract that lets the market move it.
+    function _give(address to) private {
+        vm.prank(alice);
+        registry.transferFrom(alice, to, id);
+        vm.prank(to);
+        registry.setApprovalForAll(address(market), true);
+    }
+}

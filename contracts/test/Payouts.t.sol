@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IPayouts} from "../src/interfaces/IPayouts.sol";
+import {IRoyaltyInbox} from "../src/interfaces/IRoyaltyInbox.sol";
+import {BaseTest} from "./Base.t.sol";
+import {FeeToken, HookToken, NoReturnToken} from "./mocks/OddTokens.sol";
+import {Reenterer, Refuser} from "./mocks/Receivers.sol";
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+
+contract PayoutsTest is BaseTest {
+    bytes32 internal constant ROOT = keccak256("root");
+
+    // ----------------------------------------------------------------------------------------------------------- fund
+
+    function test_FundNative() public {
+        vm.expectEmit();
+        emit IPayouts.Funded(2, 7, address(0), alice, 1 ether, "licence");
+        vm.prank(alice);
+        assertEq(payouts.fund{value: 1 ether}(7, address(0), 1 ether, "licence"), 1 ether);
+        assertEq(payouts.tallyOf(address(0)).funded, 1 ether);
+    }
+
+    function test_FundToken() public {
+        vm.prank(alice);
+        assertEq(payouts.fund(7, address(token), 100, "licence"), 100);
+        assertEq(payouts.tallyOf(address(token)).funded, 100);
+        assertEq(token.balanceOf(address(payouts)), 100);
+    }
+
+    function test_FundCountsWhatArrives() public {
+        FeeToken odd = new FeeToken();
+        odd.mint(alice, 1000);
+        vm.startPrank(alice);
+        odd.approve(address(payouts), 1000);
+        assertEq(payouts.fund(7, address(odd), 1000, "licence"), 990);
+        assertEq(payouts.tallyOf(address(odd)).funded, 990);
+        assertEq(odd.balanceOf(address(payouts)), 990);
+    }
+
+    function test_FundTokenWithoutReturnValue() public {
+        NoReturnToken odd = new NoReturnToken();
+        odd.mint(alice, 1000);
+        vm.startPrank(alice);
+        odd.approve(address(payouts), 1000);
+        assertEq(payouts.fund(7, address(odd), 1000, "licence"), 1000);
+    }
+
+    function test_FundCannotBeCountedTwiceByReentering() public {
+        HookToken odd = new HookToken();
+        odd.mint(address(odd), 1000);
+        odd.mint(alice, 1000);
+        vm.prank(address(odd));
+        odd.approve(address(payouts), 1000);
+        odd.arm(address(payouts), abi.encodeCall(payouts.fund, (1, address(odd), 1000, "twice")));
+        vm.startPrank(alice);
+        odd.approve(address(payouts), 1000);
+        payouts.fund(1, address(odd), 1000, "once");
+        assertFalse(odd.succeeded());
+        assertEq(payouts.tallyOf(address(odd)).funded, 1000);
+    }
+
+    function test_FundReceived() public {
+        vm.startPrank(alice);
+        token.transfer(address(payouts), 100);
+        vm.expectEmit();
+        emit IPayouts.Funded(2, 7, address(token), alice, 60, "licence");
+        payouts.fundReceived(7, address(token), 60, "licence");
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.NotReceived.selector, address(token), 40, 41));
+        payouts.fundReceived(7, address(token), 41, "licence");
+        payouts.fundReceived(7, address(token), 40, "licence");
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.NotReceived.selector, address(token), 0, 1));
+        payouts.fundReceived(7, address(token), 1, "licence");
+    }
+
+    function test_RevertWhen_FundedWithNothing() public {
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.AmountZero.selector));
+        payouts.fund(1, address(0), 0, "");
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.AmountZero.selector));
+        payouts.fund(1, address(token), 0, "");
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.AmountZero.selector));
+        payouts.fundReceived(1, address(token), 0, "");
+    }
+
+    function test_RevertWhen_ValueDiffers() public {
+        vm.startPrank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ValueMismatch.selector, 1, 2));
+        payouts.fund{value: 1}(1, address(0), 2, "");
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ValueMismatch.selector, 1, 0));
+        payouts.fund{value: 1}(1, address(token), 2, "");
+        vm.expectRevert();
+        payable(address(payouts)).transfer(1);
+    }
+
+    function test_RevertWhen_SumIsTooLarge() public {
+        token.mint(alice, uint256(type(uint128).max));
+        vm.startPrank(alice);
+        payouts.fund(1, address(token), type(uint128).max, "");
+        vm.expectRevert();
+        payouts.fund(1, address(token), 1, "");
+    }
+
+    // ---------------------------------------------------------------------------------------------------------- roots
+
+    function test_RootLifecycle() public {
+        _fundNative(1, 10);
+        vm.expectEmit();
+        emit IPayouts.RootProposed(3, 1, ROOT, CID, 42, _total(address(0), 10), uint64(block.timestamp) + DELAY);
+        vm.prank(engine);
+        assertEq(payouts.propose(ROOT, CID, 42, _total(address(0), 10)), 1);
+        (bytes32 root, uint64 number, uint64 at) = payouts.pendingRoot();
+        assertEq(root, ROOT);
+        assertEq(number, 1);
+        assertEq(at, block.timestamp + DELAY);
+        assertEq(payouts.activeRoot(), 0);
+        assertEq(payouts.tallyOf(address(0)).declared, 0);
+
+        skip(DELAY);
+        vm.expectEmit();
+        emit IPayouts.RootActivated(4, 1, ROOT, 0, uint64(block.timestamp) + GRACE);
+        vm.prank(stranger);
+        payouts.activate();
+        assertEq(payouts.activeRoot(), ROOT);
+        assertEq(payouts.tallyOf(address(0)).declared, 10);
+        (root, number, at) = payouts.pendingRoot();
+        assertEq(root, 0);
+        assertEq(number, 0);
+        assertEq(at, 0);
+
+        _activate("second", _total(address(0), 10));
+        (bytes32 previous, uint64 until) = payouts.previousRoot();
+        assertEq(previous, ROOT);
+        assertEq(until, block.timestamp + GRACE);
+        assertEq(payouts.eventSeq(), 6);
+    }
+
+    function test_Veto() public {
+        _fundNative(1, 10);
+        _propose(ROOT, _total(address(0), 10));
+        vm.expectEmit();
+        emit IPayouts.RootVetoed(4, 1, ROOT);
+        vm.prank(guardian);
+        payouts.veto();
+        skip(DELAY);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.RootNotPending.selector));
+        payouts.activate();
+        assertEq(payouts.tallyOf(address(0)).declared, 0);
+
+        // What the refused root declared does not come back with a later root that leaves the token out.
+        _activate("second", new IPayouts.Total[](0));
+        assertEq(payouts.tallyOf(address(0)).declared, 0);
+        (, uint64 number,) = payouts.pendingRoot();
+        assertEq(number, 0);
+        assertEq(_propose("third", _total(address(0), 1)), 3);
+    }
+
+    function test_RevertWhen_RootIsPending() public {
+        _propose(ROOT, new IPayouts.Total[](0));
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.RootPending.selector, 1));
+        _propose("second", new IPayouts.Total[](0));
+        skip(DELAY);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.RootPending.selector, 1));
+        _propose("second", new IPayouts.Total[](0));
+    }
+
+    function test_RevertWhen_ActivatedEarly() public {
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.RootNotPending.selector));
+        payouts.activate();
+        _propose(ROOT, new IPayouts.Total[](0));
+        uint256 at = block.timestamp + DELAY;
+        skip(DELAY - 1);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.RootNotActivatable.selector, at));
+        payouts.activate();
+    }
+
+    function test_RevertWhen_NothingToVeto() public {
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.RootNotPending.selector));
+        vm.prank(guardian);
+        payouts.veto();
+    }
+
+    function test_RevertWhen_ProposalIsWrong() public {
+        _fundNative(1, 10);
+        _activate(ROOT, _total(address(0), 5));
+        vm.startPrank(engine);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.RootZero.selector));
+        payouts.propose(0, CID, 0, _total(address(0), 5));
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.TotalBelowDeclared.selector, address(0), 4, 5));
+        payouts.propose("second", CID, 0, _total(address(0), 4));
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.TotalAboveFunded.selector, address(0), 11, 10));
+        payouts.propose("second", CID, 0, _total(address(0), 11));
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.TotalsTooMany.selector, 33, 32));
+        payouts.propose("second", CID, 0, new IPayouts.Total[](33));
+        IPayouts.Total[] memory totals = new IPayouts.Total[](2);
+        totals[0].amount = 5;
+        totals[1].amount = 5;
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.TotalsNotAscending.selector, 1));
+        payouts.propose("second", CID, 0, totals);
+    }
+
+    function test_ProposeForManyTokens() public {
+        IPayouts.Total[] memory totals = new IPayouts.Total[](32);
+        for (uint256 i; i < 32; ++i) {
+            totals[i].token = address(uint160(i));
+        }
+        _activate(ROOT, totals);
+        assertEq(payouts.activeRoot(), ROOT);
+    }
+
+    function test_RevertWhen_RoleIsMissing() public {
+        bytes memory error_ = abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger);
+        vm.startPrank(stranger);
+        vm.expectRevert(error_);
+        payouts.propose(ROOT, CID, 0, new IPayouts.Total[](0));
+        vm.expectRevert(error_);
+        payouts.veto();
+        vm.expectRevert(error_);
+        payouts.setDelay(DELAY, GRACE);
+    }
+
+    function test_SetDelay() public {
+        vm.expectEmit();
+        emit IPayouts.DelaySet(2, 2 days, 3 days);
+        vm.prank(governor);
+        payouts.setDelay(2 days, 3 days);
+        assertEq(payouts.delay(), 2 days);
+        assertEq(payouts.grace(), 3 days);
+    }
+
+    function test_RevertWhen_DelayIsOutOfBounds() public {
+        vm.startPrank(governor);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.DelayOutOfBounds.selector, DELAY - 1, DELAY, 30 days));
+        payouts.setDelay(DELAY - 1, GRACE);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.DelayOutOfBounds.selector, type(uint64).max, DELAY, 30 days));
+        payouts.setDelay(type(uint64).max, GRACE);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.GraceOutOfBounds.selector, GRACE - 1, GRACE, 30 days));
+        payouts.setDelay(DELAY, GRACE - 1);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.GraceOutOfBounds.selector, 30 days + 1, GRACE, 30 days));
+        payouts.setDelay(DELAY, 30 days + 1);
+    }
+
+    function test_NoDelayOnLocalChains() public {
+        payouts = IPayouts(deployCode("Payouts.sol:Payouts", abi.encode(manager, 0, 0)));
+        vm.startPrank(admin);
+        manager.setTargetFunctionRole(address(payouts), _one(IPayouts.propose.selector), ENGINE);
+        vm.stopPrank();
+        _propose(ROOT, new IPayouts.Total[](0));
+        payouts.activate();
+        assertEq(payouts.activeRoot(), ROOT);
+    }
+
+    // --------------------------------------------------------------------------------------------------------- claims
+
+    function test_ClaimForAnother() public {
+        Due[] memory dues = _dues(3, 5);
+        uint256 before = alice.balance;
+        bytes32[] memory proof = _activateDues(dues, 8, 0);
+        vm.expectEmit();
+        emit IPayouts.Claimed(5, alice, address(0), alice, 3, 3);
+        vm.prank(stranger);
+        assertEq(payouts.claim(alice, address(0), 3, proof), 3);
+        assertEq(alice.balance, before + 3);
+        assertEq(payouts.claimedOf(alice, address(0)), 3);
+        assertEq(payouts.tallyOf(address(0)).claimed, 3);
+    }
+
+    function test_ClaimGoesToThePayoutAddress() public {
+        bytes32[] memory proof = _activateDues(_dues(3, 5), 8, 0);
+        vm.expectEmit();
+        emit IPayouts.PayoutAddressSet(5, alice, stranger);
+        vm.prank(alice);
+        payouts.setPayoutAddress(stranger);
+        assertEq(payouts.payoutAddressOf(alice), stranger);
+        payouts.claim(alice, address(0), 3, proof);
+        assertEq(stranger.balance, 3);
+        vm.prank(alice);
+        payouts.setPayoutAddress(address(0));
+        assertEq(payouts.payoutAddressOf(alice), alice);
+    }
+
+    function test_ClaimAgainstThePreviousRootWithinGrace() public {
+        bytes32[] memory proof = _activateDues(_dues(3, 5), 8, 0);
+        _activate("second", _total(address(0), 8));
+        uint256 before = alice.balance;
+        skip(GRACE);
+        payouts.claim(alice, address(0), 3, proof);
+        assertEq(alice.balance, before + 3);
+    }
+
+    function test_RevertWhen_GraceIsOver() public {
+        bytes32[] memory proof = _activateDues(_dues(3, 5), 8, 0);
+        _activate("second", _total(address(0), 8));
+        skip(GRACE + 1);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ProofInvalid.selector, alice, address(0), 3));
+        payouts.claim(alice, address(0), 3, proof);
+    }
+
+    function test_RevertWhen_RootIsOnlyPending() public {
+        _fundNative(1, 8);
+        (bytes32 root, bytes32[] memory proof) = _tree(_leaves(_dues(3, 5)), 0);
+        _propose(root, _total(address(0), 8));
+        skip(DELAY);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ProofInvalid.selector, alice, address(0), 3));
+        payouts.claim(alice, address(0), 3, proof);
+    }
+
+    function test_RevertWhen_ClaimedTwice() public {
+        bytes32[] memory proof = _activateDues(_dues(3, 5), 8, 0);
+        payouts.claim(alice, address(0), 3, proof);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.NothingToClaim.selector, alice, address(0), 3));
+        payouts.claim(alice, address(0), 3, proof);
+    }
+
+    function test_RevertWhen_ClaimIsNotProven() public {
+        bytes32[] memory proof = _activateDues(_dues(3, 5), 8, 0);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ProofInvalid.selector, alice, address(0), 4));
+        payouts.claim(alice, address(0), 4, proof);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ProofInvalid.selector, bob, address(0), 3));
+        payouts.claim(bob, address(0), 3, proof);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ProofInvalid.selector, alice, address(token), 3));
+        payouts.claim(alice, address(token), 3, proof);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ProofInvalid.selector, alice, address(0), 3));
+        payouts.claim(alice, address(0), 3, new bytes32[](0));
+    }
+
+    /// @dev A hostile ENGINE: the leaves promise more than the totals say.
+    function test_RevertWhen_RootPromisesMoreThanItDeclares() public {
+        _fundNative(2, 100);
+        bytes32[] memory proof = _activateDues(_dues(30, 50), 8, 0);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.DeclaredExceeded.selector, address(0), 30, 8));
+        payouts.claim(alice, address(0), 30, proof);
+    }
+
+    function test_RevertWhen_ReceiverRefuses() public {
+        Refuser account = new Refuser(alice);
+        _fundNative(1, 8);
+        _activate(_leaf(_due(address(account), address(0), 8)), _total(address(0), 8));
+        vm.expectRevert();
+        payouts.claim(address(account), address(0), 8, new bytes32[](0));
+        account.relent();
+        payouts.claim(address(account), address(0), 8, new bytes32[](0));
+        assertEq(address(account).balance, 8);
+    }
+
+    function test_ReenteringReceiverIsPaidOnce() public {
+        Reenterer account = new Reenterer(alice);
+        _fundNative(1, 100);
+        _activate(_leaf(_due(address(account), address(0), 8)), _total(address(0), 100));
+        bytes memory again = abi.encodeCall(payouts.claim, (address(account), address(0), 8, new bytes32[](0)));
+        account.arm(address(payouts), again);
+        payouts.claim(address(account), address(0), 8, new bytes32[](0));
+        assertEq(account.tries(), 1);
+        assertFalse(account.succeeded());
+        assertEq(address(account).balance, 8);
+    }
+
+    function test_ClaimMany() public {
+        Due[] memory dues = _dues(3, 5);
+        _activateDues(dues, 8, 0);
+        IPayouts.Claim[] memory claims = new IPayouts.Claim[](3);
+        for (uint256 i; i < 2; ++i) {
+            (, bytes32[] memory proof) = _tree(_leaves(dues), i);
+            claims[i] = IPayouts.Claim(dues[i].account, address(0), dues[i].cumulative, proof);
+        }
+        claims[2] = claims[0];
+        payouts.claim(alice, address(0), 3, claims[0].proof);
+        uint256 before = bob.balance;
+        payouts.claimMany(claims);
+        assertEq(bob.balance, before + 5);
+        assertEq(payouts.tallyOf(address(0)).claimed, 8);
+        claims[2].cumulative = 9;
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.ProofInvalid.selector, alice, address(0), 9));
+        payouts.claimMany(claims);
+    }
+
+    /// @dev Every leaf of a tree of any size, odd ones too, is proven and paid; the pot ends empty.
+    function testFuzz_EveryLeafIsPaid(uint8 size, uint256 seed) public {
+        size = uint8(bound(size, 1, 33));
+        Due[] memory dues = new Due[](size);
+        uint256 sum;
+        for (uint256 i; i < size; ++i) {
+            uint256 amount = 1 + uint256(keccak256(abi.encode(seed, i))) % 1e18;
+            dues[i] = _due(address(uint160(0x10000 + i)), address(token), amount);
+            sum += amount;
+        }
+        token.mint(alice, sum);
+        vm.prank(alice);
+        payouts.fund(1, address(token), sum, "test");
+        bytes32[] memory leaves = _leaves(dues);
+        (bytes32 root,) = _tree(leaves, 0);
+        _activate(root, _total(address(token), sum));
+        for (uint256 i; i < size; ++i) {
+            (, bytes32[] memory proof) = _tree(leaves, i);
+            payouts.claim(dues[i].account, address(token), dues[i].cumulative, proof);
+            assertEq(token.balanceOf(dues[i].account), dues[i].cumulative);
+        }
+        assertEq(token.balanceOf(address(payouts)), 0);
+        IPayouts.Tally memory tally = payouts.tallyOf(address(token));
+        assertEq(tally.claimed, tally.declared);
+        assertEq(tally.declared, tally.funded);
+    }
+
+    /// @dev To claim at each root, at some of them or only at the last comes to the same.
+    function testFuzz_ClaimInPartsIsClaimAtOnce(uint64[6] memory steps, uint8 mask) public {
+        uint256 cumulative;
+        uint256 before = bob.balance;
+        for (uint256 i; i < steps.length; ++i) {
+            uint256 step = uint256(steps[i]) + 1;
+            _fundNative(1, 2 * step);
+            cumulative += step;
+            Due[] memory dues = _dues(cumulative, cumulative);
+            (bytes32 root, bytes32[] memory proof) = _tree(_leaves(dues), 1);
+            _activate(root, _total(address(0), 2 * cumulative));
+            if (mask & (1 << i) != 0 || i == steps.length - 1) payouts.claim(bob, address(0), cumulative, proof);
+        }
+        assertEq(bob.balance - before, cumulative);
+        assertEq(payouts.claimedOf(bob, address(0)), cumulative);
+        assertEq(address(payouts).balance, cumulative);
+    }
+
+    // ---------------------------------------------------------------------------------------------------------- inbox
+
+    function test_InboxReceivesBeforeItIsDeployed() public {
+        address inbox = payouts.inboxOf(1);
+        assertEq(inbox.code.length, 0);
+        vm.deal(inbox, 1 ether);
+        token.mint(inbox, 500);
+        vm.expectEmit();
+        emit IPayouts.InboxDeployed(2, 1, inbox);
+        assertEq(payouts.deployInbox(1), inbox);
+        assertEq(payouts.deployInbox(1), inbox);
+        assertEq(payouts.eventSeq(), 2);
+        assertEq(IRoyaltyInbox(inbox).assetId(), 1);
+
+        vm.expectEmit();
+        emit IPayouts.Funded(3, 1, address(0), inbox, 1 ether, "royalty");
+        assertEq(IRoyaltyInbox(inbox).sweep(address(0)), 1 ether);
+        vm.expectEmit();
+        emit IPayouts.Funded(4, 1, address(token), inbox, 500, "royalty");
+        assertEq(IRoyaltyInbox(inbox).sweep(address(token)), 500);
+        assertEq(token.allowance(inbox, address(payouts)), 0);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.AmountZero.selector));
+        IRoyaltyInbox(inbox).sweep(address(token));
+    }
+
+    function testFuzz_InboxCreditsItsOwnAsset(uint256 first, uint256 second, uint96 amount) public {
+        vm.assume(first != second && amount != 0);
+        address inbox = payouts.deployInbox(first);
+        assertNotEq(inbox, payouts.inboxOf(second));
+        vm.deal(alice, amount);
+        vm.prank(alice);
+        (bool sent,) = inbox.call{value: amount}("");
+        assertTrue(sent);
+        vm.expectEmit();
+        emit IPayouts.Funded(3, first, address(0), inbox, amount, "royalty");
+        IRoyaltyInbox(inbox).sweep(address(0));
+        assertEq(inbox.balance, 0);
+    }
+
+    function test_RegistryNamesTheInbox() public {
+        uint256 id = _register(alice, "work");
+        assertEq(registry.royaltyInbox(id), payouts.inboxOf(id));
+        (address receiver,) = registry.royaltyInfo(id, 100);
+        assertEq(receiver, payouts.inboxOf(id));
+    }
+
+    function test_RevertWhen_TheInboxCodeIsUsedItself() public {
+        (, bytes memory code) = address(payouts).call(abi.encodeWithSignature("INBOX()"));
+        IRoyaltyInbox implementation = IRoyaltyInbox(abi.decode(code, (address)));
+        vm.expectRevert(abi.encodeWithSelector(IRoyaltyInbox.NotAClone.selector));
+        implementation.sweep(address(0));
+    }
+
+    // -------------------------------------------------------------------------------------------------------- helpers
+
+    function _dues(uint256 toAlice, uint256 toBob) private view returns (Due[] memory dues) {
+        dues = new Due[](2);
+        dues[0] = _due(alice, address(0), toAlice);
+        dues[1] = _due(bob, address(0), toBob);
+    }
+
+    /// @dev Funds and activates, and returns the proof of one leaf.
+    function _activateDues(Due[] memory dues, uint256 total, uint256 index) private returns (bytes32[] memory proof) {
+        _fundNative(1, total);
+        bytes32 root;
+        (root, proof) = _tree(_leaves(dues), index);
+        _activate(root, _total(address(0), total));
+    }
+}
