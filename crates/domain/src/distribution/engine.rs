@@ -1,0 +1,353 @@
+//! The division itself.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::U256;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    flow::{Distribution, Flow, Rule, Target},
+    graph::{Contribution, Graph, NodeIndex},
+    order::topological,
+    party::{Beneficiary, WorkKey},
+};
+use crate::{
+    money::{Amount, BasisPoints},
+    split::{SplitError, largest_remainder},
+};
+
+/// The whole, in basis points.
+const FULL: U256 = U256::from_limbs([10_000, 0, 0, 0]);
+
+/// How the rest of a work's income, after fixed shares, reaches the works beneath it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Each cost edge takes part with the cost it carries; what falls to it is divided at the parent.
+    #[default]
+    PassDown,
+    /// Flattened: the weights on cost edges are ignored, and the work shares one pool with every work it reaches over
+    /// them, each once, by the contributions each brings along. What falls to a member of the pool pays its own fixed
+    /// shares and contributions. A work without weighted contributions gets nothing from a pool.
+    ///
+    /// Every work that income reaches over a fixed share opens a pool of its own and walks it, so time grows with the
+    /// number of such works times the size of their pools.
+    Pooled,
+}
+
+/// What may be chosen for one distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The protocol fee, taken once of the whole amount. 2 % by default.
+    pub fee: BasisPoints,
+    /// How income reaches the works beneath.
+    pub policy: Policy,
+    /// How many edges income may follow before it is paid to owners instead; `None` for no limit. A work's depth is the
+    /// number of edges on the shortest way from the start. An edge out of a work at the limit still gets its part, but
+    /// the parent pays that part to its owners by shares (or reserves it, without owners) instead of dividing it. A pool
+    /// ends at the limit.
+    pub max_depth: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fee: BasisPoints::new(200), policy: Policy::default(), max_depth: None }
+    }
+}
+
+/// Why nothing is paid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DistributionError {
+    /// The start is not in the graph.
+    #[error("work number {} is not in the graph", .0.0)]
+    UnknownStart(NodeIndex),
+    /// Works are made from each other. The first work of the path is named again at its end.
+    #[error("works are made from each other: {}", names(.0))]
+    Cycle(Vec<WorkKey>),
+    /// Income came to a registered work that has neither contributions nor owners.
+    #[error("{work} has {amount} to pay and nobody to pay it to: it has no owner, and no contribution claims it")]
+    NoOwner {
+        /// The work.
+        work: WorkKey,
+        /// What could not be paid.
+        amount: Amount,
+    },
+    /// A division failed: the weights of a pool do not sum within 256 bits. (The weights of single works were checked
+    /// when the graph was made.)
+    #[error("the income of {work} cannot be divided")]
+    Division {
+        /// The work.
+        work: WorkKey,
+        /// Why.
+        source: SplitError,
+    },
+}
+
+fn names(path: &[WorkKey]) -> String {
+    path.iter().map(WorkKey::to_string).collect::<Vec<_>>().join(" -> ")
+}
+
+/// Divides `amount`, which arrived at `start`, over everyone upstream. See the [module](super) for the rules.
+///
+/// # Errors
+/// A [`DistributionError`]; then nothing is to be paid to anyone.
+pub fn distribute(
+    graph: &Graph,
+    start: NodeIndex,
+    amount: Amount,
+    options: &Options,
+) -> Result<Distribution, DistributionError> {
+    if graph.get(start).is_none() {
+        return Err(DistributionError::UnknownStart(start));
+    }
+    let order = topological(graph, start).map_err(DistributionError::Cycle)?;
+    let income = vec![Income::default(); graph.works().len()];
+    let mut run = Run { graph, options, depth: order.depth, income, flows: Vec::new() };
+    run.enter(start, amount.0)?;
+    for node in order.nodes {
+        run.process(node)?;
+    }
+    Ok(summarise(start, amount, run.flows))
+}
+
+/// What has arrived at a work so far, by how it is to be divided.
+#[derive(Debug, Clone, Copy, Default)]
+struct Income {
+    /// Divided by every rule.
+    full: U256,
+    /// Arrived as a member of a pool: divided by every rule, but the pool was already shared out further down.
+    pooled: U256,
+    /// Arrived over an edge beyond the depth limit: paid to the owners.
+    limited: U256,
+}
+
+struct Run<'a> {
+    graph: &'a Graph,
+    options: &'a Options,
+    depth: Vec<Option<u32>>,
+    /// By work.
+    income: Vec<Income>,
+    flows: Vec<Flow>,
+}
+
+/// One division at a work: what was divided, by weights of which sum, and for which contribution.
+#[derive(Clone, Copy)]
+struct Division {
+    from: NodeIndex,
+    divided: U256,
+    of: U256,
+    contribution: Option<u64>,
+}
+
+impl Division {
+    fn new(from: NodeIndex, divided: U256, of: U256) -> Self {
+        Self { from, divided, of, contribution: None }
+    }
+}
+
+/// What takes part in the rest of a work's income.
+enum Claim<'a> {
+    Contribution(&'a Contribution),
+    CostEdge(NodeIndex),
+    PoolMember(NodeIndex),
+}
+
+impl<'a> Run<'a> {
+    /// Takes the fee; what it leaves becomes income of the start.
+    fn enter(&mut self, start: NodeIndex, amount: U256) -> Result<(), DistributionError> {
+        let fee = self.options.fee;
+        let parts = self.split(start, amount, &[fee.weight(), fee.complement().weight()])?;
+        self.pay(Division::new(start, amount, FULL), Target::Fee, Rule::Fee, fee.weight(), parts[0]);
+        self.income[start.at()].full = parts[1];
+        Ok(())
+    }
+
+    /// Divides everything that arrived at a work.
+    fn process(&mut self, node: NodeIndex) -> Result<(), DistributionError> {
+        let income = self.income[node.at()];
+        let rest = self.take_fixed_shares(node, income.full)?;
+        self.divide_rest(node, rest, self.options.policy)?;
+        let rest = self.take_fixed_shares(node, income.pooled)?;
+        self.divide_among(node, rest, self.contributions(node))?;
+        self.pay_owners(node, income.limited, Rule::DepthLimit, None)
+    }
+
+    /// Gives the parents their fixed shares and returns the rest.
+    fn take_fixed_shares(&mut self, node: NodeIndex, income: U256) -> Result<U256, DistributionError> {
+        let work = self.graph.work(node);
+        let shares = work.shared.iter().map(|group| group.share.weight());
+        let weights: Vec<U256> = shares.chain([work.unshared()]).collect();
+        let parts = self.split(node, income, &weights)?;
+        for (group, part) in work.shared.iter().zip(&parts) {
+            if let [(parent, _)] = group.to.as_slice() {
+                let division = Division::new(node, income, FULL);
+                self.pay_parent(division, *parent, Rule::FixedShare, group.share.weight(), *part);
+                continue;
+            }
+            let uses: Vec<U256> = group.to.iter().map(|(_, used)| *used).collect();
+            let division = Division::new(node, *part, uses.iter().sum());
+            for ((parent, used), amount) in group.to.iter().zip(self.split(node, *part, &uses)?) {
+                self.pay_parent(division, *parent, Rule::SharedByUse, *used, amount);
+            }
+        }
+        Ok(parts[work.shared.len()])
+    }
+
+    /// Divides the rest over contributions and over what the cost edges stand for under the policy.
+    fn divide_rest(&mut self, node: NodeIndex, rest: U256, policy: Policy) -> Result<(), DistributionError> {
+        if rest.is_zero() {
+            return Ok(());
+        }
+        let mut claims = self.contributions(node);
+        match policy {
+            Policy::PassDown => {
+                let edges = self.graph.work(node).cost_edges.iter();
+                claims.extend(edges.map(|(parent, weight)| (Claim::CostEdge(*parent), weight.0)));
+            }
+            Policy::Pooled => claims.extend(self.pool(node)?),
+        }
+        self.divide_among(node, rest, claims)
+    }
+
+    /// Divides the rest over claims by weight or, when none has any, over the owners.
+    fn divide_among(
+        &mut self,
+        node: NodeIndex,
+        rest: U256,
+        claims: Vec<(Claim<'a>, U256)>,
+    ) -> Result<(), DistributionError> {
+        let weights: Vec<U256> = claims.iter().map(|(_, weight)| *weight).collect();
+        if weights.iter().all(U256::is_zero) {
+            return self.pay_owners(node, rest, Rule::OwnerShare, None);
+        }
+        let parts = self.split(node, rest, &weights)?;
+        let division = Division::new(node, rest, weights.iter().sum());
+        for ((claim, weight), amount) in claims.into_iter().zip(parts) {
+            match claim {
+                Claim::Contribution(contribution) => self.pay_contribution(division, contribution, amount)?,
+                Claim::CostEdge(parent) => self.pay_parent(division, parent, Rule::CostEdge, weight, amount),
+                Claim::PoolMember(parent) => self.pay_parent(division, parent, Rule::Pooled, weight, amount),
+            }
+        }
+        Ok(())
+    }
+
+    fn contributions(&self, node: NodeIndex) -> Vec<(Claim<'a>, U256)> {
+        let graph = self.graph;
+        let contributions = graph.work(node).contributions.iter();
+        contributions.map(|contribution| (Claim::Contribution(contribution), contribution.weight.0)).collect()
+    }
+
+    /// The works a work reaches over cost edges within the depth limit, by key, each with the sum of what was contributed
+    /// to it.
+    fn pool(&self, node: NodeIndex) -> Result<Vec<(Claim<'a>, U256)>, DistributionError> {
+        let mut members = BTreeMap::new();
+        let mut to_visit = vec![node];
+        while let Some(child) = to_visit.pop() {
+            if self.at_limit(child) {
+                continue;
+            }
+            for &(parent, _) in &self.graph.work(child).cost_edges {
+                if members.insert(self.graph.rank(parent), parent).is_none() {
+                    to_visit.push(parent);
+                }
+            }
+        }
+        // The weights of one work were checked to sum; those of a pool are checked when it is divided.
+        let weight = |member: &NodeIndex| self.graph.work(*member).contributions.iter().map(|c| c.weight.0).sum();
+        Ok(members.into_values().map(|member| (Claim::PoolMember(member), weight(&member))).collect())
+    }
+
+    fn at_limit(&self, node: NodeIndex) -> bool {
+        self.options.max_depth.is_some() && self.depth[node.at()] >= self.options.max_depth
+    }
+
+    fn pay_contribution(
+        &mut self,
+        division: Division,
+        contribution: &Contribution,
+        amount: U256,
+    ) -> Result<(), DistributionError> {
+        let Some(human) = contribution.contributor.human() else {
+            return self.pay_owners(division.from, amount, Rule::SystemToOwners, Some(contribution.id));
+        };
+        let by_system = contribution.contributor.is_system();
+        let rule = if by_system { Rule::SystemToHuman } else { Rule::Contribution };
+        let division = Division { contribution: Some(contribution.id), ..division };
+        self.pay(division, human.clone().into(), rule, contribution.weight.0, amount);
+        Ok(())
+    }
+
+    /// Pays owners by shares; without owners, reserves for an external work and fails for an asset.
+    fn pay_owners(
+        &mut self,
+        node: NodeIndex,
+        amount: U256,
+        rule: Rule,
+        contribution: Option<u64>,
+    ) -> Result<(), DistributionError> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let work = self.graph.work(node);
+        let division = Division { contribution, ..Division::new(node, amount, FULL) };
+        if work.owners.is_empty() {
+            let WorkKey::External(url) = &work.key else {
+                return Err(DistributionError::NoOwner { work: work.key.clone(), amount: Amount(amount) });
+            };
+            let rule = if rule == Rule::OwnerShare { Rule::ReservedExternal } else { rule };
+            self.pay(division, Target::Reserved(Beneficiary::External(url.clone())), rule, FULL, amount);
+            return Ok(());
+        }
+        let weights: Vec<U256> = work.owners.iter().map(|(_, share)| share.weight()).collect();
+        for ((owner, share), part) in work.owners.iter().zip(self.split(node, amount, &weights)?) {
+            self.pay(division, Target::Account(*owner), rule, share.weight(), part);
+        }
+        Ok(())
+    }
+
+    fn pay_parent(&mut self, division: Division, parent: NodeIndex, rule: Rule, weight: U256, amount: U256) {
+        let beyond_limit = self.at_limit(division.from);
+        let income = &mut self.income[parent.at()];
+        let income = match rule {
+            _ if beyond_limit => &mut income.limited,
+            Rule::Pooled => &mut income.pooled,
+            _ => &mut income.full,
+        };
+        // All income is part of the amount distributed, so sums of it fit.
+        *income += amount;
+        self.pay(division, Target::Work(parent), rule, weight, amount);
+    }
+
+    fn pay(&mut self, division: Division, to: Target, rule: Rule, weight: U256, amount: U256) {
+        if !amount.is_zero() {
+            let Division { from, divided, of, contribution } = division;
+            let (divided, amount) = (Amount(divided), Amount(amount));
+            self.flows.push(Flow { from, to, rule, contribution, weight, of, divided, amount });
+        }
+    }
+
+    fn split(&self, node: NodeIndex, amount: U256, weights: &[U256]) -> Result<Vec<U256>, DistributionError> {
+        let work = || self.graph.work(node).key.clone();
+        largest_remainder(amount, weights).map_err(|source| DistributionError::Division { work: work(), source })
+    }
+}
+
+fn summarise(start: NodeIndex, amount: Amount, flows: Vec<Flow>) -> Distribution {
+    let mut distribution = Distribution { start, amount, flows, ..Distribution::default() };
+    // Every sum is part of the amount distributed, so it fits.
+    for flow in &distribution.flows {
+        let total = match &flow.to {
+            Target::Work(_) => continue,
+            Target::Fee => &mut distribution.fee,
+            Target::Account(address) => distribution.payouts.entry(*address).or_default(),
+            Target::Reserved(beneficiary) => match distribution.reserved.get_mut(beneficiary) {
+                Some(total) => total,
+                None => distribution.reserved.entry(beneficiary.clone()).or_default(),
+            },
+        };
+        total.0 += flow.amount.0;
+    }
+    distribution
+}

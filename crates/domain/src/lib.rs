@@ -1,0 +1,23 @@
+//! The rules of the marketplace, as pure functions: no I/O, no clock, no randomness, no `async`.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`money`] | amounts, basis points, identifiers |
+//! | [`split`] | how one amount is divided exactly |
+//! | [`cost`] | what a contribution cost, and how sure we are of it |
+//! | [`coherence`] | how good a contribution was, and the weight it gets |
+//! | [`distribution`] | who is paid what when income arrives at a work |
+//! | [`derivation`] | why one recipient was paid what they were paid |
+//! | [`merkle`] | the payout tree whose root stands on chain |
+//!
+//! Money on chain is an integer number of base units and stays one here; costs off chain are decimals; nothing is a float.
+
+pub mod coherence;
+pub mod cost;
+pub mod derivation;
+pub mod distribution;
+pub mod merkle;
+pub mod money;
+pub mod split;
+
+pub use money::{Address, Amount, AssetId, B256, BasisPoints, ContentHash, U256};

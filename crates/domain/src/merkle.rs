@@ -1,0 +1,116 @@
+//! The payout tree: its root stands on chain, and each payout is claimed with a proof against it.
+//!
+//! Built exactly as the payout contract checks it, so that OpenZeppelin's `MerkleProof` accepts every proof:
+//!
+//! - leaf = keccak256(keccak256(abi.encode(chain id, contract, account, token, cumulative))), hashed twice so that no inner
+//!   node can pass for a leaf, and bound to one chain and one contract so that no proof holds on another;
+//! - leaves sorted by (account, token);
+//! - parent = keccak256 of the two children, the smaller first; an odd node at the end of a level is promoted unchanged.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use serde::{Deserialize, Serialize};
+
+use crate::money::Amount;
+
+/// What an account may have claimed in all, of one token, since the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Who claims.
+    pub account: Address,
+    /// The token; the zero address for the chain's own coin.
+    pub token: Address,
+    /// The sum of all payouts so far, in base units of the token.
+    pub cumulative: Amount,
+}
+
+/// Why there is no tree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TreeError {
+    /// A tree without leaves has no root.
+    #[error("there is nothing to pay: a payout tree needs at least one entry")]
+    Empty,
+    /// Two entries for one account and token.
+    #[error("account {account} stands in the tree twice for token {token}")]
+    Duplicate {
+        /// The account.
+        account: Address,
+        /// The token.
+        token: Address,
+    },
+}
+
+/// All cumulative payouts of one contract on one chain.
+#[derive(Debug, Clone)]
+pub struct PayoutTree {
+    entries: Vec<Entry>,
+    /// The leaves, then each level of their parents up to the root.
+    levels: Vec<Vec<B256>>,
+}
+
+impl PayoutTree {
+    /// Builds the tree. The order of the entries does not matter.
+    ///
+    /// # Errors
+    /// Without entries, and with two entries for one account and token.
+    pub fn new(chain_id: u64, contract: Address, mut entries: Vec<Entry>) -> Result<Self, TreeError> {
+        entries.sort_unstable_by_key(|entry| (entry.account, entry.token));
+        let same = |pair: &&[Entry]| (pair[0].account, pair[0].token) == (pair[1].account, pair[1].token);
+        if let Some(pair) = entries.windows(2).find(same) {
+            return Err(TreeError::Duplicate { account: pair[0].account, token: pair[0].token });
+        }
+        let mut level: Vec<B256> = entries.iter().map(|entry| leaf(chain_id, contract, entry)).collect();
+        if level.is_empty() {
+            return Err(TreeError::Empty);
+        }
+        let mut levels = Vec::new();
+        while level.len() > 1 {
+            let above = level.chunks(2).map(|pair| if let [a, b] = pair { parent(*a, *b) } else { pair[0] }).collect();
+            levels.push(std::mem::replace(&mut level, above));
+        }
+        levels.push(level);
+        Ok(Self { entries, levels })
+    }
+
+    /// The root.
+    pub fn root(&self) -> B256 {
+        self.levels[self.levels.len() - 1][0]
+    }
+
+    /// The entries, by account and token.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The proof for an account and token, from the leaf up; empty when the leaf is the root, `None` without such an entry.
+    pub fn proof(&self, account: Address, token: Address) -> Option<Vec<B256>> {
+        let mut at = self.entries.binary_search_by_key(&(account, token), |entry| (entry.account, entry.token)).ok()?;
+        let mut proof = Vec::with_capacity(self.levels.len());
+        for level in &self.levels {
+            proof.extend(level.get(at ^ 1));
+            at /= 2;
+        }
+        Some(proof)
+    }
+}
+
+/// The leaf of an entry.
+pub fn leaf(chain_id: u64, contract: Address, entry: &Entry) -> B256 {
+    let words = [
+        U256::from(chain_id).into(),
+        contract.into_word(),
+        entry.account.into_word(),
+        entry.token.into_word(),
+        B256::from(entry.cumulative.0),
+    ];
+    keccak256(keccak256(words.concat()))
+}
+
+/// Whether `proof` leads from `leaf` to `root`.
+pub fn verify(root: B256, leaf: B256, proof: &[B256]) -> bool {
+    proof.iter().fold(leaf, |node, sibling| parent(node, *sibling)) == root
+}
+
+fn parent(a: B256, b: B256) -> B256 {
+    let (low, high) = if a <= b { (a, b) } else { (b, a) };
+    keccak256([low, high].concat())
+}
