@@ -1,0 +1,162 @@
+//! Blocks in a Kubo node, over its RPC: the store for many machines.
+//!
+//! Only block commands are used. The node never imports a file, so the CIDs are ours whatever its settings; it is told
+//! each block's codec and its answer is compared with the name we computed. Every call is a POST with a limit in time,
+//! given to the node as well: a node asked for a block that nobody has searches the network for ever.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use reqwest::{
+    Client, Response, StatusCode,
+    multipart::{Form, Part},
+};
+use serde::Deserialize;
+
+use super::{BlockStore, MAX_BLOCK, StoreError, check};
+use crate::cid::Cid;
+
+/// What the client waits longer than the node, so that it is the node that gives up and says so.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Blocks in a Kubo node.
+#[derive(Debug, Clone)]
+pub struct KuboStore {
+    client: Client,
+    /// Ends in `/api/v0`.
+    api: String,
+    limit: Duration,
+}
+
+/// The answer to `block/put` and `block/stat`.
+#[derive(Deserialize)]
+struct BlockStat {
+    #[serde(rename = "Key")]
+    key: String,
+}
+
+/// The answer of a command that failed.
+#[derive(Deserialize)]
+struct Failure {
+    #[serde(rename = "Message")]
+    message: String,
+}
+
+impl KuboStore {
+    /// A store in the node whose RPC is at `url`, such as `http://127.0.0.1:5001`. No command may take longer than `limit`.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made. The node is not asked anything yet.
+    pub fn new(url: &str, limit: Duration) -> Result<Self, StoreError> {
+        let client = Client::builder()
+            .timeout(limit + GRACE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|source| StoreError::Unreachable { command: "start", source })?;
+        Ok(Self { client, api: format!("{}/api/v0", url.trim_end_matches('/')), limit })
+    }
+
+    async fn put_block(&self, cid: Cid, bytes: Bytes) -> Result<(), StoreError> {
+        const COMMAND: &str = "block/put";
+        check(cid, &bytes)?;
+        let length = bytes.len() as u64;
+        let part = Part::stream_with_length(bytes, length).file_name("block");
+        let part = part.mime_str("application/octet-stream").map_err(|source| self.failed(COMMAND, source))?;
+        let arguments = format!(
+            "cid-codec={}&mhtype=sha2-256&mhlen=32&pin=false&allow-big-block=false&cid-base=base32",
+            cid.codec().name()
+        );
+        let response = self.call(COMMAND, &arguments, Some(Form::new().part("data", part))).await?;
+        let stat: BlockStat = response.json().await.map_err(|source| self.failed(COMMAND, source))?;
+        match stat.key.parse::<Cid>() {
+            Ok(stored) if stored.same_content(&cid) => Ok(()),
+            _ => Err(StoreError::OtherName { cid, answer: stat.key }),
+        }
+    }
+
+    async fn get_block(&self, cid: Cid) -> Result<Option<Bytes>, StoreError> {
+        const COMMAND: &str = "block/get";
+        let mut response = match self.call(COMMAND, &format!("arg={cid}"), None).await {
+            Err(error) if is_absent(&error) => return Ok(None),
+            response => response?,
+        };
+        let mut bytes = BytesMut::new();
+        while let Some(part) = response.chunk().await.map_err(|source| self.failed(COMMAND, source))? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > MAX_BLOCK {
+                return Err(StoreError::TooLarge { cid });
+            }
+        }
+        if cid.names(&bytes) {
+            Ok(Some(bytes.freeze()))
+        } else {
+            Err(StoreError::Corrupt { cid, place: "the IPFS node".to_owned() })
+        }
+    }
+
+    async fn has_block(&self, cid: Cid) -> Result<bool, StoreError> {
+        match self.call("block/stat", &format!("arg={cid}&offline=true&cid-base=base32"), None).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn pin(&self, root: Cid) -> Result<(), StoreError> {
+        self.call("pin/add", &format!("arg={root}&recursive=true"), None).await.map(|_| ())
+    }
+
+    /// Runs a command. The arguments need no escaping: they are CIDs, names and numbers.
+    async fn call(&self, command: &'static str, arguments: &str, body: Option<Form>) -> Result<Response, StoreError> {
+        let url = format!("{}/{command}?{arguments}&timeout={}ms", self.api, self.limit.as_millis());
+        let request = self.client.post(url);
+        let request = body.into_iter().fold(request, |request, form| request.multipart(form));
+        let response = request.send().await.map_err(|source| self.failed(command, source))?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(response);
+        }
+        // Errors of commands are JSON, those of the server text.
+        let text = response.text().await.map_err(|source| self.failed(command, source))?;
+        let message = serde_json::from_str::<Failure>(&text).map_or(text, |failure| failure.message);
+        let message = message.trim().chars().take(500).collect();
+        Err(StoreError::Refused { command, status: status.as_u16(), message })
+    }
+
+    fn failed(&self, command: &'static str, source: reqwest::Error) -> StoreError {
+        if source.is_timeout() {
+            StoreError::Timeout { command, limit: self.limit }
+        } else {
+            StoreError::Unreachable { command, source: source.without_url() }
+        }
+    }
+}
+
+/// Whether the node says that it does not have the block, or did not find it in time. It has no status for that, only
+/// words, and they differ between versions.
+fn is_absent(error: &StoreError) -> bool {
+    let StoreError::Refused { status: 500, message, .. } = error else { return false };
+    ["not found", "could not find", "context deadline exceeded"].iter().any(|words| message.contains(words))
+}
+
+impl BlockStore for KuboStore {
+    fn put(&self, cid: Cid, bytes: Bytes) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.put_block(cid, bytes))
+    }
+
+    /// The node may fetch the block from others, within the limit in time.
+    fn get(&self, cid: Cid) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        Box::pin(self.get_block(cid))
+    }
+
+    /// Asks for the node's own blocks only.
+    fn has(&self, cid: Cid) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.has_block(cid))
+    }
+
+    /// Pins the file; unpinned blocks are removed when the node collects garbage.
+    fn keep(&self, root: Cid) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.pin(root))
+    }
+}

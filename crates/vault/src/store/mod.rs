@@ -1,0 +1,119 @@
+//! Where blocks lie.
+//!
+//! A store promises three things: what is put under a name is what the name says, what comes out under a name is what the
+//! name says, and putting the same block again, at any time and from anywhere, does no harm.
+
+mod disk;
+mod kubo;
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+pub use self::{disk::DiskStore, kubo::KuboStore};
+use crate::cid::Cid;
+
+/// The largest block any store takes or gives: 2 MiB, the limit of IPFS when blocks travel. Ours have 256 KiB.
+pub const MAX_BLOCK: usize = 2 * 1024 * 1024;
+
+/// A place for blocks. Used as `Arc<dyn BlockStore>`, so that configuration chooses it.
+pub trait BlockStore: Send + Sync + fmt::Debug {
+    /// Stores a block. Once this returns, the block survives a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongName`] when the name is not that of the bytes; then nothing is stored.
+    fn put(&self, cid: Cid, bytes: Bytes) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// The bytes of a block, verified against its name; `None` when it is not here.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the bytes stored under the name are not those it names.
+    fn get(&self, cid: Cid) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
+
+    /// Whether the block is here, without reading it.
+    fn has(&self, cid: Cid) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Keeps a file, given its root, from being collected as garbage. Called when all its blocks are here.
+    fn keep(&self, root: Cid) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// What can go wrong with blocks.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Someone asked to store bytes under a name that is not theirs.
+    #[error("these bytes are not {cid}: the name must be the hash of the content")]
+    WrongName {
+        /// The name given.
+        cid: Cid,
+    },
+    /// A block is damaged where it lies.
+    #[error("block {cid} is corrupt in {place}: store the file again, or restore the block from a copy")]
+    Corrupt {
+        /// The name of the block.
+        cid: Cid,
+        /// The store.
+        place: String,
+    },
+    /// A block is larger than blocks may be.
+    #[error("block {cid} has more than {MAX_BLOCK} bytes")]
+    TooLarge {
+        /// The name of the block.
+        cid: Cid,
+    },
+    /// The file system refused.
+    #[error("cannot use {}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program is stopping.
+    #[error("the disk task was stopped")]
+    Stopped(#[source] tokio::task::JoinError),
+    /// The Kubo node cannot be reached or broke off.
+    #[error(
+        "no answer from the IPFS node to {command}: check that it runs and that IPFS_API_URL names its RPC address"
+    )]
+    Unreachable {
+        /// The RPC command.
+        command: &'static str,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The Kubo node took too long.
+    #[error("the IPFS node did not finish {command} within {limit:?}")]
+    Timeout {
+        /// The RPC command.
+        command: &'static str,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// The Kubo node answered with an error.
+    #[error("the IPFS node refused {command} with status {status}: {message}")]
+    Refused {
+        /// The RPC command.
+        command: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+    /// The Kubo node gave a block another name than it has.
+    #[error("the IPFS node stored {cid} under another name, `{answer}`")]
+    OtherName {
+        /// The name it should have.
+        cid: Cid,
+        /// The name it was given.
+        answer: String,
+    },
+}
+
+/// Refuses bytes that a name does not name.
+fn check(cid: Cid, bytes: &[u8]) -> Result<(), StoreError> {
+    if bytes.len() > MAX_BLOCK {
+        return Err(StoreError::TooLarge { cid });
+    }
+    if cid.names(bytes) { Ok(()) } else { Err(StoreError::WrongName { cid }) }
+}
