@@ -1,0 +1,125 @@
+//! Why a repository cannot be read: what happened, to what, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+/// Why a repository cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// Nothing is at the path.
+    #[error("{} does not exist: check the path", path.display())]
+    NotThere {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// Something is at the path, but it is no repository.
+    #[error("{} is not a git repository: give the folder that holds .git, or a bare repository", path.display())]
+    NotARepository {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The history is cut off, so the first contributors are unknown.
+    #[error("{} is a shallow clone, its older history is missing: run `git fetch --unshallow` in it", path.display())]
+    Shallow {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// HEAD names no commit.
+    #[error(
+        "{} has no commits on its current branch: commit something, or check out a branch that has commits",
+        path.display()
+    )]
+    NoCommits {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The `git` executable cannot be started.
+    #[error("cannot run {program}: install git 2.32 or later and have it in PATH")]
+    GitMissing {
+        /// The executable that was tried.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The `git` executable is too old to be told to ignore the user's configuration.
+    #[error("{found} is too old: install git 2.32 or later")]
+    GitTooOld {
+        /// What it calls itself.
+        found: String,
+    },
+    /// Some files or versions are not on this machine: a partial clone, or a damaged one.
+    #[error(
+        "objects are missing from {}: in a partial clone run `git fetch --refetch --no-filter`, or clone it afresh \
+         (git says: {detail})",
+        path.display()
+    )]
+    MissingObjects {
+        /// The path that was given.
+        path: PathBuf,
+        /// What git said.
+        detail: String,
+    },
+    /// `git` failed for another reason.
+    #[error("`git {command}` failed: {detail}. Run `git fsck` in the repository to see whether it is damaged")]
+    Git {
+        /// Which command.
+        command: String,
+        /// What it said.
+        detail: String,
+    },
+    /// `git` said something this version does not understand.
+    #[error("`git {command}` answered in an unknown form ({detail}): try another version of git, and report this")]
+    GitAnswer {
+        /// Which command.
+        command: String,
+        /// What could not be read.
+        detail: String,
+    },
+    /// Talking to a `git` process failed.
+    #[error("cannot read the answer of `git {command}`: try again")]
+    GitPipe {
+        /// Which command.
+        command: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A lock file cannot be read.
+    #[error("{file}, line {line}: {detail}. Let the package manager write it anew and commit it")]
+    MalformedLock {
+        /// The file's path in the repository.
+        file: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        detail: String,
+    },
+    /// Something is larger than the importer takes.
+    #[error("{what} has {found} {unit}, the limit is {limit}: make it smaller, or leave it out of the repository")]
+    Limit {
+        /// What is too large.
+        what: String,
+        /// How large it is, or more than that.
+        found: u64,
+        /// The largest that is taken.
+        limit: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// A line of the mapping from people to addresses is wrong.
+    #[error("line {line} of the address mapping: {detail}. Write one `email = 0x...` a line, or a JSON object")]
+    Mapping {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        detail: String,
+    },
+    /// The other half of the import failed, so this half stopped; never seen outside.
+    #[doc(hidden)]
+    #[error("stopped")]
+    Stopped,
+}
+
+/// Refuses what is larger than `limit`.
+pub(crate) fn at_most(limit: u64, found: u64, unit: &'static str, what: &str) -> Result<(), ImportError> {
+    if found <= limit { Ok(()) } else { Err(ImportError::Limit { what: what.to_owned(), found, limit, unit }) }
+}

@@ -1,0 +1,287 @@
+//! Where people are paid: the operator's mapping, `Payout-Address` trailers, and `FUNDING.json`, in that order.
+//!
+//! A wrong address in the operator's own mapping is an error. In the repository's files it is a warning: somebody
+//! else's typing mistake must not stop an import.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use alloy_primitives::Address;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+
+use crate::{ImportError, MAX_MAPPING_LINES, error::at_most, people::email_identity};
+
+/// Who said where somebody is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressSource {
+    /// The operator's mapping.
+    Mapping,
+    /// A `Payout-Address` trailer of one of the person's own commits.
+    Trailer,
+    /// `FUNDING.json` at the top of the repository.
+    Funding,
+}
+
+impl fmt::Display for AddressSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mapping => "mapping",
+            Self::Trailer => "trailer",
+            Self::Funding => "FUNDING.json",
+        })
+    }
+}
+
+/// The operator's mapping from people's identities to their addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mapping(BTreeMap<String, Address>);
+
+impl Mapping {
+    /// Identities (`mailto:..` or `name:..`) and addresses.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Address)> {
+        self.0.iter().map(|(identity, address)| (&**identity, *address))
+    }
+
+    /// Adds one person; false when they have another address already.
+    fn add(&mut self, identity: String, address: Address) -> bool {
+        *self.0.entry(identity).or_insert(address) == address
+    }
+}
+
+/// Reads the operator's mapping: one `email = 0x...` or `email 0x...` a line, `#` starting a comment, or one JSON
+/// object from emails to addresses. `name:Ada Lovelace` stands for somebody whose commits carry no usable email.
+///
+/// ```
+/// let mapping = importer::parse_mapping("Ada@example.org = 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed # by phone")?;
+/// assert_eq!(mapping.iter().next().map(|(identity, _)| identity), Some("mailto:ada@example.org"));
+/// # Ok::<(), importer::ImportError>(())
+/// ```
+///
+/// # Errors
+/// When a line is not of that form, its address is no sound one, it contradicts an earlier line, or there are more than
+/// [`MAX_MAPPING_LINES`].
+pub fn parse_mapping(text: &str) -> Result<Mapping, ImportError> {
+    let text = text.trim_start_matches('\u{feff}');
+    at_most(MAX_MAPPING_LINES, text.lines().count() as u64, "lines", "the address mapping")?;
+    let mut mapping = Mapping::default();
+    if text.trim_start().starts_with('{') {
+        let wrong =
+            |error: serde_json::Error| ImportError::Mapping { line: error.line().max(1), detail: error.to_string() };
+        let pairs: Pairs = serde_json::from_str(text).map_err(wrong)?;
+        let mut from = 0;
+        for (person, address) in pairs.0 {
+            // Keys come in the order of the text, so each is searched for behind the one before.
+            let quoted = serde_json::Value::from(&*person).to_string();
+            from += text[from..].find(&quoted).unwrap_or(0);
+            add_line(&mut mapping, &person, &address, 1 + text[..from].matches('\n').count())?;
+            from += quoted.len().min(text.len() - from);
+            while !text.is_char_boundary(from) {
+                from -= 1;
+            }
+        }
+        return Ok(mapping);
+    }
+    for (number, line) in text.lines().enumerate() {
+        let line = without_comment(line).trim();
+        if line.is_empty() {
+            continue;
+        }
+        let Some((person, address)) = line.rsplit_once(|c: char| c == '=' || c.is_whitespace()) else {
+            return Err(ImportError::Mapping { line: number + 1, detail: format!("{line:?} names no address") });
+        };
+        add_line(&mut mapping, person.trim().trim_end_matches('=').trim(), address, number + 1)?;
+    }
+    Ok(mapping)
+}
+
+fn add_line(mapping: &mut Mapping, person: &str, address: &str, line: usize) -> Result<(), ImportError> {
+    let wrong = |detail: String| ImportError::Mapping { line, detail };
+    let identity = identity(person).ok_or_else(|| wrong(format!("{person:?} is not an email")))?;
+    let address = parse_address(address).map_err(wrong)?;
+    if mapping.add(identity, address) {
+        Ok(())
+    } else {
+        Err(wrong(format!("{person} has another address on an earlier line")))
+    }
+}
+
+/// A comment starts with `#` at the start of a line or behind a space; emails may hold one.
+fn without_comment(line: &str) -> &str {
+    let mut before = ' ';
+    for (at, letter) in line.char_indices() {
+        if letter == '#' && before.is_whitespace() {
+            return &line[..at];
+        }
+        before = letter;
+    }
+    line
+}
+
+fn identity(person: &str) -> Option<String> {
+    let person = person.trim();
+    match person.strip_prefix("name:") {
+        Some(name) if !name.trim().is_empty() => Some(format!("name:{}", name.trim().to_lowercase())),
+        _ => email_identity(person.strip_prefix("mailto:").unwrap_or(person)),
+    }
+}
+
+/// Reads an address of 20 bytes. One in mixed case must carry the right checksum (EIP-55); the zero address is refused,
+/// since nobody could claim what is paid there.
+pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let Some(digits) = digits.filter(|digits| digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    else {
+        let shown: String = text.chars().take(60).collect();
+        return Err(format!("{shown:?} is not an address: it takes 0x and 40 hex digits"));
+    };
+    let address = Address::from_str(&format!("0x{digits}")).map_err(|error| format!("{text}: {error}"))?;
+    let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
+    if mixed && address.to_checksum(None)[2..] != *digits {
+        return Err(format!("{text} has a wrong checksum: a letter is mistyped"));
+    }
+    if address.is_zero() {
+        return Err(format!("{text} is the zero address, which nobody holds"));
+    }
+    Ok(address)
+}
+
+/// What `FUNDING.json` says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Funding {
+    pub(crate) owner: Option<Address>,
+    pub(crate) people: Vec<(String, Address)>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Funding {
+    /// Reads `drips.ethereum.ownedBy` and `tributary.payoutAddresses`.
+    pub(crate) fn read(file: &[u8]) -> Self {
+        let mut funding = Self::default();
+        let value: serde_json::Value = match serde_json::from_slice(file) {
+            Ok(value) => value,
+            Err(error) => {
+                funding.warnings.push(format!("FUNDING.json is left out: {error}"));
+                return funding;
+            }
+        };
+        match value.pointer("/drips/ethereum/ownedBy") {
+            None => {}
+            Some(owner) => match parse_address(owner.as_str().unwrap_or_default()) {
+                Ok(owner) => funding.owner = Some(owner),
+                Err(detail) => funding.warn("drips.ethereum.ownedBy", &detail),
+            },
+        }
+        let people = value.pointer("/tributary/payoutAddresses").and_then(serde_json::Value::as_object);
+        for (person, address) in people.into_iter().flatten() {
+            match (identity(person), parse_address(address.as_str().unwrap_or_default())) {
+                (Some(identity), Ok(address)) => funding.people.push((identity, address)),
+                (None, _) => funding.warn("tributary.payoutAddresses", &format!("{person:?} is not an email")),
+                (_, Err(detail)) => funding.warn(&format!("tributary.payoutAddresses of {person}"), &detail),
+            }
+        }
+        funding
+    }
+
+    fn warn(&mut self, place: &str, detail: &str) {
+        self.warnings.push(format!("FUNDING.json, {place} is left out: {detail}"));
+    }
+}
+
+/// A JSON object as written, repeated keys included.
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Pairs;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object from emails to addresses")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+    const BOB: &str = "0xfb6916095ca1df60bb79ce92ce3ea74c37c5d359";
+
+    fn line_of(text: &str) -> (usize, String) {
+        match parse_mapping(text).unwrap_err() {
+            ImportError::Mapping { line, detail } => (line, detail),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn mappings_are_lines_or_json() {
+        let lines = format!("# people\n\nADA@x.org = {ADA}\nbob#1@x.org\t{BOB} # note\nname:Eve  Moe={BOB}\n");
+        let mapping = parse_mapping(&lines).unwrap();
+        let people: Vec<_> = mapping.iter().map(|(identity, _)| identity).collect();
+        assert_eq!(people, ["mailto:ada@x.org", "mailto:bob#1@x.org", "name:eve  moe"]);
+        let json = format!("{{\"ada@x.org\": \"{ADA}\",\n \"bob#1@x.org\": \"{BOB}\", \"name:eve  moe\": \"{BOB}\"}}");
+        assert_eq!(parse_mapping(&json).unwrap(), mapping);
+        assert_eq!(parse_mapping("").unwrap(), Mapping::default());
+    }
+
+    #[test]
+    fn wrong_lines_are_named() {
+        let flipped = ADA.replace("aAeb", "AAeb");
+        for (text, line) in [
+            (format!("a@b {ADA}\na@c {flipped}\n"), 2),
+            (format!("a@b {ADA}\n\nnobody {ADA}\n"), 3),
+            ("a@b\n".to_owned(), 1),
+            ("a@b 0x12\n".to_owned(), 1),
+            (format!("a@b {ADA}\nA@B {BOB}\n"), 2),
+            (format!("a@b 0x{}\n", "0".repeat(40)), 1),
+            (format!("{{\n\"a@b\": \"{ADA}\",\n\"c@d\": \"0x1\"}}"), 3),
+            (format!("{{\n\"a@b\": \"{ADA}\",\n\n\"a@b\": \"{BOB}\"}}"), 4),
+            ("{\n\"a@b\": 3}".to_owned(), 2),
+        ] {
+            assert_eq!(line_of(&text).0, line, "{text}");
+        }
+        let many = "#\n".repeat(10_001);
+        assert!(matches!(parse_mapping(&many), Err(ImportError::Limit { found: 10_001, .. })));
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        assert_eq!(parse_address(ADA).unwrap(), parse_address(&ADA.to_lowercase()).unwrap());
+        let upper = format!("0x{}", ADA[2..].to_uppercase());
+        assert_eq!(parse_address(ADA).unwrap(), parse_address(&upper).unwrap());
+        for text in ["", "0x", BOB.trim_start_matches("0x"), "0xzz6916095ca1df60bb79ce92ce3ea74c37c5d359", "éé"] {
+            assert!(parse_address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn funding_keeps_what_is_sound() {
+        let funding = Funding::read(
+            format!(
+                r#"{{"drips": {{"ethereum": {{"ownedBy": "{BOB}"}}}},
+                    "tributary": {{"payoutAddresses": {{"Ada@x": "{ADA}", "eve@x": "0x1", "eve": "{ADA}"}}}}}}"#
+            )
+            .as_bytes(),
+        );
+        assert_eq!(funding.owner, Some(parse_address(BOB).unwrap()));
+        assert_eq!(funding.people, [("mailto:ada@x".to_owned(), parse_address(ADA).unwrap())]);
+        assert_eq!(funding.warnings.len(), 2);
+        assert_eq!(Funding::read(b"{").warnings.len(), 1);
+        assert_eq!(Funding::read(b"[]"), Funding::default());
+        assert_eq!(Funding::read(br#"{"drips":{"ethereum":{"ownedBy":7}}}"#).warnings.len(), 1);
+    }
+}

@@ -1,0 +1,10 @@
+//! The importer on real repositories.
+
+mod dependencies;
+mod history;
+mod limits;
+mod npm;
+mod payees;
+mod places;
+mod support;
+mod tree;
