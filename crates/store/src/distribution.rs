@@ -1,0 +1,445 @@
+//! From the pot to payouts: which income is ready, the graph it flows through, and the record of its division.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, U256};
+use domain::{
+    coherence::Weight,
+    distribution::{
+        Beneficiary, Contribution, Contributor, Distribution, Graph, NodeIndex, Recipient, SharedEdges, Target, Work,
+        WorkKey,
+    },
+    money::{Amount, AssetId, BasisPoints},
+};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use crate::{StoreError, values, values::hex_bytes};
+
+/// What passes on to the works beneath, when no licence says otherwise: to parents, and to dependencies.
+pub const UPSTREAM_SHARE: u16 = 1500;
+
+/// Finalized income of one asset in one currency that no distribution covers yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pot {
+    pub asset_id: u64,
+    pub token: Address,
+    pub amount: U256,
+    pub through_block: u64,
+}
+
+/// Only one division of a chain's pots at a time: held until the transaction ends.
+pub async fn lock(tx: &mut PgConnection, chain_id: u64) -> Result<(), StoreError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('distribution'), $1::bigint::integer)", chain_id as i64)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// The pots that are ready, in the order of their assets.
+pub async fn pots(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Pot>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT i.asset_id, i.token AS "token: Vec<u8>", sum(i.amount)::text AS "amount!", c.finalized_number
+           FROM chain.incomes i
+           JOIN chain.cursors c ON c.chain_id = i.chain_id AND i.block_number <= c.finalized_number
+           -- Money given to an asset that does not exist waits until it does.
+           JOIN chain.assets a ON a.chain_id = i.chain_id AND a.asset_id = i.asset_id
+           WHERE i.chain_id = $1 AND NOT EXISTS (
+               SELECT FROM distributed_incomes d
+               WHERE d.chain_id = i.chain_id AND d.block_number = i.block_number AND d.log_index = i.log_index)
+           GROUP BY i.asset_id, i.token, c.finalized_number ORDER BY i.asset_id, i.token"#,
+        chain_id as i64
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Pot {
+                asset_id: row.asset_id as u64,
+                token: values::address(&row.token)?,
+                amount: values::amount(&row.amount)?,
+                through_block: row.finalized_number as u64,
+            })
+        })
+        .collect()
+}
+
+/// The part of the lineage that income of one asset can reach.
+pub struct Lineage {
+    pub graph: Graph,
+    pub start: NodeIndex,
+}
+
+struct Builder {
+    works: Vec<Work>,
+    assets: BTreeMap<i64, NodeIndex>,
+    externals: BTreeMap<(i64, i64), NodeIndex>,
+}
+
+/// Loads the ancestors of an asset with their owners and contributions, and the external works they use.
+pub async fn lineage(tx: &mut PgConnection, chain_id: u64, asset_id: u64) -> Result<Lineage, StoreError> {
+    let mut builder = Builder { works: Vec::new(), assets: BTreeMap::new(), externals: BTreeMap::new() };
+    let parents = builder.load_assets(tx, chain_id, asset_id).await?;
+    let works = works_of(tx, chain_id, &builder.assets).await?;
+    builder.load_contributions(tx, &works).await?;
+    for (asset, parents) in parents {
+        let to: Vec<(NodeIndex, U256)> =
+            parents.iter().filter_map(|parent| builder.assets.get(parent)).map(|node| (*node, U256::from(1))).collect();
+        builder.share_upstream(builder.assets[&asset], to)?;
+    }
+    builder.load_externals(tx, &works).await?;
+    let start = *builder
+        .assets
+        .get(&(asset_id as i64))
+        .ok_or_else(|| StoreError::Refused(format!("there is no asset {asset_id}")))?;
+    let graph = Graph::new(builder.works)
+        .map_err(|error| StoreError::Refused(format!("the lineage of asset {asset_id} is not valid: {error}")))?;
+    Ok(Lineage { graph, start })
+}
+
+impl Builder {
+    fn add(&mut self, key: WorkKey, owners: Vec<(Address, BasisPoints)>) -> NodeIndex {
+        let node = NodeIndex(self.works.len() as u32);
+        self.works.push(Work { key, owners, contributions: Vec::new(), shared: Vec::new(), cost_edges: Vec::new() });
+        node
+    }
+
+    fn share_upstream(&mut self, node: NodeIndex, to: Vec<(NodeIndex, U256)>) -> Result<(), StoreError> {
+        if !to.is_empty() {
+            self.works[node.0 as usize].shared.push(SharedEdges { share: bps(UPSTREAM_SHARE)?, to });
+        }
+        Ok(())
+    }
+
+    async fn load_assets(
+        &mut self,
+        tx: &mut PgConnection,
+        chain_id: u64,
+        asset_id: u64,
+    ) -> Result<Vec<(i64, Vec<i64>)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"WITH RECURSIVE up (id) AS (
+                   SELECT $2::bigint
+                   UNION SELECT p.parent_id FROM up JOIN chain.asset_parents p ON p.chain_id = $1 AND p.asset_id = up.id)
+               SELECT a.asset_id, a.shares, a.parents FROM up JOIN chain.assets a ON a.chain_id = $1 AND a.asset_id = up.id
+               ORDER BY a.asset_id"#,
+            chain_id as i64,
+            asset_id as i64
+        )
+        .fetch_all(tx)
+        .await?;
+        let mut parents = Vec::with_capacity(rows.len());
+        for row in rows {
+            let node = self.add(WorkKey::Asset(AssetId(row.asset_id as u64)), owners(&row.shares)?);
+            self.assets.insert(row.asset_id, node);
+            parents.push((row.asset_id, row.parents));
+        }
+        Ok(parents)
+    }
+
+    async fn load_contributions(&mut self, tx: &mut PgConnection, works: &[(i64, i64)]) -> Result<(), StoreError> {
+        let contributors = contributors(tx, works).await?;
+        let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
+        let node_of: BTreeMap<i64, NodeIndex> = works.iter().map(|(asset, work)| (*work, self.assets[asset])).collect();
+        let rows = sqlx::query!(
+            r#"SELECT id, work_id, contributor_id, weight::text AS "weight!" FROM contributions
+               WHERE work_id = ANY ($1) AND weight > 0 ORDER BY id"#,
+            &ids
+        )
+        .fetch_all(tx)
+        .await?;
+        for row in rows {
+            let contributor = contributors
+                .get(&(row.work_id, row.contributor_id))
+                .cloned()
+                .ok_or_else(|| StoreError::Corrupt { what: "contributor", value: row.contributor_id.to_string() })?;
+            self.works[node_of[&row.work_id].0 as usize].contributions.push(Contribution {
+                id: row.id as u64,
+                contributor,
+                weight: Weight(values::amount(&row.weight)?),
+            });
+        }
+        Ok(())
+    }
+
+    async fn load_externals(&mut self, tx: &mut PgConnection, works: &[(i64, i64)]) -> Result<(), StoreError> {
+        let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
+        let rows = sqlx::query!(
+            r#"SELECT u.work_id, u.user_id, u.dependency_id, u.uses, e.purl
+               FROM work_uses u JOIN external_works e ON e.id = u.dependency_id
+               WHERE u.work_id = ANY ($1) ORDER BY u.work_id, e.purl, u.user_id"#,
+            &ids
+        )
+        .fetch_all(tx)
+        .await?;
+        for row in &rows {
+            if !self.externals.contains_key(&(row.work_id, row.dependency_id)) {
+                let node = self.add(WorkKey::External(scoped(row.work_id, &row.purl)), Vec::new());
+                self.externals.insert((row.work_id, row.dependency_id), node);
+            }
+        }
+        let mut uses: BTreeMap<NodeIndex, Vec<(NodeIndex, U256)>> = BTreeMap::new();
+        for row in &rows {
+            let user = match row.user_id {
+                Some(user) => self.externals.get(&(row.work_id, user)).copied(),
+                None => works.iter().find(|(_, work)| *work == row.work_id).map(|(asset, _)| self.assets[asset]),
+            };
+            if let Some(user) = user {
+                let dependency = self.externals[&(row.work_id, row.dependency_id)];
+                uses.entry(user).or_default().push((dependency, U256::from(row.uses)));
+            }
+        }
+        for (user, to) in uses {
+            self.share_upstream(user, to)?;
+        }
+        Ok(())
+    }
+}
+
+async fn works_of(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    assets: &BTreeMap<i64, NodeIndex>,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let ids: Vec<i64> = assets.keys().copied().collect();
+    let rows = sqlx::query!(
+        r#"SELECT asset_id AS "asset_id!", work_id AS "work_id!" FROM asset_works
+           WHERE chain_id = $1 AND asset_id = ANY ($2) ORDER BY asset_id"#,
+        chain_id as i64,
+        &ids
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.asset_id, row.work_id)).collect())
+}
+
+/// Every contributor of the works, as each work's records say where they are paid.
+async fn contributors(
+    tx: &mut PgConnection,
+    works: &[(i64, i64)],
+) -> Result<BTreeMap<(i64, i64), Contributor>, StoreError> {
+    let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
+    // `triggered_by` is followed by at most ten steps; a chain longer than that, or a circle, ends at the owners.
+    let rows = sqlx::query!(
+        r#"WITH RECURSIVE used (work_id, id, steps) AS (
+               SELECT DISTINCT work_id, contributor_id, 0 FROM contributions WHERE work_id = ANY ($1)
+               UNION SELECT u.work_id, c.triggered_by, u.steps + 1 FROM used u JOIN contributors c ON c.id = u.id
+               WHERE c.triggered_by IS NOT NULL AND u.steps < 10)
+           SELECT DISTINCT u.work_id AS "work_id!", c.id, c.key, c.kind, c.triggered_by,
+                  (SELECT a.address FROM contributor_addresses a WHERE a.work_id = u.work_id AND a.contributor_id = c.id
+                   ORDER BY a.id DESC LIMIT 1) AS "address?: Vec<u8>"
+           FROM used u JOIN contributors c ON c.id = u.id"#,
+        &ids
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut humans = BTreeMap::new();
+    let mut systems = BTreeMap::new();
+    for row in rows {
+        if row.kind == "SYSTEM" {
+            systems.insert((row.work_id, row.id), (row.key, row.triggered_by));
+            continue;
+        }
+        let own = row.key.strip_prefix("account:").and_then(|account| account.parse().ok());
+        let recipient = match (row.address, own) {
+            (Some(address), _) => Recipient::Account(values::address(&address)?),
+            (None, Some(account)) => Recipient::Account(account),
+            (None, None) => Recipient::Reserved(Beneficiary::Identity(scoped(row.work_id, &row.key))),
+        };
+        humans.insert((row.work_id, row.id), Contributor::Human(recipient));
+    }
+    let mut all = humans.clone();
+    for ((work, id), (key, _)) in &systems {
+        let mut trigger = systems.get(&(*work, *id)).and_then(|(_, next)| *next);
+        let mut human = None;
+        for _ in 0..10 {
+            let Some(next) = trigger else { break };
+            if let Some(found) = humans.get(&(*work, next)) {
+                human = Some(Box::new(found.clone()));
+                break;
+            }
+            trigger = systems.get(&(*work, next)).and_then(|(_, next)| *next);
+        }
+        all.insert((*work, *id), Contributor::System { id: key.clone(), triggered_by: human });
+    }
+    Ok(all)
+}
+
+/// A name that holds within one work's records: `work/12/mailto:ada@example.org`.
+fn scoped(work_id: i64, name: &str) -> String {
+    format!("work/{work_id}/{name}")
+}
+
+/// The work and the name of a scoped name.
+pub fn unscoped(text: &str) -> Result<(i64, &str), StoreError> {
+    text.strip_prefix("work/")
+        .and_then(|rest| rest.split_once('/'))
+        .and_then(|(work, name)| Some((work.parse().ok()?, name)))
+        .ok_or_else(|| StoreError::Corrupt { what: "beneficiary", value: text.to_owned() })
+}
+
+fn bps(value: u16) -> Result<BasisPoints, StoreError> {
+    BasisPoints::try_from(value).map_err(|_| StoreError::Corrupt { what: "share", value: value.to_string() })
+}
+
+fn owners(shares: &Value) -> Result<Vec<(Address, BasisPoints)>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Share {
+        account: Address,
+        bps: u16,
+    }
+    let shares: Vec<Share> = serde_json::from_value(shares.clone())
+        .map_err(|_| StoreError::Corrupt { what: "shares", value: shares.to_string() })?;
+    shares.into_iter().map(|share| Ok((share.account, bps(share.bps)?))).collect()
+}
+
+/// Records a division: the distribution, its flows, payouts and reserves, and the incomes it covers, each once.
+pub async fn record(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    pot: &Pot,
+    lineage: &Lineage,
+    result: &Distribution,
+) -> Result<i64, StoreError> {
+    let sum = |amounts: &mut dyn Iterator<Item = &Amount>| amounts.fold(U256::ZERO, |sum, amount| sum + amount.0);
+    let distributed = sum(&mut result.payouts.values());
+    let reserved = sum(&mut result.reserved.values());
+    let id = sqlx::query_scalar!(
+        "INSERT INTO distributions (chain_id, asset_id, token, amount, distributed, reserved, policy, through_block)
+         VALUES ($1, $2, $3, $4::text::numeric, $5::text::numeric, $6::text::numeric, 'pass_down', $7) RETURNING id",
+        chain_id as i64,
+        pot.asset_id as i64,
+        pot.token.as_slice() as _,
+        pot.amount.to_string(),
+        distributed.to_string(),
+        reserved.to_string(),
+        pot.through_block as i64
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO distributed_incomes (chain_id, block_number, log_index, distribution_id)
+         SELECT i.chain_id, i.block_number, i.log_index, $1 FROM chain.incomes i
+         WHERE i.chain_id = $2 AND i.asset_id = $3 AND i.token = $4 AND i.block_number <= $5 AND NOT EXISTS (
+             SELECT FROM distributed_incomes d
+             WHERE d.chain_id = i.chain_id AND d.block_number = i.block_number AND d.log_index = i.log_index)",
+        id,
+        chain_id as i64,
+        pot.asset_id as i64,
+        pot.token.as_slice() as _,
+        pot.through_block as i64
+    )
+    .execute(&mut *tx)
+    .await?;
+    record_flows(tx, id, lineage, result).await?;
+    record_payouts(tx, chain_id, id, pot, result).await?;
+    record_reserves(tx, chain_id, id, pot, result).await?;
+    Ok(id)
+}
+
+async fn record_flows(
+    tx: &mut PgConnection,
+    id: i64,
+    lineage: &Lineage,
+    result: &Distribution,
+) -> Result<(), StoreError> {
+    let name = |node: NodeIndex| lineage.graph.works()[node.0 as usize].key.to_string();
+    let rows: Vec<Value> = result
+        .flows
+        .iter()
+        .enumerate()
+        .map(|(step, flow)| {
+            let target = match &flow.to {
+                Target::Work(node) => name(*node),
+                Target::Account(account) => format!("account:{}", account.to_checksum(None)),
+                Target::Reserved(beneficiary) => format!("reserved:{beneficiary}"),
+                Target::Fee => "fee".to_owned(),
+            };
+            json!({
+                "distribution_id": id, "step": step, "source": name(flow.from), "target": target,
+                "rule": flow.rule.as_str(), "contribution_id": flow.contribution, "weight": flow.weight.to_string(),
+                "of_weight": flow.of.to_string(), "amount": flow.amount.to_string(),
+            })
+        })
+        .collect();
+    sqlx::query!(
+        "INSERT INTO distribution_flows SELECT * FROM jsonb_populate_recordset(NULL::distribution_flows, $1)",
+        Value::Array(rows)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn record_payouts(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    id: i64,
+    pot: &Pot,
+    result: &Distribution,
+) -> Result<(), StoreError> {
+    let rows: Vec<Value> = result
+        .payouts
+        .iter()
+        .map(|(account, amount)| json!({"account": hex_bytes(account.as_slice()), "amount": amount.to_string()}))
+        .collect();
+    sqlx::query!(
+        "INSERT INTO payouts (chain_id, account, token, amount, distribution_id)
+         SELECT $1, account, $2, amount, $3 FROM jsonb_to_recordset($4) AS p (account bytea, amount numeric)",
+        chain_id as i64,
+        pot.token.as_slice() as _,
+        id,
+        Value::Array(rows)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn record_reserves(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    id: i64,
+    pot: &Pot,
+    result: &Distribution,
+) -> Result<(), StoreError> {
+    let rows = result
+        .reserved
+        .iter()
+        .map(|(beneficiary, amount)| {
+            let (Beneficiary::External(name) | Beneficiary::Identity(name)) = beneficiary;
+            let (work, name) = unscoped(name)?;
+            Ok(json!({"beneficiary": name, "work_id": work, "amount": amount.to_string()}))
+        })
+        .collect::<Result<Vec<Value>, StoreError>>()?;
+    sqlx::query!(
+        "INSERT INTO reserves (distribution_id, chain_id, token, beneficiary, work_id, amount)
+         SELECT $1, $2, $3, beneficiary, work_id, amount
+         FROM jsonb_to_recordset($4) AS r (beneficiary text, work_id bigint, amount numeric)",
+        id,
+        chain_id as i64,
+        pot.token.as_slice() as _,
+        Value::Array(rows)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Turns reserves into payouts where the contributor's address has become known; returns how many.
+pub async fn release_reserves(tx: &mut PgConnection, chain_id: u64) -> Result<u64, StoreError> {
+    let released = sqlx::query!(
+        "INSERT INTO payouts (chain_id, account, token, amount, distribution_id, reserve_id)
+         SELECT r.chain_id, a.address, r.token, r.amount, r.distribution_id, r.id
+         FROM reserves r
+         JOIN contributors c ON c.key = r.beneficiary
+         JOIN LATERAL (SELECT address FROM contributor_addresses a WHERE a.work_id = r.work_id AND a.contributor_id = c.id
+                       ORDER BY a.id DESC LIMIT 1) a ON true
+         WHERE r.chain_id = $1 AND NOT EXISTS (SELECT FROM payouts p WHERE p.reserve_id = r.id)
+         ORDER BY r.id",
+        chain_id as i64
+    )
+    .execute(tx)
+    .await?;
+    Ok(released.rows_affected())
+}

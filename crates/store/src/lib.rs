@@ -1,0 +1,71 @@
+//! PostgreSQL: the pool, the migrations, and the reads and writes that more than one program makes.
+//!
+//! Addresses and hashes are stored as bytes, amounts as `numeric(78, 0)`; they cross the driver as text, because no
+//! Rust number type of the driver holds 256 bits. Functions take `&mut PgConnection`, so that the caller decides what
+//! one transaction is.
+
+pub mod deployments;
+pub mod distribution;
+pub mod imports;
+pub mod outbox;
+pub mod roots;
+pub mod values;
+//pub mod works;
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+pub use sqlx::{PgConnection, PgPool};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database refused: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database could not be migrated: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("the database URL is not valid: {0}")]
+    Url(sqlx::Error),
+    #[error("the stored {what} `{value}` is not valid: the database was changed by other hands")]
+    Corrupt { what: &'static str, value: String },
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Opens a pool and waits up to half a minute for a server that is still starting.
+pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> {
+    let options: PgConnectOptions = url.parse().map_err(StoreError::Url)?;
+    let options = options.application_name("tributary").statement_cache_capacity(256);
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Ok(pool) => return Ok(pool),
+            Err(error) if is_starting(&error) && wait < Duration::from_secs(15) => {
+                tracing::warn!("the database does not answer yet ({error}); trying again in {wait:?}");
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // cannot_connect_now: starting up, shutting down or recovering
+        sqlx::Error::Database(error) => error.code().as_deref() == Some("57P03"),
+        _ => false,
+    }
+}
+
+/// Brings the schema up to date. Safe to call from several processes at once.
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::migrate!().run(pool).await?;
+    Ok(())
+}
+
+/// Names the version of the schema: the checksums of all migrations.
+pub fn migration_checksums() -> Vec<Vec<u8>> {
+    sqlx::migrate!().iter().map(|migration| migration.checksum.to_vec()).collect()
+}
