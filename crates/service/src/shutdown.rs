@@ -1,0 +1,57 @@
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+/// Tells every part of a process to stop, in order: no new work, finish what is in hand, leave.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(CancellationToken);
+
+impl Shutdown {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A shutdown that begins with Ctrl-C or SIGTERM.
+    pub fn on_signal() -> Self {
+        let shutdown = Self::new();
+        let token = shutdown.clone();
+        tokio::spawn(async move {
+            wait_for_signal().await;
+            token.begin();
+        });
+        shutdown
+    }
+
+    pub fn begin(&self) {
+        self.0.cancel();
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Resolves once the shutdown has begun.
+    pub async fn begun(&self) {
+        self.0.cancelled().await;
+    }
+
+    /// Sleeps, or returns early with `false` when the shutdown begins.
+    pub async fn sleep(&self, duration: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => true,
+            () = self.begun() => false,
+        }
+    }
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
