@@ -1,0 +1,188 @@
+//! What tests run against: a database of their own, a chain of their own. Both are real.
+//!
+//! `TEST_DATABASE_URL` names a PostgreSQL server on which databases may be created, `ANVIL` the chain's binary; `./dev
+//! test` provides both.
+
+use std::{env, process::Command};
+
+use alloy::{
+    node_bindings::{Anvil, AnvilInstance},
+    primitives::{Address, U256},
+    providers::{DynProvider, ext::AnvilApi},
+    signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
+};
+use anyhow::{Context, Result};
+use chain::{
+    deploy::{self, Plan},
+    sender::{Intent, Sender, Settled},
+};
+use service::Shutdown;
+use sqlx::{Connection, PgConnection, PgPool};
+use store::deployments::Deployment;
+use tokio::sync::OnceCell;
+
+/// The mnemonic of local chains: public, for tests only.
+pub const MNEMONIC: &str = "test test test test test test test test test test test junk";
+
+/// The signer of a local chain's n-th funded account.
+pub fn signer(n: u32) -> PrivateKeySigner {
+    MnemonicBuilder::<English>::default()
+        .phrase(MNEMONIC)
+        .index(n)
+        .and_then(|builder| builder.build())
+        .expect("the public test mnemonic is valid")
+}
+
+/// A migrated database of the caller's own, copied from a template; dropped by the server's end.
+pub async fn database() -> Result<PgPool> {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let url = env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL is not set: run the tests by ./dev test")?;
+    let template = TEMPLATE.get_or_try_init(|| template(&url)).await?;
+    let name = format!("t_{:032x}", random());
+    let mut admin = PgConnection::connect(&url).await?;
+    // Copying waits until nobody is connected to the template.
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")))
+        .execute(&mut admin)
+        .await?;
+    Ok(store::connect(&with_database(&url, &name), 8).await?)
+}
+
+/// The template is made once per version of the migrations, by whichever test comes first.
+async fn template(url: &str) -> Result<String> {
+    let name = format!("template_{:016x}", migrations_hash());
+    let mut admin = PgConnection::connect(url).await?;
+    sqlx::query("SELECT pg_advisory_lock(7302)").execute(&mut admin).await?;
+    let exists: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)")
+            .bind(&name)
+            .fetch_one(&mut admin)
+            .await?;
+    if !exists {
+        sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(&mut admin).await?;
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
+        let pool = store::connect(&with_database(url, &name), 2).await?;
+        store::migrate(&pool).await?;
+        workers::migrate(&pool).await?;
+        pool.close().await;
+        sqlx::query(sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} IS_TEMPLATE true"))).execute(&mut admin).await?;
+    }
+    sqlx::query("SELECT pg_advisory_unlock(7302)").execute(&mut admin).await?;
+    Ok(name)
+}
+
+fn migrations_hash() -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    store::migration_checksums().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    match url.rfind('/') {
+        Some(end) => format!("{}/{name}", &url[..end]),
+        None => url.to_owned(),
+    }
+}
+
+fn random() -> u128 {
+    let key = PrivateKeySigner::random().to_bytes();
+    key[..16].iter().fold(0, |number, byte| (number << 8) | u128::from(*byte))
+}
+
+/// A chain of the caller's own, ended with this value.
+pub struct Chain {
+    pub provider: DynProvider,
+    pub chain_id: u64,
+    anvil: AnvilInstance,
+}
+
+impl Chain {
+    /// Starts a chain that mines each transaction at once and counts a block as final two blocks later.
+    pub async fn start() -> Result<Self> {
+        let binary = env::var("ANVIL").context("ANVIL is not set: run the tests by ./dev test")?;
+        let anvil = Anvil::at(binary)
+            .arg("--hardfork")
+            .arg("cancun")
+            .arg("--slots-in-an-epoch")
+            .arg("1")
+            .chain_id(31337)
+            .try_spawn()
+            .context("anvil did not start")?;
+        let (provider, chain_id) = chain::rpc::connect(&anvil.endpoint()).await?;
+        Ok(Self { provider, chain_id, anvil })
+    }
+
+    pub fn url(&self) -> String {
+        self.anvil.endpoint()
+    }
+
+    pub fn ws_url(&self) -> String {
+        self.anvil.ws_endpoint()
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.anvil.child().id()
+    }
+
+    /// Mines empty blocks.
+    pub async fn mine(&self, blocks: u64) -> Result<()> {
+        self.provider.anvil_mine(Some(blocks), None).await?;
+        Ok(())
+    }
+}
+
+/// A chain with the contracts deployed, a database that knows them, and a sender for the chain's funded accounts.
+pub struct Market {
+    pub chain: Chain,
+    pub pool: PgPool,
+    pub sender: Sender,
+    pub deployment: Deployment,
+    pub shutdown: Shutdown,
+}
+
+impl Market {
+    pub async fn start() -> Result<Self> {
+        let chain = Chain::start().await?;
+        let pool = database().await?;
+        Self::on(chain, pool).await
+    }
+
+    pub async fn on(chain: Chain, pool: PgPool) -> Result<Self> {
+        let shutdown = Shutdown::new();
+        let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, (0..10).map(signer).collect());
+        tokio::spawn(sender.clone().run(shutdown.clone()));
+        let plan = Plan { deployer: account(0), engine: account(0), treasury: account(9), payout_delay: 1 };
+        let deployment = deploy::deploy(&pool, &chain.provider, &sender, &plan, &shutdown).await?;
+        Ok(Self { chain, pool, sender, deployment, shutdown })
+    }
+
+    /// Sends a call from the n-th account and waits until it is mined.
+    pub async fn call(&self, from: u32, to: Address, value: U256, data: Vec<u8>) -> Result<Settled> {
+        let intent = Intent {
+            account: account(from),
+            key: format!("test:{:032x}", random()),
+            to: Some(to),
+            value,
+            data: data.into(),
+        };
+        Ok(self.sender.send(&intent, &self.shutdown).await?)
+    }
+}
+
+impl Drop for Market {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+/// The address of a local chain's n-th account.
+pub fn account(n: u32) -> Address {
+    signer(n).address()
+}
+
+/// Ends a process as a crash would.
+pub fn kill_9(process: u32) -> Result<()> {
+    let status = Command::new("kill").arg("-9").arg(process.to_string()).status()?;
+    anyhow::ensure!(status.success(), "process {process} could not be killed");
+    Ok(())
+}
