@@ -1,0 +1,90 @@
+//! GET /v1/assets/{id}/history
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{parse_id, require};
+use crate::{
+    AppState,
+    extract::{Path, Query},
+    page::{Page, PageQuery},
+    problem::{Problem, Result},
+    values::hex32,
+};
+
+/// One thing that happened to a work on chain.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// `registered`, `transferred`, `sold`, `cid_updated`, `royalty_lowered` or `income`.
+    pub event: String,
+    /// What is particular to the event: addresses, amounts in base units.
+    pub details: Value,
+    pub at: chrono::DateTime<chrono::Utc>,
+    pub block_number: i64,
+    pub log_index: i32,
+    pub tx_hash: String,
+    pub finality: String,
+}
+
+/// What happened to a work, newest first.
+#[utoipa::path(get, path = "/v1/assets/{id}/history", tag = "assets", params(("id" = String, Path, description = "the asset's id"), PageQuery),
+    responses((status = 200, body = Page<HistoryEntry>), (status = 404, body = Problem)))]
+pub async fn history(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<axum::Json<Page<HistoryEntry>>> {
+    let id = parse_id(&id)?;
+    let (limit, (block, index)) = (page.limit()?, page.below()?);
+    require(&state, id).await?;
+    let rows = sqlx::query!(
+        r#"SELECT event AS "event!", details AS "details!", at AS "at!", block_number AS "block_number!",
+                  log_index AS "log_index!", tx_hash AS "tx_hash!: Vec<u8>", chain.finality($1, block_number) AS "finality!"
+           FROM (
+               SELECT 'registered' AS event, block_number, log_index, tx_hash, at, jsonb_build_object(
+                   'registrant', hex_address(registrant), 'owner', hex_address(first_owner), 'royaltyBps', royalty_bps,
+                   'parents', parents) AS details
+               FROM chain.registrations WHERE chain_id = $1 AND asset_id = $2
+               UNION ALL SELECT 'transferred', block_number, log_index, tx_hash, at, jsonb_build_object(
+                   'from', hex_address(sender), 'to', hex_address(recipient), 'epoch', epoch)
+               FROM chain.transfers WHERE chain_id = $1 AND asset_id = $2
+               UNION ALL SELECT 'sold', block_number, log_index, tx_hash, at, jsonb_build_object(
+                   'seller', hex_address(CASE side WHEN 'SELL' THEN maker ELSE taker END),
+                   'buyer', hex_address(CASE side WHEN 'SELL' THEN taker ELSE maker END), 'currency', hex_address(currency),
+                   'price', price::text, 'fee', fee::text, 'royalty', royalty::text, 'net', net::text)
+               FROM chain.fills WHERE chain_id = $1 AND asset_id = $2
+               UNION ALL SELECT 'cid_updated', block_number, log_index, tx_hash, at, jsonb_build_object('cid', cid)
+               FROM chain.cid_updates WHERE chain_id = $1 AND asset_id = $2
+               UNION ALL SELECT 'royalty_lowered', block_number, log_index, tx_hash, at, jsonb_build_object('royaltyBps', royalty_bps)
+               FROM chain.royalty_changes WHERE chain_id = $1 AND asset_id = $2
+               UNION ALL SELECT 'income', block_number, log_index, tx_hash, at, jsonb_build_object(
+                   'payer', hex_address(payer), 'currency', hex_address(token), 'amount', amount::text, 'reason', reason)
+               FROM chain.incomes WHERE chain_id = $1 AND asset_id = $2
+           ) events
+           WHERE (block_number, log_index) < ($3, $4::bigint)
+           ORDER BY block_number DESC, log_index DESC LIMIT $5::bigint + 1"#,
+        state.chain(),
+        id,
+        block,
+        index,
+        limit
+    )
+    .fetch_all(&state.pool)
+    .await?;
+    let items = rows
+        .into_iter()
+        .map(|row| HistoryEntry {
+            event: row.event,
+            details: row.details,
+            at: row.at,
+            block_number: row.block_number,
+            log_index: row.log_index,
+            tx_hash: hex32(&row.tx_hash),
+            finality: row.finality,
+        })
+        .collect();
+    Ok(axum::Json(Page::cut(items, limit, |item: &HistoryEntry| (item.block_number, i64::from(item.log_index)))))
+}

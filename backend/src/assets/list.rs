@@ -1,0 +1,159 @@
+//! GET /v1/assets
+
+use axum::{extract::State, response::IntoResponse};
+use serde::{Deserialize, Serialize};
+use store::values;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    AppState,
+    extract::Query,
+    page::{Page, PageQuery},
+    problem::{Problem, Result},
+    values::{address_field, checksum, hex32, parse_optional},
+};
+
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub struct Filters {
+    /// CODE, MODEL, MUSIC, TEXT, IMAGE, DATASET, DESIGN or PHYSICAL.
+    pub kind: Option<String>,
+    /// Owned by this address.
+    pub owner: Option<String>,
+    /// Derived directly from this asset.
+    pub parent: Option<i64>,
+    /// With an open sell order (`true`), or without one (`false`).
+    pub listed: Option<bool>,
+    /// Words in the title or description.
+    pub q: Option<String>,
+    /// SHA-256 of the content, 0x-hex.
+    pub content_hash: Option<String>,
+    // serde's flatten reads query numbers as text, so the page is spelled out.
+    /// At most 200; default 50.
+    pub limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// A work in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetSummary {
+    pub id: String,
+    /// CAIP-19.
+    pub caip19: String,
+    pub kind: String,
+    pub title: String,
+    pub description: String,
+    pub owner: String,
+    pub content_hash: String,
+    pub cid: String,
+    pub royalty_bps: i32,
+    pub registered_at: chrono::DateTime<chrono::Utc>,
+    pub parents: i64,
+    pub derived: i64,
+    pub contributors: i64,
+    /// The cheapest open sell order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
+    /// `latest`, `safe` or `finalized`.
+    pub finality: String,
+    pub block_number: i64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Listing {
+    pub order_hash: String,
+    /// The price now, in base units.
+    pub price: String,
+    /// The zero address is the chain's own coin.
+    pub currency: String,
+    pub ends_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Lists registered works, newest first.
+#[utoipa::path(get, path = "/v1/assets", tag = "assets", params(Filters),
+    responses((status = 200, body = Page<AssetSummary>), (status = 422, body = Problem)))]
+pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>) -> Result<impl IntoResponse> {
+    let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
+    let (limit, (below, _)) = (page.limit()?, page.below()?);
+    if let Some(kind) = filters.kind.as_ref().filter(|kind| bindings::kind_number(kind).is_none()) {
+        return Err(Problem::fields(vec![("kind", format!("`{kind}` is not a kind of asset"))]));
+    }
+    let owner = parse_optional("owner", filters.owner.as_deref(), address_field)?;
+    let content = parse_optional("contentHash", filters.content_hash.as_deref(), |text| {
+        hex::decode(text.trim_start_matches("0x")).ok().filter(|hash| hash.len() == 32).ok_or("is not 32 bytes of hex")
+    })?;
+    let words = filters.q.as_deref().map(str::trim).filter(|words| !words.is_empty());
+    if words.is_some_and(|words| words.len() > 200) {
+        return Err(Problem::fields(vec![("q", "has at most 200 characters".into())]));
+    }
+    let pattern =
+        words.map(|words| format!("%{}%", words.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+    let rows = sqlx::query!(
+        r#"SELECT a.asset_id, a.kind, a.owner AS "owner: Vec<u8>", a.content_hash AS "content_hash: Vec<u8>", a.cid,
+                  a.royalty_bps, a.registered_at, a.block_number, chain.finality($1, a.block_number) AS "finality!",
+                  w.title AS "title?", left(w.description, 300) AS description,
+                  cardinality(a.parents)::bigint AS "parents!",
+                  (SELECT count(*) FROM chain.asset_parents p WHERE p.chain_id = $1 AND p.parent_id = a.asset_id) AS "derived!",
+                  (SELECT count(DISTINCT c.contributor_id) FROM contributions c WHERE c.work_id = w.id) AS "contributors!",
+                  o.hash AS "order_hash?: Vec<u8>", o.price::text AS order_price, o.currency AS "order_currency?: Vec<u8>",
+                  o.end_time AS "order_ends?"
+           FROM chain.assets a
+           LEFT JOIN asset_works aw ON aw.chain_id = a.chain_id AND aw.asset_id = a.asset_id
+           LEFT JOIN works w ON w.id = aw.work_id
+           LEFT JOIN LATERAL (
+               SELECT s.hash, s.currency, s.end_time, order_price_now(s.start_price, s.end_price, s.start_time, s.end_time) AS price
+               FROM order_states s WHERE s.chain_id = $1 AND s.asset_id = a.asset_id AND s.side = 'SELL' AND s.state = 'open'
+               ORDER BY s.currency, 4 LIMIT 1) o ON true
+           WHERE a.chain_id = $1 AND a.asset_id < $2
+             AND ($4::text IS NULL OR a.kind = $4)
+             AND ($5::bytea IS NULL OR a.owner = $5)
+             AND ($6::bigint IS NULL OR $6 = ANY (a.parents))
+             AND ($7::boolean IS NULL OR (o.hash IS NOT NULL) = $7)
+             AND ($8::text IS NULL OR w.title ILIKE $8 OR w.description ILIKE $8)
+             AND ($9::bytea IS NULL OR a.content_hash = $9)
+           ORDER BY a.asset_id DESC LIMIT $3::bigint + 1"#,
+        state.chain(),
+        below,
+        limit,
+        filters.kind,
+        owner.map(|owner| owner.to_vec()),
+        filters.parent,
+        filters.listed,
+        pattern,
+        content
+    )
+    .fetch_all(&state.pool)
+    .await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        let listing = match (row.order_hash, row.order_price, row.order_currency, row.order_ends) {
+            (Some(hash), Some(price), Some(currency), Some(ends_at)) => {
+                Some(Listing { order_hash: hex32(&hash), price, currency: checksum(&currency)?, ends_at })
+            }
+            _ => None,
+        };
+        items.push(AssetSummary {
+            id: row.asset_id.to_string(),
+            caip19: state.caip19(row.asset_id),
+            kind: row.kind,
+            title: row.title.unwrap_or_else(|| format!("Asset {}", row.asset_id)),
+            description: row.description.unwrap_or_default(),
+            owner: values::address(&row.owner)?.to_checksum(None),
+            content_hash: hex32(&row.content_hash),
+            cid: row.cid,
+            royalty_bps: row.royalty_bps,
+            registered_at: row.registered_at,
+            parents: row.parents,
+            derived: row.derived,
+            contributors: row.contributors,
+            listing,
+            finality: row.finality,
+            block_number: row.block_number,
+        });
+    }
+    Ok(axum::Json(Page::cut(items, limit, |item| (item.id.parse().unwrap_or_default(), 0))))
+}

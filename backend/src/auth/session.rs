@@ -1,0 +1,185 @@
+//! Sessions: an opaque random token in a cookie, its hash in the database, listed and revocable.
+
+use alloy::primitives::Address;
+use axum::{
+    extract::State,
+    http::{HeaderMap, Method, StatusCode, header},
+};
+use axum_extra::extract::{
+    CookieJar,
+    cookie::{Cookie, SameSite},
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use store::values;
+use utoipa::ToSchema;
+
+use crate::{
+    AppState,
+    extract::{Path, SignedIn},
+    problem::{Problem, Result},
+};
+
+const DAYS: i64 = 14;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    pub id: String,
+    /// Checksummed address.
+    pub account: String,
+    /// CAIP-10.
+    pub caip10: String,
+    pub user_agent: String,
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+    /// Whether this is the session that asks.
+    pub current: bool,
+}
+
+/// `__Host-` wants HTTPS; on plain loopback the name goes without.
+fn cookie_name(state: &AppState) -> &'static str {
+    if state.settings.origin().starts_with("https://") { "__Host-session" } else { "session" }
+}
+
+fn token_hash(state: &AppState, jar: &CookieJar) -> Option<Vec<u8>> {
+    let token = hex::decode(jar.get(cookie_name(state))?.value()).ok().filter(|token| token.len() == 32)?;
+    Some(Sha256::digest(token).to_vec())
+}
+
+/// The account of the request's session, if it has a live one.
+pub async fn account(state: &AppState, jar: &CookieJar) -> Result<Option<Address>> {
+    let Some(hash) = token_hash(state, jar) else { return Ok(None) };
+    let account = sqlx::query_scalar!(
+        r#"UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > now()
+           RETURNING account AS "account: Vec<u8>""#,
+        hash
+    )
+    .fetch_optional(&state.pool)
+    .await?;
+    Ok(account.map(|account| values::address(&account)).transpose()?)
+}
+
+/// A cookie travels with requests that other sites' pages make; a request that changes something names its origin.
+pub fn check_origin(state: &AppState, method: &Method, headers: &HeaderMap) -> Result<()> {
+    if method.is_safe() {
+        return Ok(());
+    }
+    match headers.get(header::ORIGIN) {
+        Some(origin) if origin.as_bytes() != state.settings.origin().as_bytes() => {
+            Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "This request comes from another site's page."))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub async fn start(
+    state: &AppState,
+    tx: &mut PgConnection,
+    jar: CookieJar,
+    headers: &HeaderMap,
+    account: Address,
+) -> Result<(CookieJar, Session)> {
+    let token = rand::random::<[u8; 32]>();
+    let user_agent: String = headers
+        .get(header::USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect();
+    let hash = Sha256::digest(token).to_vec();
+    let row = sqlx::query!(
+        r#"INSERT INTO sessions (token_hash, account, user_agent, expires_at)
+           VALUES ($1, $2, $3, now() + make_interval(days => $4)) RETURNING id::text AS "id!", created_at, expires_at"#,
+        hash,
+        account.as_slice() as _,
+        user_agent,
+        DAYS as i32
+    )
+    .fetch_one(tx)
+    .await?;
+    let secure = state.settings.origin().starts_with("https://");
+    let cookie = Cookie::build((cookie_name(state), hex::encode(token)))
+        .path("/")
+        .http_only(true)
+        .secure(secure)
+        .same_site(SameSite::Lax);
+    let session = Session {
+        id: row.id,
+        account: account.to_checksum(None),
+        caip10: state.caip10(account),
+        user_agent,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        current: true,
+    };
+    Ok((jar.add(cookie), session))
+}
+
+/// The account that is signed in.
+#[utoipa::path(get, path = "/v1/auth/session", tag = "auth", responses((status = 200, body = Session), (status = 401, body = Problem)))]
+pub async fn current(State(state): State<AppState>, account: SignedIn, jar: CookieJar) -> Result<axum::Json<Session>> {
+    let sessions = sessions(&state, account.0, &jar).await?;
+    sessions.into_iter().find(|session| session.current).map(axum::Json).ok_or_else(Problem::unauthorized)
+}
+
+/// Ends this session.
+#[utoipa::path(delete, path = "/v1/auth/session", tag = "auth", responses((status = 204), (status = 401, body = Problem)))]
+pub async fn sign_out(State(state): State<AppState>, _: SignedIn, jar: CookieJar) -> Result<(StatusCode, CookieJar)> {
+    if let Some(hash) = token_hash(&state, &jar) {
+        sqlx::query!("UPDATE sessions SET revoked_at = now() WHERE token_hash = $1 AND revoked_at IS NULL", hash)
+            .execute(&state.pool)
+            .await?;
+    }
+    Ok((StatusCode::NO_CONTENT, jar.remove(Cookie::build(cookie_name(&state)).path("/"))))
+}
+
+/// The live sessions of the account.
+#[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", responses((status = 200, body = [Session]), (status = 401, body = Problem)))]
+pub async fn list(
+    State(state): State<AppState>,
+    account: SignedIn,
+    jar: CookieJar,
+) -> Result<axum::Json<Vec<Session>>> {
+    Ok(axum::Json(sessions(&state, account.0, &jar).await?))
+}
+
+/// Ends one session of the account, at once and everywhere.
+#[utoipa::path(delete, path = "/v1/auth/sessions/{id}", tag = "auth", params(("id" = String, Path, description = "the session's id")),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn revoke(State(state): State<AppState>, account: SignedIn, Path(id): Path<String>) -> Result<StatusCode> {
+    let revoked = sqlx::query!(
+        "UPDATE sessions SET revoked_at = now() WHERE id::text = $1 AND account = $2 AND revoked_at IS NULL",
+        id,
+        account.0.as_slice() as _
+    )
+    .execute(&state.pool)
+    .await?;
+    if revoked.rows_affected() == 1 { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("such session")) }
+}
+
+async fn sessions(state: &AppState, account: Address, jar: &CookieJar) -> Result<Vec<Session>> {
+    let hash = token_hash(state, jar).unwrap_or_default();
+    let rows = sqlx::query!(
+        r#"SELECT id::text AS "id!", user_agent, created_at, expires_at, token_hash = $2 AS "current!" FROM sessions
+           WHERE account = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY created_at DESC"#,
+        account.as_slice() as _,
+        hash
+    )
+    .fetch_all(&state.pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Session {
+            id: row.id,
+            account: account.to_checksum(None),
+            caip10: state.caip10(account),
+            user_agent: row.user_agent,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            current: row.current,
+        })
+        .collect())
+}

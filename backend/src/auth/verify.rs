@@ -1,0 +1,102 @@
+//! GET /v1/auth/nonce and POST /v1/auth/verify.
+
+use alloy::primitives::{Address, B256};
+use axum::{extract::State, http::HeaderMap};
+use axum_extra::extract::CookieJar;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{session, signature};
+use crate::{
+    AppState,
+    extract::Json,
+    problem::{Problem, Result},
+};
+
+/// A nonce is good for ten minutes and for one sign-in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Nonce {
+    pub nonce: String,
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// A fresh nonce for a sign-in message.
+#[utoipa::path(get, path = "/v1/auth/nonce", tag = "auth", responses((status = 200, body = Nonce)))]
+pub async fn nonce(State(state): State<AppState>) -> Result<axum::Json<Nonce>> {
+    let nonce = hex::encode(rand::random::<[u8; 16]>());
+    let expires_at = sqlx::query_scalar!(
+        "WITH swept AS (DELETE FROM siwe_nonces WHERE expires_at < now())
+         INSERT INTO siwe_nonces (nonce, expires_at) VALUES ($1, now() + interval '10 minutes') RETURNING expires_at",
+        nonce
+    )
+    .fetch_one(&state.pool)
+    .await?;
+    Ok(axum::Json(Nonce { nonce, expires_at }))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct SignIn {
+    /// The EIP-4361 message, exactly as it was signed.
+    pub message: String,
+    /// The signature, 0x-hex: of a key (EIP-191), or as the account's contract accepts it (ERC-1271).
+    pub signature: String,
+}
+
+/// Signs in: checks the message and its signature, and starts a session in a cookie.
+#[utoipa::path(post, path = "/v1/auth/verify", tag = "auth", request_body = SignIn,
+    responses((status = 200, body = session::Session), (status = 401, body = Problem), (status = 422, body = Problem)))]
+pub async fn verify(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    jar: CookieJar,
+    Json(request): Json<SignIn>,
+) -> Result<(CookieJar, axum::Json<session::Session>)> {
+    let message: siwe::Message = request.message.parse().map_err(|error| {
+        Problem::fields(vec![("message", format!("is not a sign-in message of EIP-4361: {error}"))])
+    })?;
+    check_message(&state, &message)?;
+    let bytes = hex::decode(request.signature.trim_start_matches("0x"))
+        .ok()
+        .filter(|bytes| bytes.len() <= 4096)
+        .ok_or_else(|| Problem::fields(vec![("signature", "is not hex of at most 4096 bytes".into())]))?;
+    let hash = message.eip191_hash().map_err(Problem::internal)?;
+    let account = Address::from(message.address);
+    if !signature::is_valid(&state.provider, account, B256::from(hash), &bytes).await? {
+        return Err(refused("The signature is not by the account in the message."));
+    }
+    // The nonce is used up in the statement that starts the session: a message signs in once.
+    let mut tx = state.pool.begin().await?;
+    let used = sqlx::query!("DELETE FROM siwe_nonces WHERE nonce = $1 AND expires_at > now()", message.nonce)
+        .execute(&mut *tx)
+        .await?;
+    if used.rows_affected() != 1 {
+        return Err(refused("The nonce was used before or is too old. Ask for a new one and sign again."));
+    }
+    let (jar, session) = session::start(&state, &mut tx, jar, &headers, account).await?;
+    tx.commit().await?;
+    Ok((jar, axum::Json(session)))
+}
+
+fn check_message(state: &AppState, message: &siwe::Message) -> Result<()> {
+    let origin = state.settings.origin();
+    let host = origin.split("://").nth(1).unwrap_or(&origin);
+    if message.domain.as_str() != host {
+        return Err(refused(format!("The message is for {}, this is {host}.", message.domain)));
+    }
+    if message.chain_id != state.chain_id() {
+        return Err(refused(format!(
+            "The message is for chain {}, this is chain {}.",
+            message.chain_id,
+            state.chain_id()
+        )));
+    }
+    if !message.valid_now() {
+        return Err(refused("The message has expired or is not valid yet."));
+    }
+    Ok(())
+}
+
+fn refused(detail: impl Into<String>) -> Problem {
+    Problem::new(axum::http::StatusCode::UNAUTHORIZED, "sign_in_refused", detail)
+}

@@ -1,0 +1,130 @@
+//! Content: uploads, and reading back by CID.
+
+use axum::{
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures::TryStreamExt;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use vault::{Cid, VaultError};
+
+use crate::{
+    AppState,
+    extract::{Path, SignedIn},
+    problem::{Problem, Result},
+    values::hex32,
+};
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(upload))
+        .routes(routes!(read))
+        // The vault counts the bytes itself and names its limit.
+        .layer(DefaultBodyLimit::disable())
+}
+
+/// Content that was stored.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Upload {
+    /// SHA-256 of the bytes, 0x-hex: what the registry calls the content hash.
+    pub content_hash: String,
+    /// CIDv1: UnixFS, raw leaves, chunks of 256 KiB.
+    pub cid: String,
+    pub size: u64,
+    /// The asset that already has this content, if there is one: it cannot be registered again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset_id: Option<String>,
+}
+
+/// Stores the request's body as content. The same bytes again give the same answer.
+#[utoipa::path(post, path = "/v1/uploads", tag = "content", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = Upload), (status = 401, body = Problem), (status = 413, body = Problem)))]
+pub async fn upload(
+    State(state): State<AppState>,
+    account: SignedIn,
+    request: Request,
+) -> Result<(StatusCode, axum::Json<Upload>)> {
+    let limit = state.settings.upload_limit;
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let body = request.into_body().into_data_stream().map_err(std::io::Error::other);
+    let stored = state.vault.store_stream(body).await.map_err(|error| from_vault(error, limit))?;
+    let content_hash = stored.content_hash;
+    sqlx::query!(
+        "INSERT INTO uploads (content_hash, account, cid, size) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        content_hash.0.as_slice() as _,
+        account.0.as_slice() as _,
+        stored.cid.to_string(),
+        stored.size as i64
+    )
+    .execute(&state.pool)
+    .await?;
+    let asset = asset_of(&state, content_hash.0.as_slice()).await?;
+    let upload = Upload {
+        content_hash: hex32(content_hash.0.as_slice()),
+        cid: stored.cid.to_string(),
+        size: stored.size,
+        asset_id: asset.map(|id| id.to_string()),
+    };
+    Ok((StatusCode::CREATED, axum::Json(upload)))
+}
+
+/// The asset registered with this content, if any.
+pub async fn asset_of(state: &AppState, content_hash: &[u8]) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT asset_id FROM chain.assets WHERE chain_id = $1 AND content_hash = $2",
+        state.chain(),
+        content_hash as _
+    )
+    .fetch_optional(&state.pool)
+    .await?)
+}
+
+/// Content by its CID, each block verified as it is read.
+#[utoipa::path(get, path = "/v1/content/{cid}", tag = "content", params(("cid" = String, Path, description = "CIDv1, base32")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 304), (status = 404, body = Problem)))]
+pub async fn read(State(state): State<AppState>, Path(text): Path<String>, headers: HeaderMap) -> Result<Response> {
+    let cid: Cid = text.parse().map_err(|error| Problem::fields(vec![("cid", format!("{error}"))]))?;
+    // What a CID names never changes.
+    let tag = format!("\"{cid}\"");
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return Ok(StatusCode::NOT_MODIFIED.into_response());
+    }
+    if !state.vault.has(cid).await.map_err(|error| from_vault(error, state.settings.upload_limit))? {
+        return Err(Problem::not_found(format!("content {cid} here")));
+    }
+    let mut response = Body::from_stream(state.vault.read(cid)).into_response();
+    let own = response.headers_mut();
+    own.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    own.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    // Somebody's bytes are data to save, never a page of this site.
+    own.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        own.insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+fn too_large(limit: u64) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("An upload has at most {limit} bytes."))
+}
+
+fn from_vault(error: VaultError, limit: u64) -> Problem {
+    match error {
+        VaultError::TooLarge { .. } => too_large(limit),
+        VaultError::Interrupted { .. } => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "cut_off",
+            "The upload was cut off before its end. Nothing was recorded; send it again.",
+        ),
+        error => Problem::internal(error),
+    }
+}

@@ -1,0 +1,156 @@
+//! The HTTP API. One folder per noun, one file per endpoint or small group; `/openapi.json` is generated from the code,
+//! and `/docs` shows it.
+
+mod assets;
+mod auth;
+mod content;
+mod docs;
+mod earnings;
+mod extract;
+mod health;
+mod orders;
+mod page;
+mod problem;
+mod values;
+mod works;
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::{primitives::Address, providers::DynProvider};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware,
+};
+use service::{Settings, Shutdown};
+use sqlx::PgPool;
+use store::deployments::Deployment;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    services::{ServeDir, ServeFile},
+    set_header::SetResponseHeaderLayer,
+    timeout::TimeoutLayer,
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use vault::Vault;
+
+/// Bodies other than uploads.
+const BODY_LIMIT: usize = 1 << 20;
+/// Requests other than uploads and downloads.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// What every handler may use. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    pub pool: PgPool,
+    pub provider: DynProvider,
+    pub vault: Arc<Vault>,
+    pub settings: Arc<Settings>,
+    pub deployment: Deployment,
+}
+
+impl AppState {
+    pub fn chain_id(&self) -> u64 {
+        self.deployment.chain_id
+    }
+
+    /// The chain id as PostgreSQL keeps it.
+    fn chain(&self) -> i64 {
+        self.deployment.chain_id as i64
+    }
+
+    fn caip10(&self, account: Address) -> String {
+        format!("eip155:{}:{}", self.chain_id(), account.to_checksum(None))
+    }
+
+    fn caip19(&self, asset: i64) -> String {
+        format!("eip155:{}/erc721:{}/{asset}", self.chain_id(), self.deployment.asset_registry.to_checksum(None))
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tributary",
+        description = "A marketplace for intellectual property that pays everyone upstream. Amounts are decimal strings of \
+                       base units; accounts and assets are also given as CAIP-10 and CAIP-19; errors are RFC 9457 problem \
+                       documents.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "assets", description = "Registered works"),
+        (name = "orders", description = "Signed offers to sell and buy"),
+        (name = "works", description = "Titles, versions and contributions, before and after registration"),
+        (name = "content", description = "Uploads, and content by its CID"),
+        (name = "earnings", description = "Distributions, payouts, proofs, and why"),
+        (name = "auth", description = "Sign-In with Ethereum and sessions"),
+        (name = "service", description = "The chain and contracts served here, health and metrics")
+    )
+)]
+struct ApiDoc;
+
+fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(ApiDoc::openapi())
+        .merge(assets::routes())
+        .merge(auth::routes())
+        .merge(earnings::routes())
+        .merge(orders::routes())
+        .merge(works::routes())
+        .routes(routes!(health::market))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME_LIMIT))
+        .layer(CompressionLayer::new())
+        // Streams of any size, with their own limits, and not compressed.
+        .merge(content::routes())
+}
+
+/// The description of the API, as `/openapi.json` gives it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().split_for_parts().1
+}
+
+/// All routes: the API, its reference, and the web pages where they were built.
+pub fn router(state: AppState) -> Router {
+    let (api, openapi) = api().split_for_parts();
+    let pages = state.settings.frontend_dir.clone();
+    let mut router = api.merge(docs::routes(openapi)).with_state(state);
+    router = match pages {
+        // Unknown paths are the pages' own: they route in the browser.
+        Some(folder) => {
+            router.fallback_service(ServeDir::new(&folder).fallback(ServeFile::new(folder.join("index.html"))))
+        }
+        None => router.fallback(async || problem::Problem::not_found("such page; the API is described at /docs")),
+    };
+    router
+        .layer(middleware::from_fn(health::measure))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
+        .layer(SetResponseHeaderLayer::if_not_present(header::REFERRER_POLICY, HeaderValue::from_static("same-origin")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            HeaderName::from_static("content-security-policy"),
+            HeaderValue::from_static("default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"),
+        ))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            axum::response::IntoResponse::into_response(problem::Problem::internal("a handler panicked"))
+        }))
+}
+
+/// Serves until the shutdown, then finishes what is in hand.
+pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
+    let stop = shutdown.clone();
+    let serving = axum::serve(listener, router(state)).with_graceful_shutdown(async move { stop.begun().await });
+    tokio::select! {
+        ended = async { serving.await } => ended,
+        // An upload that never ends must not keep the process.
+        () = async { shutdown.begun().await; tokio::time::sleep(Duration::from_secs(5)).await } => Ok(()),
+    }
+}

@@ -1,0 +1,136 @@
+//! GET /v1/orders and GET /v1/orders/{hash}
+
+use alloy::primitives::B256;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::OrderFields;
+use crate::{
+    AppState,
+    extract::{Path, Query},
+    page::{Page, PageQuery},
+    problem::{Problem, Result},
+    values::{address_field, checksum, hex32, parse_optional},
+};
+
+/// A stored order and how it stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderView {
+    pub hash: String,
+    pub order: OrderFields,
+    pub signature: String,
+    /// `scheduled`, `open`, `filled`, `cancelled`, `stale` (the asset moved) or `expired`.
+    pub state: String,
+    /// The price now, in base units.
+    pub price: String,
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    created_micros: i64,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderFilters {
+    /// On this asset.
+    pub asset: Option<i64>,
+    /// By this maker.
+    pub maker: Option<String>,
+    /// SELL or BID.
+    pub side: Option<String>,
+    /// `open`, `scheduled`, `filled`, `cancelled`, `stale` or `expired`.
+    pub state: Option<String>,
+    /// At most 200; default 50.
+    pub limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Lists orders, newest first.
+#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(OrderFilters),
+    responses((status = 200, body = Page<OrderView>), (status = 422, body = Problem)))]
+pub async fn list(
+    State(state): State<AppState>,
+    Query(filters): Query<OrderFilters>,
+) -> Result<axum::Json<Page<OrderView>>> {
+    let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
+    let (limit, below) = (page.limit()?, page.below()?);
+    let items = select(&state, &filters, None, below, limit + 1).await?;
+    Ok(axum::Json(Page::cut(items, limit, |order| (order.created_micros, 0))))
+}
+
+/// One order.
+#[utoipa::path(get, path = "/v1/orders/{hash}", tag = "orders", params(("hash" = String, Path, description = "EIP-712 hash")),
+    responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
+pub async fn get(State(state): State<AppState>, Path(hash): Path<String>) -> Result<axum::Json<OrderView>> {
+    let parsed: B256 = hash.parse().map_err(|_| Problem::not_found(format!("order {hash}")))?;
+    find(&state, parsed).await?.map(axum::Json).ok_or_else(|| Problem::not_found(format!("order {hash}")))
+}
+
+pub async fn find(state: &AppState, hash: B256) -> Result<Option<OrderView>> {
+    Ok(select(state, &OrderFilters::default(), Some(hash), (i64::MAX, 0), 1).await?.pop())
+}
+
+async fn select(
+    state: &AppState,
+    filters: &OrderFilters,
+    hash: Option<B256>,
+    below: (i64, i64),
+    limit: i64,
+) -> Result<Vec<OrderView>> {
+    let maker = parse_optional("maker", filters.maker.as_deref(), address_field)?;
+    let rows = sqlx::query!(
+        r#"SELECT hash AS "hash!: Vec<u8>", maker AS "maker!: Vec<u8>", side AS "side!", asset_id AS "asset_id!",
+                  asset_epoch AS "asset_epoch!", currency AS "currency!: Vec<u8>", start_price::text AS "start_price!",
+                  end_price::text AS "end_price!", start_time AS "start_time!", end_time AS "end_time!",
+                  taker AS "taker!: Vec<u8>", nonce::text AS "nonce!", maker_epoch AS "maker_epoch!",
+                  max_fee_bps AS "max_fee_bps!", min_net::text AS "min_net!", signature AS "signature!", state AS "state!",
+                  order_price_now(start_price, end_price, start_time, end_time)::text AS "price!", created_at AS "created_at!",
+                  (extract(epoch FROM created_at) * 1000000)::bigint AS "micros!"
+           FROM order_states
+           WHERE chain_id = $1 AND ($2::bytea IS NULL OR hash = $2) AND ($3::bigint IS NULL OR asset_id = $3)
+             AND ($4::bytea IS NULL OR maker = $4) AND ($5::text IS NULL OR side = $5) AND ($6::text IS NULL OR state = $6)
+             AND (extract(epoch FROM created_at) * 1000000)::bigint < $7
+           ORDER BY created_at DESC, hash LIMIT $8"#,
+        state.chain(),
+        hash.map(|hash| hash.to_vec()),
+        filters.asset,
+        maker.map(|maker| maker.to_vec()),
+        filters.side,
+        filters.state,
+        below.0,
+        limit
+    )
+    .fetch_all(&state.pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(OrderView {
+                hash: hex32(&row.hash),
+                order: OrderFields {
+                    maker: checksum(&row.maker)?,
+                    side: row.side,
+                    asset_id: row.asset_id.to_string(),
+                    asset_epoch: row.asset_epoch as u64,
+                    currency: checksum(&row.currency)?,
+                    start_price: row.start_price,
+                    end_price: row.end_price,
+                    start_time: row.start_time.timestamp() as u64,
+                    end_time: row.end_time.timestamp() as u64,
+                    taker: checksum(&row.taker)?,
+                    nonce: row.nonce,
+                    maker_epoch: row.maker_epoch as u64,
+                    max_fee_bps: row.max_fee_bps as u16,
+                    min_net: row.min_net,
+                },
+                signature: hex32(&row.signature),
+                state: row.state,
+                price: row.price,
+                created_at: row.created_at,
+                created_micros: row.micros,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,109 @@
+//! Signed orders: stored when they could be filled, then followed by what the chain says.
+
+pub mod create;
+pub mod list;
+
+use alloy::primitives::{Address, U256};
+use bindings::Order;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AppState,
+    problem::{Problem, Result},
+    values::{address_field, amount_field},
+};
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list::list, create::create)).routes(routes!(list::get))
+}
+
+/// An order as the market's EIP-712 type has it. Addresses are 0x-hex, amounts decimal strings, times unix seconds.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OrderFields {
+    pub maker: String,
+    /// SELL or BID.
+    pub side: String,
+    pub asset_id: String,
+    /// `epoch` of the asset when it was signed: a transfer ends the order.
+    pub asset_epoch: u64,
+    /// The zero address is the chain's own coin; a bid needs a token.
+    pub currency: String,
+    pub start_price: String,
+    /// Equal to `startPrice` for a fixed price; between the times the price moves in a line.
+    pub end_price: String,
+    pub start_time: u64,
+    pub end_time: u64,
+    /// The only account that may fill it; the zero address is anyone.
+    pub taker: String,
+    pub nonce: String,
+    /// The maker's epoch in the market: cancelling all raises it.
+    pub maker_epoch: u64,
+    /// The highest market fee the maker accepts, in basis points.
+    pub max_fee_bps: u16,
+    /// The least the seller wants to receive after fee and royalty.
+    pub min_net: String,
+}
+
+impl OrderFields {
+    /// The order as the contract takes it, with every malformed field named.
+    fn parse(&self) -> Result<Order> {
+        let mut errors = Vec::new();
+        let mut address = |field: &'static str, text: &str| {
+            address_field(text).unwrap_or_else(|message| {
+                errors.push((field, message.to_owned()));
+                Address::ZERO
+            })
+        };
+        let maker = address("order.maker", &self.maker);
+        let currency = address("order.currency", &self.currency);
+        let taker = address("order.taker", &self.taker);
+        let mut amount = |field: &'static str, text: &str| {
+            amount_field(text).unwrap_or_else(|message| {
+                errors.push((field, message.to_owned()));
+                U256::ZERO
+            })
+        };
+        let asset_id = amount("order.assetId", &self.asset_id);
+        let start_price = amount("order.startPrice", &self.start_price);
+        let end_price = amount("order.endPrice", &self.end_price);
+        let nonce = amount("order.nonce", &self.nonce);
+        let min_net = amount("order.minNet", &self.min_net);
+        let side = bindings::side_number(&self.side).unwrap_or_else(|| {
+            errors.push(("order.side", "is SELL or BID".into()));
+            0
+        });
+        for (field, value) in [
+            ("order.startTime", self.start_time),
+            ("order.endTime", self.end_time),
+            ("order.assetEpoch", self.asset_epoch),
+            ("order.makerEpoch", self.maker_epoch),
+        ] {
+            // Year 9999 in seconds; epochs count transfers and cancellations.
+            if value >= 253_402_300_800 {
+                errors.push((field, "is too large".into()));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Problem::fields(errors));
+        }
+        Ok(Order {
+            maker,
+            side,
+            assetId: asset_id,
+            assetEpoch: self.asset_epoch,
+            currency,
+            startPrice: start_price,
+            endPrice: end_price,
+            startTime: self.start_time,
+            endTime: self.end_time,
+            taker,
+            nonce,
+            makerEpoch: self.maker_epoch,
+            maxFeeBps: self.max_fee_bps,
+            minNet: min_net,
+        })
+    }
+}

@@ -1,0 +1,62 @@
+//! Keyset pagination. A cursor is opaque to clients: the sort key of the last row, and nothing a client could abuse.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::problem::{Problem, Result};
+
+pub const DEFAULT_LIMIT: u32 = 50;
+pub const MAX_LIMIT: u32 = 200;
+
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// At most 200; default 50.
+    pub limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T: ToSchema> {
+    pub items: Vec<T>,
+    /// Present while there is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+impl PageQuery {
+    pub fn limit(&self) -> Result<i64> {
+        match self.limit.unwrap_or(DEFAULT_LIMIT) {
+            limit @ 1..=MAX_LIMIT => Ok(i64::from(limit)),
+            _ => Err(Problem::fields(vec![("limit", format!("is between 1 and {MAX_LIMIT}"))])),
+        }
+    }
+
+    /// The key of the last row seen: `(major, minor)`, below which the page begins. None: from the top.
+    pub fn below(&self) -> Result<(i64, i64)> {
+        let Some(cursor) = &self.cursor else { return Ok((i64::MAX, i64::MAX)) };
+        hex::decode(cursor)
+            .ok()
+            .and_then(|bytes| <[u8; 16]>::try_from(bytes).ok())
+            .map(|bytes| {
+                let number = u128::from_be_bytes(bytes);
+                ((number >> 64) as i64, number as i64)
+            })
+            .ok_or_else(|| Problem::fields(vec![("cursor", "is not one that this server gave".into())]))
+    }
+}
+
+impl<T: ToSchema> Page<T> {
+    /// Rows were asked for with one more than the limit; that one only tells that there is more.
+    pub fn cut(mut items: Vec<T>, limit: i64, key: impl Fn(&T) -> (i64, i64)) -> Self {
+        let more = items.len() as i64 > limit;
+        items.truncate(limit as usize);
+        let next_cursor = items.last().filter(|_| more).map(|last| {
+            let (major, minor) = key(last);
+            hex::encode(((u128::from(major as u64) << 64) | u128::from(minor as u64)).to_be_bytes())
+        });
+        Self { items, next_cursor }
+    }
+}
