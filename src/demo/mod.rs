@@ -1,0 +1,262 @@
+//! `tributary demo PATH`: the main job on a real repository, on a local chain of its own.
+//!
+//! import -> register -> list -> sell -> mirror -> distribute -> publish -> activate -> claim, for the repository and for
+//! a second work derived from it, so that value flows down two levels. Each step has a key under which it happens once:
+//! the process may be killed at any time and started again, and ends in the same amounts.
+
+mod reckoning;
+
+use std::{path::Path, time::Instant};
+
+use alloy::{
+    primitives::{Address, U256},
+    signers::local::PrivateKeySigner,
+};
+use anyhow::{Context, Result, bail};
+use chain::sender::Sender;
+use importer::Options;
+use serde_json::json;
+use service::{Settings, Shutdown};
+
+use crate::{
+    import, local,
+    market::{Asset, Client, Stored},
+    process::{Part, Process},
+};
+
+/// One ether in wei.
+const ETHER: u64 = 1_000_000_000_000_000_000;
+/// The royalty of both works.
+const ROYALTY_BPS: u16 = 1000;
+
+/// Who plays which part, by the local chain's accounts. The first is the engine and deployer.
+struct Cast {
+    creator: PrivateKeySigner,
+    buyer: PrivateKeySigner,
+    deriver: PrivateKeySigner,
+    second_buyer: PrivateKeySigner,
+    authors: [PrivateKeySigner; 2],
+    editor: PrivateKeySigner,
+}
+
+pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Result<()> {
+    let start = Instant::now();
+    // The demo's own backend, for itself alone.
+    settings.listen = ([127, 0, 0, 1], free_port()?).into();
+    settings.public_url = None;
+    settings.payout_delay = 1;
+    let signers = local::signers()?;
+    settings.treasury = Some(signers[9].address());
+    settings.engine_key = None;
+    let mut process = Process::start(settings, shutdown.clone()).await?;
+    if !local::is_local(process.chain_id) {
+        bail!(
+            "the demo spends from public test keys: it runs on a local chain (31337) only, this is {}",
+            process.chain_id
+        );
+    }
+    let deployment = process.deployed(&signers).await?;
+    step(&format!("Contracts: registry {}, market {}", deployment.asset_registry, deployment.market));
+    let parts = [Part::Indexer, Part::Backend, Part::Workers, Part::Sender];
+    process.spawn(deployment, signers.clone(), &parts).await?;
+    tokio::spawn(local::keep_finalizing(process.provider.clone(), shutdown.clone()));
+    let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, vec![]);
+    let client = Client::new(deployment, sender, process.settings.origin(), shutdown.clone())?;
+    let [_, creator, buyer, deriver, second_buyer, first, second, editor, _, treasury] =
+        <[PrivateKeySigner; 10]>::try_from(signers).map_err(|_| anyhow::anyhow!("a local chain has ten accounts"))?;
+    let cast = Cast { creator, buyer, deriver, second_buyer, authors: [first, second], editor };
+    let played = play(&process, &client, &cast, path).await;
+    let report = match played {
+        Ok(sales) => reckoning::reckon(&process, &client, &sales, treasury.address(), start).await,
+        Err(error) => Err(error),
+    };
+    shutdown.begin();
+    process.wait().await?;
+    let report = report?;
+    println!("{}", serde_json::to_string(&report)?);
+    if !report.exact {
+        bail!("the amounts do not add up: {}", report.differences.join("; "));
+    }
+    Ok(())
+}
+
+fn step(text: &str) {
+    println!("{text}");
+}
+
+/// An amount for people, in ether.
+fn ether(amount: U256) -> String {
+    domain::money::format_units(amount.into(), 18)
+}
+
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+async fn play(process: &Process, client: &Client, cast: &Cast, path: &Path) -> Result<reckoning::Story> {
+    let repository = {
+        let first = import::read(path.to_owned(), Options::default()).await?;
+        // The first two people of the history get local accounts, as a mapping file would give them.
+        let mut people: Vec<String> = Vec::new();
+        for commit in &first.commits {
+            for author in &commit.authors {
+                let person = &first.people[*author];
+                if !person.system && !people.contains(&person.identity) && people.len() < cast.authors.len() {
+                    people.push(person.identity.clone());
+                }
+            }
+        }
+        let mut repository = first;
+        for (identity, account) in people.iter().zip(&cast.authors) {
+            for person in repository.people.iter_mut().filter(|person| person.identity == *identity) {
+                person.address = Some(account.address());
+                person.address_source = Some(importer::AddressSource::Mapping);
+            }
+        }
+        repository
+    };
+    let imported = import::store(&process.pool, &process.vault, cast.creator.address(), &repository).await?;
+    step(&format!(
+        "Imported {}: {} contributions of {} people, {} dependencies",
+        repository.name,
+        imported.contributions,
+        repository.people.len(),
+        imported.externals
+    ));
+    let manifest = process.vault.put_bytes(repository.manifest.clone().into()).await?;
+    let content = Stored { content_hash: repository.content_hash, cid: manifest.cid.to_string() };
+    let first = sell(
+        client,
+        "demo:1",
+        &cast.creator,
+        &cast.buyer,
+        2,
+        Asset {
+            kind: "CODE",
+            content,
+            royalty_bps: ROYALTY_BPS,
+            shares: vec![(cast.creator.address(), 10_000)],
+            parents: vec![],
+        },
+    )
+    .await?;
+    let (content, shares) = derive(client, cast, &repository.name).await?;
+    let second = sell(
+        client,
+        "demo:2",
+        &cast.deriver,
+        &cast.second_buyer,
+        1,
+        Asset { kind: "TEXT", content, royalty_bps: ROYALTY_BPS, shares, parents: vec![first.asset] },
+    )
+    .await?;
+    pay(client, cast, &[&first, &second]).await?;
+    Ok(reckoning::Story {
+        sales: vec![first, second],
+        externals: imported.externals,
+        contributions: imported.contributions + 2,
+    })
+}
+
+/// A second work, made from the first: a guide to it, by two people.
+async fn derive(client: &Client, cast: &Cast, name: &str) -> Result<(Stored, Vec<(Address, u16)>)> {
+    let session = client.sign_in(&cast.deriver).await?;
+    let text = format!("# A field guide to {name}\n\nHow to read it, where to start, and what to leave for later.\n");
+    let content = client.upload(&session, text.into_bytes()).await?;
+    let work = client
+        .describe(&session, "TEXT", &format!("A field guide to {name}"), "Made from the work itself.", &content)
+        .await?;
+    let contribution = |who: &PrivateKeySigner, cost: &str, reference: &str| {
+        json!({"contributor": who.address(), "kind": "MANUAL_LABOR", "cost": cost, "reference": reference,
+               "occurredAt": "2026-01-01T00:00:00Z"})
+    };
+    let body = json!({"workId": work, "items": [contribution(&cast.deriver, "6", "writing"), contribution(&cast.editor, "3", "editing")]});
+    client.post("/v1/contributions", Some(&session), body).await?;
+    step(&format!("Derived a second work, \"A field guide to {name}\", with two contributions"));
+    Ok((content, vec![(cast.deriver.address(), 7000), (cast.editor.address(), 3000)]))
+}
+
+/// Registers, lists and sells one work.
+async fn sell(
+    client: &Client,
+    key: &str,
+    owner: &PrivateKeySigner,
+    buyer: &PrivateKeySigner,
+    ethers: u64,
+    asset: Asset<'_>,
+) -> Result<reckoning::Sale> {
+    let id = client.register(&format!("{key}:register"), owner, &asset).await?;
+    step(&format!("Registered asset {id} ({}), content {}", asset.kind, asset.content.cid));
+    let price = U256::from(ethers) * U256::from(ETHER);
+    let listed = client.list(key, owner, id, price).await?;
+    step(&format!("Listed asset {id} for {} ETH by a signed order", ether(price)));
+    let settled = client.buy(&format!("{key}:buy"), buyer, &listed).await?;
+    let history = client.get(&format!("/v1/assets/{id}/history")).await?;
+    let sold = history["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["event"] == "sold")
+        .context("the mirror has no sale")?;
+    let amount = |field: &str| -> Result<U256> { Ok(sold["details"][field].as_str().unwrap_or_default().parse()?) };
+    let sale = reckoning::Sale {
+        asset: id,
+        tx_hash: settled.tx_hash,
+        price: amount("price")?,
+        fee: amount("fee")?,
+        royalty: amount("royalty")?,
+        net: amount("net")?,
+    };
+    step(&format!(
+        "Sold asset {id}: {} ETH = fee {} + royalty {} + net {}",
+        ether(sale.price),
+        ether(sale.fee),
+        ether(sale.royalty),
+        ether(sale.net)
+    ));
+    Ok(sale)
+}
+
+/// Waits for the distributions and the root over them, then claims.
+async fn pay(client: &Client, cast: &Cast, sales: &[&reckoning::Sale]) -> Result<()> {
+    for sale in sales {
+        let path = format!("/v1/distributions?asset={}", sale.asset);
+        let id = client
+            .wait_for("the distribution", &path, |found| found["items"][0]["id"].as_str().map(str::to_owned))
+            .await?;
+        let detail = client.get(&format!("/v1/distributions/{id}")).await?;
+        let amount = |field: &str| detail[field].as_str().unwrap_or_default().parse().map(ether).unwrap_or_default();
+        step(&format!(
+            "Distributed the pot of asset {}: {} ETH to {} accounts, {} ETH reserved for {} others",
+            sale.asset,
+            amount("distributed"),
+            detail["payoutCount"],
+            amount("reserved"),
+            detail["reserveCount"]
+        ));
+    }
+    let payees = [&cast.authors[0], &cast.authors[1], &cast.deriver, &cast.editor, &cast.creator];
+    for payee in payees {
+        let path = format!("/v1/accounts/{}/earnings", payee.address());
+        client
+            .wait_for("an active payout root", &path, |earnings| {
+                earnings.as_array()?.iter().all(|one| one["pending"] == "0").then_some(())
+            })
+            .await?;
+    }
+    step("Published the payout root and activated it");
+    let mut claims = 0;
+    for payee in payees {
+        client.claim("demo:claim", payee).await?;
+        let earnings = client.get(&format!("/v1/accounts/{}/earnings", payee.address())).await?;
+        let claimed: U256 = earnings[0]["claimed"].as_str().unwrap_or("0").parse()?;
+        if !claimed.is_zero() {
+            claims += 1;
+            step(&format!("Claimed {} ETH by {}", ether(claimed), payee.address()));
+        }
+    }
+    if claims < 2 {
+        bail!("only {claims} accounts had something to claim; the demo is about at least two");
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Adding it all up, in base units, against the chain itself.
+
+use std::time::Instant;
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    providers::Provider,
+    sol_types::SolEvent,
+};
+use anyhow::{Context, Result};
+use bindings::{Market, Payouts};
+use serde::Serialize;
+
+use crate::{market::Client, process::Process};
+
+/// One sale as the mirror has it.
+pub struct Sale {
+    pub asset: u64,
+    pub tx_hash: B256,
+    pub price: U256,
+    pub fee: U256,
+    pub royalty: U256,
+    pub net: U256,
+}
+
+pub struct Story {
+    pub sales: Vec<Sale>,
+    pub externals: usize,
+    pub contributions: i64,
+}
+
+/// The demo's last line. Amounts are decimal strings of wei.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub price: String,
+    pub fee: String,
+    pub royalty: String,
+    pub net: String,
+    pub distributed: String,
+    pub reserved: String,
+    pub claimed: String,
+    pub assets: usize,
+    /// Assets and the external works beneath them.
+    pub works: usize,
+    pub contributions: i64,
+    pub seconds: f64,
+    pub exact: bool,
+    #[serde(skip)]
+    pub differences: Vec<String>,
+}
+
+/// Compares two amounts that must be equal, and remembers where they are not.
+struct Ledger(Vec<String>);
+
+impl Ledger {
+    fn equal(&mut self, what: &str, left: U256, right: U256) {
+        if left != right {
+            self.0.push(format!("{what}: {left} against {right}"));
+        }
+    }
+}
+
+pub async fn reckon(
+    process: &Process,
+    client: &Client,
+    story: &Story,
+    treasury: Address,
+    start: Instant,
+) -> Result<Report> {
+    let mut ledger = Ledger(Vec::new());
+    let (mut price, mut fee, mut royalty, mut net) = (U256::ZERO, U256::ZERO, U256::ZERO, U256::ZERO);
+    for sale in &story.sales {
+        let filled = filled(process, sale).await?;
+        ledger.equal("price of a sale, mirror against chain", sale.price, filled.price);
+        ledger.equal("fee of a sale, mirror against chain", sale.fee, filled.fee);
+        ledger.equal("royalty of a sale, mirror against chain", sale.royalty, filled.royalty);
+        ledger.equal("net of a sale, mirror against chain", sale.net, filled.net);
+        ledger.equal("price = fee + royalty + net", sale.price, sale.fee + sale.royalty + sale.net);
+        price += sale.price;
+        fee += sale.fee;
+        royalty += sale.royalty;
+        net += sale.net;
+    }
+    let (mut distributed, mut reserved) = (U256::ZERO, U256::ZERO);
+    for sale in &story.sales {
+        let list = client.get(&format!("/v1/distributions?asset={}&limit=200", sale.asset)).await?;
+        for one in list["items"].as_array().context("no distributions")? {
+            distributed += one["distributed"].as_str().unwrap_or_default().parse::<U256>()?;
+            reserved += one["reserved"].as_str().unwrap_or_default().parse::<U256>()?;
+        }
+    }
+    let deployment = &client.deployment;
+    let payouts = Payouts::new(deployment.payouts, &process.provider);
+    let tally = payouts.tallyOf(Address::ZERO).call().await?;
+    let (funded, declared, claimed) = (U256::from(tally.funded), U256::from(tally.declared), U256::from(tally.claimed));
+    ledger.equal("royalties against what the pot received", royalty, funded);
+    let remainder = funded.saturating_sub(distributed + reserved);
+    ledger.equal("distributed + reserved + remainder = royalty", distributed + reserved + remainder, royalty);
+    ledger.equal("the root's total against what was distributed", declared, distributed);
+    let balance = process.provider.get_balance(deployment.payouts).await?;
+    ledger.equal("the pot's balance = received - claimed", balance, funded - claimed);
+    let mirrored = mirrored_claims(process).await?;
+    ledger.equal("claims, mirror against chain", mirrored, claimed);
+    let received = process.provider.get_balance(treasury).await?;
+    // A local chain gives every account the same to begin with, and the treasury never spends.
+    let before = process.provider.get_balance(treasury).number(0).await?;
+    ledger.equal("fees against what the treasury received", fee, received - before);
+    Ok(Report {
+        price: price.to_string(),
+        fee: fee.to_string(),
+        royalty: royalty.to_string(),
+        net: net.to_string(),
+        distributed: distributed.to_string(),
+        reserved: reserved.to_string(),
+        claimed: claimed.to_string(),
+        assets: story.sales.len(),
+        works: story.sales.len() + story.externals,
+        contributions: story.contributions,
+        seconds: (start.elapsed().as_millis() as f64) / 1000.0,
+        exact: ledger.0.is_empty(),
+        differences: ledger.0,
+    })
+}
+
+/// The sale as its transaction's receipt has it.
+async fn filled(process: &Process, sale: &Sale) -> Result<Market::Filled> {
+    let receipt =
+        process.provider.get_transaction_receipt(sale.tx_hash).await?.context("the sale's receipt is gone")?;
+    receipt
+        .logs()
+        .iter()
+        .find_map(|log| Market::Filled::decode_log(&log.inner).ok())
+        .map(|log| log.data)
+        .context("the sale's receipt has no sale")
+}
+
+async fn mirrored_claims(process: &Process) -> Result<U256> {
+    let sum = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(amount), 0)::text AS "sum!" FROM chain.claims WHERE chain_id = $1"#,
+        process.chain_id as i64
+    )
+    .fetch_one(&process.pool)
+    .await?;
+    Ok(sum.parse()?)
+}

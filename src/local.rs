@@ -1,0 +1,66 @@
+//! Local chains: known accounts, and blocks that come without traffic so that things become final.
+
+use std::time::Duration;
+
+use alloy::{
+    primitives::Address,
+    providers::{DynProvider, Provider, ext::AnvilApi},
+    rpc::types::BlockNumberOrTag,
+    signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
+};
+use anyhow::{Context, Result};
+use service::Shutdown;
+
+/// The chain id of anvil and its kin.
+const CHAIN_ID: u64 = 31337;
+/// The mnemonic of local chains: public, so worthless elsewhere.
+const MNEMONIC: &str = "test test test test test test test test test test test junk";
+const ACCOUNTS: u32 = 10;
+/// Blocks after which a local chain counts a block as final.
+const FINAL_AFTER: u64 = 3;
+
+pub fn is_local(chain_id: u64) -> bool {
+    chain_id == CHAIN_ID
+}
+
+/// The funded accounts of a local chain.
+pub fn signers() -> Result<Vec<PrivateKeySigner>> {
+    (0..ACCOUNTS)
+        .map(|index| {
+            let builder = MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index)?;
+            builder.build().context("the local mnemonic is valid")
+        })
+        .collect()
+}
+
+/// On a local chain all its accounts; elsewhere the ones given.
+pub fn signers_or(chain_id: u64, given: Vec<PrivateKeySigner>) -> Vec<PrivateKeySigner> {
+    if !is_local(chain_id) {
+        return given;
+    }
+    let known: Vec<Address> = given.iter().map(PrivateKeySigner::address).collect();
+    let local = signers().unwrap_or_default();
+    given.into_iter().chain(local.into_iter().filter(|signer| !known.contains(&signer.address()))).collect()
+}
+
+/// A local chain mines only when something happens. This mines on until what happened is final, then rests.
+pub async fn keep_finalizing(provider: DynProvider, shutdown: Shutdown) -> &'static str {
+    while shutdown.sleep(Duration::from_millis(250)).await {
+        if let Err(error) = finalize(&provider).await {
+            tracing::debug!("the local chain does not answer: {error}");
+        }
+    }
+    "local chain's clock"
+}
+
+async fn finalize(provider: &DynProvider) -> Result<()> {
+    let head = provider.get_block_number().await?;
+    for number in head.saturating_sub(FINAL_AFTER - 1)..=head {
+        let block = provider.get_block_by_number(BlockNumberOrTag::Number(number)).await?;
+        if block.is_some_and(|block| !block.transactions.is_empty()) {
+            provider.anvil_mine(Some(1), None).await?;
+            return Ok(());
+        }
+    }
+    Ok(())
+}

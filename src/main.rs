@@ -1,0 +1,105 @@
+//! `tributary`: the one executable. `tributary help` lists its commands.
+
+mod demo;
+mod import;
+mod local;
+mod market;
+mod process;
+mod sample;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use alloy::primitives::Address;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use process::{Part, Process};
+use service::{Settings, Shutdown, telemetry};
+
+/// A marketplace for intellectual property that pays everyone upstream.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Migrates, deploys where nothing is deployed, and runs indexer, backend and workers in one process
+    Up,
+    /// Runs the HTTP API and the web pages
+    Backend,
+    /// Runs the mirror of the chain
+    Indexer,
+    /// Runs the background jobs and the transaction sender
+    Workers,
+    /// Brings the database schema up to date
+    Migrate,
+    /// Deploys the contracts with ENGINE_KEY to the chain at RPC_URL and records their addresses
+    Deploy,
+    /// Records a work from elsewhere, with its contributors and dependencies
+    Import {
+        #[command(subcommand)]
+        source: Source,
+    },
+    /// Runs the main job from import to claim on the chain at RPC_URL, which must be a local one
+    Demo {
+        /// A git repository
+        path: PathBuf,
+    },
+    /// Prints the description of the HTTP API (OpenAPI 3.1)
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum Source {
+    /// A git repository: authors by mailmap, cost by commit, dependencies by Cargo.lock and package-lock.json
+    Git {
+        path: PathBuf,
+        /// The account the work belongs to; FUNDING.json may name it too
+        #[arg(long)]
+        owner: Option<Address>,
+        /// A file of lines `email = 0xaddress`: where people are paid
+        #[arg(long)]
+        map: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    match start(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What happened, and what led to it; the code's own path there is no help to whoever typed the command.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Result<()> {
+    if let Command::Openapi = arguments.command {
+        println!("{}", backend::openapi().to_pretty_json()?);
+        return Ok(());
+    }
+    let settings = Settings::load()?;
+    telemetry::init(&settings.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(run(arguments.command, settings))
+}
+
+async fn run(command: Command, settings: Settings) -> Result<()> {
+    let shutdown = Shutdown::on_signal();
+    match command {
+        Command::Up => Process::start(settings, shutdown).await?.up().await,
+        Command::Backend => Process::start(settings, shutdown).await?.run(&[Part::Backend]).await,
+        Command::Indexer => Process::start(settings, shutdown).await?.run(&[Part::Indexer]).await,
+        Command::Workers => Process::start(settings, shutdown).await?.run(&[Part::Workers, Part::Sender]).await,
+        Command::Migrate => process::migrate(&settings).await.map(|_| ()),
+        Command::Deploy => process::deploy(settings, shutdown).await,
+        Command::Import { source: Source::Git { path, owner, map } } => {
+            import::command(&settings, &path, owner, map.as_deref()).await
+        }
+        Command::Demo { path } => demo::run(settings, shutdown, &path).await,
+        Command::Openapi => unreachable!("answered before the settings are read"),
+    }
+}

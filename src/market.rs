@@ -1,0 +1,298 @@
+//! The market as one of its users sees it: signing in, uploading, registering, listing, buying, claiming, over HTTP and
+//! through the transaction sender. The demo and the sample catalogue are such users.
+//!
+//! Every step has a key and may be repeated: what was done before is found, not done again.
+
+use std::time::Duration;
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    signers::{Signer, local::PrivateKeySigner},
+    sol_types::SolCall,
+};
+use anyhow::{Context, Result, bail};
+use bindings::{AssetRegistry, Market, Payouts, Registration, Share};
+use chain::sender::{Intent, Sender, Settled};
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use service::Shutdown;
+use store::deployments::Deployment;
+
+const POLL: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(90);
+
+pub struct Client {
+    pub deployment: Deployment,
+    pub sender: Sender,
+    pub origin: String,
+    pub shutdown: Shutdown,
+    http: reqwest::Client,
+}
+
+/// A signed-in account.
+pub struct Session {
+    cookie: String,
+}
+
+/// Content that the vault holds.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub content_hash: B256,
+    pub cid: String,
+}
+
+/// What is registered.
+pub struct Asset<'a> {
+    pub kind: &'a str,
+    pub content: Stored,
+    pub royalty_bps: u16,
+    /// Co-owners in basis points; they sum to 10000.
+    pub shares: Vec<(Address, u16)>,
+    pub parents: Vec<u64>,
+}
+
+/// A stored order, ready to be filled.
+pub struct Listed {
+    pub order: bindings::Order,
+    pub signature: Bytes,
+    pub hash: String,
+}
+
+impl Client {
+    pub fn new(deployment: Deployment, sender: Sender, origin: String, shutdown: Shutdown) -> Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        Ok(Self { deployment, sender, origin, shutdown, http })
+    }
+
+    /// One request; problem documents become errors.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        session: Option<&Session>,
+        body: Option<Value>,
+    ) -> Result<(StatusCode, Value)> {
+        let mut request = self.http.request(method, format!("{}{path}", self.origin));
+        if let Some(session) = session {
+            request = request.header(header::COOKIE, &session.cookie);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.with_context(|| format!("{path} did not answer"))?;
+        let status = response.status();
+        let body: Value = response.json().await.unwrap_or(Value::Null);
+        Ok((status, body))
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let (status, body) = self.request(Method::GET, path, None, None).await?;
+        if !status.is_success() {
+            bail!("GET {path} answered {status}: {}", body["detail"].as_str().unwrap_or_default());
+        }
+        Ok(body)
+    }
+
+    pub async fn post(&self, path: &str, session: Option<&Session>, body: Value) -> Result<Value> {
+        let (status, body) = self.request(Method::POST, path, session, Some(body)).await?;
+        if !status.is_success() {
+            bail!("POST {path} answered {status}: {}", body["detail"].as_str().unwrap_or_default());
+        }
+        Ok(body)
+    }
+
+    /// Asks again until `ready` finds what it waits for.
+    pub async fn wait_for<T>(&self, what: &str, path: &str, ready: impl Fn(&Value) -> Option<T>) -> Result<T> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = ready(&self.get(path).await?) {
+                return Ok(found);
+            }
+            if tokio::time::Instant::now() > deadline {
+                bail!("waited {} s for {what} at {path}", PATIENCE.as_secs());
+            }
+            if !self.shutdown.sleep(POLL).await {
+                bail!("stopped while waiting for {what}");
+            }
+        }
+    }
+
+    /// Signs in with Ethereum.
+    pub async fn sign_in(&self, signer: &PrivateKeySigner) -> Result<Session> {
+        let nonce = self.get("/v1/auth/nonce").await?["nonce"].as_str().context("no nonce")?.to_owned();
+        let domain = self.origin.split("://").nth(1).unwrap_or(&self.origin);
+        let message = format!(
+            "{domain} wants you to sign in with your Ethereum account:\n{}\n\nSign in to Tributary.\n\nURI: {}\nVersion: 1\n\
+             Chain ID: {}\nNonce: {nonce}\nIssued At: {}",
+            signer.address().to_checksum(None),
+            self.origin,
+            self.deployment.chain_id,
+            chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let signature = signer.sign_message(message.as_bytes()).await?;
+        let response = self
+            .http
+            .post(format!("{}/v1/auth/verify", self.origin))
+            .json(&json!({"message": message, "signature": Bytes::from(signature.as_bytes().to_vec())}))
+            .send()
+            .await?;
+        let cookie =
+            response.headers().get(header::SET_COOKIE).and_then(|cookie| cookie.to_str().ok()).map(str::to_owned);
+        if !response.status().is_success() {
+            bail!("sign-in was refused: {}", response.text().await.unwrap_or_default());
+        }
+        let cookie = cookie.context("sign-in set no cookie")?.split(';').next().unwrap_or_default().to_owned();
+        Ok(Session { cookie })
+    }
+
+    pub async fn upload(&self, session: &Session, bytes: Vec<u8>) -> Result<Stored> {
+        let response = self
+            .http
+            .post(format!("{}/v1/uploads", self.origin))
+            .header(header::COOKIE, &session.cookie)
+            .body(bytes)
+            .send()
+            .await?
+            .error_for_status()?;
+        let upload: Value = response.json().await?;
+        Ok(Stored {
+            content_hash: upload["contentHash"].as_str().unwrap_or_default().parse()?,
+            cid: upload["cid"].as_str().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Describes an upload as a work of the session's account; its id.
+    pub async fn describe(
+        &self,
+        session: &Session,
+        kind: &str,
+        title: &str,
+        about: &str,
+        content: &Stored,
+    ) -> Result<String> {
+        let (_, works) = self.request(Method::GET, "/v1/works?limit=200", Some(session), None).await?;
+        let known = works["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|work| work["contentHash"].as_str() == Some(&content.content_hash.to_string()));
+        if let Some(work) = known {
+            return Ok(work["id"].as_str().unwrap_or_default().to_owned());
+        }
+        let body = json!({"kind": kind, "title": title, "description": about, "contentHash": content.content_hash});
+        let work = self.post("/v1/works", Some(session), body).await?;
+        Ok(work["id"].as_str().context("a work without id")?.to_owned())
+    }
+
+    pub async fn send(
+        &self,
+        key: &str,
+        from: &PrivateKeySigner,
+        to: Address,
+        value: U256,
+        data: Vec<u8>,
+    ) -> Result<Settled> {
+        let intent = Intent { account: from.address(), key: key.to_owned(), to: Some(to), value, data: data.into() };
+        Ok(self.sender.send(&intent, &self.shutdown).await?)
+    }
+
+    /// Registers a work on chain and waits until the mirror shows it; its id.
+    pub async fn register(&self, key: &str, from: &PrivateKeySigner, asset: &Asset<'_>) -> Result<u64> {
+        let mut shares = asset.shares.clone();
+        shares.sort_unstable();
+        let registration = Registration {
+            to: from.address(),
+            kind: bindings::kind_number(asset.kind).context("no such kind")?,
+            open: true,
+            contentHash: asset.content.content_hash,
+            cid: asset.content.cid.clone(),
+            royaltyBps: asset.royalty_bps,
+            shares: shares.into_iter().map(|(account, bps)| Share { account, bps }).collect(),
+            parents: asset.parents.iter().map(|parent| U256::from(*parent)).collect(),
+            consents: vec![],
+        };
+        let call = AssetRegistry::registerCall { registration }.abi_encode();
+        self.send(key, from, self.deployment.asset_registry, U256::ZERO, call).await?;
+        let path = format!("/v1/assets?contentHash={}", asset.content.content_hash);
+        self.wait_for("the registered asset", &path, |found| found["items"][0]["id"].as_str()?.parse().ok()).await
+    }
+
+    /// Approves the market, signs a fixed-price sell order for the chain's own coin, and stores it.
+    ///
+    /// Everything in the order follows from the asset, so that the same step again gives the same order.
+    pub async fn list(&self, key: &str, owner: &PrivateKeySigner, asset: u64, price: U256) -> Result<Listed> {
+        let approve =
+            AssetRegistry::setApprovalForAllCall { operator: self.deployment.market, approved: true }.abi_encode();
+        self.send(&format!("{key}:approve"), owner, self.deployment.asset_registry, U256::ZERO, approve).await?;
+        let detail = self.get(&format!("/v1/assets/{asset}")).await?;
+        let registered: chrono::DateTime<chrono::Utc> = detail["registeredAt"].as_str().unwrap_or_default().parse()?;
+        let start = registered.timestamp() as u64;
+        let order = bindings::Order {
+            maker: owner.address(),
+            side: 0,
+            assetId: U256::from(asset),
+            assetEpoch: 0,
+            currency: Address::ZERO,
+            startPrice: price,
+            endPrice: price,
+            startTime: start,
+            endTime: start + 365 * 86_400,
+            taker: Address::ZERO,
+            nonce: U256::from(asset),
+            makerEpoch: 0,
+            maxFeeBps: 200,
+            minNet: U256::ZERO,
+        };
+        let hash = bindings::order_hash(&order, self.deployment.chain_id, self.deployment.market);
+        let signature = Bytes::from(owner.sign_hash(&hash).await?.as_bytes().to_vec());
+        let body = json!({
+            "order": {
+                "maker": order.maker.to_checksum(None), "side": "SELL", "assetId": asset.to_string(), "assetEpoch": 0,
+                "currency": Address::ZERO, "startPrice": price.to_string(), "endPrice": price.to_string(),
+                "startTime": order.startTime, "endTime": order.endTime, "taker": Address::ZERO, "nonce": asset.to_string(),
+                "makerEpoch": 0, "maxFeeBps": 200, "minNet": "0",
+            },
+            "signature": signature,
+        });
+        let stored = self.post("/v1/orders", None, body).await?;
+        if stored["hash"].as_str() != Some(&hash.to_string()) {
+            bail!("the server hashed the order as {}, we as {hash}", stored["hash"]);
+        }
+        Ok(Listed { order, signature, hash: hash.to_string() })
+    }
+
+    /// Fills an order with the chain's own coin and waits until the mirror has it.
+    pub async fn buy(&self, key: &str, buyer: &PrivateKeySigner, listed: &Listed) -> Result<Settled> {
+        let price = listed.order.startPrice;
+        let call = Market::fillCall { order: listed.order.clone(), signature: listed.signature.clone(), limit: price }
+            .abi_encode();
+        let settled = self.send(key, buyer, self.deployment.market, price, call).await?;
+        let path = format!("/v1/orders/{}", listed.hash);
+        self.wait_for("the sale", &path, |order| (order["state"] == "filled").then_some(())).await?;
+        Ok(settled)
+    }
+
+    /// Claims what the API says an account can claim in the chain's own coin; none when there is nothing.
+    pub async fn claim(&self, key: &str, account: &PrivateKeySigner) -> Result<Option<Settled>> {
+        let path = format!("/v1/accounts/{}/earnings", account.address());
+        let earnings = self.get(&path).await?;
+        let own =
+            earnings.as_array().into_iter().flatten().find(|one| one["currency"] == Address::ZERO.to_checksum(None));
+        let Some(claim) = own.map(|own| &own["claim"]).filter(|claim| claim.is_object()) else { return Ok(None) };
+        let cumulative: U256 = claim["cumulative"].as_str().unwrap_or_default().parse()?;
+        let call = Payouts::claimCall {
+            account: account.address(),
+            token: Address::ZERO,
+            cumulative,
+            proof: serde_json::from_value(claim["proof"].clone())?,
+        };
+        let key = format!("{key}:{cumulative}");
+        let settled = self.send(&key, account, self.deployment.payouts, U256::ZERO, call.abi_encode()).await?;
+        self.wait_for("the claim", &path, |earnings| {
+            let claimed = earnings.as_array()?.iter().find(|one| one["currency"] == Address::ZERO.to_checksum(None))?;
+            (claimed["claimable"] == "0").then_some(())
+        })
+        .await?;
+        Ok(Some(settled))
+    }
+}

@@ -1,0 +1,227 @@
+//! Putting a process together: what every command needs, and the parts it runs.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use alloy::{providers::DynProvider, signers::local::PrivateKeySigner};
+use anyhow::{Context, Result, bail};
+use backend::AppState;
+use chain::{
+    deploy::{self, Plan},
+    rpc,
+    sender::Sender,
+};
+use indexer::Indexer;
+use service::{Settings, Shutdown};
+use sqlx::PgPool;
+use store::deployments::{self, Deployment};
+use tokio::{net::TcpListener, task::JoinSet};
+use vault::{BlockStore, DiskStore, KuboStore, Vault};
+
+use crate::{local, sample};
+
+/// A block that a Kubo node does not have would be looked for on the network for ever.
+const IPFS_TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// A part that a process can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Indexer,
+    Backend,
+    Workers,
+    Sender,
+}
+
+/// A connected process: database, chain, content and contracts.
+pub struct Process {
+    pub settings: Arc<Settings>,
+    pub shutdown: Shutdown,
+    pub pool: PgPool,
+    pub provider: DynProvider,
+    pub chain_id: u64,
+    pub vault: Arc<Vault>,
+    tasks: JoinSet<&'static str>,
+}
+
+pub async fn migrate(settings: &Settings) -> Result<PgPool> {
+    let pool = store::connect(settings.database_url.expose(), 24).await?;
+    store::migrate(&pool).await?;
+    workers::migrate(&pool).await?;
+    Ok(pool)
+}
+
+/// The vault the settings name: Kubo where its URL is set, else a folder.
+pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
+    let store: Arc<dyn BlockStore> = match &settings.ipfs_api_url {
+        Some(url) => Arc::new(KuboStore::new(url, IPFS_TIME_LIMIT)?),
+        None => Arc::new(DiskStore::open(settings.data_dir.join("content"))?),
+    };
+    Ok(Arc::new(Vault::new(store, settings.upload_limit)))
+}
+
+pub async fn deploy(settings: Settings, shutdown: Shutdown) -> Result<()> {
+    let process = Process::start(settings, shutdown).await?;
+    let deployment = process.deployed(&process.signers()?).await?;
+    println!("{}", serde_json::to_string_pretty(&deployment)?);
+    Ok(())
+}
+
+impl Process {
+    pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<Self> {
+        let pool = migrate(&settings).await?;
+        let (provider, chain_id) = rpc::connect(&settings.rpc_url).await?;
+        let vault = vault(&settings)?;
+        Ok(Self { settings: Arc::new(settings), shutdown, pool, provider, chain_id, vault, tasks: JoinSet::new() })
+    }
+
+    fn signers(&self) -> Result<Vec<PrivateKeySigner>> {
+        let Some(key) = &self.settings.engine_key else { return Ok(Vec::new()) };
+        let signer = key.expose().parse().context("ENGINE_KEY is not a private key of 32 bytes, 0x-hex")?;
+        Ok(vec![signer])
+    }
+
+    /// The recorded deployment, or an error that says how to make one.
+    async fn deployment(&self) -> Result<Deployment> {
+        let mut conn = self.pool.acquire().await?;
+        deployments::find(&mut conn, self.chain_id).await?.with_context(|| {
+            format!("no market is recorded for chain {}: run `tributary deploy` with ENGINE_KEY set", self.chain_id)
+        })
+    }
+
+    /// The recorded deployment, or a new one by the engine's key.
+    pub async fn deployed(&self, signers: &[PrivateKeySigner]) -> Result<Deployment> {
+        let Some(engine) = signers.first().map(PrivateKeySigner::address) else {
+            return self.deployment().await.context("ENGINE_KEY is not set, so nothing can be deployed");
+        };
+        let sender = Sender::new(self.pool.clone(), self.provider.clone(), self.chain_id, signers.to_vec());
+        let stop = Shutdown::new();
+        let running = tokio::spawn(sender.clone().run(stop.clone()));
+        let plan = Plan {
+            deployer: engine,
+            engine,
+            treasury: self.settings.treasury.unwrap_or(engine),
+            payout_delay: self.settings.payout_delay,
+        };
+        let deployed = deploy::deploy(&self.pool, &self.provider, &sender, &plan, &self.shutdown).await;
+        stop.begin();
+        running.await?;
+        Ok(deployed?)
+    }
+
+    /// Runs parts until the shutdown.
+    pub async fn run(mut self, parts: &[Part]) -> Result<()> {
+        let deployment = self.deployment().await?;
+        let signers = self.signers()?;
+        let address = self.spawn(deployment, signers, parts).await?;
+        if let Some(address) = address {
+            tracing::info!("listening on {address}");
+        }
+        self.wait().await
+    }
+
+    /// Everything in one process, on a chain that may be empty.
+    pub async fn up(mut self) -> Result<()> {
+        let signers = local::signers_or(self.chain_id, self.signers()?);
+        let deployment = self.deployed(&signers).await?;
+        let parts = [Part::Indexer, Part::Backend, Part::Workers, Part::Sender];
+        let address = self.spawn(deployment, signers, &parts).await?;
+        if local::is_local(self.chain_id) {
+            self.tasks.spawn(local::keep_finalizing(self.provider.clone(), self.shutdown.clone()));
+            sample::load(&self, &deployment).await.context("the sample catalogue could not be loaded")?;
+        }
+        if let Some(address) = address {
+            eprintln!(
+                "\n  Tributary is up:  {}\n  API reference:    {}/docs\n\n  Ctrl-C stops everything and keeps the data.\n",
+                self.settings.origin(),
+                self.settings.origin()
+            );
+            tracing::info!("listening on {address}");
+        }
+        self.wait().await
+    }
+
+    /// Starts parts; the address is the backend's.
+    pub async fn spawn(
+        &mut self,
+        deployment: Deployment,
+        signers: Vec<PrivateKeySigner>,
+        parts: &[Part],
+    ) -> Result<Option<SocketAddr>> {
+        let mut address = None;
+        for part in parts {
+            let shutdown = self.shutdown.clone();
+            match part {
+                Part::Indexer => {
+                    let indexer =
+                        Indexer::new(self.pool.clone(), self.provider.clone(), deployment, self.settings.finality)
+                            .with_ws(self.settings.ws_url.clone());
+                    self.tasks.spawn(async move {
+                        indexer.run(shutdown).await;
+                        "indexer"
+                    });
+                }
+                Part::Sender => {
+                    let sender = Sender::new(self.pool.clone(), self.provider.clone(), self.chain_id, signers.clone());
+                    self.tasks.spawn(async move {
+                        sender.run(shutdown).await;
+                        "sender"
+                    });
+                }
+                Part::Workers => {
+                    let Some(engine) = signers.first().map(PrivateKeySigner::address) else {
+                        bail!("ENGINE_KEY is not set: the workers publish payout roots with it");
+                    };
+                    let context = workers::Context {
+                        pool: self.pool.clone(),
+                        provider: self.provider.clone(),
+                        vault: self.vault.clone(),
+                        deployment,
+                        engine,
+                    };
+                    self.tasks.spawn(async move {
+                        workers::run(context, shutdown).await;
+                        "workers"
+                    });
+                }
+                Part::Backend => address = Some(self.spawn_backend(deployment).await?),
+            }
+        }
+        Ok(address)
+    }
+
+    async fn spawn_backend(&mut self, deployment: Deployment) -> Result<SocketAddr> {
+        let listen = self.settings.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("{listen} cannot be listened on: set LISTEN to a free address"))?;
+        let address = listener.local_addr()?;
+        let state = AppState {
+            pool: self.pool.clone(),
+            provider: self.provider.clone(),
+            vault: self.vault.clone(),
+            settings: self.settings.clone(),
+            deployment,
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = backend::serve(state, listener, shutdown).await {
+                tracing::error!("the backend stopped: {error}");
+            }
+            "backend"
+        });
+        Ok(address)
+    }
+
+    /// Waits for the shutdown; a part that ends before it ends the process.
+    pub async fn wait(mut self) -> Result<()> {
+        while let Some(ended) = self.tasks.join_next().await {
+            let early = !self.shutdown.has_begun();
+            self.shutdown.begin();
+            match ended {
+                Ok(part) if early => bail!("the {part} ended by itself; see the log above"),
+                Ok(_) => {}
+                Err(error) => bail!("a part of the process failed: {error}"),
+            }
+        }
+        Ok(())
+    }
+}
