@@ -236,6 +236,7 @@ fn registry(log: &Log, place: &Place) -> Result<Decoded, String> {
                 }),
             )
         }
+        E::BaseURISet(event) => Decoded { seq: Some(event.seq), ..Decoded::default() },
         // ERC-721, ERC-4906 and access events repeat what ours say, or concern no state we mirror; the raw log has them.
         _ => Decoded::default(),
     })

@@ -3,7 +3,7 @@
 //! `TEST_DATABASE_URL` names a PostgreSQL server on which databases may be created, `ANVIL` the chain's binary; `./dev
 //! test` provides both.
 
-use std::{env, process::Command};
+use std::{env, process::Command, time::Duration};
 
 use alloy::{
     node_bindings::{Anvil, AnvilInstance},
@@ -21,6 +21,8 @@ use sqlx::{Connection, PgConnection, PgPool};
 use store::deployments::Deployment;
 use tokio::sync::OnceCell;
 
+/// The longest a transaction of a test may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The mnemonic of local chains: public, for tests only.
 pub const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
@@ -33,18 +35,21 @@ pub fn signer(n: u32) -> PrivateKeySigner {
         .expect("the public test mnemonic is valid")
 }
 
-/// A migrated database of the caller's own, copied from a template; dropped by the server's end.
+/// A migrated database of the caller's own, with a pool on it.
 pub async fn database() -> Result<PgPool> {
+    Ok(store::connect(&database_url().await?, 8).await?)
+}
+
+/// The URL of a migrated database of the caller's own, copied from a template; it ends with the server.
+pub async fn database_url() -> Result<String> {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     let url = env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL is not set: run the tests by ./dev test")?;
     let template = TEMPLATE.get_or_try_init(|| template(&url)).await?;
     let name = format!("t_{:032x}", random());
     let mut admin = PgConnection::connect(&url).await?;
-    // Copying waits until nobody is connected to the template.
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")))
-        .execute(&mut admin)
-        .await?;
-    Ok(store::connect(&with_database(&url, &name), 8).await?)
+    let create = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
+    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut admin).await?;
+    Ok(with_database(&url, &name))
 }
 
 /// The template is made once per version of the migrations, by whichever test comes first.
@@ -99,12 +104,17 @@ pub struct Chain {
 impl Chain {
     /// Starts a chain that mines each transaction at once and counts a block as final two blocks later.
     pub async fn start() -> Result<Self> {
+        Self::start_with_epoch(1).await
+    }
+
+    /// Starts a chain that counts a block as final after two epochs of so many blocks: until then it may be replaced.
+    pub async fn start_with_epoch(blocks: u32) -> Result<Self> {
         let binary = env::var("ANVIL").context("ANVIL is not set: run the tests by ./dev test")?;
         let anvil = Anvil::at(binary)
             .arg("--hardfork")
             .arg("cancun")
             .arg("--slots-in-an-epoch")
-            .arg("1")
+            .arg(blocks.to_string())
             .chain_id(31337)
             .try_spawn()
             .context("anvil did not start")?;
@@ -165,7 +175,8 @@ impl Market {
             value,
             data: data.into(),
         };
-        Ok(self.sender.send(&intent, &self.shutdown).await?)
+        let sent = self.sender.send(&intent, &self.shutdown);
+        Ok(tokio::time::timeout(PATIENCE, sent).await.context("the transaction was not mined in time")??)
     }
 }
 
@@ -184,5 +195,25 @@ pub fn account(n: u32) -> Address {
 pub fn kill_9(process: u32) -> Result<()> {
     let status = Command::new("kill").arg("-9").arg(process.to_string()).status()?;
     anyhow::ensure!(status.success(), "process {process} could not be killed");
+    Ok(())
+}
+
+/// Puts a contract account (ERC-1271) at an address: it accepts what `key` signed, as 65 bytes, and refuses the rest.
+pub async fn contract_account(chain: &Chain, address: Address, key: Address) -> Result<()> {
+    // The hash, v, r and s of a call `isValidSignature(bytes32,bytes)` are laid out for ecrecover, contract 1; what it
+    // says is compared with the key, and the magic value or zero is the answer.
+    let mut code = vec![
+        0x60, 0x04, 0x35, 0x60, 0x00, 0x52, // memory[0] = calldata[4], the hash
+        0x60, 0xa4, 0x35, 0x60, 0x00, 0x1a, 0x60, 0x20, 0x52, // memory[32] = first byte of calldata[164], v
+        0x60, 0x40, 0x60, 0x64, 0x60, 0x40, 0x37, // memory[64..128] = calldata[100..164], r and s
+        0x60, 0x20, 0x60, 0x80, 0x60, 0x80, 0x60, 0x00, 0x60, 0x01, 0x5a, 0xfa, 0x50, // memory[128] = ecrecover(..)
+        0x60, 0x80, 0x51, 0x73, // the recovered address, and
+    ];
+    code.extend(key); // the key's,
+    code.extend([
+        0x14, 0x63, 0x16, 0x26, 0xba, 0x7e, 0x60, 0xe0, 0x1b, 0x02, // equal, times the magic value
+        0x60, 0x00, 0x52, 0x60, 0x20, 0x60, 0x00, 0xf3, // is returned.
+    ]);
+    chain.provider.anvil_set_code(address, code.into()).await?;
     Ok(())
 }

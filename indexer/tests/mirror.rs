@@ -1,0 +1,214 @@
+//! The mirror against a real chain: what it holds is what the canonical chain says, whatever happened on the way.
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    providers::{Provider, ext::AnvilApi},
+    sol_types::SolCall,
+};
+use anyhow::{Result, ensure};
+use bindings::{AssetRegistry, Payouts, Registration, Share};
+use indexer::{Indexer, IndexerError, Progress};
+use service::Finality;
+use sqlx::PgPool;
+use store::deployments;
+use testkit::{Chain, Market, account};
+
+/// Every table the mirror fills; `outbox` and cursors tell a story, not a state.
+const TABLES: [&str; 18] = [
+    "logs", "registrations", "transfers", "cid_updates", "royalty_changes", "fills", "cancelled_nonces", "maker_epochs",
+    "credits", "fee_changes", "incomes", "root_proposals", "root_decisions", "claims", "payout_addresses", "inboxes",
+    "quarantine", "assets",
+];
+
+async fn contents(pool: &PgPool) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for table in TABLES {
+        let rows: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT t::text FROM chain.{table} t ORDER BY 1")))
+                .fetch_all(pool)
+                .await?;
+        all.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
+    }
+    Ok(all)
+}
+
+fn indexer(market: &Market, pool: &PgPool, finality: Finality) -> Indexer {
+    Indexer::new(pool.clone(), market.chain.provider.clone(), market.deployment, finality)
+}
+
+async fn level(indexer: &mut Indexer) -> Result<()> {
+    while indexer.converge().await? == Progress::Advanced {}
+    Ok(())
+}
+
+/// A database whose mirror reads the chain from the beginning, to compare with.
+async fn fresh(market: &Market) -> Result<Vec<String>> {
+    let pool = testkit::database().await?;
+    let mut tx = pool.begin().await?;
+    deployments::record(&mut tx, &market.deployment).await?;
+    tx.commit().await?;
+    level(&mut indexer(market, &pool, Finality::Depth(64))).await?;
+    contents(&pool).await
+}
+
+async fn register(market: &Market, from: u32, content: u64, parents: &[u64]) -> Result<()> {
+    let registration = Registration {
+        to: account(from),
+        kind: 0,
+        open: true,
+        contentHash: B256::from(U256::from(content)),
+        cid: format!("bafy{content}"),
+        royaltyBps: 500,
+        shares: vec![Share { account: account(from), bps: 10_000 }],
+        parents: parents.iter().map(|parent| U256::from(*parent)).collect(),
+        consents: vec![],
+    };
+    let call = AssetRegistry::registerCall { registration }.abi_encode();
+    market.call(from, market.deployment.asset_registry, U256::ZERO, call).await?;
+    Ok(())
+}
+
+async fn transfer(market: &Market, from: u32, to: u32, asset: u64) -> Result<()> {
+    let call = AssetRegistry::transferFromCall { from: account(from), to: account(to), tokenId: U256::from(asset) };
+    market.call(from, market.deployment.asset_registry, U256::ZERO, call.abi_encode()).await?;
+    Ok(())
+}
+
+async fn fund(market: &Market, from: u32, asset: U256, wei: u64) -> Result<()> {
+    let amount = U256::from(wei);
+    let call = Payouts::fundCall { assetId: asset, token: Address::ZERO, amount, reason: B256::right_padding_from(b"gift") };
+    market.call(from, market.deployment.payouts, amount, call.abi_encode()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn holds_what_the_contracts_hold() -> Result<()> {
+    let market = Market::start().await?;
+    register(&market, 1, 11, &[]).await?;
+    register(&market, 2, 12, &[1]).await?;
+    transfer(&market, 1, 3, 1).await?;
+    transfer(&market, 3, 4, 1).await?;
+    fund(&market, 5, U256::from(2), 1000).await?;
+    let lower = AssetRegistry::lowerRoyaltyCall { assetId: U256::from(2), royaltyBps: 100 }.abi_encode();
+    market.call(2, market.deployment.asset_registry, U256::ZERO, lower).await?;
+    // Money for an asset id that no registry can have must not stop the mirror.
+    fund(&market, 5, U256::MAX, 7).await?;
+    level(&mut indexer(&market, &market.pool, Finality::Tags)).await?;
+
+    let registry = AssetRegistry::new(market.deployment.asset_registry, &market.chain.provider);
+    let rows: Vec<(i64, Vec<u8>, i64, i32)> =
+        sqlx::query_as("SELECT asset_id, owner::bytea, epoch, royalty_bps FROM chain.assets ORDER BY asset_id")
+            .fetch_all(&market.pool)
+            .await?;
+    assert_eq!(rows.len(), 2);
+    for (id, owner, epoch, royalty) in rows {
+        let details = registry.detailsOf(U256::from(id)).call().await?;
+        assert_eq!(details.owner.as_slice(), owner, "owner of {id}");
+        assert_eq!(details.epoch as i64, epoch, "epoch of {id}");
+        assert_eq!(i32::from(details.royaltyBps), royalty, "royalty of {id}");
+    }
+    let quarantined: Vec<String> = sqlx::query_scalar("SELECT reason FROM chain.quarantine").fetch_all(&market.pool).await?;
+    assert_eq!(quarantined.len(), 1, "{quarantined:?}");
+    assert!(quarantined[0].contains("beyond the range"), "{quarantined:?}");
+    // Each contract's events are all here, by their own numbers.
+    let payouts = Payouts::new(market.deployment.payouts, &market.chain.provider);
+    let (count, last): (i64, i64) = sqlx::query_as("SELECT count(seq), max(seq) FROM chain.logs WHERE address = $1")
+        .bind(market.deployment.payouts.as_slice())
+        .fetch_one(&market.pool)
+        .await?;
+    let seq = payouts.eventSeq().call().await? as i64;
+    // The quarantined event's number is unknown to the mirror, which is why it is in sight.
+    assert!(last <= seq && count >= seq - 1, "{count} events up to {last}, the contract counts {seq}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Result<()> {
+    let market = Market::on(Chain::start_with_epoch(64).await?, testkit::database().await?).await?;
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(64));
+    register(&market, 1, 1, &[]).await?;
+    register(&market, 2, 2, &[1]).await?;
+    for depth in [1_u64, 6, 30] {
+        level(&mut mirror).await?;
+        let snapshot = market.chain.provider.anvil_snapshot().await?;
+        let before = market.chain.provider.get_block_number().await?;
+        // A branch that will be lost: it changes owners, registers, and gives money.
+        let registry = AssetRegistry::new(market.deployment.asset_registry, &market.chain.provider);
+        let owner = registry.ownerOf(U256::from(1)).call().await?;
+        let (from, to) = if owner == account(1) { (1, 3) } else { (3, 1) };
+        transfer(&market, from, to, 1).await?;
+        for step in 1..depth {
+            register(&market, 3, 1000 * depth + step, &[2]).await?;
+        }
+        fund(&market, 5, U256::from(1), 100 + depth).await?;
+        level(&mut mirror).await?;
+        ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
+        // A head that went backwards is no reorganisation: nothing changes yet.
+        let held = contents(&market.pool).await?;
+        level(&mut mirror).await?;
+        assert_eq!(contents(&market.pool).await?, held, "depth {depth}: the mirror changed without a new block");
+        // Another branch: the same contents on other blocks, and new ones. The sender sends its lost transactions again.
+        register(&market, 4, 2000 * depth, &[1, 2]).await?;
+        market.chain.mine(depth + 2).await?;
+        level(&mut mirror).await?;
+        let after = market.chain.provider.get_block_number().await?;
+        assert!(after > before, "the chain grew");
+        assert_eq!(contents(&market.pool).await?, fresh(&market).await?, "depth {depth}");
+    }
+    let counted: i64 = sqlx::query_scalar("SELECT reorganisations FROM chain.cursors").fetch_one(&market.pool).await?;
+    assert!(counted >= 3, "{counted} reorganisations");
+    let retractions: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'asset.retracted'").fetch_one(&market.pool).await?;
+    assert!(retractions > 0, "the outbox tells of what was taken back");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_chain_that_leaves_a_finalized_block_halts_the_mirror_and_changes_nothing() -> Result<()> {
+    let market = Market::start().await?;
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(1));
+    let snapshot = market.chain.provider.anvil_snapshot().await?;
+    register(&market, 1, 1, &[]).await?;
+    market.chain.mine(5).await?;
+    level(&mut mirror).await?;
+    let held = contents(&market.pool).await?;
+    ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
+    market.chain.provider.anvil_set_next_block_timestamp(4_000_000_000).await?;
+    market.chain.mine(20).await?;
+    for _ in 0..2 {
+        let error = mirror.converge().await.expect_err("the mirror must halt");
+        assert!(matches!(error, IndexerError::Halted(_)), "{error}");
+    }
+    assert_eq!(contents(&market.pool).await?, held);
+    let halted: Option<String> = sqlx::query_scalar("SELECT halted FROM chain.cursors").fetch_one(&market.pool).await?;
+    assert!(halted.is_some_and(|reason| reason.contains("finalized")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_mirrors_at_once_commit_each_block_once() -> Result<()> {
+    let market = Market::start().await?;
+    for content in 1..=12 {
+        register(&market, 1 + (content % 3) as u32, content, &[]).await?;
+    }
+    let run = async |mut mirror: Indexer| {
+        // Whoever loses the race for a range is told so and goes on from where the other is.
+        for _ in 0..200 {
+            match mirror.converge().await {
+                Ok(Progress::Level) => return Ok(()),
+                Ok(Progress::Advanced) | Err(IndexerError::Commit(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        anyhow::bail!("never level")
+    };
+    let (first, second) = (
+        indexer(&market, &market.pool, Finality::Depth(64)),
+        indexer(&market, &market.pool, Finality::Depth(64)),
+    );
+    let (first, second) = tokio::join!(run(first), run(second));
+    first?;
+    second?;
+    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    Ok(())
+}
