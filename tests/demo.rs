@@ -107,7 +107,9 @@ fn repository() -> Result<TempDir> {
     let folder = TempDir::new()?;
     git(folder.path(), &["init", "-q", "-b", "main"], "ada")?;
     let checksum = "0".repeat(64);
-    let mut lock = String::from("version = 4\n\n[[package]]\nname = \"own\"\nversion = \"1.0.0\"\ndependencies = [\"a\", \"b\"]\n");
+    let mut lock = String::from(
+        "version = 4\n\n[[package]]\nname = \"own\"\nversion = \"1.0.0\"\ndependencies = [\"a\", \"b\"]\n",
+    );
     for (name, uses) in [("a", "\"c\", \"d\""), ("b", "\"d\", \"e\""), ("c", ""), ("d", "\"e\""), ("e", "")] {
         lock.push_str(&format!(
             "\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\nsource = \"registry+https://example.org/index\"\nchecksum = \"{checksum}\"\ndependencies = [{uses}]\n"
