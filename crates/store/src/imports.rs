@@ -62,7 +62,8 @@ async fn store_work(
     repository: &Repository,
     cid: &str,
 ) -> Result<(i64, bool), StoreError> {
-    let title: String = repository.name.chars().take(200).collect();
+    let title = repository.title.as_deref().unwrap_or(&repository.name);
+    let title: String = title.chars().take(200).collect();
     let description: String = repository.description.as_deref().unwrap_or_default().chars().take(5000).collect();
     let work = sqlx::query!(
         r#"INSERT INTO works AS w (owner, kind, title, description, source, source_key, source_url)
