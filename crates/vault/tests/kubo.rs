@@ -118,6 +118,9 @@ async fn a_node_may_write_the_name_its_own_way_but_not_change_it() {
 
     let other = Node::answering(200, format!(r#"{{"Key":"{}","Size":5}}"#, hello().0)).await;
     assert!(matches!(other.store.put(cid, bytes).await.unwrap_err(), StoreError::OtherName { .. }));
+    // Asked once more in the words of older nodes before it is given up.
+    let asked = other.requests.lock().await;
+    assert!(asked.len() == 2 && asked[1].line.contains("format=dag-pb&version=1&"), "{}", asked.len());
 }
 
 #[tokio::test]

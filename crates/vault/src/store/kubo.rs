@@ -58,21 +58,33 @@ impl KuboStore {
     }
 
     async fn put_block(&self, cid: Cid, bytes: Bytes) -> Result<(), StoreError> {
-        const COMMAND: &str = "block/put";
         check(cid, &bytes)?;
+        let codec = cid.codec().name();
+        // Nodes before Kubo 0.12, and js-ipfs, call the codec `format`; they ignore the newer name and choose their own.
+        let spellings = [
+            format!("cid-codec={codec}&mhtype=sha2-256&mhlen=32"),
+            format!("format={codec}&version=1&mhtype=sha2-256"),
+        ];
+        let mut answer = String::new();
+        for spelling in spellings {
+            answer = self.put_as(&spelling, bytes.clone()).await?;
+            if answer.parse::<Cid>().is_ok_and(|stored| stored.same_content(&cid)) {
+                return Ok(());
+            }
+        }
+        Err(StoreError::OtherName { cid, answer })
+    }
+
+    /// Puts a block and returns the name the node gave it.
+    async fn put_as(&self, spelling: &str, bytes: Bytes) -> Result<String, StoreError> {
+        const COMMAND: &str = "block/put";
         let length = bytes.len() as u64;
         let part = Part::stream_with_length(bytes, length).file_name("block");
         let part = part.mime_str("application/octet-stream").map_err(|source| self.failed(COMMAND, source))?;
-        let arguments = format!(
-            "cid-codec={}&mhtype=sha2-256&mhlen=32&pin=false&allow-big-block=false&cid-base=base32",
-            cid.codec().name()
-        );
+        let arguments = format!("{spelling}&pin=false&allow-big-block=false&cid-base=base32");
         let response = self.call(COMMAND, &arguments, Some(Form::new().part("data", part))).await?;
         let stat: BlockStat = response.json().await.map_err(|source| self.failed(COMMAND, source))?;
-        match stat.key.parse::<Cid>() {
-            Ok(stored) if stored.same_content(&cid) => Ok(()),
-            _ => Err(StoreError::OtherName { cid, answer: stat.key }),
-        }
+        Ok(stat.key)
     }
 
     async fn get_block(&self, cid: Cid) -> Result<Option<Bytes>, StoreError> {
