@@ -1,0 +1,82 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { api, read, type Schemas } from "../../api/client";
+import { nextCursor } from "../../ui/paged";
+
+export type Work = Schemas["AssetDetail"];
+export type Order = Schemas["OrderView"];
+export type Lineage = Schemas["Lineage"];
+export type Contributor = Schemas["ContributorSummary"];
+export type HistoryEntry = Schemas["HistoryEntry"];
+
+/** Distributions follow a sale after some seconds, without a block of their own to announce them. */
+const MONEY_INTERVAL = 10_000;
+
+export function workQuery(id: string) {
+  return queryOptions({
+    queryKey: ["chain", "work", id],
+    queryFn: ({ signal }) => read(api.GET("/v1/assets/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: MONEY_INTERVAL,
+  });
+}
+
+export function sellOrdersQuery(id: string) {
+  return queryOptions({
+    queryKey: ["chain", "orders", id],
+    queryFn: ({ signal }) =>
+      read(api.GET("/v1/orders", { params: { query: { asset: Number(id), side: "SELL", limit: 20 } }, signal })),
+    refetchInterval: MONEY_INTERVAL,
+  });
+}
+
+export function lineageQuery(id: string) {
+  return queryOptions({
+    queryKey: ["chain", "lineage", id],
+    queryFn: ({ signal }) => read(api.GET("/v1/assets/{id}/lineage", { params: { path: { id } }, signal })),
+  });
+}
+
+export function contributorsQuery(id: string) {
+  return infiniteQueryOptions({
+    queryKey: ["chain", "contributors", id],
+    queryFn: ({ pageParam, signal }) =>
+      read(
+        api.GET("/v1/assets/{id}/contributors", {
+          params: { path: { id }, query: { limit: 20, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: nextCursor,
+  });
+}
+
+export function historyQuery(id: string) {
+  return infiniteQueryOptions({
+    queryKey: ["chain", "history", id],
+    queryFn: ({ pageParam, signal }) =>
+      read(
+        api.GET("/v1/assets/{id}/history", {
+          params: { path: { id }, query: { limit: 20, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: nextCursor,
+  });
+}
+
+export function distributionsQuery(id: string) {
+  return infiniteQueryOptions({
+    queryKey: ["chain", "distributions", id],
+    queryFn: ({ pageParam, signal }) =>
+      read(
+        api.GET("/v1/distributions", {
+          params: { query: { asset: Number(id), limit: 10, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: nextCursor,
+    refetchInterval: MONEY_INTERVAL,
+  });
+}
