@@ -19,10 +19,13 @@ use std::{sync::Arc, time::Duration};
 use alloy::{primitives::Address, providers::DynProvider};
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::any,
 };
+use problem::Problem;
 use service::{Settings, Shutdown};
 use sqlx::PgPool;
 use store::deployments::Deployment;
@@ -31,7 +34,6 @@ use tower_http::{
     compression::CompressionLayer,
     services::{ServeDir, ServeFile},
     set_header::SetResponseHeaderLayer,
-    timeout::TimeoutLayer,
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -104,7 +106,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME_LIMIT))
+        .layer(middleware::from_fn(within_time))
         .layer(CompressionLayer::new())
         // Streams of any size, with their own limits, and not compressed.
         .merge(content::routes())
@@ -121,13 +123,14 @@ pub fn router(state: AppState) -> Router {
     let pages = state.settings.frontend_dir.clone();
     let mut router = api.merge(docs::routes(openapi)).with_state(state);
     router = match pages {
-        // Unknown paths are the pages' own: they route in the browser.
-        Some(folder) => {
-            router.fallback_service(ServeDir::new(&folder).fallback(ServeFile::new(folder.join("index.html"))))
-        }
-        None => router.fallback(async || problem::Problem::not_found("such page; the API is described at /docs")),
+        // Unknown paths are the pages' own, except for the API's: they route in the browser.
+        Some(folder) => router
+            .route("/v1/{*path}", any(unknown_path))
+            .fallback_service(ServeDir::new(&folder).fallback(ServeFile::new(folder.join("index.html")))),
+        None => router.fallback(unknown_path),
     };
     router
+        .method_not_allowed_fallback(other_method)
         .layer(middleware::from_fn(health::measure))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -140,8 +143,28 @@ pub fn router(state: AppState) -> Router {
             HeaderValue::from_static("default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"),
         ))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            axum::response::IntoResponse::into_response(problem::Problem::internal("a handler panicked"))
+            Problem::internal("a handler panicked").into_response()
         }))
+}
+
+async fn unknown_path() -> Problem {
+    Problem::not_found("such path; the API is described at /docs")
+}
+
+async fn other_method() -> Problem {
+    let detail = "This path does not take that method: the header `Allow` names those it takes.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+}
+
+async fn within_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail =
+                format!("Given up after {} s. Look whether it was done before you repeat it.", TIME_LIMIT.as_secs());
+            Problem::unavailable(detail).into_response()
+        }
+    }
 }
 
 /// Serves until the shutdown, then finishes what is in hand.
@@ -152,5 +175,23 @@ pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown:
         ended = async { serving.await } => ended,
         // An upload that never ends must not keep the process.
         () = async { shutdown.begun().await; tokio::time::sleep(Duration::from_secs(5)).await } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_operation_of_the_api_has_a_name_of_its_own() {
+        let document = serde_json::to_value(super::openapi()).unwrap();
+        let mut seen = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let Some(id) = operation["operationId"].as_str() else { continue };
+                assert!(seen.insert(id.to_owned()), "{method} {path}: `{id}` names another operation too");
+            }
+        }
+        assert!(seen.len() > 20, "{seen:?}");
     }
 }

@@ -22,7 +22,7 @@ pub struct FieldError {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// A stable URI of the kind of problem: `/docs/problems#<code>`.
+    /// A stable URI of the kind of problem: `urn:tributary:problem:<code>`.
     #[serde(rename = "type")]
     pub kind: String,
     pub title: String,
@@ -49,7 +49,7 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 impl Problem {
     pub fn new(http: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = http.canonical_reason().unwrap_or("Error").to_owned();
-        let kind = format!("/docs/problems#{code}");
+        let kind = format!("urn:tributary:problem:{code}");
         let trace_id = format!("{:016x}", rand::random::<u64>());
         Self {
             kind,
@@ -121,6 +121,10 @@ impl From<sqlx::Error> for Problem {
         match &error {
             sqlx::Error::Database(database) => match database.constraint().and_then(on_constraint) {
                 Some(problem) => problem,
+                // PostgreSQL's texts hold every character but one.
+                None if matches!(database.code().as_deref(), Some("22021" | "22P05")) => {
+                    Self::invalid("A text holds the character NUL (U+0000), which cannot be stored. Remove it.")
+                }
                 // Serialization failures and shutdowns pass; the request may be repeated.
                 None if matches!(database.code().as_deref(), Some("40001" | "40P01" | "57P01" | "57P03")) => {
                     Self::unavailable("The database is busy or restarting. Try again.")

@@ -23,6 +23,22 @@ pub fn address_field(text: &str) -> Result<Address, &'static str> {
     Ok(address)
 }
 
+/// A signature, 0x-hex: of a key, or whatever a contract account accepts.
+pub fn signature_field(text: &str) -> Result<Vec<u8>, &'static str> {
+    hex::decode(text.strip_prefix("0x").unwrap_or(text))
+        .ok()
+        .filter(|bytes| bytes.len() <= 4096)
+        .ok_or("is not hex of at most 4096 bytes")
+}
+
+/// Where a contributor is paid for a work: as the work's records say, or at the account that the contributor is.
+pub fn paid_at(recorded: Option<&[u8]>, key: &str) -> Result<Option<String>> {
+    match recorded {
+        Some(address) => checksum(address).map(Some),
+        None => Ok(key.strip_prefix("account:").map(str::to_owned)),
+    }
+}
+
 /// A whole number of base units in decimal.
 pub fn amount_field(text: &str) -> Result<U256, &'static str> {
     if text.is_empty() || text.len() > 78 || !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -15,9 +15,24 @@ use testkit::{Chain, Market, account};
 
 /// Every table the mirror fills; `outbox` and cursors tell a story, not a state.
 const TABLES: [&str; 18] = [
-    "logs", "registrations", "transfers", "cid_updates", "royalty_changes", "fills", "cancelled_nonces", "maker_epochs",
-    "credits", "fee_changes", "incomes", "root_proposals", "root_decisions", "claims", "payout_addresses", "inboxes",
-    "quarantine", "assets",
+    "logs",
+    "registrations",
+    "transfers",
+    "cid_updates",
+    "royalty_changes",
+    "fills",
+    "cancelled_nonces",
+    "maker_epochs",
+    "credits",
+    "fee_changes",
+    "incomes",
+    "root_proposals",
+    "root_decisions",
+    "claims",
+    "payout_addresses",
+    "inboxes",
+    "quarantine",
+    "assets",
 ];
 
 async fn contents(pool: &PgPool) -> Result<Vec<String>> {
@@ -76,7 +91,8 @@ async fn transfer(market: &Market, from: u32, to: u32, asset: u64) -> Result<()>
 
 async fn fund(market: &Market, from: u32, asset: U256, wei: u64) -> Result<()> {
     let amount = U256::from(wei);
-    let call = Payouts::fundCall { assetId: asset, token: Address::ZERO, amount, reason: B256::right_padding_from(b"gift") };
+    let call =
+        Payouts::fundCall { assetId: asset, token: Address::ZERO, amount, reason: B256::right_padding_from(b"gift") };
     market.call(from, market.deployment.payouts, amount, call.abi_encode()).await?;
     Ok(())
 }
@@ -107,7 +123,8 @@ async fn holds_what_the_contracts_hold() -> Result<()> {
         assert_eq!(details.epoch as i64, epoch, "epoch of {id}");
         assert_eq!(i32::from(details.royaltyBps), royalty, "royalty of {id}");
     }
-    let quarantined: Vec<String> = sqlx::query_scalar("SELECT reason FROM chain.quarantine").fetch_all(&market.pool).await?;
+    let quarantined: Vec<String> =
+        sqlx::query_scalar("SELECT reason FROM chain.quarantine").fetch_all(&market.pool).await?;
     assert_eq!(quarantined.len(), 1, "{quarantined:?}");
     assert!(quarantined[0].contains("beyond the range"), "{quarantined:?}");
     // Each contract's events are all here, by their own numbers.
@@ -157,8 +174,9 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
     }
     let counted: i64 = sqlx::query_scalar("SELECT reorganisations FROM chain.cursors").fetch_one(&market.pool).await?;
     assert!(counted >= 3, "{counted} reorganisations");
-    let retractions: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'asset.retracted'").fetch_one(&market.pool).await?;
+    let retractions: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'asset.retracted'")
+        .fetch_one(&market.pool)
+        .await?;
     assert!(retractions > 0, "the outbox tells of what was taken back");
     Ok(())
 }
@@ -202,10 +220,8 @@ async fn two_mirrors_at_once_commit_each_block_once() -> Result<()> {
         }
         anyhow::bail!("never level")
     };
-    let (first, second) = (
-        indexer(&market, &market.pool, Finality::Depth(64)),
-        indexer(&market, &market.pool, Finality::Depth(64)),
-    );
+    let (first, second) =
+        (indexer(&market, &market.pool, Finality::Depth(64)), indexer(&market, &market.pool, Finality::Depth(64)));
     let (first, second) = tokio::join!(run(first), run(second));
     first?;
     second?;

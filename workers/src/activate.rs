@@ -1,39 +1,56 @@
 //! Activating a proposed root when its delay is over.
 
+use std::time::Duration;
+
 use alloy::{
     primitives::U256, providers::Provider, rpc::types::TransactionRequest, sol_types::SolCall, transports::RpcError,
 };
 use bindings::Payouts;
 use chain::sender::{self, Intent};
 
-use crate::{Context, JobError};
+use crate::{
+    Context, JobError,
+    standing::{self, Standing},
+};
 
+/// A node that does not answer must not keep a job, and what waits behind it, for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes the proposed root of that number the one that claims are checked against. Whoever else does it is welcome to.
 pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
+    let mut conn = context.pool.acquire().await?;
     let decided = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.root_decisions WHERE chain_id = $1 AND number = $2) AS "decided!""#,
         chain_id as i64,
         number as i64
     )
-    .fetch_one(&context.pool)
+    .fetch_one(&mut *conn)
     .await?;
     if decided {
         return Ok(());
     }
+    let Standing::Missing { key, .. } = standing::of(&mut conn, chain_id, &format!("activate:{number}")).await? else {
+        return Ok(());
+    };
+    drop(conn);
     let data = Payouts::activateCall {}.abi_encode();
     let request =
         TransactionRequest::default().from(context.engine).to(context.deployment.payouts).input(data.clone().into());
     // Asked first, because the sender refuses for good what the chain refuses: too early is not for good.
-    match context.provider.call(request).pending().await {
-        Ok(_) => {}
-        Err(RpcError::ErrorResp(error)) => {
-            return Err(JobError::NotYet(format!("root {number} cannot be activated: {error}")));
+    match tokio::time::timeout(PATIENCE, context.provider.call(request).pending()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(RpcError::ErrorResp(error))) => {
+            let reason = error.as_revert_data().and_then(|data| bindings::explain_revert(&data));
+            let reason = reason.unwrap_or_else(|| error.message.to_string());
+            return Err(JobError::NotYet(format!("root {number} cannot be activated: {reason}")));
         }
-        Err(error) => return Err(JobError::NotYet(format!("the node did not answer: {error}"))),
+        Ok(Err(error)) => return Err(JobError::NotYet(format!("the node did not answer: {error}"))),
+        Err(_) => return Err(JobError::NotYet(format!("the node did not answer within {PATIENCE:?}"))),
     }
     let intent = Intent {
         account: context.engine,
-        key: format!("activate:{number}"),
+        key,
         to: Some(context.deployment.payouts),
         value: U256::ZERO,
         data: data.into(),

@@ -7,40 +7,53 @@ use domain::{
     distribution::{Options, distribute},
     money::{Amount, BasisPoints},
 };
-use store::distribution as pots;
+use sqlx::{Acquire, PgConnection};
+use store::distribution::{self as pots, Pot};
 
 use crate::{Context, JobError, Task, enqueue};
 
+/// Divides all finalized income that is not divided yet. Repeating it, also at the same time, changes nothing.
 pub async fn close(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
     pots::lock(&mut tx, chain_id).await?;
     let released = pots::release_reserves(&mut tx, chain_id).await?;
-    // The market took the protocol's fee at the sale, once, at the top: none is taken here.
-    let options = Options { fee: BasisPoints::ZERO, ..Options::default() };
     let mut divided = 0;
     for pot in pots::pots(&mut tx, chain_id).await? {
-        let lineage = pots::lineage(&mut tx, chain_id, pot.asset_id).await?;
-        match distribute(&lineage.graph, lineage.start, Amount(pot.amount), &options) {
-            Ok(result) => {
-                let id = pots::record(&mut tx, chain_id, &pot, &lineage, &result).await?;
-                tracing::info!(
-                    "distribution {id}: {} of asset {} to {} accounts, {} reserves",
-                    pot.amount,
-                    pot.asset_id,
-                    result.payouts.len(),
-                    result.reserved.len()
-                );
+        let mut part = tx.begin().await?;
+        match divide(&mut part, chain_id, &pot).await {
+            Ok(()) => {
+                part.commit().await?;
                 divided += 1;
             }
             // This pot stays untouched; the others go on.
-            Err(error) => tracing::error!("income of asset {} cannot be divided: {error}", pot.asset_id),
+            Err(error) => {
+                part.rollback().await?;
+                tracing::error!("income of asset {} cannot be divided: {error}", pot.asset_id);
+            }
         }
     }
     if released > 0 || divided > 0 {
-        enqueue(&mut tx, Task::Publish, 0, Duration::ZERO).await?;
+        enqueue(&mut tx, chain_id, Task::Publish, 0, Duration::ZERO).await?;
     }
     tx.commit().await?;
     metrics::counter!("distributions_total").increment(divided);
+    Ok(())
+}
+
+async fn divide(tx: &mut PgConnection, chain_id: u64, pot: &Pot) -> Result<(), JobError> {
+    // The market took the protocol's fee at the sale, once, at the top: none is taken here.
+    let options = Options { fee: BasisPoints::ZERO, ..Options::default() };
+    let lineage = pots::lineage(tx, chain_id, pot.asset_id).await?;
+    let result = distribute(&lineage.graph, lineage.start, Amount(pot.amount), &options)
+        .map_err(|error| JobError::Refused(error.to_string()))?;
+    let id = pots::record(tx, chain_id, pot, &lineage, &result).await?;
+    tracing::info!(
+        "distribution {id}: {} of asset {} to {} accounts, {} reserves",
+        pot.amount,
+        pot.asset_id,
+        result.payouts.len(),
+        result.reserved.len()
+    );
     Ok(())
 }

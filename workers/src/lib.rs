@@ -2,25 +2,30 @@
 //!
 //! A job is stored in the transaction that makes it necessary: `relay` turns facts of the outbox into jobs and moves its
 //! place in the outbox in the same transaction. Every job may run twice and does its work once; one that fails comes
-//! back later, and after its last try it stays as `Killed`, in sight.
+//! back later, and after its last try it stays as `Killed`, in sight. Now and then everything is looked at anew, so that
+//! a job that was given up, or a transaction that failed, holds nothing up for good.
 
 mod activate;
 mod close;
 mod publish;
 mod relay;
+mod standing;
 
 use std::{sync::Arc, time::Duration};
 
+pub use activate::activate;
 use alloy::{primitives::Address, providers::DynProvider};
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
+pub use close::close;
+pub use publish::publish;
 use serde::{Deserialize, Serialize};
 use service::Shutdown;
 use sqlx::{PgConnection, PgPool};
 use store::{StoreError, deployments::Deployment};
+use tokio::sync::{Mutex, MutexGuard};
 use vault::Vault;
 
-const QUEUE: &str = "payouts";
 /// A failing job is tried so often, waiting 1, 2, 4, .. 60 seconds in between.
 const TRIES: u32 = 12;
 
@@ -80,30 +85,62 @@ pub async fn migrate(pool: &PgPool) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Stores a job within the caller's transaction, to be run after `delay`.
-async fn enqueue(tx: &mut PgConnection, task: Task, tries: u32, delay: Duration) -> Result<(), JobError> {
+/// Each chain has a queue of its own: its workers know its contracts only.
+fn queue(chain_id: u64) -> String {
+    format!("payouts:{chain_id}")
+}
+
+/// Stores a job within the caller's transaction, to be run after `delay`; not when an equal one is about to run.
+async fn enqueue(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    task: Task,
+    tries: u32,
+    delay: Duration,
+) -> Result<(), JobError> {
     let job = serde_json::to_vec(&Job { task, tries }).map_err(|error| JobError::Refused(error.to_string()))?;
+    // Locked, the other one begins after this transaction and sees what it made true. Not one of the checked macros,
+    // because the table belongs to the queue's package.
+    let waiting: Option<i32> = sqlx::query_scalar(
+        "SELECT 1 FROM apalis.jobs WHERE job_type = $1 AND job = $2 AND status = 'Pending'
+            AND run_at <= now() + make_interval(secs => $3) LIMIT 1 FOR UPDATE SKIP LOCKED",
+    )
+    .bind(queue(chain_id))
+    .bind(&job)
+    .bind(delay.as_secs_f64())
+    .fetch_optional(&mut *tx)
+    .await?;
+    if waiting.is_some() {
+        return Ok(());
+    }
     // The bound is for jobs whose worker died; failures are counted in the job.
     let task = TaskBuilder::new(job).max_attempts(25).run_after(delay).build();
-    apalis_postgres::queries::push_tasks(tx, QUEUE, vec![task]).await?;
+    apalis_postgres::queries::push_tasks(tx, &queue(chain_id), vec![task]).await?;
     Ok(())
 }
 
 /// Works until the shutdown.
 pub async fn run(context: Context, shutdown: Shutdown) {
-    let relay = tokio::spawn(relay::run(context.clone(), shutdown.clone()));
+    tokio::join!(relay::run(context.clone(), shutdown.clone()), work(context, shutdown));
+}
+
+async fn work(context: Context, shutdown: Shutdown) {
+    let queue = queue(context.deployment.chain_id);
+    let [turn, next_close, next_publish] = [(); 3].map(Mutex::new);
+    let worker = Arc::new(Worker { context, turn, next_close, next_publish });
     while !shutdown.has_begun() {
         // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
-        let name = format!("{QUEUE}-{:016x}", rand_name());
+        let name = format!("{queue}-{:016x}", rand_name());
         let config = Config::default()
-            .queue(QUEUE)
+            .queue(&queue)
             .batch_size(1)
-            .heartbeat_interval(Duration::from_secs(2))
-            .missed_heartbeats(3);
-        let storage: PostgresStorage<Job> = PostgresStorage::new(&context.pool).with_config(config);
-        let worker = WorkerBuilder::new(name).backend(storage).data(context.clone()).build(handle);
+            // The queue is also looked at with every beat.
+            .heartbeat_interval(Duration::from_secs(1))
+            .missed_heartbeats(6);
+        let storage: PostgresStorage<Job> = PostgresStorage::new(&worker.context.pool).with_config(config);
+        let built = WorkerBuilder::new(name).backend(storage).data(worker.clone()).build(handle);
         let stop = shutdown.clone();
-        let ended = worker.run_until(async move {
+        let ended = built.run_until(async move {
             stop.begun().await;
             Ok::<(), std::io::Error>(())
         });
@@ -112,8 +149,36 @@ pub async fn run(context: Context, shutdown: Shutdown) {
         }
         shutdown.sleep(Duration::from_secs(1)).await;
     }
-    // The relay ends with the shutdown; a panic in it was reported by the runtime.
-    let _ = relay.await;
+}
+
+struct Worker {
+    context: Context,
+    /// Jobs under the pots' lock wait for it here, without a connection.
+    turn: Mutex<()>,
+    next_close: Mutex<()>,
+    next_publish: Mutex<()>,
+}
+
+impl Worker {
+    async fn perform(&self, task: &Task) -> Result<(), JobError> {
+        match task {
+            Task::Activate { number } => activate(&self.context, *number).await,
+            Task::Close => match self.turn_after(&self.next_close).await {
+                Some(_turn) => close(&self.context).await,
+                None => Ok(()),
+            },
+            Task::Publish => match self.turn_after(&self.next_publish).await {
+                Some(_turn) => publish(&self.context).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Waits for the turn; None when an equal job waits already, which will see all that this one is about.
+    async fn turn_after(&self, next: &Mutex<()>) -> Option<MutexGuard<'_, ()>> {
+        let _next = next.try_lock().ok()?;
+        Some(self.turn.lock().await)
+    }
 }
 
 fn rand_name() -> u64 {
@@ -121,24 +186,41 @@ fn rand_name() -> u64 {
         ^ (u64::from(std::process::id()) << 40)
 }
 
-async fn handle(job: Job, context: Data<Context>) -> Result<(), BoxDynError> {
-    let result = match &job.task {
-        Task::Close => close::close(&context).await,
-        Task::Publish => publish::publish(&context).await,
-        Task::Activate { number } => activate::activate(&context, *number).await,
-    };
-    let Err(error) = result else {
+async fn handle(job: Job, worker: Data<Arc<Worker>>) -> Result<(), BoxDynError> {
+    let Err(error) = worker.perform(&job.task).await else {
         metrics::counter!("jobs_done_total").increment(1);
         return Ok(());
     };
     metrics::counter!("jobs_failed_total").increment(1);
-    if job.tries + 1 >= TRIES || matches!(error, JobError::Refused(_)) {
+    let Some(delay) = back_off(job.tries, &error) else {
         tracing::error!("{:?} is given up: {error}", job.task);
         return Err(Box::new(AbortError::new(error)));
-    }
+    };
     tracing::warn!("{:?} is tried again: {error}", job.task);
-    let delay = Duration::from_secs((1 << job.tries.min(6)).min(60));
-    let mut conn = context.pool.acquire().await?;
-    enqueue(&mut conn, job.task, job.tries + 1, delay).await?;
+    let context = &worker.context;
+    let mut tx = context.pool.begin().await?;
+    enqueue(&mut tx, context.deployment.chain_id, job.task, job.tries + 1, delay).await?;
+    tx.commit().await?;
     Ok(())
+}
+
+/// How long a job waits that failed after so many tries before; None when it is given up.
+fn back_off(tries: u32, error: &JobError) -> Option<Duration> {
+    let last = tries + 1 >= TRIES || matches!(error, JobError::Refused(_));
+    (!last).then(|| Duration::from_secs((1 << tries.min(6)).min(60)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_job_waits_longer_and_longer_and_is_given_up() {
+        let waits: Vec<Option<u64>> = (0..TRIES)
+            .map(|tries| back_off(tries, &JobError::NotYet(String::new())).map(|wait| wait.as_secs()))
+            .collect();
+        let expected = [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60].map(Some);
+        assert_eq!(waits, [&expected[..], &[None]].concat());
+        assert_eq!(back_off(0, &JobError::Refused(String::new())), None, "what was refused for good");
+    }
 }

@@ -1,23 +1,23 @@
 //! From facts to jobs, each fact once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use service::Shutdown;
 use store::outbox::{self, Event};
 
 use crate::{Context, JobError, Task, enqueue};
 
-const READER: &str = "workers";
 const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
+/// What no fact tells of, such as a transaction that failed or a job that was given up, is found so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 pub async fn run(context: Context, shutdown: Shutdown) {
-    // Whatever an earlier process left is looked at once: all three jobs do nothing where there is nothing to do.
-    let mut greeted = false;
+    let mut looked: Option<Instant> = None;
     let mut listener = None;
     while !shutdown.has_begun() {
-        if !greeted {
-            greeted = greet(&context).await.is_ok();
+        if looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) && look(&context).await.is_ok() {
+            looked = Some(Instant::now());
         }
         match relay(&context).await {
             Ok(0) => {}
@@ -49,26 +49,30 @@ pub async fn run(context: Context, shutdown: Shutdown) {
     }
 }
 
-async fn greet(context: &Context) -> Result<(), JobError> {
+/// Whatever is left to do is done, whoever left it: both jobs do nothing where there is nothing to do.
+async fn look(context: &Context) -> Result<(), JobError> {
+    let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
-    enqueue(&mut tx, Task::Close, 0, Duration::ZERO).await?;
-    enqueue(&mut tx, Task::Publish, 0, Duration::ZERO).await?;
+    enqueue(&mut tx, chain_id, Task::Close, 0, Duration::ZERO).await?;
+    enqueue(&mut tx, chain_id, Task::Publish, 0, Duration::ZERO).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Takes a batch of facts and stores the jobs they make necessary, in one transaction.
 async fn relay(context: &Context) -> Result<usize, JobError> {
+    let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
-    let events = outbox::take(&mut tx, READER, BATCH).await?;
+    // Each chain's workers read for themselves: what is not for one of them is for another.
+    let events = outbox::take(&mut tx, &format!("workers:{chain_id}"), BATCH).await?;
     let mut jobs: Vec<(Task, Duration)> = Vec::new();
     for event in &events {
-        if let Some(job) = job_for(context.deployment.chain_id, event).filter(|job| !jobs.contains(job)) {
+        if let Some(job) = job_for(chain_id, event).filter(|job| !jobs.contains(job)) {
             jobs.push(job);
         }
     }
     for (task, delay) in jobs {
-        enqueue(&mut tx, task, 0, delay).await?;
+        enqueue(&mut tx, chain_id, task, 0, delay).await?;
     }
     tx.commit().await?;
     Ok(events.len())

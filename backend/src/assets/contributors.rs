@@ -10,7 +10,7 @@ use crate::{
     extract::{Path, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::checksum,
+    values::paid_at,
 };
 
 /// Someone who contributed to a work, and how much of it that is.
@@ -56,7 +56,7 @@ pub async fn contributors(
            ranked AS (
                SELECT *, sum(weight) OVER () AS total,
                       count(*) OVER () - row_number() OVER (ORDER BY weight DESC, contributor_id) + 1 AS rank FROM parts)
-           SELECT p.id, p.name, p.kind, r.contributions AS "contributions!", trim_scale(r.cost)::text AS "cost!",
+           SELECT p.id, p.key, p.name, p.kind, r.contributions AS "contributions!", trim_scale(r.cost)::text AS "cost!",
                   CASE WHEN r.total = 0 THEN 0 ELSE div(r.weight * 1000000, r.total) END::bigint AS "share_ppm!",
                   r.first_at AS "first_at!", r.last_at AS "last_at!", r.rank AS "rank!",
                   (SELECT x.address FROM contributor_addresses x WHERE x.work_id = r.work_id AND x.contributor_id = p.id
@@ -77,7 +77,7 @@ pub async fn contributors(
                 id: row.id.to_string(),
                 name: row.name,
                 kind: row.kind,
-                address: row.address.as_deref().map(checksum).transpose()?,
+                address: paid_at(row.address.as_deref(), &row.key)?,
                 contributions: row.contributions,
                 cost: row.cost,
                 share_ppm: row.share_ppm,

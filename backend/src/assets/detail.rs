@@ -46,6 +46,7 @@ pub struct AssetDetail {
     pub shares: Vec<Share>,
     pub parents: Vec<String>,
     pub registered_at: chrono::DateTime<chrono::Utc>,
+    /// The transaction of the last change to the asset; its block and finality follow.
     pub tx_hash: String,
     pub block_number: i64,
     pub finality: String,

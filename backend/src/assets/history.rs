@@ -1,5 +1,6 @@
 //! GET /v1/assets/{id}/history
 
+use alloy::primitives::Address;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
@@ -78,7 +79,7 @@ pub async fn history(
         .into_iter()
         .map(|row| HistoryEntry {
             event: row.event,
-            details: row.details,
+            details: checksummed(row.details),
             at: row.at,
             block_number: row.block_number,
             log_index: row.log_index,
@@ -87,4 +88,16 @@ pub async fn history(
         })
         .collect();
     Ok(axum::Json(Page::cut(items, limit, |item: &HistoryEntry| (item.block_number, i64::from(item.log_index)))))
+}
+
+/// The database writes addresses in lower case; the API gives them with their checksum everywhere.
+fn checksummed(mut details: Value) -> Value {
+    for value in details.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()) {
+        if let Some(address) =
+            value.as_str().filter(|text| text.len() == 42).and_then(|text| text.parse::<Address>().ok())
+        {
+            *value = address.to_checksum(None).into();
+        }
+    }
+    details
 }

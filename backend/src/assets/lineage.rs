@@ -74,7 +74,8 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
                     FROM (SELECT * FROM up UNION ALL SELECT * FROM down) both_ways GROUP BY id)
            SELECT s.id AS "id!", s.depth AS "depth!", a.kind, w.title AS "title?"
            FROM seen s JOIN chain.assets a ON a.chain_id = $1 AND a.asset_id = s.id
-           LEFT JOIN asset_works aw ON aw.chain_id = $1 AND aw.asset_id = s.id
+           LEFT JOIN LATERAL (
+               SELECT * FROM asset_works x WHERE x.chain_id = $1 AND x.asset_id = s.id LIMIT 1) aw ON true
            LEFT JOIN works w ON w.id = aw.work_id
            ORDER BY abs(s.depth), s.id LIMIT $3::bigint + 1"#,
         state.chain(),

@@ -74,7 +74,7 @@ pub struct Listing {
 }
 
 /// Lists registered works, newest first.
-#[utoipa::path(get, path = "/v1/assets", tag = "assets", params(Filters),
+#[utoipa::path(get, path = "/v1/assets", operation_id = "list_assets", tag = "assets", params(Filters),
     responses((status = 200, body = Page<AssetSummary>), (status = 422, body = Problem)))]
 pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>) -> Result<impl IntoResponse> {
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
@@ -87,7 +87,7 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
         hex::decode(text.trim_start_matches("0x")).ok().filter(|hash| hash.len() == 32).ok_or("is not 32 bytes of hex")
     })?;
     let words = filters.q.as_deref().map(str::trim).filter(|words| !words.is_empty());
-    if words.is_some_and(|words| words.len() > 200) {
+    if words.is_some_and(|words| words.chars().count() > 200) {
         return Err(Problem::fields(vec![("q", "has at most 200 characters".into())]));
     }
     let pattern =
@@ -102,18 +102,27 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
                   o.hash AS "order_hash?: Vec<u8>", o.price::text AS order_price, o.currency AS "order_currency?: Vec<u8>",
                   o.end_time AS "order_ends?"
            FROM chain.assets a
-           LEFT JOIN asset_works aw ON aw.chain_id = a.chain_id AND aw.asset_id = a.asset_id
+           -- Looked up for each row (the limit keeps it so): joined as a whole, the view would be computed for all assets.
+           LEFT JOIN LATERAL (
+               SELECT * FROM asset_works x WHERE x.chain_id = a.chain_id AND x.asset_id = a.asset_id LIMIT 1) aw ON true
            LEFT JOIN works w ON w.id = aw.work_id
            LEFT JOIN LATERAL (
-               SELECT s.hash, s.currency, s.end_time, order_price_now(s.start_price, s.end_price, s.start_time, s.end_time) AS price
+               SELECT s.hash, s.currency, s.end_time,
+                      order_price(s.side, s.start_price, s.end_price, s.start_time, s.end_time, now()) AS price
                FROM order_states s WHERE s.chain_id = $1 AND s.asset_id = a.asset_id AND s.side = 'SELL' AND s.state = 'open'
-               ORDER BY s.currency, 4 LIMIT 1) o ON true
+                   -- Not those meant for one buyer alone.
+                   AND s.taker = decode(repeat('00', 20), 'hex')
+               ORDER BY s.currency, price, s.id LIMIT 1) o ON true
            WHERE a.chain_id = $1 AND a.asset_id < $2
              AND ($4::text IS NULL OR a.kind = $4)
              AND ($5::bytea IS NULL OR a.owner = $5)
              AND ($6::bigint IS NULL OR $6 = ANY (a.parents))
              AND ($7::boolean IS NULL OR (o.hash IS NOT NULL) = $7)
              AND ($8::text IS NULL OR w.title ILIKE $8 OR w.description ILIKE $8)
+             -- The same for any work of that content: found in one go, before its asset's own work is looked up.
+             AND ($8::text IS NULL OR a.content_hash IN (
+                 SELECT v.content_hash FROM works x JOIN work_versions v ON v.work_id = x.id
+                 WHERE x.title ILIKE $8 OR x.description ILIKE $8))
              AND ($9::bytea IS NULL OR a.content_hash = $9)
            ORDER BY a.asset_id DESC LIMIT $3::bigint + 1"#,
         state.chain(),

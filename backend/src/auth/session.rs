@@ -43,6 +43,16 @@ fn cookie_name(state: &AppState) -> &'static str {
     if state.settings.origin().starts_with("https://") { "__Host-session" } else { "session" }
 }
 
+/// A browser keeps, and lets go of, a `__Host-` cookie only when it comes with `Secure` and this path.
+fn cookie(state: &AppState, value: String) -> Cookie<'static> {
+    Cookie::build((cookie_name(state), value))
+        .path("/")
+        .http_only(true)
+        .secure(cookie_name(state).starts_with("__Host-"))
+        .same_site(SameSite::Lax)
+        .build()
+}
+
 fn token_hash(state: &AppState, jar: &CookieJar) -> Option<Vec<u8>> {
     let token = hex::decode(jar.get(cookie_name(state))?.value()).ok().filter(|token| token.len() == 32)?;
     Some(Sha256::digest(token).to_vec())
@@ -100,12 +110,7 @@ pub async fn start(
     )
     .fetch_one(tx)
     .await?;
-    let secure = state.settings.origin().starts_with("https://");
-    let cookie = Cookie::build((cookie_name(state), hex::encode(token)))
-        .path("/")
-        .http_only(true)
-        .secure(secure)
-        .same_site(SameSite::Lax);
+    let cookie = cookie(state, hex::encode(token));
     let session = Session {
         id: row.id,
         account: account.to_checksum(None),
@@ -133,11 +138,11 @@ pub async fn sign_out(State(state): State<AppState>, _: SignedIn, jar: CookieJar
             .execute(&state.pool)
             .await?;
     }
-    Ok((StatusCode::NO_CONTENT, jar.remove(Cookie::build(cookie_name(&state)).path("/"))))
+    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state, String::new()))))
 }
 
 /// The live sessions of the account.
-#[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", responses((status = 200, body = [Session]), (status = 401, body = Problem)))]
+#[utoipa::path(get, path = "/v1/auth/sessions", operation_id = "list_sessions", tag = "auth", responses((status = 200, body = [Session]), (status = 401, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
     account: SignedIn,

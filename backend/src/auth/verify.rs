@@ -1,7 +1,10 @@
 //! GET /v1/auth/nonce and POST /v1/auth/verify.
 
 use alloy::primitives::{Address, B256};
-use axum::{extract::State, http::HeaderMap};
+use axum::{
+    extract::State,
+    http::{HeaderMap, Method},
+};
 use axum_extra::extract::CookieJar;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,6 +14,7 @@ use crate::{
     AppState,
     extract::Json,
     problem::{Problem, Result},
+    values::{parse, signature_field},
 };
 
 /// A nonce is good for ten minutes and for one sign-in.
@@ -52,14 +56,12 @@ pub async fn verify(
     jar: CookieJar,
     Json(request): Json<SignIn>,
 ) -> Result<(CookieJar, axum::Json<session::Session>)> {
+    session::check_origin(&state, &Method::POST, &headers)?;
     let message: siwe::Message = request.message.parse().map_err(|error| {
         Problem::fields(vec![("message", format!("is not a sign-in message of EIP-4361: {error}"))])
     })?;
     check_message(&state, &message)?;
-    let bytes = hex::decode(request.signature.trim_start_matches("0x"))
-        .ok()
-        .filter(|bytes| bytes.len() <= 4096)
-        .ok_or_else(|| Problem::fields(vec![("signature", "is not hex of at most 4096 bytes".into())]))?;
+    let bytes = parse("signature", &request.signature, signature_field)?;
     let hash = message.eip191_hash().map_err(Problem::internal)?;
     let account = Address::from(message.address);
     if !signature::is_valid(&state.provider, account, B256::from(hash), &bytes).await? {

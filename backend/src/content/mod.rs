@@ -1,13 +1,16 @@
 //! Content: uploads, and reading back by CID.
 
+use std::{io, time::Duration};
+
 use axum::{
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::TryStreamExt;
+use futures::{TryStreamExt, stream};
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use vault::{Cid, VaultError};
@@ -18,6 +21,9 @@ use crate::{
     problem::{Problem, Result},
     values::hex32,
 };
+
+/// An upload of which nothing came for so long is cut off.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -55,7 +61,10 @@ pub async fn upload(
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    let body = request.into_body().into_data_stream().map_err(std::io::Error::other);
+    let body = stream::try_unfold(request.into_body().into_data_stream(), |mut body| async move {
+        let next = timeout(IDLE_LIMIT, body.try_next()).await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        Ok::<_, io::Error>(next.map(|bytes| (bytes, body)))
+    });
     let stored = state.vault.store_stream(body).await.map_err(|error| from_vault(error, limit))?;
     let content_hash = stored.content_hash;
     sqlx::query!(
@@ -95,22 +104,16 @@ pub async fn read(State(state): State<AppState>, Path(text): Path<String>, heade
     let cid: Cid = text.parse().map_err(|error| Problem::fields(vec![("cid", format!("{error}"))]))?;
     // What a CID names never changes.
     let tag = format!("\"{cid}\"");
+    let unchanging = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        return Ok(StatusCode::NOT_MODIFIED.into_response());
+        return Ok((StatusCode::NOT_MODIFIED, unchanging).into_response());
     }
     if !state.vault.has(cid).await.map_err(|error| from_vault(error, state.settings.upload_limit))? {
         return Err(Problem::not_found(format!("content {cid} here")));
     }
-    let mut response = Body::from_stream(state.vault.read(cid)).into_response();
-    let own = response.headers_mut();
-    own.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    own.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     // Somebody's bytes are data to save, never a page of this site.
-    own.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        own.insert(header::ETAG, tag);
-    }
-    Ok(response)
+    let data = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CONTENT_DISPOSITION, "attachment")];
+    Ok((unchanging, data, Body::from_stream(state.vault.read(cid))).into_response())
 }
 
 fn too_large(limit: u64) -> Problem {

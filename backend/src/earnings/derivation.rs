@@ -83,7 +83,9 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
                   f.of_weight::text AS "of_weight!", f.amount::text AS "amount!", w.title AS "title?"
            FROM distribution_flows f
            LEFT JOIN contributions c ON c.id = f.contribution_id
-           LEFT JOIN asset_works aw ON aw.chain_id = $3 AND f.source = 'asset:' || aw.asset_id
+           LEFT JOIN LATERAL (
+               SELECT * FROM asset_works x
+               WHERE x.chain_id = $3 AND x.asset_id = substring(f.source FROM '^asset:(\d{1,18})$')::bigint LIMIT 1) aw ON true
            LEFT JOIN works w ON w.id = aw.work_id
            WHERE f.distribution_id = $1 AND f.step IN (SELECT step FROM back) ORDER BY f.step LIMIT 10000"#,
         payout.distribution_id,

@@ -69,7 +69,7 @@ pub struct DistributionFilters {
 }
 
 /// Lists distributions, newest first.
-#[utoipa::path(get, path = "/v1/distributions", tag = "earnings", params(DistributionFilters),
+#[utoipa::path(get, path = "/v1/distributions", operation_id = "list_distributions", tag = "earnings", params(DistributionFilters),
     responses((status = 200, body = Page<DistributionView>), (status = 422, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
@@ -82,7 +82,7 @@ pub async fn list(
 }
 
 /// One distribution with its payouts and reserves.
-#[utoipa::path(get, path = "/v1/distributions/{id}", tag = "earnings", params(("id" = String, Path, description = "the distribution's id")),
+#[utoipa::path(get, path = "/v1/distributions/{id}", operation_id = "get_distribution", tag = "earnings", params(("id" = String, Path, description = "the distribution's id")),
     responses((status = 200, body = DistributionDetail), (status = 404, body = Problem)))]
 pub async fn get(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<DistributionDetail>> {
     let missing = || Problem::not_found(format!("distribution {id}"));

@@ -17,7 +17,7 @@ use crate::{
     auth::signature::{is_valid, node_is_away},
     extract::Json,
     problem::{Problem, Result},
-    values::hex32,
+    values::{hex32, parse, signature_field},
 };
 
 const SELL: u8 = 0;
@@ -33,7 +33,7 @@ pub struct NewOrder {
 }
 
 /// Stores a signed order. The same order again gives the same answer. No session is needed: the signature speaks.
-#[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = NewOrder,
+#[utoipa::path(post, path = "/v1/orders", operation_id = "create_order", tag = "orders", request_body = NewOrder,
     responses((status = 201, body = list::OrderView), (status = 200, body = list::OrderView, description = "it was stored before"),
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn create(
@@ -41,10 +41,7 @@ pub async fn create(
     Json(request): Json<NewOrder>,
 ) -> Result<(StatusCode, axum::Json<list::OrderView>)> {
     let order = request.order.parse()?;
-    let signature = hex::decode(request.signature.trim_start_matches("0x"))
-        .ok()
-        .filter(|bytes| bytes.len() <= 4096)
-        .ok_or_else(|| Problem::fields(vec![("signature", "is not hex of at most 4096 bytes".into())]))?;
+    let signature = parse("signature", &request.signature, signature_field)?;
     check_shape(&order)?;
     let hash = bindings::order_hash(&order, state.chain_id(), state.deployment.market);
     if let Some(known) = list::find(&state, hash).await? {
@@ -142,7 +139,19 @@ async fn check_against_chain(state: &AppState, order: &Order) -> Result<()> {
     if !errors.is_empty() {
         return Err(Problem::fields(errors));
     }
+    check_currency(state, order).await?;
     if order.side == SELL { check_approved(state, order).await } else { check_funds(state, order).await }
+}
+
+/// The currency is the chain's own coin or a contract.
+async fn check_currency(state: &AppState, order: &Order) -> Result<()> {
+    if !order.currency.is_zero() && state.provider.get_code_at(order.currency).await.map_err(node_is_away)?.is_empty() {
+        return Err(Problem::fields(vec![(
+            "order.currency",
+            format!("{} is not a contract on this chain", order.currency),
+        )]));
+    }
+    Ok(())
 }
 
 /// The market can move the asset.
@@ -164,13 +173,6 @@ async fn check_approved(state: &AppState, order: &Order) -> Result<()> {
 
 /// The bidder has the tokens, and the market may take them.
 async fn check_funds(state: &AppState, order: &Order) -> Result<()> {
-    let code = state.provider.get_code_at(order.currency).await.map_err(node_is_away)?;
-    if code.is_empty() {
-        return Err(Problem::fields(vec![(
-            "order.currency",
-            format!("{} is not a contract on this chain", order.currency),
-        )]));
-    }
     let token = TestToken::new(order.currency, &state.provider);
     let most = order.startPrice.max(order.endPrice);
     let held = token_number(token.balanceOf(order.maker).call().await, order.currency)?;

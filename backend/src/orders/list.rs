@@ -26,9 +26,10 @@ pub struct OrderView {
     /// The price now, in base units.
     pub price: String,
     pub created_at: chrono::DateTime<chrono::Utc>,
+    /// Its place in the order they came.
     #[serde(skip)]
     #[schema(ignore)]
-    created_micros: i64,
+    id: i64,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -48,21 +49,26 @@ pub struct OrderFilters {
     pub cursor: Option<String>,
 }
 
+/// How an order can stand, as the view `order_states` has it.
+const STATES: [&str; 6] = ["scheduled", "open", "filled", "cancelled", "stale", "expired"];
+
 /// Lists orders, newest first.
-#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(OrderFilters),
+#[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(OrderFilters),
     responses((status = 200, body = Page<OrderView>), (status = 422, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
     Query(filters): Query<OrderFilters>,
 ) -> Result<axum::Json<Page<OrderView>>> {
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
-    let (limit, below) = (page.limit()?, page.below()?);
+    let (limit, (below, _)) = (page.limit()?, page.below()?);
+    one_of("side", filters.side.as_deref(), &bindings::SIDES)?;
+    one_of("state", filters.state.as_deref(), &STATES)?;
     let items = select(&state, &filters, None, below, limit + 1).await?;
-    Ok(axum::Json(Page::cut(items, limit, |order| (order.created_micros, 0))))
+    Ok(axum::Json(Page::cut(items, limit, |order| (order.id, 0))))
 }
 
 /// One order.
-#[utoipa::path(get, path = "/v1/orders/{hash}", tag = "orders", params(("hash" = String, Path, description = "EIP-712 hash")),
+#[utoipa::path(get, path = "/v1/orders/{hash}", operation_id = "get_order", tag = "orders", params(("hash" = String, Path, description = "EIP-712 hash")),
     responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
 pub async fn get(State(state): State<AppState>, Path(hash): Path<String>) -> Result<axum::Json<OrderView>> {
     let parsed: B256 = hash.parse().map_err(|_| Problem::not_found(format!("order {hash}")))?;
@@ -70,37 +76,45 @@ pub async fn get(State(state): State<AppState>, Path(hash): Path<String>) -> Res
 }
 
 pub async fn find(state: &AppState, hash: B256) -> Result<Option<OrderView>> {
-    Ok(select(state, &OrderFilters::default(), Some(hash), (i64::MAX, 0), 1).await?.pop())
+    Ok(select(state, &OrderFilters::default(), Some(hash), i64::MAX, 1).await?.pop())
+}
+
+fn one_of(field: &'static str, value: Option<&str>, known: &[&str]) -> Result<()> {
+    match value {
+        Some(value) if !known.contains(&value) => {
+            Err(Problem::fields(vec![(field, format!("is one of {}", known.join(", ")))]))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn select(
     state: &AppState,
     filters: &OrderFilters,
     hash: Option<B256>,
-    below: (i64, i64),
+    below: i64,
     limit: i64,
 ) -> Result<Vec<OrderView>> {
     let maker = parse_optional("maker", filters.maker.as_deref(), address_field)?;
     let rows = sqlx::query!(
-        r#"SELECT hash AS "hash!: Vec<u8>", maker AS "maker!: Vec<u8>", side AS "side!", asset_id AS "asset_id!",
+        r#"SELECT id AS "id!", hash AS "hash!: Vec<u8>", maker AS "maker!: Vec<u8>", side AS "side!", asset_id AS "asset_id!",
                   asset_epoch AS "asset_epoch!", currency AS "currency!: Vec<u8>", start_price::text AS "start_price!",
                   end_price::text AS "end_price!", start_time AS "start_time!", end_time AS "end_time!",
                   taker AS "taker!: Vec<u8>", nonce::text AS "nonce!", maker_epoch AS "maker_epoch!",
                   max_fee_bps AS "max_fee_bps!", min_net::text AS "min_net!", signature AS "signature!", state AS "state!",
-                  order_price_now(start_price, end_price, start_time, end_time)::text AS "price!", created_at AS "created_at!",
-                  (extract(epoch FROM created_at) * 1000000)::bigint AS "micros!"
+                  order_price(side, start_price, end_price, start_time, end_time, now())::text AS "price!", created_at AS "created_at!"
            FROM order_states
            WHERE chain_id = $1 AND ($2::bytea IS NULL OR hash = $2) AND ($3::bigint IS NULL OR asset_id = $3)
              AND ($4::bytea IS NULL OR maker = $4) AND ($5::text IS NULL OR side = $5) AND ($6::text IS NULL OR state = $6)
-             AND (extract(epoch FROM created_at) * 1000000)::bigint < $7
-           ORDER BY created_at DESC, hash LIMIT $8"#,
+             AND id < $7
+           ORDER BY id DESC LIMIT $8"#,
         state.chain(),
         hash.map(|hash| hash.to_vec()),
         filters.asset,
         maker.map(|maker| maker.to_vec()),
         filters.side,
         filters.state,
-        below.0,
+        below,
         limit
     )
     .fetch_all(&state.pool)
@@ -129,7 +143,7 @@ async fn select(
                 state: row.state,
                 price: row.price,
                 created_at: row.created_at,
-                created_micros: row.micros,
+                id: row.id,
             })
         })
         .collect()

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::{extract::State, http::StatusCode};
+use chrono::Datelike;
 use domain::coherence::Weight;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use crate::{
     extract::{Json, Query, SignedIn},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::{address_field, checksum},
+    values::{address_field, paid_at},
 };
 
 const MAX_ITEMS: usize = 1000;
@@ -99,7 +100,7 @@ pub struct ContributionFilters {
 }
 
 /// Lists contributions, the last recorded first.
-#[utoipa::path(get, path = "/v1/contributions", tag = "works", params(ContributionFilters),
+#[utoipa::path(get, path = "/v1/contributions", operation_id = "list_contributions", tag = "works", params(ContributionFilters),
     responses((status = 200, body = Page<ContributionView>), (status = 422, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
@@ -108,14 +109,14 @@ pub async fn list(
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let rows = sqlx::query!(
-        r#"SELECT c.id, c.work_id, c.contributor_id, p.name, p.kind AS contributor_kind, c.kind,
+        r#"SELECT c.id, c.work_id, c.contributor_id, p.key, p.name, p.kind AS contributor_kind, c.kind,
                   trim_scale(c.cost)::text AS "cost!", trim_scale(c.coherence)::text AS "coherence!",
                   trim_scale(c.confidence)::text AS "confidence!", c.weight::text AS "weight!", c.source_key, c.summary,
                   c.evidence, c.occurred_at,
                   (SELECT a.address FROM contributor_addresses a WHERE a.work_id = c.work_id AND a.contributor_id = c.contributor_id
                    ORDER BY a.id DESC LIMIT 1) AS "address?: Vec<u8>"
            FROM contributions c JOIN contributors p ON p.id = c.contributor_id
-           WHERE ($2::bigint IS NULL OR c.work_id IN (SELECT work_id FROM asset_works WHERE chain_id = $1 AND asset_id = $2))
+           WHERE ($2::bigint IS NULL OR c.work_id = (SELECT work_id FROM asset_works WHERE chain_id = $1 AND asset_id = $2))
              AND ($3::bigint IS NULL OR c.work_id = $3) AND ($4::bigint IS NULL OR c.contributor_id = $4) AND c.id < $5
            ORDER BY c.id DESC LIMIT $6::bigint + 1"#,
         state.chain(),
@@ -136,7 +137,7 @@ pub async fn list(
                 contributor_id: row.contributor_id.to_string(),
                 contributor: row.name,
                 contributor_kind: row.contributor_kind,
-                address: row.address.as_deref().map(checksum).transpose()?,
+                address: paid_at(row.address.as_deref(), &row.key)?,
                 kind: row.kind,
                 cost: row.cost,
                 coherence: row.coherence,
@@ -153,7 +154,7 @@ pub async fn list(
 }
 
 /// Records contributions to a work of the account that is signed in.
-#[utoipa::path(post, path = "/v1/contributions", tag = "works", request_body = NewContributions,
+#[utoipa::path(post, path = "/v1/contributions", operation_id = "record_contributions", tag = "works", request_body = NewContributions,
     responses((status = 201, body = Recorded), (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn record(
     State(state): State<AppState>,
@@ -199,8 +200,10 @@ fn check_item(item: &NewContribution) -> Result<Value, String> {
         return Err(format!("kind is one of {}", KINDS.join(", ")));
     }
     let decimal = |name: &str, text: &str, least: Decimal, most: Decimal| {
-        text.parse::<Decimal>()
-            .ok()
+        // Neither signs nor exponents nor underscores, which the parser would take.
+        Some(text)
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+            .and_then(|text| text.parse::<Decimal>().ok())
             .filter(|value| value.scale() <= 6 && *value >= least && *value <= most)
             .ok_or_else(|| format!("{name} is a decimal from {least} to {most} with at most 6 places"))
     };
@@ -210,11 +213,21 @@ fn check_item(item: &NewContribution) -> Result<Value, String> {
         None => Decimal::new(5, 1),
     };
     let weight = Weight::new(cost, coherence + Decimal::new(5, 1)).map_err(|error| error.to_string())?;
-    if item.reference.is_empty() || item.reference.len() > 200 || item.summary.len() > 1000 || item.name.len() > 200 {
-        return Err("reference has 1 to 200 characters, name up to 200, summary up to 1000".into());
+    let texts = [
+        ("reference", item.reference.as_str(), 1..=200),
+        ("name", &item.name, 0..=200),
+        ("summary", &item.summary, 0..=1000),
+        ("evidence", item.evidence.as_deref().unwrap_or_default(), 0..=500),
+    ];
+    for (name, text, length) in texts {
+        if !length.contains(&text.chars().count()) {
+            return Err(format!("{name} has {} to {} characters", length.start(), length.end()));
+        }
     }
-    if item.evidence.as_ref().is_some_and(|evidence| evidence.len() > 500) {
-        return Err("evidence has at most 500 characters".into());
+    let now = chrono::Utc::now();
+    // A clock may be ahead of ours; the first year is where the database's calendar begins.
+    if item.occurred_at.is_some_and(|at| at.year() < 1 || at > now + chrono::Duration::days(1)) {
+        return Err("occurredAt is a time in the past".into());
     }
     let account = contributor.to_checksum(None);
     Ok(json!({
@@ -222,7 +235,7 @@ fn check_item(item: &NewContribution) -> Result<Value, String> {
         "name": if item.name.is_empty() { account } else { item.name.clone() },
         "kind": item.kind, "cost": cost.to_string(), "coherence": coherence.to_string(), "weight": weight.0.to_string(),
         "source_key": item.reference, "summary": item.summary, "evidence": item.evidence,
-        "occurred_at": item.occurred_at.unwrap_or_else(chrono::Utc::now),
+        "occurred_at": item.occurred_at.unwrap_or(now),
     }))
 }
 

@@ -43,7 +43,7 @@ pub struct WorkView {
 }
 
 /// Describes uploaded content as a work. It becomes an asset when its owner registers the content hash on chain.
-#[utoipa::path(post, path = "/v1/works", tag = "works", request_body = NewWork,
+#[utoipa::path(post, path = "/v1/works", operation_id = "create_work", tag = "works", request_body = NewWork,
     responses((status = 201, body = WorkView), (status = 401, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
     State(state): State<AppState>,
@@ -108,7 +108,7 @@ pub async fn create(
 }
 
 /// The works of the account, newest first.
-#[utoipa::path(get, path = "/v1/works", tag = "works", params(PageQuery), responses((status = 200, body = Page<WorkView>), (status = 401, body = Problem)))]
+#[utoipa::path(get, path = "/v1/works", operation_id = "list_works", tag = "works", params(PageQuery), responses((status = 200, body = Page<WorkView>), (status = 401, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
     account: SignedIn,
@@ -117,7 +117,10 @@ pub async fn list(
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let rows = sqlx::query!(
         r#"SELECT w.id, w.kind, w.title, w.description, w.created_at, v.content_hash AS "content_hash: Vec<u8>", v.cid,
-                  (SELECT min(aw.asset_id) FROM asset_works aw WHERE aw.chain_id = $1 AND aw.work_id = w.id) AS asset_id
+                  (SELECT min(a.asset_id) FROM work_versions x
+                   JOIN chain.assets a ON a.chain_id = $1 AND a.content_hash = x.content_hash
+                   WHERE x.work_id = w.id AND w.id = (SELECT aw.work_id FROM asset_works aw
+                                                      WHERE aw.chain_id = $1 AND aw.asset_id = a.asset_id)) AS asset_id
            FROM works w
            JOIN LATERAL (SELECT * FROM work_versions v WHERE v.work_id = w.id ORDER BY v.created_at DESC LIMIT 1) v ON true
            WHERE w.owner = $2 AND w.id < $3 ORDER BY w.id DESC LIMIT $4::bigint + 1"#,

@@ -72,7 +72,8 @@ async fn two_senders_lease_each_nonce_once() -> Result<()> {
     two?;
     // The sum of distinct powers of two tells each one apart.
     assert_eq!(received(&chain).await?, U256::from((1_u64 << 40) - 1));
-    let nonces: Vec<i64> = sqlx::query_scalar("SELECT nonce FROM sender_transactions ORDER BY nonce").fetch_all(&pool).await?;
+    let nonces: Vec<i64> =
+        sqlx::query_scalar("SELECT nonce FROM sender_transactions ORDER BY nonce").fetch_all(&pool).await?;
     assert_eq!(nonces, (0..40).collect::<Vec<i64>>());
     Ok(())
 }
@@ -91,7 +92,8 @@ async fn bytes_that_got_lost_are_sent_again() -> Result<()> {
     chain.mine(1).await?;
     sender(&pool, &chain).step().await?;
     assert_eq!(received(&chain).await?, U256::from(9));
-    let (state, nonce): (String, i64) = sqlx::query_as("SELECT state, nonce FROM sender_transactions").fetch_one(&pool).await?;
+    let (state, nonce): (String, i64) =
+        sqlx::query_as("SELECT state, nonce FROM sender_transactions").fetch_one(&pool).await?;
     assert_eq!((state.as_str(), nonce), ("mined", 0));
     Ok(())
 }
@@ -141,12 +143,19 @@ async fn a_reorganisation_does_not_lose_or_repeat_a_payment() -> Result<()> {
 async fn what_the_chain_refuses_is_told_in_the_contracts_words_and_takes_no_nonce() -> Result<()> {
     let market = Market::start().await?;
     let call = AssetRegistry::lowerRoyaltyCall { assetId: U256::from(77), royaltyBps: 1 }.abi_encode();
-    let error = market.call(2, market.deployment.asset_registry, U256::ZERO, call).await.expect_err("asset 77 is not there");
+    let error =
+        market.call(2, market.deployment.asset_registry, U256::ZERO, call).await.expect_err("asset 77 is not there");
     assert!(error.to_string().contains("AssetUnknown"), "{error}");
     let nonce = market.chain.provider.get_transaction_count(account(2)).await?;
     assert_eq!(nonce, 0);
     // The account goes on.
-    let intent = Intent { account: account(2), key: "next".into(), to: Some(account(8)), value: U256::from(1), data: Bytes::new() };
+    let intent = Intent {
+        account: account(2),
+        key: "next".into(),
+        to: Some(account(8)),
+        value: U256::from(1),
+        data: Bytes::new(),
+    };
     market.sender.send(&intent, &Shutdown::new()).await?;
     Ok(())
 }

@@ -2,6 +2,8 @@
 -- on chain, so their state is computed, never stored.
 
 CREATE TABLE orders (
+    -- The order in which they came, which is how lists go through them page by page.
+    id          bigint GENERATED ALWAYS AS IDENTITY,
     chain_id    bigint NOT NULL,
     hash        chain.hash NOT NULL,
     maker       chain.address NOT NULL,
@@ -22,8 +24,9 @@ CREATE TABLE orders (
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (chain_id, hash)
 );
-CREATE INDEX orders_asset ON orders (chain_id, asset_id, created_at DESC);
-CREATE INDEX orders_maker ON orders (chain_id, maker, created_at DESC);
+CREATE UNIQUE INDEX orders_newest ON orders (chain_id, id DESC);
+CREATE INDEX orders_asset ON orders (chain_id, asset_id, id DESC);
+CREATE INDEX orders_maker ON orders (chain_id, maker, id DESC);
 
 CREATE VIEW order_states AS
     SELECT o.*,
@@ -43,15 +46,20 @@ CREATE VIEW order_states AS
     FROM orders o
     LEFT JOIN chain.assets a ON a.chain_id = o.chain_id AND a.asset_id = o.asset_id;
 
--- The price of an order now: linear from start to end, in whole base units, rounded up as the market does for a sale.
-CREATE FUNCTION order_price_now(start_price numeric, end_price numeric, start_time timestamptz, end_time timestamptz)
-    RETURNS numeric LANGUAGE sql STABLE AS $$
+-- The price of an order at a time: on the line from start to end, in whole base units, rounded for the maker: up for a
+-- sale, down for a bid. Multiplied out before it is divided, because a rounded quotient would be off by one for large
+-- prices.
+CREATE FUNCTION order_price(side text, start_price numeric, end_price numeric, start_time timestamptz,
+                            end_time timestamptz, at timestamptz)
+    RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
-        WHEN start_price = end_price OR now() <= start_time THEN start_price
-        WHEN now() >= end_time THEN end_price
-        ELSE ceil(start_price + (end_price - start_price) * extract(epoch FROM date_trunc('second', now()) - start_time)
-                                                          / extract(epoch FROM end_time - start_time))
-    END::numeric(78, 0);
+        WHEN start_price = end_price OR elapsed <= 0 THEN start_price
+        WHEN elapsed >= length THEN end_price
+        ELSE div(start_price * (length - elapsed) + end_price * elapsed + CASE side WHEN 'SELL' THEN length - 1 ELSE 0 END,
+                 length)
+    END::numeric(78, 0)
+    FROM (SELECT floor(extract(epoch FROM at) - extract(epoch FROM start_time)) AS elapsed,
+                 extract(epoch FROM end_time) - extract(epoch FROM start_time) AS length) seconds;
 $$;
 
 CREATE FUNCTION hex_address(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE AS $$

@@ -30,7 +30,7 @@ pub struct Pot {
 
 /// Only one division of a chain's pots at a time: held until the transaction ends.
 pub async fn lock(tx: &mut PgConnection, chain_id: u64) -> Result<(), StoreError> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('distribution'), $1::bigint::integer)", chain_id as i64)
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('distribution', $1))", chain_id as i64)
         .execute(tx)
         .await?;
     Ok(())
@@ -42,8 +42,10 @@ pub async fn pots(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Pot>, Stor
         r#"SELECT i.asset_id, i.token AS "token: Vec<u8>", sum(i.amount)::text AS "amount!", c.finalized_number
            FROM chain.incomes i
            JOIN chain.cursors c ON c.chain_id = i.chain_id AND i.block_number <= c.finalized_number
-           -- Money given to an asset that does not exist waits until it does.
-           JOIN chain.assets a ON a.chain_id = i.chain_id AND a.asset_id = i.asset_id
+           -- Money given to an asset that does not exist waits until it does, for good: a registration that may still
+           -- leave the chain could come back as another's.
+           JOIN chain.registrations r ON r.chain_id = i.chain_id AND r.asset_id = i.asset_id
+                                     AND r.block_number <= c.finalized_number
            WHERE i.chain_id = $1 AND NOT EXISTS (
                SELECT FROM distributed_incomes d
                WHERE d.chain_id = i.chain_id AND d.block_number = i.block_number AND d.log_index = i.log_index)
@@ -137,10 +139,19 @@ impl Builder {
         Ok(parents)
     }
 
+    /// The assets a work speaks for: one for each of its versions that was registered.
+    fn nodes(&self, works: &[(i64, i64)]) -> BTreeMap<i64, Vec<NodeIndex>> {
+        let mut nodes: BTreeMap<i64, Vec<NodeIndex>> = BTreeMap::new();
+        for (asset, work) in works {
+            nodes.entry(*work).or_default().push(self.assets[asset]);
+        }
+        nodes
+    }
+
     async fn load_contributions(&mut self, tx: &mut PgConnection, works: &[(i64, i64)]) -> Result<(), StoreError> {
         let contributors = contributors(tx, works).await?;
         let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
-        let node_of: BTreeMap<i64, NodeIndex> = works.iter().map(|(asset, work)| (*work, self.assets[asset])).collect();
+        let nodes = self.nodes(works);
         let rows = sqlx::query!(
             r#"SELECT id, work_id, contributor_id, weight::text AS "weight!" FROM contributions
                WHERE work_id = ANY ($1) AND weight > 0 ORDER BY id"#,
@@ -153,11 +164,11 @@ impl Builder {
                 .get(&(row.work_id, row.contributor_id))
                 .cloned()
                 .ok_or_else(|| StoreError::Corrupt { what: "contributor", value: row.contributor_id.to_string() })?;
-            self.works[node_of[&row.work_id].0 as usize].contributions.push(Contribution {
-                id: row.id as u64,
-                contributor,
-                weight: Weight(values::amount(&row.weight)?),
-            });
+            let weight = Weight(values::amount(&row.weight)?);
+            for node in &nodes[&row.work_id] {
+                let contribution = Contribution { id: row.id as u64, contributor: contributor.clone(), weight };
+                self.works[node.0 as usize].contributions.push(contribution);
+            }
         }
         Ok(())
     }
@@ -178,14 +189,15 @@ impl Builder {
                 self.externals.insert((row.work_id, row.dependency_id), node);
             }
         }
+        let nodes = self.nodes(works);
         let mut uses: BTreeMap<NodeIndex, Vec<(NodeIndex, U256)>> = BTreeMap::new();
         for row in &rows {
-            let user = match row.user_id {
-                Some(user) => self.externals.get(&(row.work_id, user)).copied(),
-                None => works.iter().find(|(_, work)| *work == row.work_id).map(|(asset, _)| self.assets[asset]),
+            let users = match row.user_id {
+                Some(user) => self.externals.get(&(row.work_id, user)).copied().into_iter().collect(),
+                None => nodes[&row.work_id].clone(),
             };
-            if let Some(user) = user {
-                let dependency = self.externals[&(row.work_id, row.dependency_id)];
+            let dependency = self.externals[&(row.work_id, row.dependency_id)];
+            for user in users {
                 uses.entry(user).or_default().push((dependency, U256::from(row.uses)));
             }
         }

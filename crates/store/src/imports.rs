@@ -3,7 +3,7 @@
 
 use alloy_primitives::{Address, U256};
 use domain::{coherence, coherence::Weight, cost::Evidence, split};
-use importer::{Repository, User};
+use importer::{Person, Repository, User};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -62,9 +62,11 @@ async fn store_work(
     repository: &Repository,
     cid: &str,
 ) -> Result<(i64, bool), StoreError> {
-    let title = repository.title.as_deref().unwrap_or(&repository.name);
+    let title = repository.title.as_deref().filter(|title| !title.is_empty()).unwrap_or(&repository.name);
     let title: String = title.chars().take(200).collect();
-    let description: String = repository.description.as_deref().unwrap_or_default().chars().take(5000).collect();
+    // A README without prose has its title for a description; said once is enough.
+    let description = repository.description.as_deref().filter(|text| *text != title).unwrap_or_default();
+    let description: String = description.chars().take(5000).collect();
     let work = sqlx::query!(
         r#"INSERT INTO works AS w (owner, kind, title, description, source, source_key, source_url)
            VALUES ($1, 'CODE', $2, $3, 'git', $4, $5)
@@ -95,13 +97,20 @@ fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+/// Who somebody is in all works. A program gets a key of its own: whether a commit is by one is what a single repository
+/// says in its author's name, and must not take another work's share from the person with the same address.
+fn key(person: &Person) -> String {
+    let identity = clean(&person.identity);
+    if person.system { format!("tool:{identity}") } else { identity }
+}
+
 async fn store_people(tx: &mut PgConnection, repository: &Repository) -> Result<(), StoreError> {
     let rows: Vec<Value> = repository
         .people
         .iter()
         .map(|person| {
             json!({
-                "key": clean(&person.identity), "kind": if person.system { "SYSTEM" } else { "HUMAN" },
+                "key": key(person), "kind": if person.system { "SYSTEM" } else { "HUMAN" },
                 "name": clean(&person.name).chars().take(200).collect::<String>(),
             })
         })
@@ -125,7 +134,7 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
         .filter_map(|person| {
             let address = person.address?;
             let source = person.address_source.map(|source| source.to_string()).unwrap_or_default();
-            Some(json!({"key": clean(&person.identity), "address": hex_bytes(address.as_slice()), "source": source}))
+            Some(json!({"key": key(person), "address": hex_bytes(address.as_slice()), "source": source}))
         })
         .collect();
     let added = sqlx::query!(
@@ -160,13 +169,14 @@ async fn store_contributions(
             let parts = split::largest_remainder(millionths(commit.cost), &vec![U256::from(1); commit.authors.len()])
                 .map_err(|error| StoreError::Refused(error.to_string()))?;
             for (author, part) in commit.authors.iter().zip(parts) {
+                let author = &repository.people[*author];
                 let cost = Decimal::from_i128_with_scale(part.to::<u64>().into(), 6);
                 let weight = Weight::new(cost, multiplier).map_err(|error| StoreError::Refused(error.to_string()))?;
                 rows.push(json!({
-                    "place": rows.len(), "key": clean(&repository.people[*author].identity), "cost": cost.to_string(),
+                    "place": rows.len(), "key": key(author), "cost": cost.to_string(),
                     "coherence": coherence.to_string(), "weight": weight.0.to_string(),
                     "source_key": format!("git:{}", commit.id), "summary": clean(&commit.subject), "at": commit.time,
-                    "kind": if repository.people[*author].system { "TOOL_EXECUTION" } else { "MANUAL_LABOR" },
+                    "kind": if author.system { "TOOL_EXECUTION" } else { "MANUAL_LABOR" },
                 }));
             }
         }

@@ -14,7 +14,10 @@ pub mod values;
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    Connection, Executor,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 pub use sqlx::{PgConnection, PgPool};
 
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +38,13 @@ pub enum StoreError {
 pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = url.parse().map_err(StoreError::Url)?;
     let options = options.application_name("tributary").statement_cache_capacity(256);
-    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(30));
     let mut wait = Duration::from_millis(100);
     loop {
-        match pool.clone().connect_with(options.clone()).await {
-            Ok(pool) => return Ok(pool),
+        match PgConnection::connect_with(&options).await {
+            Ok(connection) => {
+                connection.close().await?;
+                break;
+            }
             Err(error) if is_starting(&error) && wait < Duration::from_secs(15) => {
                 tracing::warn!("the database does not answer yet ({error}); trying again in {wait:?}");
                 tokio::time::sleep(wait).await;
@@ -48,6 +53,17 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> 
             Err(error) => return Err(error.into()),
         }
     }
+    // From now on a server that is away is said to be soon, before those who wait give up themselves.
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10));
+    // Lists take optional filters: one plan for all combinations of them would be bad for each, and compiling a plan
+    // takes longer than any of them.
+    let pool = pool.after_connect(|connection, _| {
+        Box::pin(async move {
+            connection.execute("SET plan_cache_mode = force_custom_plan; SET jit = off").await?;
+            Ok(())
+        })
+    });
+    Ok(pool.connect_lazy_with(options))
 }
 
 fn is_starting(error: &sqlx::Error) -> bool {

@@ -1,5 +1,10 @@
 //! Payout roots: the cumulative totals of every account, as they are committed to on chain.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
 use alloy_primitives::{Address, B256, U256};
 use domain::{Amount, merkle::Entry};
 use serde_json::{Value, json};
@@ -7,63 +12,123 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, values, values::hex_bytes};
 
-/// The totals after the newest payout.
+/// The contract takes the totals of so many currencies with one root.
+const MAX_TOTALS: usize = 32;
+
+/// What a root commits to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cumulative {
     pub entries: Vec<Entry>,
+    /// The sums of the entries by currency, ascending, of the currencies that changed since the active root.
+    pub totals: Vec<(Address, U256)>,
     pub through_payout: i64,
 }
 
 /// How the newest root stands, if there is one.
 #[derive(Clone, Debug)]
 pub struct NewestRoot {
-    pub id: i64,
     pub root: B256,
     /// `built`, `proposed`, `activated` or `vetoed`.
     pub state: String,
-    pub through_payout: i64,
+}
+
+/// A root that is neither activated nor vetoed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    pub number: u64,
+    /// How long until it may be activated, by the clock here.
+    pub wait: Duration,
 }
 
 pub async fn newest(tx: &mut PgConnection, chain_id: u64) -> Result<Option<NewestRoot>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT id AS "id!", root AS "root!: Vec<u8>", state AS "state!", through_payout AS "through_payout!"
+        r#"SELECT root AS "root!: Vec<u8>", state AS "state!"
            FROM payout_root_states WHERE chain_id = $1 ORDER BY id DESC LIMIT 1"#,
         chain_id as i64
     )
     .fetch_optional(tx)
     .await?;
-    row.map(|row| {
-        Ok(NewestRoot {
-            id: row.id,
-            root: values::hash(&row.root)?,
-            state: row.state,
-            through_payout: row.through_payout,
-        })
-    })
-    .transpose()
+    row.map(|row| Ok(NewestRoot { root: values::hash(&row.root)?, state: row.state })).transpose()
 }
 
+/// The root that waits on chain; the contract allows one at a time.
+pub async fn pending(tx: &mut PgConnection, chain_id: u64) -> Result<Option<Pending>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT p.number, extract(epoch FROM least(p.activatable_at, now() + interval '1 year') - now())::float8 AS "wait!"
+           FROM chain.root_proposals p
+           WHERE p.chain_id = $1 AND NOT EXISTS (
+               SELECT FROM chain.root_decisions d WHERE d.chain_id = p.chain_id AND d.number = p.number)
+           ORDER BY p.number DESC LIMIT 1"#,
+        chain_id as i64
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|row| Pending { number: row.number as u64, wait: Duration::from_secs_f64(row.wait.max(0.0)) }))
+}
+
+/// What the next root is to commit to: what everybody was paid in all, through the newest payout.
+///
+/// Anyone may give an asset income in any token, so there can be more changed currencies than one root takes. Those paid
+/// first go first; the others stay as the active root has them, and the root after that takes them.
 pub async fn cumulative(tx: &mut PgConnection, chain_id: u64) -> Result<Cumulative, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT account AS "account!: Vec<u8>", token AS "token!: Vec<u8>", sum(amount)::text AS "amount!",
-                  max(max(id)) OVER () AS "newest!"
+                  max(max(id)) OVER () AS "newest!", min(min(id)) OVER (PARTITION BY token) AS "first!"
            FROM payouts WHERE chain_id = $1 GROUP BY account, token ORDER BY account, token"#,
         chain_id as i64
     )
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?;
     let through_payout = rows.first().map_or(0, |row| row.newest);
-    let entries = rows
-        .into_iter()
-        .map(|row| {
-            Ok(Entry {
-                account: values::address(&row.account)?,
-                token: values::address(&row.token)?,
-                cumulative: Amount(values::amount(&row.amount)?),
-            })
-        })
-        .collect::<Result<_, StoreError>>()?;
-    Ok(Cumulative { entries, through_payout })
+    let mut paid = Vec::with_capacity(rows.len());
+    let mut first_paid = BTreeMap::new();
+    for row in rows {
+        let entry = entry(&row.account, &row.token, &row.amount)?;
+        first_paid.insert(entry.token, row.first);
+        paid.push(entry);
+    }
+    let active = active_entries(tx, chain_id).await?;
+    let (sums, before) = (sums(&paid), sums(&active));
+    let mut changed: Vec<Address> =
+        sums.iter().filter(|(token, sum)| before.get(*token) != Some(*sum)).map(|(token, _)| *token).collect();
+    changed.sort_by_key(|token| first_paid[token]);
+    let later: BTreeSet<Address> = changed.split_off(changed.len().min(MAX_TOTALS)).into_iter().collect();
+    changed.sort_unstable();
+    let totals = changed.into_iter().map(|token| (token, sums[&token])).collect();
+    let mut entries: Vec<Entry> = paid.into_iter().filter(|entry| !later.contains(&entry.token)).collect();
+    entries.extend(active.into_iter().filter(|entry| later.contains(&entry.token)));
+    entries.sort_unstable_by_key(|entry| (entry.account, entry.token));
+    Ok(Cumulative { entries, totals, through_payout })
+}
+
+fn sums(entries: &[Entry]) -> BTreeMap<Address, U256> {
+    let mut sums: BTreeMap<Address, U256> = BTreeMap::new();
+    for entry in entries {
+        *sums.entry(entry.token).or_default() += entry.cumulative.0;
+    }
+    sums
+}
+
+async fn active_entries(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Entry>, StoreError> {
+    let active = sqlx::query_scalar!(
+        r#"SELECT id AS "id!" FROM payout_root_states
+           WHERE chain_id = $1 AND state = 'activated' ORDER BY number DESC LIMIT 1"#,
+        chain_id as i64
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    match active {
+        Some(id) => entries(tx, id).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+fn entry(account: &[u8], token: &[u8], amount: &str) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        account: values::address(account)?,
+        token: values::address(token)?,
+        cumulative: Amount(values::amount(amount)?),
+    })
 }
 
 /// Records a root with all its entries.
@@ -72,10 +137,10 @@ pub async fn record(
     chain_id: u64,
     root: B256,
     data_cid: &str,
-    totals: &[(Address, U256)],
     cumulative: &Cumulative,
 ) -> Result<i64, StoreError> {
-    let totals: Vec<Value> = totals
+    let totals: Vec<Value> = cumulative
+        .totals
         .iter()
         .map(|(token, amount)| json!({"token": token.to_checksum(None), "amount": amount.to_string()}))
         .collect();
@@ -117,13 +182,5 @@ pub async fn entries(tx: &mut PgConnection, root_id: i64) -> Result<Vec<Entry>, 
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Entry {
-                account: values::address(&row.account)?,
-                token: values::address(&row.token)?,
-                cumulative: Amount(values::amount(&row.cumulative)?),
-            })
-        })
-        .collect()
+    rows.into_iter().map(|row| entry(&row.account, &row.token, &row.cumulative)).collect()
 }

@@ -1,0 +1,12 @@
+//! The API as its users meet it, on the real stack. One module per noun; `app` starts everything.
+
+mod app;
+mod assets;
+mod contributions;
+mod offers;
+mod orders;
+mod service;
+mod sessions;
+mod sign_in;
+mod uploads;
+mod works;

@@ -1,0 +1,164 @@
+//! Signing in with Ethereum: who gets a session, and why others do not.
+
+use alloy::{
+    primitives::{Address, Signature},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use anyhow::Result;
+use chrono::{Duration, Utc};
+use reqwest::{Method, header};
+use serde_json::json;
+
+use crate::app::{App, SignInMessage, cookie};
+
+fn sign(signer: &PrivateKeySigner, message: &str) -> Result<Signature> {
+    Ok(signer.sign_message_sync(message.as_bytes())?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_message_opens_a_session() -> Result<()> {
+    let app = App::start().await?;
+    let signer = testkit::signer(1);
+    let message = SignInMessage::new(&app, signer.address()).await?.text();
+    let signature = sign(&signer, &message)?;
+    let request = app
+        .request(Method::POST, "/v1/auth/verify")
+        .header(header::USER_AGENT, "a browser")
+        .json(&json!({"message": message, "signature": format!("0x{}", hex::encode(signature.as_bytes()))}));
+    let answer = app.send(request).await?;
+    let session = answer.expect(200);
+    assert_eq!(session["account"], signer.address().to_checksum(None));
+    assert_eq!(session["caip10"], format!("eip155:31337:{}", signer.address().to_checksum(None)));
+    assert_eq!(session["userAgent"], "a browser");
+    assert_eq!(session["current"], true);
+    let request = app.request(Method::GET, "/v1/auth/session").header(header::COOKIE, cookie(&answer));
+    assert_eq!(app.send(request).await?.expect(200)["id"], session["id"]);
+
+    // The short form of a signature (ERC-2098) is as good; expiry and not-before are kept to.
+    let mut message = SignInMessage::new(&app, signer.address()).await?;
+    message.expires = Some(Utc::now() + Duration::hours(1));
+    message.not_before = Some(Utc::now() - Duration::hours(1));
+    let short = sign(&signer, &message.text())?.as_erc2098();
+    app.verify(&message.text(), &short).await?.expect(200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_account_signs_in_by_its_own_rule() -> Result<()> {
+    let app = App::start().await?;
+    let key = testkit::signer(1);
+    let account = Address::repeat_byte(0x12);
+    testkit::contract_account(&app.market.chain, account, key.address()).await?;
+
+    let message = SignInMessage::new(&app, account).await?.text();
+    let answer = app.verify(&message, &sign(&key, &message)?.as_bytes()).await?;
+    assert_eq!(answer.expect(200)["account"], account.to_checksum(None));
+
+    // Whom the contract refuses, a contract that cannot answer, an account without code.
+    let registry = app.market.deployment.asset_registry;
+    for (account, signer) in [(account, 2), (registry, 1), (Address::repeat_byte(0x34), 1)] {
+        let message = SignInMessage::new(&app, account).await?.text();
+        let answer = app.verify(&message, &sign(&testkit::signer(signer), &message)?.as_bytes()).await?;
+        answer.problem(401, "sign_in_refused").says("not by the account");
+    }
+    assert_eq!(app.count("sessions").await?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_not_for_here_and_now_is_refused_with_the_reason() -> Result<()> {
+    let app = App::start().await?;
+    let signer = testkit::signer(1);
+    type Change = fn(&mut SignInMessage);
+    let cases: [(&str, Change, &str); 8] = [
+        ("another domain", |m| m.domain = "evil.example".into(), "The message is for evil.example, this is 127.0.0.1"),
+        ("another port", |m| m.domain = "127.0.0.1:1".into(), "The message is for 127.0.0.1:1, this is"),
+        ("a domain that begins like ours", |m| m.domain.push_str(".evil.example"), "The message is for 127.0.0.1"),
+        ("another chain", |m| m.chain_id = 1, "for chain 1, this is chain 31337"),
+        ("expired", |m| m.expires = Some(Utc::now() - Duration::seconds(2)), "expired or is not valid yet"),
+        ("not yet valid", |m| m.not_before = Some(Utc::now() + Duration::hours(1)), "expired or is not valid yet"),
+        ("a nonce of somebody else", |m| m.nonce = "0123456789abcdef".into(), "Ask for a new one"),
+        ("another's account", |m| m.account = testkit::account(2), "not by the account in the message"),
+    ];
+    for (name, change, reason) in cases {
+        let mut message = SignInMessage::new(&app, signer.address()).await?;
+        change(&mut message);
+        let answer = app.verify(&message.text(), &sign(&signer, &message.text())?.as_bytes()).await?;
+        answer.problem(401, "sign_in_refused").says(reason);
+        assert!(!answer.headers.contains_key(header::SET_COOKIE), "{name}");
+    }
+
+    // A nonce that waited too long.
+    let message = SignInMessage::new(&app, signer.address()).await?.text();
+    sqlx::query("UPDATE siwe_nonces SET expires_at = now()").execute(&app.market.pool).await?;
+    let answer = app.verify(&message, &sign(&signer, &message)?.as_bytes()).await?;
+    answer.problem(401, "sign_in_refused").says("Ask for a new one");
+    assert_eq!(app.count("sessions").await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_signs_in_once_even_when_sent_at_once() -> Result<()> {
+    let app = App::start().await?;
+    let signer = testkit::signer(1);
+    let message = SignInMessage::new(&app, signer.address()).await?.text();
+    let signature = sign(&signer, &message)?.as_bytes();
+    let answers = futures::future::try_join_all((0..8).map(|_| app.verify(&message, &signature))).await?;
+    let (opened, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status.is_success());
+    assert_eq!(opened.len(), 1);
+    for answer in refused {
+        answer.problem(401, "sign_in_refused").says("used before");
+    }
+    app.verify(&message, &signature).await?.problem(401, "sign_in_refused").says("used before");
+    assert_eq!(app.count("sessions").await?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_message_or_signature_is_named() -> Result<()> {
+    let app = App::start().await?;
+    let signer = testkit::signer(1);
+    let good = SignInMessage::new(&app, signer.address()).await?;
+    let text = good.text();
+    let signature = format!("0x{}", hex::encode(sign(&signer, &text)?.as_bytes()));
+    let lower_case = text.replace(&good.account.to_checksum(None), &format!("{:#x}", good.account));
+    let messages = [
+        "".to_owned(),
+        "Let me in".to_owned(),
+        format!("{text}\n"),
+        format!("\0{text}"),
+        text.replace("Version: 1", "Version: 2"),
+        text.replace("Chain ID: 31337", "Chain ID: many"),
+        text.replace(&good.nonce, "short"),
+        lower_case,
+    ];
+    for message in messages {
+        let answer = app.post("/v1/auth/verify", &json!({"message": message, "signature": signature})).await?;
+        answer.problem(422, "invalid").field("message", "is not a sign-in message of EIP-4361");
+    }
+    let with_nul = text.replace(&good.nonce, "a\0aaaaaaaaaaaa");
+    let answer = app.verify(&with_nul, &sign(&signer, &with_nul)?.as_bytes()).await?;
+    answer.problem(422, "invalid").says("NUL");
+    let too_long = format!("0x{}", "00".repeat(4097));
+    for bad in ["not hex", "0x123", "0x0x1234", too_long.as_str()] {
+        let answer = app.post("/v1/auth/verify", &json!({"message": text, "signature": bad})).await?;
+        answer.problem(422, "invalid").field("signature", "is not hex of at most 4096 bytes");
+    }
+    // Hex, but no signature of anybody: empty, cut, of all zeros, with a last byte that the contracts would not take.
+    let mut other_v = sign(&signer, &text)?.as_bytes();
+    other_v[64] -= 27;
+    for bad in [&[][..], &[7; 64], &[0; 65], &[9; 66], &other_v] {
+        app.verify(&text, bad).await?.problem(401, "sign_in_refused").says("not by the account");
+    }
+    for body in
+        [json!({"message": text}), json!({"signature": signature}), json!([]), json!({"message": 1, "signature": 2})]
+    {
+        app.post("/v1/auth/verify", &body).await?.problem(422, "invalid");
+    }
+    let form = app.request(Method::POST, "/v1/auth/verify").header(header::CONTENT_TYPE, "text/plain").body("{}");
+    app.send(form).await?.problem(415, "media_type").says("Content-Type: application/json");
+    assert_eq!(app.count("sessions").await?, 0);
+    // None of it used the nonce up.
+    app.verify(&text, &sign(&signer, &text)?.as_bytes()).await?.expect(200);
+    Ok(())
+}

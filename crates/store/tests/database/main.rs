@@ -1,0 +1,6 @@
+//! Against a real PostgreSQL: what is stored, what is not, and what others see of it meanwhile.
+
+mod imports;
+mod outbox;
+mod repo;
+mod roots;

@@ -1,0 +1,33 @@
+//! How a transaction of ours stands, so that one that failed is sent again and one that did not is not.
+
+use sqlx::PgConnection;
+
+use crate::JobError;
+
+/// What became of a transaction under a key, and of those that were sent in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is on its way, or on chain.
+    UnderWay,
+    /// There is none, or the chain refused all of them: the next one goes under this key, for the reason given.
+    Missing { key: String, refused: Option<String> },
+}
+
+/// Looks under `key`, `key:2`, `key:3` and so on.
+pub async fn of(conn: &mut PgConnection, chain_id: u64, key: &str) -> Result<Standing, JobError> {
+    let states = sqlx::query!(
+        "SELECT state, error FROM sender_transactions
+         WHERE chain_id = $1 AND (key = $2 OR starts_with(key, $2 || ':')) ORDER BY id",
+        chain_id as i64,
+        key
+    )
+    .fetch_all(conn)
+    .await?;
+    if states.iter().any(|one| !matches!(one.state.as_str(), "refused" | "reverted")) {
+        return Ok(Standing::UnderWay);
+    }
+    let number = states.len() + 1;
+    let refused = states.into_iter().next_back().map(|last| last.error.unwrap_or(last.state));
+    let key = if number == 1 { key.to_owned() } else { format!("{key}:{number}") };
+    Ok(Standing::Missing { key, refused })
+}

@@ -1,0 +1,189 @@
+//! Income becomes payouts and reserves, once, to the last unit.
+
+use std::time::Instant;
+
+use alloy::primitives::{Address, U256};
+use anyhow::Result;
+use testkit::account;
+use tokio::task::JoinSet;
+
+use crate::stage::{Stage, content, depends_on, person, repository, whole};
+
+const ADA: Address = Address::repeat_byte(0xad);
+
+async fn close_at_once(stage: &Stage, times: usize) -> Result<()> {
+    let mut closing = JoinSet::new();
+    for _ in 0..times {
+        let context = stage.context.clone();
+        closing.spawn(async move { workers::close(&context).await });
+    }
+    while let Some(closed) = closing.join_next().await {
+        closed??;
+    }
+    stage.check_books().await
+}
+
+async fn flow(stage: &Stage, source: &str, target: &str) -> Result<Vec<(String, String)>> {
+    Ok(sqlx::query_as(
+        "SELECT rule, amount::text FROM distribution_flows WHERE source = $1 AND target = $2 ORDER BY 1, 2",
+    )
+    .bind(source)
+    .bind(target)
+    .fetch_all(stage.pool())
+    .await?)
+}
+
+async fn reserves(stage: &Stage, asset: u64) -> Result<Vec<(String, String)>> {
+    Ok(sqlx::query_as(
+        "SELECT beneficiary, r.amount::text FROM reserves r JOIN distributions d ON d.id = r.distribution_id
+         WHERE d.asset_id = $1 ORDER BY r.id",
+    )
+    .bind(asset as i64)
+    .fetch_all(stage.pool())
+    .await?)
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(name, amount)| ((*name).into(), (*amount).into())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn finalized_income_is_divided_once_over_everyone_upstream() -> Result<()> {
+    let stage = Stage::start().await?;
+    let people = vec![person("mailto:ada", Some(ADA)), person("mailto:bob", None), person("mailto:x[bot]", None)];
+    let mut library = repository("library", people, &[(0, 300), (1, 200), (2, 100)]);
+    depends_on(&mut library, &["left", "deep"]);
+    stage.import(1, &library).await?;
+    let work = stage.register(1, content("library"), &[], &whole(1)).await?;
+    let derived = stage.register(2, content("song"), &[work], &[(account(2), 6000), (account(3), 4000)]).await?;
+    let plain = stage.register(4, content("picture"), &[], &whole(4)).await?;
+    stage.mirror().await?;
+    let unknown = plain + 1;
+
+    // What may still leave the chain is not divided.
+    stage.fund(work, 1_000_003).await?;
+    stage.mirror().await?;
+    workers::close(&stage.context).await?;
+    assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 0);
+
+    stage.fund(derived, 1_000_000).await?;
+    stage.fund(plain, 777).await?;
+    stage.fund(unknown, 555).await?;
+    stage.settle().await?;
+    close_at_once(&stage, 8).await?;
+    assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 3);
+    assert_eq!(stage.number("SELECT count(*) FROM distributed_incomes").await?, 3);
+    // 15 % of 1000003 go to the dependencies; the rest by 3:2:1, the odd unit to the largest remainder.
+    let mut reserved = reserves(&stage, work).await?;
+    reserved.sort();
+    let expected = [("mailto:bob", "283334"), ("pkg:cargo/deep@1.0.0", "22500"), ("pkg:cargo/left@1.0.0", "127500")];
+    assert_eq!(reserved, pairs(&expected));
+    let key = |asset: u64| format!("asset:{asset}");
+    // A derived work passes 15 % on, which its parent divides by its own rules.
+    assert_eq!(flow(&stage, &key(derived), &key(work)).await?, pairs(&[("fixed_share", "150000")]));
+    let paid = stage.paid().await?;
+    let of = |who: Address| paid.iter().find(|(account, _)| *account == who).map_or(U256::ZERO, |(_, amount)| *amount);
+    // From the second: 127500 by 3:2:1.
+    assert_eq!(of(ADA), U256::from(425_002 + 63_750));
+    // Nobody triggered the program, so what falls to it is the owner's.
+    assert_eq!(of(account(1)), U256::from(141_667 + 21_250));
+    // Nothing is recorded of the derived work: its owners by their shares.
+    assert_eq!((of(account(2)), of(account(3))), (U256::from(510_000), U256::from(340_000)));
+    assert_eq!(of(account(4)), U256::from(777));
+
+    // Money for an asset that is not there waits, until the asset is there for good.
+    let waiting = "SELECT count(*) FROM chain.incomes i WHERE NOT EXISTS (
+        SELECT FROM distributed_incomes d WHERE (d.block_number, d.log_index) = (i.block_number, i.log_index))";
+    assert_eq!(stage.number(waiting).await?, 1);
+    assert_eq!(stage.register(5, content("late"), &[], &whole(5)).await?, unknown);
+    stage.mirror().await?;
+    close_at_once(&stage, 2).await?;
+    assert_eq!(stage.number(waiting).await?, 1, "paid to a registration that is not final");
+    stage.fund(work, 10).await?;
+    stage.settle().await?;
+    close_at_once(&stage, 2).await?;
+    assert_eq!(stage.number(waiting).await?, 0);
+    assert!(stage.paid().await?.contains(&(account(5), U256::from(555))));
+    assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 5);
+
+    // The contract lets no work be without owners, or with owners of less or more than the whole.
+    for shares in [vec![], vec![(account(1), 9_999)], vec![(account(1), 10_000), (account(2), 1)]] {
+        let refused = stage.register(1, content("nobody's"), &[], &shares).await;
+        assert!(refused.is_err(), "registered with shares {shares:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_of_one_work_and_pots_that_cannot_be_divided() -> Result<()> {
+    let stage = Stage::start().await?;
+    // A work's second version is registered as made from its first: the work's records speak for both.
+    let people = || vec![person("mailto:ada", Some(ADA))];
+    let mut first = repository("one", people(), &[(0, 100)]);
+    depends_on(&mut first, &["left"]);
+    let imported = stage.import(1, &first).await?;
+    let mut second = first.clone();
+    second.content_hash = content("two");
+    assert_eq!(stage.import(1, &second).await?.work_id, imported.work_id);
+    let old = stage.register(1, content("one"), &[], &whole(1)).await?;
+    let new = stage.register(1, content("two"), &[old], &whole(1)).await?;
+    let broken = stage.register(2, content("broken"), &[], &whole(2)).await?;
+    let sound = stage.register(3, content("sound"), &[], &whole(3)).await?;
+    for asset in [new, broken, sound] {
+        stage.fund(asset, 10_000).await?;
+    }
+    stage.settle().await?;
+    // One pot that cannot be divided does not hold up the others.
+    let shares: String = sqlx::query_scalar(
+        "UPDATE chain.assets a SET shares = '[{}]' FROM chain.assets b
+        WHERE a.asset_id = $1 AND b.asset_id = a.asset_id RETURNING b.shares::text",
+    )
+    .bind(broken as i64)
+    .fetch_one(stage.pool())
+    .await?;
+    close_at_once(&stage, 1).await?;
+    assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 2);
+    sqlx::query("UPDATE chain.assets SET shares = $2::jsonb WHERE asset_id = $1")
+        .bind(broken as i64)
+        .bind(shares)
+        .execute(stage.pool())
+        .await?;
+    close_at_once(&stage, 1).await?;
+    assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 3);
+    // Of 10000: 1500 to the first version, 1500 to the dependency, and of what the first got 225 again.
+    assert_eq!(reserves(&stage, new).await?, pairs(&[("pkg:cargo/left@1.0.0", "1725")]));
+    let paid = stage.paid().await?;
+    assert!(paid.contains(&(ADA, U256::from(7000 + 1275))), "{paid:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_history_is_divided_in_one_go() -> Result<()> {
+    const PEOPLE: usize = 300;
+    const COMMITS: usize = 10_000;
+    let stage = Stage::start().await?;
+    let people = (0..PEOPLE)
+        .map(|n| {
+            let address = (n % 3 != 0).then(|| Address::left_padding_from(&(n as u64 + 1_000_000).to_be_bytes()));
+            person(&format!("mailto:p{n}@example.org"), address)
+        })
+        .collect();
+    let commits: Vec<(usize, i64)> = (0..COMMITS).map(|n| (n * 7 % PEOPLE, 5 + (n as i64 * 31) % 995)).collect();
+    let start = Instant::now();
+    stage.import(1, &repository("large", people, &commits)).await?;
+    let imported = start.elapsed();
+    let asset = stage.register(1, content("large"), &[], &whole(1)).await?;
+    stage.fund(asset, 1_000_000_000_000_000_007).await?;
+    stage.settle().await?;
+    let start = Instant::now();
+    workers::close(&stage.context).await?;
+    let closed = start.elapsed();
+    workers::publish(&stage.context).await?;
+    println!("{COMMITS} contributions of {PEOPLE} people: imported in {imported:?}, divided in {closed:?}");
+    stage.check_books().await?;
+    assert_eq!(stage.number("SELECT count(*) FROM distribution_flows").await?, COMMITS as i64);
+    assert_eq!(stage.number("SELECT count(*) FROM reserves").await?, 100);
+    assert_eq!(stage.number("SELECT count(*) FROM payouts").await?, 200);
+    assert_eq!(stage.number("SELECT count(*) FROM payout_root_entries").await?, 200);
+    Ok(())
+}

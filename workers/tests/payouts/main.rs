@@ -1,0 +1,8 @@
+//! From income on chain to claims on chain, against a real chain and a real database.
+
+mod distribution;
+mod jobs;
+mod release;
+mod resilience;
+mod roots;
+mod stage;

@@ -1,0 +1,119 @@
+//! Whatever happens to the workers, the database or the node on the way, everything ends as if nothing had.
+
+use std::{process::Command, time::Duration};
+
+use alloy::primitives::{Address, U256};
+use anyhow::{Result, ensure};
+use domain::merkle::PayoutTree;
+use sqlx::{Connection, PgConnection};
+use store::roots;
+
+use crate::stage::{Running, Stage, content, person, repository, whole};
+
+const ADA: Address = Address::repeat_byte(0xad);
+const BOB: Address = Address::repeat_byte(0xb0);
+const OWNER: Address = Address::repeat_byte(0x0e);
+
+/// Three works with income, all of it final, none of it divided.
+async fn prepare(stage: &Stage) -> Result<()> {
+    let people = vec![person("mailto:ada", Some(ADA)), person("mailto:bob", Some(BOB)), person("mailto:eve", None)];
+    stage.import(1, &repository("library", people, &[(0, 100), (1, 50), (2, 50), (0, 10)])).await?;
+    let library = stage.register(1, content("library"), &[], &whole(1)).await?;
+    let song = stage.register(2, content("song"), &[library], &[(OWNER, 10_000)]).await?;
+    let picture = stage.register(2, content("picture"), &[library, song], &[(OWNER, 5000), (BOB, 5000)]).await?;
+    for (asset, amount) in [(library, 1_000_003), (song, 999_999), (picture, 77_777), (library, 1)] {
+        stage.fund(asset, amount).await?;
+    }
+    stage.settle().await
+}
+
+async fn activated(stage: &Stage) -> Result<bool> {
+    let query = "SELECT count(*) FROM chain.root_decisions WHERE decision = 'activated'";
+    Ok(stage.number(query).await.unwrap_or_default() > 0)
+}
+
+/// One division of each pot, one root over all of it, one proposal and one activation.
+async fn check_end(stage: &Stage) -> Result<()> {
+    stage.settle().await?;
+    stage.check_books().await?;
+    assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 3);
+    assert_eq!(stage.number("SELECT count(*) FROM distributed_incomes").await?, 4);
+    let paid = stage.paid().await?;
+    assert_eq!(paid, [(OWNER, U256::from(888_012)), (ADA, U256::from(605_899)), (BOB, U256::from(308_462))]);
+    let mut conn = stage.pool().acquire().await?;
+    let next = roots::cumulative(&mut conn, stage.context.deployment.chain_id).await?;
+    assert_eq!(next.totals, [], "something is not published");
+    let (root, entries) = stage.entries().await?;
+    assert_eq!(next.entries, entries);
+    let tree = PayoutTree::new(stage.context.deployment.chain_id, stage.context.deployment.payouts, entries)?;
+    assert_eq!(tree.root(), root);
+    let sent: Vec<String> = sqlx::query_scalar(
+        "SELECT key FROM sender_transactions WHERE key LIKE 'propose:%' OR key LIKE 'activate:%' ORDER BY id",
+    )
+    .fetch_all(stage.pool())
+    .await?;
+    assert_eq!(sent, [format!("propose:{root}"), "activate:1".to_owned()]);
+    assert_eq!(
+        stage.number("SELECT count(*) FROM sender_transactions WHERE state IN ('refused', 'reverted')").await?,
+        0
+    );
+    assert_eq!(stage.claim(ADA, Address::ZERO).await?, U256::from(605_899));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_that_are_killed_go_on_where_they_were() -> Result<()> {
+    let stage = Stage::start().await?;
+    prepare(&stage).await?;
+    // A run without disturbance takes some seconds; these moments lie all over the first of them.
+    for milliseconds in [5, 20, 40, 80, 110, 170, 260, 390, 600, 900, 1300, 30, 60] {
+        let running = Running::start(&stage);
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        running.abort();
+        stage.check_books().await?;
+    }
+    let running = Running::start(&stage);
+    stage.until("the activation", async || activated(&stage).await).await?;
+    running.stop().await?;
+    check_end(&stage).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_connections_and_a_node_that_hangs_only_take_time() -> Result<()> {
+    let stage = Stage::start().await?;
+    prepare(&stage).await?;
+    let database: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(stage.pool()).await?;
+    let mut admin = PgConnection::connect(&std::env::var("TEST_DATABASE_URL")?).await?;
+    let node = stage.market.chain.process_id().to_string();
+    let signal = |name: &str| -> Result<()> {
+        ensure!(Command::new("kill").args([name, &node]).status()?.success(), "the node could not be signalled");
+        Ok(())
+    };
+    let running = Running::start(&stage);
+    for round in 0..12 {
+        tokio::time::sleep(Duration::from_millis(150 + 37 * round)).await;
+        let dropped: i64 = sqlx::query_scalar(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1",
+        )
+        .bind(&database)
+        .fetch_one(&mut admin)
+        .await?;
+        ensure!(dropped > 0, "no connection was there to be dropped");
+        if round == 4 {
+            signal("-STOP")?;
+        }
+        if round == 9 {
+            signal("-CONT")?;
+        }
+    }
+    stage.until("the activation", async || activated(&stage).await).await?;
+    running.stop().await?;
+    check_end(&stage).await?;
+    // A node that is gone is named as what is missing.
+    testkit::kill_9(stage.market.chain.process_id())?;
+    let error = workers::activate(&stage.context, 2).await.expect_err("there is no node");
+    assert!(error.to_string().starts_with("the node did not answer"), "{error}");
+    let error = stage.indexer().converge().await.expect_err("there is no node");
+    assert!(error.to_string().contains("the node did not answer"), "{error}");
+    Ok(())
+}

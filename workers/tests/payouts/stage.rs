@@ -1,0 +1,362 @@
+//! A market with workers, and works for it whose history is made up.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    sol_types::SolCall,
+};
+use anyhow::{Context as _, Result};
+use bindings::{AssetRegistry, Payouts, Registration, Share};
+use domain::merkle::{Entry, PayoutTree, leaf, verify};
+use importer::{Commit, External, Person, Repository, Use, User};
+use indexer::{Indexer, Progress};
+use rust_decimal::Decimal;
+use service::{Finality, Shutdown};
+use sqlx::PgPool;
+use store::{imports, imports::Imported, roots};
+use tempfile::TempDir;
+use testkit::{Chain, Market, account, signer};
+use vault::{DiskStore, Vault};
+use workers::Context;
+
+/// The longest anything of a test may take.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+
+pub struct Stage {
+    pub market: Market,
+    pub context: Context,
+    _content: TempDir,
+}
+
+impl Stage {
+    pub async fn start() -> Result<Self> {
+        let url = testkit::database_url().await?;
+        Self::on(Chain::start().await?, store::connect(&url, 16).await?).await
+    }
+
+    pub async fn on(chain: Chain, pool: PgPool) -> Result<Self> {
+        let market = Market::on(chain, pool.clone()).await?;
+        let content = TempDir::new()?;
+        let context = Context {
+            pool,
+            provider: market.chain.provider.clone(),
+            vault: Arc::new(Vault::new(Arc::new(DiskStore::open(content.path())?), 1 << 30)),
+            deployment: market.deployment,
+            engine: signer(0).address(),
+        };
+        Ok(Self { market, context, _content: content })
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.context.pool
+    }
+
+    pub fn indexer(&self) -> Indexer {
+        let market = &self.market;
+        Indexer::new(market.pool.clone(), market.chain.provider.clone(), market.deployment, Finality::Tags)
+    }
+
+    /// Mirrors the chain as it is.
+    pub async fn mirror(&self) -> Result<()> {
+        let mut indexer = self.indexer();
+        while indexer.converge().await? == Progress::Advanced {}
+        Ok(())
+    }
+
+    /// Makes everything so far final, and mirrors it.
+    pub async fn settle(&self) -> Result<()> {
+        self.market.chain.mine(3).await?;
+        self.mirror().await?;
+        self.mirror().await
+    }
+
+    pub async fn call(&self, from: u32, to: Address, value: U256, call: impl SolCall) -> Result<()> {
+        self.market.call(from, to, value, call.abi_encode()).await?;
+        Ok(())
+    }
+
+    /// Registers a content of the n-th account, with these shares.
+    pub async fn register(&self, from: u32, content: B256, parents: &[u64], shares: &[(Address, u16)]) -> Result<u64> {
+        let registration = Registration {
+            to: account(from),
+            kind: 0,
+            open: true,
+            contentHash: content,
+            cid: "bafycontent".into(),
+            royaltyBps: 500,
+            shares: shares.iter().map(|(account, bps)| Share { account: *account, bps: *bps }).collect(),
+            parents: parents.iter().map(|parent| U256::from(*parent)).collect(),
+            consents: vec![],
+        };
+        let registry = self.market.deployment.asset_registry;
+        self.call(from, registry, U256::ZERO, AssetRegistry::registerCall { registration }).await?;
+        let id = AssetRegistry::new(registry, &self.market.chain.provider).assetOf(content).call().await?;
+        Ok(id.to::<u64>())
+    }
+
+    pub async fn fund(&self, asset: u64, wei: u64) -> Result<()> {
+        let amount = U256::from(wei);
+        let call = Payouts::fundCall {
+            assetId: U256::from(asset),
+            token: Address::ZERO,
+            amount,
+            reason: B256::right_padding_from(b"gift"),
+        };
+        self.call(9, self.market.deployment.payouts, amount, call).await
+    }
+
+    pub async fn import(&self, owner: u32, repository: &Repository) -> Result<Imported> {
+        let mut tx = self.pool().begin().await?;
+        let imported = imports::store(&mut tx, account(owner), repository, "bafymanifest").await?;
+        tx.commit().await?;
+        Ok(imported)
+    }
+
+    /// Publishes what there is, waits for the proposal, and activates it as the workers would.
+    pub async fn publish_and_activate(&self) -> Result<()> {
+        self.propose().await?;
+        self.activate().await
+    }
+
+    /// Publishes what there is and mirrors the proposal.
+    pub async fn propose(&self) -> Result<()> {
+        workers::publish(&self.context).await?;
+        self.until("the proposal", async || Ok(self.pending().await?.is_some())).await
+    }
+
+    /// Waits out the delay and activates the pending root.
+    pub async fn activate(&self) -> Result<()> {
+        let number = self.pending().await?.context("no root is pending")?;
+        self.until("the activation", async || {
+            // Too early is an error, after which the workers try again.
+            let _ = workers::activate(&self.context, number).await;
+            Ok(self.pending().await? != Some(number))
+        })
+        .await
+    }
+
+    async fn pending(&self) -> Result<Option<u64>> {
+        self.market.chain.mine(1).await?;
+        self.mirror().await?;
+        let mut conn = self.pool().acquire().await?;
+        Ok(roots::pending(&mut conn, self.context.deployment.chain_id).await?.map(|pending| pending.number))
+    }
+
+    pub async fn until(&self, what: &str, reached: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        let wait = async {
+            while !reached().await? {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, wait).await.with_context(|| format!("{what} did not come in time"))?
+    }
+
+    /// The newest root's entries.
+    pub async fn entries(&self) -> Result<(B256, Vec<Entry>)> {
+        let (id, root): (i64, Vec<u8>) =
+            sqlx::query_as("SELECT id, root::bytea FROM payout_roots ORDER BY id DESC LIMIT 1")
+                .fetch_one(self.pool())
+                .await?;
+        let mut conn = self.pool().acquire().await?;
+        Ok((B256::from_slice(&root), roots::entries(&mut conn, id).await?))
+    }
+
+    /// Claims an account's part of the newest root, sent by the 8th account, and checks the proof on the way.
+    pub async fn claim(&self, who: Address, token: Address) -> Result<U256> {
+        let (root, entries) = self.entries().await?;
+        let Context { deployment, .. } = &self.context;
+        let tree = PayoutTree::new(deployment.chain_id, deployment.payouts, entries)?;
+        anyhow::ensure!(tree.root() == root, "the entries do not make the root");
+        let entry = tree
+            .entries()
+            .iter()
+            .find(|entry| (entry.account, entry.token) == (who, token))
+            .context("no such entry")?;
+        let proof = tree.proof(who, token).context("no proof")?;
+        anyhow::ensure!(
+            verify(root, leaf(deployment.chain_id, deployment.payouts, entry), &proof),
+            "the proof of {who} does not lead to the root"
+        );
+        let call = Payouts::claimCall { account: who, token, cumulative: entry.cumulative.0, proof };
+        self.call(8, deployment.payouts, U256::ZERO, call).await?;
+        Ok(entry.cumulative.0)
+    }
+
+    pub async fn number(&self, query: &'static str) -> Result<i64> {
+        Ok(sqlx::query_scalar(query).fetch_one(self.pool()).await?)
+    }
+
+    /// Every account's payouts so far, of all currencies.
+    pub async fn paid(&self) -> Result<Vec<(Address, U256)>> {
+        let rows: Vec<(Vec<u8>, String)> =
+            sqlx::query_as("SELECT account::bytea, sum(amount)::text FROM payouts GROUP BY account ORDER BY account")
+                .fetch_all(self.pool())
+                .await?;
+        rows.iter().map(|(account, amount)| Ok((Address::from_slice(account), amount.parse()?))).collect()
+    }
+
+    /// What must hold of the database at any moment.
+    pub async fn check_books(&self) -> Result<()> {
+        for (what, query) in BOOKS {
+            let wrong: Vec<String> = sqlx::query_scalar(query).fetch_all(self.pool()).await?;
+            anyhow::ensure!(wrong.is_empty(), "{what}: {wrong:?}");
+        }
+        Ok(())
+    }
+}
+
+/// What must hold, and a query for where it does not.
+const BOOKS: [(&str, &str); 6] = [
+    (
+        "a distribution's amount is the income it covers",
+        "SELECT d::text FROM distributions d WHERE amount <> (
+             SELECT coalesce(sum(i.amount), 0) FROM distributed_incomes x
+             JOIN chain.incomes i USING (chain_id, block_number, log_index) WHERE x.distribution_id = d.id)",
+    ),
+    (
+        "a distribution is paid out or reserved, to the last unit",
+        "SELECT d::text FROM distributions d
+         WHERE distributed <> (SELECT coalesce(sum(amount), 0) FROM payouts p
+                               WHERE p.distribution_id = d.id AND p.reserve_id IS NULL)
+            OR reserved <> (SELECT coalesce(sum(amount), 0) FROM reserves r WHERE r.distribution_id = d.id)
+            OR amount <> distributed + reserved",
+    ),
+    (
+        "what flows into a work flows out of it",
+        "WITH into_work AS (
+             SELECT d.id, f.target AS node, f.amount FROM distributions d JOIN distribution_flows f ON f.distribution_id = d.id
+             WHERE f.target NOT LIKE 'account:%' AND f.target NOT LIKE 'reserved:%'
+             UNION ALL
+             SELECT d.id, (SELECT f.source FROM distribution_flows f WHERE f.distribution_id = d.id ORDER BY step LIMIT 1),
+                    d.amount FROM distributions d),
+         sums AS (SELECT id, node, sum(amount) AS amount FROM into_work GROUP BY id, node)
+         SELECT s::text FROM sums s WHERE amount <> (
+             SELECT coalesce(sum(f.amount), 0) FROM distribution_flows f WHERE f.distribution_id = s.id AND f.source = s.node)",
+    ),
+    (
+        "what flows to an account is its payout",
+        "SELECT p::text FROM payouts p WHERE reserve_id IS NULL AND amount <> (
+             SELECT sum(f.amount) FROM distribution_flows f WHERE f.distribution_id = p.distribution_id
+               AND lower(f.target) = 'account:0x' || encode(p.account, 'hex'))",
+    ),
+    (
+        "a released reserve is paid in full",
+        "SELECT p::text FROM payouts p JOIN reserves r ON r.id = p.reserve_id WHERE p.amount <> r.amount",
+    ),
+    (
+        "a root's totals are the sums of its entries",
+        "SELECT r.id::text || t::text FROM payout_roots r, jsonb_to_recordset(r.totals) AS t (token text, amount numeric)
+         WHERE t.amount <> (SELECT sum(cumulative) FROM payout_root_entries e
+                            WHERE e.root_id = r.id AND lower(t.token) = '0x' || encode(e.token, 'hex'))",
+    ),
+];
+
+pub struct Running {
+    shutdown: Shutdown,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Running {
+    /// The indexer and the workers of a process, and blocks that come by themselves.
+    pub fn start(stage: &Stage) -> Self {
+        let shutdown = Shutdown::new();
+        let chain = stage.market.chain.provider.clone();
+        let clock = shutdown.clone();
+        let mine = async move {
+            use alloy::providers::ext::AnvilApi;
+            while clock.sleep(Duration::from_millis(300)).await {
+                let _ = tokio::time::timeout(Duration::from_secs(2), chain.anvil_mine(Some(1), None)).await;
+            }
+        };
+        let tasks = vec![
+            tokio::spawn(workers::run(stage.context.clone(), shutdown.clone())),
+            tokio::spawn(stage.indexer().run(shutdown.clone())),
+            tokio::spawn(mine),
+        ];
+        Self { shutdown, tasks }
+    }
+
+    /// Ends everything where it is, as a crash would.
+    pub fn abort(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+
+    pub async fn stop(mut self) -> Result<()> {
+        self.shutdown.begin();
+        for task in std::mem::take(&mut self.tasks) {
+            tokio::time::timeout(PATIENCE, task).await.context("a part does not stop")??;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// A person of a made-up history.
+pub fn person(identity: &str, address: Option<Address>) -> Person {
+    let system = identity.contains("[bot]");
+    Person { identity: identity.into(), name: identity.into(), system, address, address_source: None }
+}
+
+/// A repository of commits: who wrote it, and its cost in hundredths. Each weighs as much as it cost.
+pub fn repository(name: &str, people: Vec<Person>, commits: &[(usize, i64)]) -> Repository {
+    let commits = commits
+        .iter()
+        .enumerate()
+        .map(|(n, (author, cost))| Commit {
+            id: format!("{name}{n}"),
+            time: 1_700_000_000 + n as i64,
+            authors: vec![*author],
+            cost: Decimal::new(*cost, 2),
+            subject: format!("commit {n}"),
+            ..Commit::default()
+        })
+        .collect();
+    Repository {
+        name: name.into(),
+        key: format!("git:{name}"),
+        head: format!("{name}head"),
+        content_hash: content(name),
+        commits,
+        people,
+        ..Repository::default()
+    }
+}
+
+/// The hash of a made-up content.
+pub fn content(name: &str) -> B256 {
+    alloy::primitives::keccak256(name)
+}
+
+/// Packages the work uses, the first directly and each by the one before it.
+pub fn depends_on(repository: &mut Repository, packages: &[&str]) {
+    let purl = |name: &str| format!("pkg:cargo/{name}@1.0.0");
+    repository.externals = packages
+        .iter()
+        .map(|name| External {
+            purl: purl(name),
+            name: (*name).into(),
+            version: "1.0.0".into(),
+            ecosystem: importer::Ecosystem::Cargo,
+            content_hash: None,
+            integrity: None,
+        })
+        .collect();
+    let users = std::iter::once(User::Root).chain(packages.iter().map(|name| User::External(purl(name))));
+    repository.uses = users.zip(packages).map(|(from, to)| Use { from, to: purl(to), weight: 1 }).collect();
+}
+
+/// All of a whole, as one share.
+pub fn whole(owner: u32) -> Vec<(Address, u16)> {
+    vec![(account(owner), 10_000)]
+}
