@@ -119,7 +119,7 @@ async fn each_fault_of_a_contribution_is_named_and_nothing_is_stored() -> Result
     for (person, id) in
         [(&other, work.as_str()), (&owner, "999"), (&owner, "-1"), (&owner, "x"), (&owner, "9".repeat(30).as_str())]
     {
-        let answer = record(&app, person, id, &[good.clone()]).await?;
+        let answer = record(&app, person, id, std::slice::from_ref(&good)).await?;
         answer.problem(404, "not_found").says(&format!("work {id} of yours"));
     }
     app.post("/v1/contributions", &json!({"workId": work, "items": [good]})).await?.problem(401, "sign_in");
@@ -132,7 +132,7 @@ async fn each_fault_of_a_contribution_is_named_and_nothing_is_stored() -> Result
         "reference": "é".repeat(200), "summary": "é".repeat(1000), "evidence": "é".repeat(500),
         "occurredAt": "0001-01-01T00:00:00Z",
     });
-    record(&app, &owner, &work, &[longest.clone()]).await?.expect(201);
+    record(&app, &owner, &work, std::slice::from_ref(&longest)).await?.expect(201);
     let stored = app.get("/v1/contributions").await?.expect(200)["items"][0].clone();
     assert_eq!(stored["contributor"], longest["name"]);
     for field in ["kind", "cost", "coherence", "reference", "summary", "evidence", "occurredAt"] {
