@@ -6,16 +6,12 @@ use alloy::{
     primitives::Address,
     providers::{DynProvider, Provider, ext::AnvilApi},
     rpc::types::BlockNumberOrTag,
-    signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
+    signers::local::PrivateKeySigner,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
+use chain::local::{self, ACCOUNTS, CHAIN_ID};
 use service::Shutdown;
 
-/// The chain id of anvil and its kin.
-const CHAIN_ID: u64 = 31337;
-/// The mnemonic of local chains: public, so worthless elsewhere.
-const MNEMONIC: &str = "test test test test test test test test test test test junk";
-const ACCOUNTS: u32 = 10;
 /// Blocks after which a local chain counts a block as final.
 const FINAL_AFTER: u64 = 3;
 
@@ -25,12 +21,7 @@ pub fn is_local(chain_id: u64) -> bool {
 
 /// The funded accounts of a local chain.
 pub fn signers() -> Result<Vec<PrivateKeySigner>> {
-    (0..ACCOUNTS)
-        .map(|index| {
-            let builder = MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index)?;
-            builder.build().context("the local mnemonic is valid")
-        })
-        .collect()
+    (0..ACCOUNTS).map(|account| Ok(local::signer(account)?)).collect()
 }
 
 /// On a local chain all its accounts; elsewhere the ones given.

@@ -9,7 +9,7 @@ use alloy::{
     node_bindings::{Anvil, AnvilInstance},
     primitives::{Address, U256},
     providers::{DynProvider, ext::AnvilApi},
-    signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
+    signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result};
 use chain::{
@@ -23,16 +23,9 @@ use tokio::sync::OnceCell;
 
 /// The longest a transaction of a test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The mnemonic of local chains: public, for tests only.
-pub const MNEMONIC: &str = "test test test test test test test test test test test junk";
-
 /// The signer of a local chain's n-th funded account.
 pub fn signer(n: u32) -> PrivateKeySigner {
-    MnemonicBuilder::<English>::default()
-        .phrase(MNEMONIC)
-        .index(n)
-        .and_then(|builder| builder.build())
-        .expect("the public test mnemonic is valid")
+    chain::local::signer(n).expect("every small number is an index of the derivation path")
 }
 
 /// A migrated database of the caller's own, with a pool on it.
@@ -115,7 +108,7 @@ impl Chain {
             .arg("cancun")
             .arg("--slots-in-an-epoch")
             .arg(blocks.to_string())
-            .chain_id(31337)
+            .chain_id(chain::local::CHAIN_ID)
             .try_spawn()
             .context("anvil did not start")?;
         let (provider, chain_id) = chain::rpc::connect(&anvil.endpoint()).await?;
