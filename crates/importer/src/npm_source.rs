@@ -76,7 +76,7 @@ mod tests {
     fn sources_are_told_apart() {
         let vcs = |url: &str| Origin::Vcs(url.to_owned());
         for (version, resolved, expected, origin) in [
-            ("1.0.0", "https://registry.npmjs.org/a/-/a-1.0.0.tgz", "1.0.0", Origin::Registry),
+            ("1.0.0", "https://packages.example.org/a/-/a-1.0.0.tgz", "1.0.0", Origin::Registry),
             ("1.0.0", "https://mirror.example/npm/@s/a/-/a-1.0.0.tgz", "1.0.0", Origin::Registry),
             ("1.0.0", "", "1.0.0", Origin::Registry),
             ("1.0.0", "git+ssh://git@github.com/x/a.git#ab", "1.0.0", vcs("git+ssh://git@github.com/x/a.git@ab")),

@@ -4,7 +4,7 @@ use importer::Ecosystem;
 
 use crate::support::{Repo, links, purls, warned};
 
-const NPM: &str = "https://registry.npmjs.org";
+const NPM: &str = "https://packages.example.org";
 
 #[test]
 fn version_3_resolves_as_node_does() {
@@ -71,7 +71,7 @@ fn version_2_uses_packages_and_cycles_break() {
 #[test]
 fn version_1_takes_the_root_from_package_json() {
     let lock = r#"{"name": "w", "lockfileVersion": 1, "requires": true, "dependencies": {
-        "a": {"version": "1.0.0", "resolved": "https://registry.npmjs.org/a/-/a-1.0.0.tgz", "integrity": "sha512-A",
+        "a": {"version": "1.0.0", "resolved": "https://packages.example.org/a/-/a-1.0.0.tgz", "integrity": "sha512-A",
               "requires": {"b": "^2", "c": "^1"}, "dependencies": {"b": {"version": "2.0.0", "requires": {"c": "1"}}}},
         "b": {"version": "1.0.0", "dev": true, "resolved": false, "requires": true},
         "c": {"version": "1.0.0", "requires": {"a": "1"}},
