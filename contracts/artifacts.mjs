@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const CONTRACTS = ['AccessManager', 'AssetRegistry', 'Market', 'Payouts', 'RoyaltyInbox', 'TestToken'];
+const CONTRACTS = ['AccessManager', 'AssetRegistry', 'Licences', 'Market', 'Payouts', 'RoyaltyInbox', 'TestToken'];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const check = process.argv.includes('--check');

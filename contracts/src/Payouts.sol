@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Pot} from "./Pot.sol";
 import {RoyaltyInbox} from "./RoyaltyInbox.sol";
 import {IPayouts} from "./interfaces/IPayouts.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
@@ -13,10 +14,12 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title Payouts
-/// @notice The one pot.
+/// @notice The one pot, and who is paid from it. Income waits in `POT`, out of the reach of claims; what a root declares
+/// lies here, so that its balance is the cap of all claims and a claim need not count.
 /// @dev Limitations: a token that changes balances by itself, or takes more than it is asked to send, can leave too
-/// little of itself here; it harms no other token. Sums of a token are below 2^128. Claims never pause. ENGINE decides
-/// who is owed what, GUARDIAN has the delay to object.
+/// little of itself; it harms no other token. Tokens sent here outside of an activation belong to nobody and pay for
+/// claims. Declared sums of a token are below 2^128. Claims never pause. ENGINE decides who is owed what, GUARDIAN has
+/// the delay to object.
 contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     using SafeCast for uint256;
     using SafeERC20 for IERC20;
@@ -25,9 +28,11 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
 
     uint256 public constant MAX_TOTALS = 32;
     uint64 public constant MAX_DELAY = 30 days;
+    uint256 public constant RELEASE_GAS = 300_000;
 
     uint64 public immutable MIN_DELAY;
     uint64 public immutable MIN_GRACE;
+    Pot public immutable POT;
     /// @notice The code that every inbox runs.
     address public immutable INBOX;
 
@@ -62,11 +67,17 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     constructor(address manager, uint64 initialDelay, uint64 initialGrace) AccessManaged(manager) {
         MIN_DELAY = initialDelay;
         MIN_GRACE = initialGrace;
+        POT = new Pot();
         INBOX = address(new RoyaltyInbox());
         _setDelay(initialDelay, initialGrace);
     }
 
     // ------------------------------------------------------------------------------------------------------- external
+
+    /// @dev From the pot alone: native coin sent here by others would belong to nobody.
+    receive() external payable {
+        if (msg.sender != address(POT)) revert CallerNotPot(msg.sender);
+    }
 
     /// @inheritdoc IPayouts
     function fund(uint256 assetId, address token, uint256 amount, bytes32 reason)
@@ -77,23 +88,18 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     {
         uint256 expected = token == address(0) ? amount : 0;
         if (msg.value != expected) revert ValueMismatch(msg.value, expected);
-        received = amount;
-        if (token != address(0)) {
-            uint256 before = IERC20(token).balanceOf(address(this));
-            IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
-            received = IERC20(token).balanceOf(address(this)) - before;
+        if (token == address(0)) {
+            received = amount;
+            Address.sendValue(payable(address(POT)), amount);
+        } else {
+            uint256 before = IERC20(token).balanceOf(address(POT));
+            IERC20(token).safeTransferFrom(msg.sender, address(POT), amount);
+            received = IERC20(token).balanceOf(address(POT)) - before;
         }
-        _fund(assetId, token, received, reason);
-    }
-
-    /// @inheritdoc IPayouts
-    function fundReceived(uint256 assetId, address token, uint256 amount, bytes32 reason) external nonReentrant {
-        Tally storage tally = _tallies[token];
-        uint256 held = IERC20(token).balanceOf(address(this));
-        uint256 owed = tally.funded - tally.claimed;
-        uint256 surplus = held > owed ? held - owed : 0;
-        if (amount > surplus) revert NotReceived(token, surplus, amount);
-        _fund(assetId, token, amount, reason);
+        if (received == 0) revert AmountZero();
+        emit Funded({
+            seq: ++_state.seq, assetId: assetId, token: token, from: msg.sender, amount: received, reason: reason
+        });
     }
 
     /// @inheritdoc IPayouts
@@ -125,14 +131,10 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     }
 
     /// @inheritdoc IPayouts
-    function activate() external {
+    function activate() external nonReentrant {
         State memory state = _state;
         if (state.activatableAt == 0) revert RootNotPending();
         if (block.timestamp < state.activatableAt) revert RootNotActivatable(state.activatableAt);
-        for (uint256 i; i < state.pendingTokens; ++i) {
-            Tally storage tally = _tallies[_pendingTokens[i]];
-            tally.declared = tally.pending;
-        }
         bytes32 previous = activeRoot;
         bytes32 root = _pendingRoot;
         _previousRoot = previous;
@@ -144,6 +146,9 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
         emit RootActivated({
             seq: state.seq, number: state.number, root: root, previousRoot: previous, graceUntil: state.graceUntil
         });
+        for (uint256 i; i < state.pendingTokens; ++i) {
+            _release(_pendingTokens[i]);
+        }
     }
 
     /// @inheritdoc IPayouts
@@ -156,7 +161,6 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     /// @inheritdoc IPayouts
     function claim(address account, address token, uint256 cumulative, bytes32[] calldata proof)
         external
-        nonReentrant
         returns (uint256 amount)
     {
         amount = _claim(account, token, cumulative, proof);
@@ -164,7 +168,7 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     }
 
     /// @inheritdoc IPayouts
-    function claimMany(Claim[] calldata claims) external nonReentrant {
+    function claimMany(Claim[] calldata claims) external {
         for (uint256 i; i < claims.length; ++i) {
             Claim calldata one = claims[i];
             _claim(one.account, one.token, one.cumulative, one.proof);
@@ -199,6 +203,11 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
         return Clones.predictDeterministicAddressWithImmutableArgs({
             implementation: INBOX, args: abi.encode(assetId), salt: bytes32(assetId)
         });
+    }
+
+    /// @inheritdoc IPayouts
+    function pot() external view returns (address) {
+        return address(POT);
     }
 
     /// @inheritdoc IPayouts
@@ -249,15 +258,6 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
         emit DelaySet({seq: ++_state.seq, delay: newDelay, grace: newGrace});
     }
 
-    function _fund(uint256 assetId, address token, uint256 amount, bytes32 reason) private {
-        if (amount == 0) revert AmountZero();
-        Tally storage tally = _tallies[token];
-        tally.funded = (tally.funded + amount).toUint128();
-        emit Funded({
-            seq: ++_state.seq, assetId: assetId, token: token, from: msg.sender, amount: amount, reason: reason
-        });
-    }
-
     /// @dev Checks a proposal's totals and notes them beside those of the active root.
     function _declare(Total[] calldata totals) private {
         if (totals.length > MAX_TOTALS) revert TotalsTooMany(totals.length, MAX_TOTALS);
@@ -266,10 +266,28 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
             if (i != 0 && token <= totals[i - 1].token) revert TotalsNotAscending(i);
             Tally storage tally = _tallies[token];
             // What was claimed is at most what was declared, so this covers both.
-            if (amount < tally.declared) revert TotalBelowDeclared(token, amount, tally.declared);
-            if (amount > tally.funded) revert TotalAboveFunded(token, amount, tally.funded);
-            tally.pending = uint128(amount);
+            uint256 declared = tally.declared;
+            if (amount < declared) revert TotalBelowDeclared(token, amount, declared);
+            if (amount > declared) {
+                uint256 balance = token == address(0) ? address(POT).balance : IERC20(token).balanceOf(address(POT));
+                if (amount > declared + balance) revert TotalAboveFunded(token, amount, declared + balance);
+            }
+            tally.pending = amount.toUint128();
             _pendingTokens[i] = token;
+        }
+    }
+
+    /// @dev Makes a pending total the declared one and fetches the difference from the pot. A token that fails, or uses
+    /// up its gas, is passed over, so that it cannot hold up the others; the next root that names it tries again.
+    function _release(address token) private {
+        Tally storage tally = _tallies[token];
+        uint256 amount = tally.pending - tally.declared;
+        if (amount == 0) return;
+        if (gasleft() < 2 * RELEASE_GAS) revert GasTooLow(2 * RELEASE_GAS);
+        try POT.release{gas: RELEASE_GAS}(token, amount) {
+            tally.declared += uint128(amount);
+        } catch {
+            emit TotalPassedOver({seq: ++_state.seq, token: token, amount: amount});
         }
     }
 
@@ -282,15 +300,9 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
         if (cumulative <= paid) return 0;
         _checkProof(account, token, cumulative, proof);
         amount = cumulative - paid;
-        Tally storage tally = _tallies[token];
-        uint256 left = tally.declared - tally.claimed;
-        if (amount > left) revert DeclaredExceeded(token, amount, left);
-        tally.claimed += uint128(amount);
         claimedOf[account][token] = cumulative;
         address to = payoutAddressOf(account);
-        emit Claimed({
-            seq: ++_state.seq, account: account, token: token, to: to, amount: amount, cumulative: cumulative
-        });
+        emit Claimed({account: account, token: token, to: to, amount: amount, cumulative: cumulative});
         if (token == address(0)) Address.sendValue(payable(to), amount);
         else IERC20(token).safeTransfer(to, amount);
     }

@@ -2,10 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
-import {BaseTest} from "./Base.t.sol";
+import {BaseTest, IRegistry} from "./Base.t.sol";
 import {Wallet} from "./mocks/Receivers.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";
+import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
@@ -21,7 +22,7 @@ contract AssetRegistryTest is BaseTest {
         emit IERC721.Transfer(address(0), alice, 1);
         vm.expectEmit();
         emit IAssetRegistry.Registered(
-            1, 1, bob, alice, r.kind, true, WORK, ROYALTY_BPS, CID, r.shares, new uint256[](0)
+            2, 1, bob, alice, r.kind, true, WORK, ROYALTY_BPS, CID, r.shares, new uint256[](0)
         );
         vm.prank(bob);
         assertEq(registry.register(r), 1);
@@ -30,9 +31,9 @@ contract AssetRegistryTest is BaseTest {
         assertEq(registry.balanceOf(alice), 1);
         assertEq(registry.assetOf(WORK), 1);
         assertEq(registry.assetCount(), 1);
-        assertEq(registry.eventSeq(), 1);
+        assertEq(registry.eventSeq(), 2);
         assertEq(registry.epochOf(1), 0);
-        assertEq(registry.royaltyBpsOf(1), ROYALTY_BPS);
+        assertEq(registry.detailsOf(1).royaltyBps, ROYALTY_BPS);
         assertEq(registry.lineageHash(1), 0);
         IAssetRegistry.Details memory details = registry.detailsOf(1);
         assertEq(details.owner, alice);
@@ -45,7 +46,7 @@ contract AssetRegistryTest is BaseTest {
     function test_RegisterNumbersFromOne() public {
         for (uint256 i = 1; i <= 5; ++i) {
             assertEq(_register(alice, bytes32(i)), i);
-            assertEq(registry.eventSeq(), i);
+            assertEq(registry.eventSeq(), i + 1);
         }
         assertEq(registry.balanceOf(alice), 5);
     }
@@ -220,12 +221,12 @@ contract AssetRegistryTest is BaseTest {
         IAssetRegistry.Registration memory r = _child();
         uint256 deadline = block.timestamp - 1;
         r.consents = _one(_consent(aliceKey, 1, address(this), deadline));
-        _expect(r, abi.encodeWithSelector(IAssetRegistry.ConsentExpired.selector, 1, deadline));
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.SignatureExpired.selector, alice, deadline));
     }
 
     function test_RevertWhen_ConsentIsForAnother() public {
         _registerClosed(alice, "parent");
-        bytes memory invalid = abi.encodeWithSelector(IAssetRegistry.ConsentInvalid.selector, 1, alice);
+        bytes memory invalid = abi.encodeWithSelector(IAssetRegistry.SignatureInvalid.selector, alice);
         IAssetRegistry.Registration memory r = _child();
         r.consents = _one(_consent(aliceKey, 1, bob, block.timestamp));
         _expect(r, invalid);
@@ -244,7 +245,185 @@ contract AssetRegistryTest is BaseTest {
         registry.transferFrom(alice, bob, 1);
         vm.prank(bob);
         registry.transferFrom(bob, alice, 1);
-        _expect(r, abi.encodeWithSelector(IAssetRegistry.ConsentInvalid.selector, 1, alice));
+        _expect(r, abi.encodeWithSelector(IAssetRegistry.SignatureInvalid.selector, alice));
+    }
+
+    // ------------------------------------------------------------------------------------------ batch, by signature
+
+    /// @dev In a batch or one by one: the same assets with the same ids.
+    function testFuzz_RegisterBatchIsRegister(uint8 count, bytes32 seed) public {
+        count = uint8(bound(count, 0, 12));
+        IAssetRegistry.Registration[] memory works = new IAssetRegistry.Registration[](count);
+        for (uint256 i; i < count; ++i) {
+            works[i] = _registration(alice, keccak256(abi.encode(seed, i)));
+            works[i].open = uint256(seed) >> i & 1 == 0;
+            if (i != 0) works[i].parents = _list(i);
+        }
+        uint256 state = vm.snapshotState();
+        vm.startPrank(alice);
+        for (uint256 i; i < count; ++i) {
+            registry.register(works[i]);
+        }
+        bytes32 apart = _digestOfState(count);
+        vm.revertToState(state);
+        vm.startPrank(alice);
+        assertEq(registry.registerBatch(works), 1);
+        assertEq(_digestOfState(count), apart);
+        assertEq(registry.assetCount(), count);
+    }
+
+    function _digestOfState(uint256 count) private view returns (bytes32 digest) {
+        digest = keccak256(abi.encode(registry.eventSeq(), registry.balanceOf(alice)));
+        for (uint256 id = 1; id <= count; ++id) {
+            digest = keccak256(abi.encode(digest, registry.detailsOf(id), registry.lineageHash(id)));
+        }
+    }
+
+    function test_RevertWhen_BatchIsTooLong() public {
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.BatchTooLong.selector, 65, 64));
+        registry.registerBatch(new IAssetRegistry.Registration[](65));
+    }
+
+    function test_RevertWhen_OneOfABatchFails() public {
+        IAssetRegistry.Registration[] memory works = new IAssetRegistry.Registration[](2);
+        works[0] = _registration(alice, WORK);
+        works[1] = works[0];
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.ContentAlreadyRegistered.selector, WORK, 1));
+        registry.registerBatch(works);
+        assertEq(registry.assetCount(), 0);
+    }
+
+    /// @dev Alice signs, anyone sends; what she signed, and only once.
+    function testFuzz_RegisterBySig(address sender, bytes32 contentHash, uint16 royaltyBps, uint8 shares, bool open)
+        public
+    {
+        vm.assume(contentHash != 0);
+        IAssetRegistry.Registration memory r = _registration(bob, contentHash);
+        r.royaltyBps = uint16(bound(royaltyBps, 0, 5000));
+        r.shares = _shares(bound(shares, 1, 32));
+        r.open = open;
+        _registerClosed(alice, "a parent of hers");
+        if (contentHash != "a parent of hers") r.parents = _list(1);
+        bytes memory signature = _signRegistration(r, block.timestamp);
+        if (contentHash == "a parent of hers") return;
+        vm.prank(sender);
+        uint256 id = registry.registerBySig(r, alice, block.timestamp, signature);
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(registry.assetOf(contentHash), id);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.ContentAlreadyRegistered.selector, contentHash, id));
+        registry.registerBySig(r, alice, block.timestamp, signature);
+    }
+
+    function test_RevertWhen_RegistrationIsNotWhatWasSigned() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        uint256 deadline = block.timestamp;
+        bytes memory signature = _signRegistration(r, deadline);
+        bytes memory invalid = abi.encodeWithSelector(IAssetRegistry.SignatureInvalid.selector, alice);
+        for (uint256 i; i < 8; ++i) {
+            IAssetRegistry.Registration memory changed = _registration(alice, WORK);
+            if (i == 0) changed.to = bob;
+            if (i == 1) changed.kind = IAssetRegistry.Kind.MUSIC;
+            if (i == 2) changed.open = false;
+            if (i == 3) changed.contentHash = "another";
+            if (i == 4) changed.cid = "another";
+            if (i == 5) changed.royaltyBps = 0;
+            if (i == 6) changed.shares = _shares(2);
+            if (i == 7) changed.parents = _list(1);
+            vm.expectRevert(invalid);
+            registry.registerBySig(changed, alice, deadline, signature);
+        }
+        vm.expectRevert(invalid);
+        registry.registerBySig(r, alice, deadline + 1, signature);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.SignatureInvalid.selector, bob));
+        registry.registerBySig(r, bob, deadline, signature);
+        skip(1);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.SignatureExpired.selector, alice, deadline));
+        registry.registerBySig(r, alice, deadline, signature);
+    }
+
+    // ------------------------------------------------------------------------------------------- sale, freeze, modules
+
+    function test_RevertWhen_TransferForSaleIsWrong() public {
+        _register(alice, WORK);
+        vm.startPrank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.SellerNotOwner.selector, 1, bob, alice));
+        registry.transferForSale(bob, alice, 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.AssetEpochPassed.selector, 1, 1, 0));
+        registry.transferForSale(alice, bob, 1, 1);
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InvalidReceiver.selector, address(0)));
+        registry.transferForSale(alice, address(0), 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, 2));
+        registry.transferForSale(address(0), bob, 2, 0);
+        vm.stopPrank();
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InsufficientApproval.selector, stranger, 1));
+        vm.prank(stranger);
+        registry.transferForSale(alice, stranger, 1, 0);
+    }
+
+    function test_TransferForSaleSaysTheRoyaltyAndEndsApprovals() public {
+        _register(alice, WORK);
+        vm.prank(alice);
+        registry.approve(stranger, 1);
+        vm.prank(stranger);
+        assertEq(registry.transferForSale(alice, bob, 1, 0), ROYALTY_BPS);
+        assertEq(registry.getApproved(1), address(0));
+        assertEq(registry.epochOf(1), 1);
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InsufficientApproval.selector, stranger, 1));
+        vm.prank(stranger);
+        registry.transferFrom(bob, stranger, 1);
+    }
+
+    function testFuzz_SetFrozenUntil(uint32 until, uint32 later) public {
+        _register(alice, WORK);
+        address disputes = registry.disputes();
+        vm.expectEmit();
+        emit IAssetRegistry.FrozenUntilSet(registry.eventSeq() + 1, 1, until);
+        vm.prank(disputes);
+        registry.setFrozenUntil(1, until);
+        assertEq(registry.detailsOf(1).frozenUntil, until);
+        vm.warp(later);
+        vm.startPrank(alice);
+        if (later <= until) vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.AssetFrozen.selector, 1, until));
+        registry.transferForSale(alice, bob, 1, 0);
+        // Its owner may give it away all the same.
+        if (later <= until) registry.transferFrom(alice, bob, 1);
+        assertEq(registry.ownerOf(1), bob);
+    }
+
+    function test_RevertWhen_FreezeIsWrong() public {
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.CallerNotDisputes.selector, admin));
+        vm.prank(admin);
+        registry.setFrozenUntil(1, 1);
+        vm.startPrank(registry.disputes());
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.AssetUnknown.selector, 1));
+        registry.setFrozenUntil(1, 1);
+        vm.stopPrank();
+        _register(alice, WORK);
+        vm.prank(registry.disputes());
+        vm.expectRevert();
+        registry.setFrozenUntil(1, uint64(type(uint32).max) + 1);
+    }
+
+    function test_Link() public {
+        registry = IRegistry(deployCode("AssetRegistry.sol:AssetRegistry", abi.encode(manager, payouts)));
+        assertEq(registry.licences(), address(0));
+        bytes memory invalid = abi.encodeWithSelector(IAssetRegistry.LinkInvalid.selector);
+        vm.startPrank(admin);
+        vm.expectRevert(invalid);
+        registry.link(address(0), bob);
+        vm.expectRevert(invalid);
+        registry.link(bob, address(0));
+        vm.expectEmit();
+        emit IAssetRegistry.Linked(1, alice, bob);
+        registry.link(alice, bob);
+        assertEq(registry.licences(), alice);
+        assertEq(registry.disputes(), bob);
+        vm.expectRevert(invalid);
+        registry.link(alice, bob);
+        vm.stopPrank();
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, governor));
+        vm.prank(governor);
+        registry.link(alice, bob);
     }
 
     // ---------------------------------------------------------------------------------------------- royalty, metadata
@@ -252,7 +431,7 @@ contract AssetRegistryTest is BaseTest {
     function test_LowerRoyalty() public {
         _register(alice, WORK);
         vm.expectEmit();
-        emit IAssetRegistry.RoyaltyLowered(2, 1, 500);
+        emit IAssetRegistry.RoyaltyLowered(3, 1, 500);
         vm.prank(alice);
         registry.lowerRoyalty(1, 500);
         (address receiver, uint256 amount) = registry.royaltyInfo(1, 1 ether);
@@ -279,7 +458,7 @@ contract AssetRegistryTest is BaseTest {
     function test_UpdateCid() public {
         _register(alice, WORK);
         vm.expectEmit();
-        emit IAssetRegistry.CidUpdated(2, 1, "new");
+        emit IAssetRegistry.CidUpdated(3, 1, "new");
         vm.expectEmit();
         emit IAssetRegistry.MetadataUpdate(1);
         vm.prank(alice);
@@ -309,7 +488,7 @@ contract AssetRegistryTest is BaseTest {
         assertEq(registry.tokenURI(1), "");
         assertEq(registry.contractURI(), "");
         vm.expectEmit();
-        emit IAssetRegistry.BaseURISet(2, "https://example.org/");
+        emit IAssetRegistry.BaseURISet(3, "https://example.org/");
         vm.expectEmit();
         emit IAssetRegistry.ContractURIUpdated();
         vm.expectEmit();
@@ -317,7 +496,7 @@ contract AssetRegistryTest is BaseTest {
         vm.prank(governor);
         registry.setBaseURI("https://example.org/");
         assertEq(registry.tokenURI(1), "https://example.org/1");
-        assertEq(registry.contractURI(), "https://example.org/collection");
+        assertEq(registry.contractURI(), "https://example.org/");
     }
 
     function test_RevertWhen_BaseURIIsSetByAStranger() public {
@@ -343,7 +522,7 @@ contract AssetRegistryTest is BaseTest {
         vm.expectEmit();
         emit IERC721.Transfer(alice, bob, 1);
         vm.expectEmit();
-        emit IAssetRegistry.Transferred(2, 1, alice, bob, 1);
+        emit IAssetRegistry.Transferred(1, 1);
         registry.transferFrom(alice, bob, 1);
         assertEq(registry.ownerOf(1), bob);
         assertEq(registry.balanceOf(alice), 0);
@@ -381,7 +560,7 @@ contract AssetRegistryTest is BaseTest {
         vm.expectRevert(unknown);
         registry.epochOf(1);
         vm.expectRevert(unknown);
-        registry.royaltyBpsOf(1);
+        registry.detailsOf(1).royaltyBps;
         vm.expectRevert(unknown);
         registry.lineageHash(1);
         vm.expectRevert(unknown);
@@ -417,6 +596,39 @@ contract AssetRegistryTest is BaseTest {
     function _child() private view returns (IAssetRegistry.Registration memory r) {
         r = _registration(bob, WORK);
         r.parents = _list(1);
+    }
+
+    /// @dev Alice's signature, written from EIP-712.
+    function _signRegistration(IAssetRegistry.Registration memory r, uint256 deadline)
+        private
+        view
+        returns (bytes memory)
+    {
+        bytes32[] memory shares = new bytes32[](r.shares.length);
+        for (uint256 i; i < shares.length; ++i) {
+            shares[i] = keccak256(
+                abi.encode(keccak256("Share(address account,uint16 bps)"), r.shares[i].account, r.shares[i].bps)
+            );
+        }
+        bytes32 typehash = keccak256(
+            "Registration(address registrant,address to,uint8 kind,bool open,bytes32 contentHash,string cid,uint16 royaltyBps,Share[] shares,uint256[] parents,uint256 deadline)Share(address account,uint16 bps)"
+        );
+        bytes memory fields =
+            abi.encode(typehash, alice, r.to, r.kind, r.open, r.contentHash, keccak256(bytes(r.cid)), r.royaltyBps);
+        bytes memory arrays =
+            abi.encode(keccak256(abi.encodePacked(shares)), keccak256(abi.encodePacked(r.parents)), deadline);
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Tributary Registry"),
+                keccak256("1"),
+                block.chainid,
+                address(registry)
+            )
+        );
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, keccak256(bytes.concat(fields, arrays)));
+        (uint8 v, bytes32 r_, bytes32 s) = vm.sign(aliceKey, digest);
+        return abi.encodePacked(r_, s, v);
     }
 
     function _list(uint256 id) private pure returns (uint256[] memory list) {
@@ -460,6 +672,6 @@ contract AssetRegistryTest is BaseTest {
         bytes32 consent =
             keccak256(abi.encode(typehash, parentId, registry.epochOf(parentId), WORK, registrant, deadline));
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, MessageHashUtils.toTypedDataHash(domain, consent));
-        return abi.encode(deadline, abi.encodePacked(r, s, v));
+        return abi.encodePacked(deadline, r, s, v);
     }
 }

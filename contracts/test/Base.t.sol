@@ -53,6 +53,9 @@ abstract contract BaseTest is Test {
         market = IMarket(deployCode("Market.sol:Market", abi.encode(manager, registry, payouts, FEE_BPS, treasury)));
         token = new TestToken();
         _setRoles();
+        address licences = deployCode("Licences.sol:Licences", abi.encode(registry, payouts));
+        vm.prank(admin);
+        registry.link(licences, makeAddr("disputes"));
 
         vm.deal(alice, 1000 ether);
         vm.deal(bob, 1000 ether);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
 import {IMarket} from "../src/interfaces/IMarket.sol";
 import {IPayouts} from "../src/interfaces/IPayouts.sol";
 import {BaseTest} from "./Base.t.sol";
 import {BlockingToken, FeeToken, HookToken, NoReturnToken} from "./mocks/OddTokens.sol";
+import {PermitToken} from "./mocks/PermitToken.sol";
 import {Burner, Reenterer, Refuser, Wallet} from "./mocks/Receivers.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
@@ -25,19 +27,16 @@ contract MarketTest is BaseTest {
     function test_FillSellNative() public {
         IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
         uint256 before = alice.balance;
-        vm.expectEmit(address(payouts));
-        emit IPayouts.Funded(2, id, address(0), address(market), 0.1 ether, "sale");
         vm.expectEmit(address(market));
         emit IMarket.Filled(
-            2, market.hashOf(order), id, alice, bob, order.side, address(0), PRICE, 0.02 ether, 0.1 ether, 0.88 ether, 0
+            1, market.hashOf(order), id, alice, bob, order.side, address(0), PRICE, 0.02 ether, 0.1 ether, 0.88 ether, 0
         );
         assertEq(_fillFrom(bob, order, aliceKey, PRICE, PRICE), PRICE);
 
         assertEq(registry.ownerOf(id), bob);
         assertEq(alice.balance, before + 0.88 ether);
         assertEq(treasury.balance, 1.02 ether);
-        assertEq(address(payouts).balance, 0.1 ether);
-        assertEq(payouts.tallyOf(address(0)).funded, 0.1 ether);
+        assertEq(payouts.pot().balance, 0.1 ether);
         assertEq(address(market).balance, 0);
         assertTrue(market.isNonceUsed(alice, 0));
     }
@@ -49,8 +48,7 @@ contract MarketTest is BaseTest {
         assertEq(token.balanceOf(alice), 1e18 + 0.88e6);
         assertEq(token.balanceOf(bob), 1e18 - 1e6);
         assertEq(token.balanceOf(treasury), 0.02e6);
-        assertEq(token.balanceOf(address(payouts)), 0.1e6);
-        assertEq(payouts.tallyOf(address(token)).funded, 0.1e6);
+        assertEq(token.balanceOf(payouts.pot()), 0.1e6);
         assertEq(token.balanceOf(address(market)), 0);
     }
 
@@ -72,7 +70,7 @@ contract MarketTest is BaseTest {
     function test_FillForNothing() public {
         _fillFrom(bob, _sell(alice, id, 0, address(0)), aliceKey, 0, 0);
         assertEq(registry.ownerOf(id), bob);
-        assertEq(payouts.tallyOf(address(0)).funded, 0);
+        assertEq(payouts.pot().balance, 0);
     }
 
     function test_FillPrivateSale() public {
@@ -137,19 +135,21 @@ contract MarketTest is BaseTest {
         registry.transferFrom(alice, bob, id);
         vm.prank(bob);
         registry.transferFrom(bob, alice, id);
-        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.AssetEpochPassed.selector, id, 0, 2));
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IAssetRegistry.AssetEpochPassed.selector, id, 0, 2));
     }
 
     function test_RevertWhen_MakerIsNotOwner() public {
         uint256 other = _register(bob, "bob's");
         IMarket.Order memory order = _sell(alice, other, PRICE, address(0));
-        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.SellerNotOwner.selector, other, alice, bob));
+        _reverts(
+            bob, order, PRICE, PRICE, abi.encodeWithSelector(IAssetRegistry.SellerNotOwner.selector, other, alice, bob)
+        );
     }
 
     function test_RevertWhen_BidIsFilledByAnother() public {
         IMarket.Order memory order = _bid(bob, id, 1e6);
         bytes memory signature = _sign(bobKey, order);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.SellerNotOwner.selector, id, stranger, alice));
+        vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.SellerNotOwner.selector, id, stranger, alice));
         vm.prank(stranger);
         market.fill(order, signature, 0);
     }
@@ -188,8 +188,10 @@ contract MarketTest is BaseTest {
     function test_RevertWhen_ValueIsWrong() public {
         IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
         _reverts(bob, order, PRICE, PRICE - 1, abi.encodeWithSelector(IMarket.ValueTooLow.selector, PRICE - 1, PRICE));
-        order = _sell(alice, id, 1e6, address(token));
-        _reverts(bob, order, 1e6, 1, abi.encodeWithSelector(IMarket.ValueUnexpected.selector, 1));
+        // Native coin that a sale for tokens does not need comes back.
+        uint256 before = bob.balance;
+        _fillFrom(bob, _sell(alice, id, 1e6, address(token)), aliceKey, 1e6, 1);
+        assertEq(bob.balance, before);
     }
 
     function test_RevertWhen_FeeIsAboveTheMakersMax() public {
@@ -227,7 +229,7 @@ contract MarketTest is BaseTest {
         market.setFee(feeBps, treasury);
         IMarket.Order memory order = _sell(alice, id, price, address(0));
         order.maxFeeBps = feeBps;
-        IMarket.Quote memory quote = market.quote(order);
+        IMarket.Quote memory quote = market.quote(order, id);
         assertEq(quote.price, price);
         assertEq(quote.fee, price * feeBps / 10_000);
         assertEq(quote.royalty, price * royaltyBps / 10_000);
@@ -237,7 +239,7 @@ contract MarketTest is BaseTest {
         _fillFrom(bob, order, aliceKey, price, price);
         assertEq(alice.balance - before, quote.net);
         assertEq(treasury.balance - 1 ether, quote.fee);
-        assertEq(address(payouts).balance, quote.royalty);
+        assertEq(payouts.pot().balance, quote.royalty);
     }
 
     function testFuzz_PriceMovesInAStraightLine(uint128 start, uint128 end, uint32 length, uint32 at, bool bid) public {
@@ -247,7 +249,7 @@ contract MarketTest is BaseTest {
         order.endPrice = end;
         order.endTime = order.startTime + length;
         vm.warp(order.startTime + at);
-        uint256 price = market.quote(order).price;
+        uint256 price = market.quote(order, id).price;
 
         // The exact price is this number over `length`.
         uint256 exact = uint256(start) * (length - at) + uint256(end) * at;
@@ -257,10 +259,13 @@ contract MarketTest is BaseTest {
         assertLe(price, start < end ? end : start);
     }
 
-    function test_QuoteOfExtremePrices() public view {
-        IMarket.Order memory order = _sell(alice, id, type(uint256).max, address(token));
-        IMarket.Quote memory quote = market.quote(order);
+    function test_QuoteOfExtremePrices() public {
+        IMarket.Order memory order = _sell(alice, id, type(uint128).max, address(token));
+        IMarket.Quote memory quote = market.quote(order, id);
         assertEq(quote.price, quote.fee + quote.royalty + quote.net);
+        order.endPrice = uint256(type(uint128).max) + 1;
+        vm.expectRevert(abi.encodeWithSelector(IMarket.PriceTooHigh.selector, type(uint128).max, order.endPrice));
+        market.quote(order, id);
     }
 
     function test_HashOfIsEIP712() public view {
@@ -287,7 +292,7 @@ contract MarketTest is BaseTest {
         uint256[] memory nonces = new uint256[](2);
         nonces[1] = type(uint256).max;
         vm.expectEmit();
-        emit IMarket.NoncesCancelled(2, alice, nonces);
+        emit IMarket.NoncesCancelled(1, alice, nonces);
         vm.prank(alice);
         market.cancel(nonces);
         assertTrue(market.isNonceUsed(alice, 0));
@@ -302,11 +307,243 @@ contract MarketTest is BaseTest {
     function test_CancelAll() public {
         IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
         vm.expectEmit();
-        emit IMarket.MakerEpochAdvanced(2, alice, 1);
+        emit IMarket.MakerEpochAdvanced(1, alice, 1);
         vm.prank(alice);
         market.cancelAll();
         _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.MakerEpochPassed.selector, alice, 0, 1));
         _fillFrom(bob, _sell(alice, id, PRICE, address(0)), aliceKey, PRICE, PRICE);
+    }
+
+    // ------------------------------------------------------------------------------------- nonces, makers' own numbers
+
+    /// @dev Nonces of the maker's own slot and of the words beyond it behave alike, and touch no neighbour.
+    function testFuzz_NoncesAreUsedOnce(uint256 nonce, uint256 other, bool cancelled) public {
+        nonce = nonce % 3 == 0 ? nonce : nonce % 300;
+        other = other % 300;
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        order.nonce = nonce;
+        if (cancelled) {
+            uint256[] memory nonces = new uint256[](1);
+            nonces[0] = nonce;
+            vm.prank(alice);
+            market.cancel(nonces);
+        } else {
+            _fillFrom(bob, order, aliceKey, PRICE, PRICE);
+        }
+        assertTrue(market.isNonceUsed(alice, nonce));
+        assertEq(market.isNonceUsed(alice, other), nonce == other);
+        assertEq(market.makerSeqOf(alice), 1);
+        assertEq(market.makerEpochOf(alice), 0);
+        vm.prank(bob);
+        if (!cancelled) registry.transferFrom(bob, alice, id);
+        order.assetEpoch = registry.epochOf(id);
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IMarket.NonceUsed.selector, alice, nonce));
+    }
+
+    function testFuzz_CancelAll(uint8 times) public {
+        for (uint256 i; i < times; ++i) {
+            vm.prank(alice);
+            market.cancelAll();
+        }
+        assertEq(market.makerEpochOf(alice), times);
+        assertEq(market.makerSeqOf(alice), times);
+        assertFalse(market.isNonceUsed(alice, 0));
+    }
+
+    function test_RevertWhen_TooMuchIsAskedAtOnce() public {
+        vm.expectRevert(abi.encodeWithSelector(IMarket.BatchTooLong.selector, 257, 256));
+        market.cancel(new uint256[](257));
+        vm.expectRevert(abi.encodeWithSelector(IMarket.BatchTooLong.selector, 65, 64));
+        market.fillMany(new IMarket.Fill[](65));
+    }
+
+    // ------------------------------------------------------------------------------------------------------ fill many
+
+    /// @dev Fills one by one and all at once leave the same state.
+    function testFuzz_FillManyIsFills(uint64[4] memory prices, uint8 natives, uint64 extra) public {
+        IMarket.Fill[] memory fills = new IMarket.Fill[](4);
+        uint256 value;
+        for (uint256 i; i < 4; ++i) {
+            bool native = natives >> i & 1 == 0;
+            uint256 asset = _register(alice, keccak256(abi.encode("many", i)));
+            fills[i] = _asFill(_sell(alice, asset, prices[i], native ? address(0) : address(token)));
+            fills[i].order.nonce = i;
+            fills[i].signature = _sign(aliceKey, fills[i].order);
+            fills[i].limit = prices[i];
+            if (native) value += prices[i];
+        }
+        vm.deal(bob, value + extra);
+        token.mint(bob, type(uint96).max);
+        uint256 state = vm.snapshotState();
+        vm.startPrank(bob);
+        for (uint256 i; i < 4; ++i) {
+            IMarket.Order memory order = fills[i].order;
+            market.fill{value: order.currency == address(0) ? prices[i] : 0}(order, fills[i].signature, prices[i]);
+        }
+        bytes32 apart = _digestOfState(fills);
+        vm.revertToState(state);
+        vm.startPrank(bob);
+        uint256[] memory paid = market.fillMany{value: value + extra}(fills);
+        assertEq(_digestOfState(fills), apart);
+        for (uint256 i; i < 4; ++i) {
+            assertEq(paid[i], prices[i]);
+        }
+    }
+
+    function _digestOfState(IMarket.Fill[] memory fills) private view returns (bytes32 digest) {
+        digest = keccak256(
+            abi.encode(alice.balance, bob.balance, treasury.balance, payouts.pot().balance, market.makerSeqOf(alice))
+        );
+        digest = keccak256(
+            abi.encode(
+                digest,
+                token.balanceOf(alice),
+                token.balanceOf(bob),
+                token.balanceOf(payouts.pot()),
+                address(market).balance
+            )
+        );
+        for (uint256 i; i < fills.length; ++i) {
+            digest = keccak256(abi.encode(digest, registry.ownerOf(fills[i].order.assetId)));
+        }
+    }
+
+    function test_RevertWhen_OneOfManyFails() public {
+        IMarket.Fill[] memory fills = new IMarket.Fill[](2);
+        fills[0] = _asFill(_sell(alice, id, PRICE, address(0)));
+        fills[1] = fills[0];
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NonceUsed.selector, alice, 0));
+        vm.prank(bob);
+        market.fillMany{value: 2 * PRICE}(fills);
+        assertEq(registry.ownerOf(id), alice);
+    }
+
+    function test_RevertWhen_ManyShareTheSameCoin() public {
+        uint256 second = _register(alice, "second");
+        IMarket.Fill[] memory fills = new IMarket.Fill[](2);
+        fills[0] = _asFill(_sell(alice, id, PRICE, address(0)));
+        fills[1] = _asFill(_sell(alice, second, PRICE, address(0)));
+        fills[1].order.nonce = 1;
+        fills[1].signature = _sign(aliceKey, fills[1].order);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.ValueTooLow.selector, PRICE - 1, PRICE));
+        vm.prank(bob);
+        market.fillMany{value: 2 * PRICE - 1}(fills);
+    }
+
+    // --------------------------------------------------------------------------------------------------- bulk, criteria
+
+    /// @dev The tree is hashed as EIP-712 says of nested arrays; every leaf of it can be filled.
+    function testFuzz_FillFromATree(uint8 height, uint16 index) public {
+        height = uint8(bound(height, 1, 6));
+        index = uint16(bound(index, 0, (1 << height) - 1));
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        IMarket.Fill[] memory fills = new IMarket.Fill[](1);
+        fills[0] = _asFill(order);
+        fills[0].bulkIndex = index;
+        (fills[0].signature, fills[0].bulkProof) = _signTree(order, height, index);
+        vm.prank(bob);
+        market.fillMany{value: PRICE}(fills);
+        assertEq(registry.ownerOf(id), bob);
+    }
+
+    function test_RevertWhen_OrderIsNotInTheTree() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        IMarket.Fill[] memory fills = new IMarket.Fill[](1);
+        fills[0] = _asFill(order);
+        fills[0].bulkIndex = 1;
+        (fills[0].signature, fills[0].bulkProof) = _signTree(order, 3, 1);
+        fills[0].bulkIndex = 2;
+        _revertsMany(fills, abi.encodeWithSelector(IMarket.SignatureInvalid.selector, alice));
+        fills[0].bulkIndex = 1;
+        fills[0].order.minNet = 1;
+        _revertsMany(fills, abi.encodeWithSelector(IMarket.SignatureInvalid.selector, alice));
+        fills[0].bulkProof = new bytes32[](17);
+        _revertsMany(fills, abi.encodeWithSelector(IMarket.BulkProofTooLong.selector, 17, 16));
+    }
+
+    function test_CriteriaBidForAnyAsset() public {
+        IMarket.Order memory order = _bid(bob, id, 1e6);
+        order.side = IMarket.Side.CRITERIA_BID;
+        (order.assetId, order.assetEpoch) = (0, 0);
+        IMarket.Fill[] memory fills = new IMarket.Fill[](1);
+        fills[0] = _asFill(order);
+        fills[0].signature = _sign(bobKey, order);
+        fills[0].assetId = id;
+        fills[0].limit = 0.88e6;
+        vm.prank(alice);
+        market.fillMany(fills);
+        assertEq(registry.ownerOf(id), bob);
+    }
+
+    function testFuzz_CriteriaBidForSomeAssets(uint8 count, uint8 wanted) public {
+        count = uint8(bound(count, 1, 20));
+        wanted = uint8(bound(wanted, 0, count - 1));
+        bytes32[] memory leaves = new bytes32[](count);
+        for (uint256 i; i < count; ++i) {
+            uint256 asset = i == wanted ? id : 1000 + i;
+            leaves[i] = keccak256(bytes.concat(keccak256(abi.encode(asset))));
+        }
+        (bytes32 root, bytes32[] memory proof) = _tree(leaves, wanted);
+        IMarket.Order memory order = _bid(bob, id, 1e6);
+        order.side = IMarket.Side.CRITERIA_BID;
+        (order.assetId, order.assetEpoch) = (uint256(root), 0);
+        IMarket.Fill[] memory fills = new IMarket.Fill[](1);
+        fills[0] = _asFill(order);
+        fills[0].signature = _sign(bobKey, order);
+        (fills[0].assetId, fills[0].assetProof) = (id + 1, proof);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.CriteriaMissed.selector, id + 1));
+        vm.prank(alice);
+        market.fillMany(fills);
+        fills[0].assetId = id;
+        vm.prank(alice);
+        market.fillMany(fills);
+        assertEq(registry.ownerOf(id), bob);
+    }
+
+    function test_RevertWhen_CriteriaBidNamesAnEpoch() public {
+        IMarket.Order memory order = _bid(bob, id, 1e6);
+        order.side = IMarket.Side.CRITERIA_BID;
+        (order.assetId, order.assetEpoch) = (0, 1);
+        IMarket.Fill[] memory fills = new IMarket.Fill[](1);
+        fills[0] = _asFill(order);
+        fills[0].signature = _sign(bobKey, order);
+        fills[0].assetId = id;
+        _revertsMany(fills, abi.encodeWithSelector(IMarket.CriteriaMissed.selector, id));
+    }
+
+    // --------------------------------------------------------------------------------------------------------- permit
+
+    function testFuzz_FillWithPermit(bool bid, bool sentBefore) public {
+        PermitToken odd = new PermitToken();
+        odd.mint(bob, 1e6);
+        IMarket.Order memory order = _sell(bid ? bob : alice, id, 1e6, address(odd));
+        if (bid) order.side = IMarket.Side.BID;
+        IMarket.Fill[] memory fills = new IMarket.Fill[](1);
+        fills[0] = _asFill(order);
+        fills[0].signature = _sign(bid ? bobKey : aliceKey, order);
+        fills[0].limit = bid ? 0 : 1e6;
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(bobKey, odd.digest(bob, address(market), 1e6, block.timestamp));
+        fills[0].permit = abi.encode(uint256(1e6), block.timestamp, v, r, s);
+        // Somebody sends the permit first: the fill still works.
+        if (sentBefore) odd.permit(bob, address(market), 1e6, block.timestamp, v, r, s);
+        vm.prank(bid ? alice : bob);
+        market.fillMany(fills);
+        assertEq(registry.ownerOf(id), bob);
+        assertEq(odd.balanceOf(alice), 0.88e6);
+    }
+
+    // --------------------------------------------------------------------------------------------------------- freeze
+
+    function test_RevertWhen_AssetIsFrozen() public {
+        IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
+        uint64 until = uint64(block.timestamp) + 5;
+        vm.prank(registry.disputes());
+        registry.setFrozenUntil(id, until);
+        skip(5);
+        _reverts(bob, order, PRICE, PRICE, abi.encodeWithSelector(IAssetRegistry.AssetFrozen.selector, id, until));
+        skip(1);
+        _fillFrom(bob, order, aliceKey, PRICE, PRICE);
+        assertEq(registry.ownerOf(id), bob);
     }
 
     // -------------------------------------------------------------------------------------------------------- credits
@@ -317,9 +554,9 @@ contract MarketTest is BaseTest {
         vm.prank(governor);
         market.setFee(FEE_BPS, address(seller));
         vm.expectEmit(address(market));
-        emit IMarket.CreditAdded(3, address(seller), address(0), 0.02 ether);
+        emit IMarket.CreditAdded(address(seller), address(0), 0.02 ether, 0.02 ether);
         vm.expectEmit(address(market));
-        emit IMarket.CreditAdded(4, address(seller), address(0), 0.88 ether);
+        emit IMarket.CreditAdded(address(seller), address(0), 0.88 ether, 0.9 ether);
         _fillFrom(bob, _sell(address(seller), id, PRICE, address(0)), aliceKey, PRICE, PRICE);
         assertEq(registry.ownerOf(id), bob);
         assertEq(market.creditOf(address(seller), address(0)), 0.9 ether);
@@ -331,7 +568,7 @@ contract MarketTest is BaseTest {
         vm.expectRevert();
         market.withdrawCredit(address(0), address(seller));
         vm.expectEmit();
-        emit IMarket.CreditWithdrawn(6, address(seller), address(0), stranger, 0.9 ether);
+        emit IMarket.CreditWithdrawn(address(seller), address(0), stranger, 0.9 ether);
         assertEq(market.withdrawCredit(address(0), stranger), 0.9 ether);
         assertEq(stranger.balance, 0.9 ether);
         vm.expectRevert(abi.encodeWithSelector(IMarket.CreditEmpty.selector, address(seller), address(0)));
@@ -386,7 +623,7 @@ contract MarketTest is BaseTest {
         _fillFrom(bob, _sell(alice, id, 1000, address(odd)), aliceKey, 1000, 0);
         assertEq(odd.balanceOf(alice), 880);
         assertEq(odd.balanceOf(treasury), 20);
-        assertEq(odd.balanceOf(address(payouts)), 100);
+        assertEq(odd.balanceOf(payouts.pot()), 100);
     }
 
     function test_RevertWhen_TokenTakesAFeeFromTheRoyalty() public {
@@ -395,7 +632,9 @@ contract MarketTest is BaseTest {
         vm.prank(bob);
         odd.approve(address(market), 1000);
         IMarket.Order memory order = _sell(alice, id, 1000, address(odd));
-        _reverts(bob, order, 1000, 0, abi.encodeWithSelector(IPayouts.NotReceived.selector, address(odd), 99, 100));
+        _reverts(
+            bob, order, 1000, 0, abi.encodeWithSelector(IMarket.RoyaltyNotReceived.selector, address(odd), 99, 100)
+        );
     }
 
     function test_BlockedReceiversGetCredits() public {
@@ -422,15 +661,16 @@ contract MarketTest is BaseTest {
         market.fill(order, signature, 1000);
     }
 
+    /// @dev While its royalty is on the way, a token cannot pay another asset's pot with it.
     function test_HookTokenCannotDivertTheRoyalty() public {
         HookToken odd = new HookToken();
         odd.mint(bob, 1000);
         vm.prank(bob);
         odd.approve(address(market), 1000);
-        odd.arm(address(payouts), abi.encodeCall(payouts.fundReceived, (99, address(odd), 100, "stolen")));
+        odd.arm(address(payouts), abi.encodeCall(payouts.fund, (99, address(odd), 100, "stolen")));
         _fillFrom(bob, _sell(alice, id, 1000, address(odd)), aliceKey, 1000, 0);
         assertFalse(odd.succeeded());
-        assertEq(payouts.tallyOf(address(odd)).funded, 100);
+        assertEq(odd.balanceOf(payouts.pot()), 100);
     }
 
     // ------------------------------------------------------------------------------------------------------------ fee
@@ -468,6 +708,61 @@ contract MarketTest is BaseTest {
         bytes memory signature = _sign(key, order);
         vm.prank(taker);
         return market.fill{value: value}(order, signature, limit);
+    }
+
+    function _asFill(IMarket.Order memory order) private view returns (IMarket.Fill memory one) {
+        one.order = order;
+        one.signature = _sign(aliceKey, order);
+        one.limit = order.side == IMarket.Side.SELL ? order.startPrice : 0;
+    }
+
+    function _revertsMany(IMarket.Fill[] memory fills, bytes memory error_) private {
+        vm.expectRevert(error_);
+        vm.prank(bob);
+        market.fillMany{value: PRICE}(fills);
+    }
+
+    /// @dev Alice's signature of a tree with one real order, and the proof of it. Written from EIP-712, not from the
+    /// contract.
+    function _signTree(IMarket.Order memory order, uint256 height, uint256 index)
+        private
+        view
+        returns (bytes memory, bytes32[] memory proof)
+    {
+        string memory orderType = string.concat(
+            "Order(address maker,uint8 side,uint256 assetId,uint64 assetEpoch,address currency,uint256 startPrice,",
+            "uint256 endPrice,uint64 startTime,uint64 endTime,address taker,uint256 nonce,uint64 makerEpoch,",
+            "uint16 maxFeeBps,uint256 minNet)"
+        );
+        bytes32[] memory level = new bytes32[](1 << height);
+        for (uint256 i; i < level.length; ++i) {
+            level[i] = keccak256(abi.encode("other", i));
+        }
+        level[index] = keccak256(abi.encode(keccak256(bytes(orderType)), order));
+        proof = new bytes32[](height);
+        string memory brackets;
+        for (uint256 i; i < height; ++i) {
+            proof[i] = level[index ^ 1];
+            bytes32[] memory above = new bytes32[](level.length / 2);
+            for (uint256 j; j < above.length; ++j) {
+                above[j] = keccak256(abi.encodePacked(level[2 * j], level[2 * j + 1]));
+            }
+            (level, index) = (above, index / 2);
+            brackets = string.concat(brackets, "[2]");
+        }
+        bytes32 typeHash = keccak256(bytes(string.concat("BulkOrder(Order", brackets, " tree)", orderType)));
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Tributary Market"),
+                keccak256("1"),
+                block.chainid,
+                address(market)
+            )
+        );
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", domain, keccak256(abi.encode(typeHash, level[0]))));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(aliceKey, digest);
+        return (abi.encodePacked(r, s, v), proof);
     }
 
     /// @dev Alice's orders only.

@@ -32,8 +32,17 @@ pub enum CommitError {
     Store(#[from] StoreError),
     #[error("another indexer moved the cursor")]
     Overtaken,
-    #[error("contract {contract} skipped from event {last} to {next}: the node's answer lacks logs")]
-    Gap { contract: Address, last: u64, next: u64 },
+    #[error(
+        "contract {contract}{} skipped from event {last} to {next}: the node's answer lacks logs",
+        of_record(stream)
+    )]
+    Gap { contract: Address, stream: Vec<u8>, last: u64, next: u64 },
+    #[error("{0} is missing: the node's answer lacks logs")]
+    Missing(String),
+}
+
+fn of_record(stream: &[u8]) -> String {
+    if stream.is_empty() { String::new() } else { format!(", record {},", alloy::hex::encode_prefixed(stream)) }
 }
 
 impl From<sqlx::Error> for CommitError {
@@ -152,6 +161,7 @@ pub async fn commit(
     check_sequences(&mut tx, chain, &decoded).await?;
     store_logs(&mut tx, chain, &decoded).await?;
     project(&mut tx, chain, &decoded, &mut touched).await?;
+    check_totals(&mut tx, chain, range.from).await?;
     if finalized > cursor.finalized {
         tell_finalized(&mut tx, chain, cursor.finalized, finalized).await?;
     }
@@ -190,7 +200,13 @@ fn decode_all<'a>(deployment: &Deployment, range: &'a Range) -> Vec<Log1<'a>> {
     range
         .logs
         .iter()
-        .map(|log| {
+        .enumerate()
+        .map(|(at, log)| {
+            let before = at.checked_sub(1).map(|before| &range.logs[before]);
+            let previous = before.filter(|before| {
+                before.transaction_hash == log.transaction_hash
+                    && before.log_index.map(|index| index + 1) == log.log_index
+            });
             let block = log.block_number.unwrap_or_default();
             let place = Place {
                 chain_id: deployment.chain_id,
@@ -199,7 +215,7 @@ fn decode_all<'a>(deployment: &Deployment, range: &'a Range) -> Vec<Log1<'a>> {
                 tx_hash: log.transaction_hash.unwrap_or_default(),
                 time: range.headers.get(&block).map_or(0, |header| header.timestamp),
             };
-            let decoded = decode(deployment, log, &place);
+            let decoded = decode(deployment, previous, log, &place);
             (log, place, decoded)
         })
         .collect()
@@ -273,30 +289,44 @@ async fn store_blocks(tx: &mut PgConnection, chain: i64, range: &Range, finalize
     Ok(())
 }
 
-/// Our contracts number their events: the next one continues where the stored ones end, or a log is missing.
+/// Our contracts number their events, each by itself or by the record that an event changes: the next number continues
+/// where the stored ones end, or a log is missing.
 async fn check_sequences(tx: &mut PgConnection, chain: i64, logs: &[Log1<'_>]) -> Result<(), CommitError> {
-    let mut by_contract: BTreeMap<Address, Vec<u64>> = BTreeMap::new();
+    let mut streams: BTreeMap<(Address, &[u8]), Vec<u64>> = BTreeMap::new();
     for (log, _, decoded) in logs {
-        by_contract.entry(log.address()).or_default().extend(decoded.seq);
+        if let Some(number) = &decoded.number {
+            streams.entry((log.address(), &number.stream)).or_default().push(number.seq);
+        }
     }
-    for (contract, seqs) in by_contract {
-        let mut last = sqlx::query_scalar!(
-            "SELECT seq FROM chain.logs WHERE chain_id = $1 AND address = $2 AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
-            chain,
-            contract.as_slice() as _
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .flatten()
-        .unwrap_or_default() as u64;
+    let (contracts, records): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
+        streams.keys().map(|(contract, stream)| (contract.to_vec(), stream.to_vec())).unzip();
+    let stored = sqlx::query_scalar!(
+        r#"SELECT coalesce((SELECT l.seq FROM chain.logs l
+                            WHERE l.chain_id = $1 AND l.address = s.address AND l.stream = s.stream AND l.seq IS NOT NULL
+                            ORDER BY l.seq DESC LIMIT 1), 0) AS "seq!"
+           FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY AS s (address, stream, place) ORDER BY s.place"#,
+        chain,
+        &contracts,
+        &records
+    )
+    .fetch_all(tx)
+    .await?;
+    for (((contract, stream), seqs), last) in streams.into_iter().zip(stored) {
+        let mut last = last as u64;
         for next in seqs {
             if next != last + 1 {
-                return Err(CommitError::Gap { contract, last, next });
+                return Err(CommitError::Gap { contract, stream: stream.to_vec(), last, next });
             }
             last = next;
         }
     }
     Ok(())
+}
+
+/// Claims and credits carry running totals instead of numbers.
+async fn check_totals(tx: &mut PgConnection, chain: i64, from: u64) -> Result<(), CommitError> {
+    let gap = sqlx::query_scalar!("SELECT chain.first_gap($1, $2)", chain, from as i64).fetch_one(tx).await?;
+    gap.map_or(Ok(()), |gap| Err(CommitError::Missing(gap)))
 }
 
 async fn store_logs(tx: &mut PgConnection, chain: i64, logs: &[Log1<'_>]) -> Result<(), CommitError> {
@@ -318,7 +348,8 @@ async fn store_logs(tx: &mut PgConnection, chain: i64, logs: &[Log1<'_>]) -> Res
                 "tx_hash": hex_bytes(place.tx_hash.as_slice()), "tx_index": log.transaction_index.unwrap_or_default(),
                 "address": hex_bytes(log.address().as_slice()),
                 "topics": log.topics().iter().map(|topic| hex_bytes(topic.as_slice())).collect::<Vec<_>>(),
-                "data": hex_bytes(&log.data().data), "seq": decoded.seq,
+                "data": hex_bytes(&log.data().data), "seq": decoded.number.as_ref().map(|number| number.seq),
+                "stream": hex_bytes(decoded.number.as_ref().map_or(&[], |number| &number.stream)),
             })
         })
         .collect();

@@ -3,9 +3,9 @@
 use alloy::{
     primitives::{Address, B256, U256},
     rpc::types::Log,
-    sol_types::SolEventInterface,
+    sol_types::{SolEvent, SolEventInterface},
 };
-use bindings::{AssetRegistry::AssetRegistryEvents, Market::MarketEvents, Payouts::PayoutsEvents};
+use bindings::{AssetRegistry, AssetRegistry::AssetRegistryEvents, Market::MarketEvents, Payouts::PayoutsEvents};
 use serde_json::{Map, Value, json};
 use store::{deployments::Deployment, outbox::NewEvent, values::hex_bytes};
 
@@ -14,11 +14,36 @@ use store::{deployments::Deployment, outbox::NewEvent, values::hex_bytes};
 pub struct Decoded {
     /// Rows for `chain.<table>`, each with its place in the chain.
     pub rows: Vec<(Table, Value)>,
-    /// The contract's own event number, where the event carries one.
-    pub seq: Option<u64>,
+    /// The event's number, where it carries one.
+    pub number: Option<Number>,
     /// The asset whose state the event changes.
     pub asset: Option<u64>,
     pub event: Option<NewEvent>,
+}
+
+/// An event's place in the numbering of its contract, or of the record of the contract that it changes. A gap is a
+/// missing log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// Which record; empty for the contract itself.
+    pub stream: Vec<u8>,
+    pub seq: u64,
+}
+
+impl Number {
+    fn of_contract(seq: u64) -> Option<Self> {
+        Some(Self { stream: vec![], seq })
+    }
+
+    /// A maker's fills and cancellations.
+    fn of_maker(maker: Address, seq: u64) -> Option<Self> {
+        Some(Self { stream: maker.to_vec(), seq })
+    }
+
+    /// An asset's transfers.
+    fn of_asset(asset: u64, epoch: u64) -> Option<Self> {
+        Some(Self { stream: asset.to_be_bytes().to_vec(), seq: epoch })
+    }
 }
 
 macro_rules! tables {
@@ -61,6 +86,8 @@ tables! {
     Claims = "claims",
     PayoutAddresses = "payout_addresses",
     Inboxes = "inboxes",
+    TotalsPassedOver = "totals_passed_over",
+    Freezes = "freezes",
     Quarantine = "quarantine",
 }
 
@@ -140,10 +167,11 @@ fn reason(value: B256) -> Value {
     }
 }
 
-/// Decodes a log of one of the deployment's contracts. What cannot be decoded is quarantined, in sight.
-pub fn decode(deployment: &Deployment, log: &Log, place: &Place) -> Decoded {
+/// Decodes a log of one of the deployment's contracts. What cannot be decoded is quarantined, in sight. `previous` is the
+/// log before it in the same transaction.
+pub fn decode(deployment: &Deployment, previous: Option<&Log>, log: &Log, place: &Place) -> Decoded {
     let decoded = match log.address() {
-        address if address == deployment.asset_registry => registry(log, place),
+        address if address == deployment.asset_registry => registry(previous, log, place),
         address if address == deployment.market => market(log, place),
         address if address == deployment.payouts => payouts(log, place),
         address => Err(format!("{address} is not one of the market's contracts")),
@@ -151,7 +179,14 @@ pub fn decode(deployment: &Deployment, log: &Log, place: &Place) -> Decoded {
     decoded.unwrap_or_else(|reason| {
         let mut row = place.key();
         row.insert("reason".into(), reason.into());
-        Decoded { rows: vec![(Table::Quarantine, Value::Object(row))], ..Decoded::default() }
+        // It has its number all the same, or the next event would look like a gap: the first word of what it says.
+        let number =
+            log.data().data.first_chunk::<32>().and_then(|word| u64::try_from(U256::from_be_bytes(*word)).ok());
+        Decoded {
+            rows: vec![(Table::Quarantine, Value::Object(row))],
+            number: number.and_then(Number::of_contract),
+            ..Decoded::default()
+        }
     })
 }
 
@@ -160,19 +195,26 @@ fn unreadable(error: impl std::fmt::Display) -> String {
 }
 
 /// An event about an asset: one row, and a fact under the asset's key.
-fn about_asset(place: &Place, asset: u64, seq: u64, table: Table, topic: &str, fields: Value) -> Decoded {
+fn about_asset(place: &Place, asset: u64, number: Option<Number>, table: Table, topic: &str, fields: Value) -> Decoded {
     let row = place.row(fields);
     let event = NewEvent::new(topic, format!("{}:{asset}", place.chain_id), row.clone());
-    Decoded { rows: vec![(table, row)], seq: Some(seq), asset: Some(asset), event: Some(event) }
+    Decoded { rows: vec![(table, row)], number, asset: Some(asset), event: Some(event) }
 }
 
-fn about_account(place: &Place, account: Address, seq: u64, table: Table, topic: &str, fields: Value) -> Decoded {
+fn about_account(
+    place: &Place,
+    account: Address,
+    number: Option<Number>,
+    table: Table,
+    topic: &str,
+    fields: Value,
+) -> Decoded {
     let row = place.row(fields);
     let event = NewEvent::new(topic, format!("{}:{}", place.chain_id, account.to_checksum(None)), row.clone());
-    Decoded { rows: vec![(table, row)], seq: Some(seq), asset: None, event: Some(event) }
+    Decoded { rows: vec![(table, row)], number, asset: None, event: Some(event) }
 }
 
-fn registry(log: &Log, place: &Place) -> Result<Decoded, String> {
+fn registry(previous: Option<&Log>, log: &Log, place: &Place) -> Result<Decoded, String> {
     use AssetRegistryEvents as E;
     Ok(match AssetRegistryEvents::decode_log(&log.inner).map_err(unreadable)?.data {
         E::Registered(event) => {
@@ -187,7 +229,7 @@ fn registry(log: &Log, place: &Place) -> Result<Decoded, String> {
             about_asset(
                 place,
                 asset,
-                event.seq,
+                Number::of_contract(event.seq),
                 Table::Registrations,
                 "asset.registered",
                 json!({
@@ -199,23 +241,39 @@ fn registry(log: &Log, place: &Place) -> Result<Decoded, String> {
         }
         E::Transferred(event) => {
             let asset = id(event.assetId)?;
+            let transfer = transfer_before(previous, log, event.assetId)?;
             about_asset(
                 place,
                 asset,
-                event.seq,
+                Number::of_asset(asset, event.epoch),
                 Table::Transfers,
                 "asset.transferred",
                 json!({
-                    "asset_id": asset, "sender": bytes(event.from), "recipient": bytes(event.to), "epoch": small(event.epoch)?,
+                    "asset_id": asset, "sender": bytes(transfer.from), "recipient": bytes(transfer.to),
+                    "epoch": small(event.epoch)?,
                 }),
             )
         }
+        E::FrozenUntilSet(event) => {
+            let asset = id(event.assetId)?;
+            about_asset(
+                place,
+                asset,
+                Number::of_contract(event.seq),
+                Table::Freezes,
+                "asset.frozen",
+                json!({
+                    "asset_id": asset, "frozen_until": timestamp(event.until),
+                }),
+            )
+        }
+        E::Linked(event) => Decoded { number: Number::of_contract(event.seq), ..Decoded::default() },
         E::CidUpdated(event) => {
             let asset = id(event.assetId)?;
             about_asset(
                 place,
                 asset,
-                event.seq,
+                Number::of_contract(event.seq),
                 Table::CidUpdates,
                 "asset.cid_updated",
                 json!({
@@ -228,7 +286,7 @@ fn registry(log: &Log, place: &Place) -> Result<Decoded, String> {
             about_asset(
                 place,
                 asset,
-                event.seq,
+                Number::of_contract(event.seq),
                 Table::RoyaltyChanges,
                 "asset.royalty_lowered",
                 json!({
@@ -236,10 +294,20 @@ fn registry(log: &Log, place: &Place) -> Result<Decoded, String> {
                 }),
             )
         }
-        E::BaseURISet(event) => Decoded { seq: Some(event.seq), ..Decoded::default() },
+        E::BaseURISet(event) => Decoded { number: Number::of_contract(event.seq), ..Decoded::default() },
         // ERC-721, ERC-4906 and access events repeat what ours say, or concern no state we mirror; the raw log has them.
         _ => Decoded::default(),
     })
+}
+
+/// ERC-721's own event, which says from whom to whom; the registry emits it just before `Transferred`.
+fn transfer_before(previous: Option<&Log>, log: &Log, asset: U256) -> Result<AssetRegistry::Transfer, String> {
+    previous
+        .filter(|previous| previous.address() == log.address())
+        .and_then(|previous| AssetRegistry::Transfer::decode_log(&previous.inner).ok())
+        .map(|transfer| transfer.data)
+        .filter(|transfer| transfer.tokenId == asset)
+        .ok_or_else(|| format!("the transfer of asset {asset} does not follow ERC-721's own event"))
 }
 
 fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
@@ -248,10 +316,10 @@ fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
         E::Filled(event) => {
             let asset = id(event.assetId)?;
             let side = bindings::side_name(event.side).ok_or_else(|| format!("side {} is unknown", event.side))?;
-            about_asset(
+            let mut sold = about_asset(
                 place,
                 asset,
-                event.seq,
+                Number::of_maker(event.maker, event.makerSeq),
                 Table::Fills,
                 "asset.sold",
                 json!({
@@ -260,7 +328,17 @@ fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
                     "fee": amount(event.fee), "royalty": amount(event.royalty), "net": amount(event.net),
                     "nonce": amount(event.nonce),
                 }),
-            )
+            );
+            // The market has sent the royalty to the pot itself.
+            if !event.royalty.is_zero() {
+                let payer = if side == "SELL" { event.taker } else { event.maker };
+                let income = json!({
+                    "asset_id": asset, "token": bytes(event.currency), "payer": bytes(payer),
+                    "amount": amount(event.royalty), "reason": "sale",
+                });
+                sold.rows.push((Table::Incomes, place.row(income)));
+            }
+            sold
         }
         E::NoncesCancelled(event) => {
             let row = |nonce: &U256| {
@@ -273,7 +351,7 @@ fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
             let key = format!("{}:{}", place.chain_id, event.maker.to_checksum(None));
             Decoded {
                 rows: nonces.iter().map(row).collect(),
-                seq: Some(event.seq),
+                number: Number::of_maker(event.maker, event.makerSeq),
                 asset: None,
                 event: Some(NewEvent::new("orders.cancelled", key, details)),
             }
@@ -281,7 +359,7 @@ fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
         E::MakerEpochAdvanced(event) => about_account(
             place,
             event.maker,
-            event.seq,
+            Number::of_maker(event.maker, event.makerSeq),
             Table::MakerEpochs,
             "orders.cancelled_all",
             json!({
@@ -291,27 +369,29 @@ fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
         E::CreditAdded(event) => about_account(
             place,
             event.account,
-            event.seq,
+            None,
             Table::Credits,
             "credit.added",
             json!({
                 "account": bytes(event.account), "currency": bytes(event.currency), "change": amount(event.amount),
+                "credit": amount(event.credit),
             }),
         ),
         E::CreditWithdrawn(event) => about_account(
             place,
             event.account,
-            event.seq,
+            None,
             Table::Credits,
             "credit.withdrawn",
             json!({
                 "account": bytes(event.account), "currency": bytes(event.currency), "change": format!("-{}", event.amount),
+                "credit": "0",
             }),
         ),
         E::FeeSet(event) => about_account(
             place,
             event.feeRecipient,
-            event.seq,
+            Number::of_contract(event.seq),
             Table::FeeChanges,
             "market.fee_set",
             json!({
@@ -330,7 +410,7 @@ fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
             about_asset(
                 place,
                 asset,
-                event.seq,
+                Number::of_contract(event.seq),
                 Table::Incomes,
                 "income.received",
                 json!({
@@ -380,7 +460,7 @@ fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
         E::Claimed(event) => about_account(
             place,
             event.account,
-            event.seq,
+            None,
             Table::Claims,
             "payout.claimed",
             json!({
@@ -391,7 +471,7 @@ fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
         E::PayoutAddressSet(event) => about_account(
             place,
             event.account,
-            event.seq,
+            Number::of_contract(event.seq),
             Table::PayoutAddresses,
             "payout.address_set",
             json!({
@@ -403,7 +483,7 @@ fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
             about_asset(
                 place,
                 asset,
-                event.seq,
+                Number::of_contract(event.seq),
                 Table::Inboxes,
                 "inbox.deployed",
                 json!({
@@ -411,13 +491,23 @@ fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
                 }),
             )
         }
-        E::DelaySet(event) => Decoded { seq: Some(event.seq), ..Decoded::default() },
+        E::TotalPassedOver(event) => about_account(
+            place,
+            event.token,
+            Number::of_contract(event.seq),
+            Table::TotalsPassedOver,
+            "root.total_passed_over",
+            json!({
+                "token": bytes(event.token), "amount": amount(event.amount),
+            }),
+        ),
+        E::DelaySet(event) => Decoded { number: Number::of_contract(event.seq), ..Decoded::default() },
         _ => Decoded::default(),
     })
 }
 
-fn root(place: &Place, number: u64, seq: u64, table: Table, topic: &str, fields: Value) -> Decoded {
+fn root(place: &Place, root: u64, seq: u64, table: Table, topic: &str, fields: Value) -> Decoded {
     let row = place.row(fields);
-    let event = NewEvent::new(topic, format!("{}:{number}", place.chain_id), row.clone());
-    Decoded { rows: vec![(table, row)], seq: Some(seq), asset: None, event: Some(event) }
+    let event = NewEvent::new(topic, format!("{}:{root}", place.chain_id), row.clone());
+    Decoded { rows: vec![(table, row)], number: Number::of_contract(seq), asset: None, event: Some(event) }
 }

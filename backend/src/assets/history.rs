@@ -63,7 +63,10 @@ pub async fn history(
                FROM chain.royalty_changes WHERE chain_id = $1 AND asset_id = $2
                UNION ALL SELECT 'income', block_number, log_index, tx_hash, at, jsonb_build_object(
                    'payer', hex_address(payer), 'currency', hex_address(token), 'amount', amount::text, 'reason', reason)
-               FROM chain.incomes WHERE chain_id = $1 AND asset_id = $2
+               -- A sale's own royalty is told by the sale.
+               FROM chain.incomes i WHERE i.chain_id = $1 AND i.asset_id = $2 AND NOT EXISTS (
+                   SELECT FROM chain.fills f WHERE (f.chain_id, f.block_number, f.log_index)
+                                                 = (i.chain_id, i.block_number, i.log_index))
            ) events
            WHERE (block_number, log_index) < ($3, $4::bigint)
            ORDER BY block_number DESC, log_index DESC LIMIT $5::bigint + 1"#,

@@ -73,9 +73,8 @@ fn check_shape(order: &Order) -> Result<()> {
     if order.startPrice.is_zero() || order.endPrice.is_zero() {
         errors.push(("order.startPrice", "is not above zero, as is endPrice".to_owned()));
     }
-    // Above this, products with basis points would not fit the contract's arithmetic, nor any currency's supply.
-    if order.startPrice.max(order.endPrice) >= U256::from(1) << 224 {
-        errors.push(("order.startPrice", "is beyond any currency's supply".to_owned()));
+    if order.startPrice.max(order.endPrice) >= U256::from(1) << 128 {
+        errors.push(("order.startPrice", "is not below 2^128, nor is endPrice".to_owned()));
     }
     if order.side == SELL && order.endPrice > order.startPrice {
         errors.push(("order.endPrice", "is above startPrice: a sale's price is fixed or falls".to_owned()));
@@ -117,6 +116,11 @@ async fn check_against_chain(state: &AppState, order: &Order) -> Result<()> {
     }
     if order.assetEpoch != details.epoch {
         errors.push(("order.assetEpoch", format!("is {}, the asset is at {}", order.assetEpoch, details.epoch)));
+    }
+    let now = Utc::now().timestamp() as u64;
+    if details.frozenUntil >= now {
+        errors
+            .push(("order.assetId", format!("{} is frozen by a dispute until {}", order.assetId, details.frozenUntil)));
     }
     if order.makerEpoch != maker_epoch {
         errors.push(("order.makerEpoch", format!("is {}, the maker is at {maker_epoch}", order.makerEpoch)));

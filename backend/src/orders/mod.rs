@@ -15,6 +15,9 @@ use crate::{
     values::{address_field, amount_field},
 };
 
+/// Bids for any one of several assets are settled by the contract, and not listed here.
+const CRITERIA_BID: u8 = 2;
+
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list::list, create::create)).routes(routes!(list::get))
 }
@@ -71,7 +74,7 @@ impl OrderFields {
         let end_price = amount("order.endPrice", &self.end_price);
         let nonce = amount("order.nonce", &self.nonce);
         let min_net = amount("order.minNet", &self.min_net);
-        let side = bindings::side_number(&self.side).unwrap_or_else(|| {
+        let side = bindings::side_number(&self.side).filter(|side| *side < CRITERIA_BID).unwrap_or_else(|| {
             errors.push(("order.side", "is SELL or BID".into()));
             0
         });

@@ -37,6 +37,12 @@ mod generated {
     sol!(
         #[sol(rpc)]
         #[derive(Debug)]
+        Licences,
+        "../artifacts/Licences.json"
+    );
+    sol!(
+        #[sol(rpc)]
+        #[derive(Debug)]
         TestToken,
         "../artifacts/TestToken.json"
     );
@@ -44,15 +50,16 @@ mod generated {
 pub use generated::{
     AccessManager, AssetRegistry,
     IAssetRegistry::{Registration, Share},
+    ILicences::Terms,
     IMarket::Order,
     IPayouts::Total,
-    Market, Payouts, TestToken,
+    Licences, Market, Payouts, TestToken,
 };
 
 /// The kinds of a work, in the registry's order.
 pub const KINDS: [&str; 8] = ["CODE", "MODEL", "MUSIC", "TEXT", "IMAGE", "DATASET", "DESIGN", "PHYSICAL"];
 /// The sides of an order, in the market's order.
-pub const SIDES: [&str; 2] = ["SELL", "BID"];
+pub const SIDES: [&str; 3] = ["SELL", "BID", "CRITERIA_BID"];
 
 pub fn kind_name(kind: u8) -> Option<&'static str> {
     KINDS.get(usize::from(kind)).copied()
@@ -134,6 +141,9 @@ pub fn explain_revert(data: &Bytes) -> Option<String> {
         return named(format!("{error:?}"));
     }
     if let Ok(error) = Payouts::PayoutsErrors::abi_decode(data) {
+        return named(format!("{error:?}"));
+    }
+    if let Ok(error) = Licences::LicencesErrors::abi_decode(data) {
         return named(format!("{error:?}"));
     }
     AccessManager::AccessManagerErrors::abi_decode(data).ok().and_then(|error| named(format!("{error:?}")))

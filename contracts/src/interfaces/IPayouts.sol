@@ -2,9 +2,10 @@
 pragma solidity ^0.8.28;
 
 /// @title The one pot
-/// @notice Income of assets comes in through `fund`. Who is owed what is computed off chain and comes back as the root
-/// of a Merkle tree of cumulative amounts; against it everyone is paid. For every token: claimed <= declared <= funded,
-/// always.
+/// @notice Income of assets comes in through `fund`, or straight to the pot's own contract, and waits there. Who is owed
+/// what is computed off chain and comes back as the root of a Merkle tree of cumulative amounts. When it is activated
+/// exactly the new part of its declared totals moves here, and claims are paid out of that and nothing else. For every
+/// token: claimed <= declared <= funded, always.
 interface IPayouts {
     /// @notice The sum of all cumulative amounts of a root in one token.
     struct Total {
@@ -20,20 +21,17 @@ interface IPayouts {
         bytes32[] proof;
     }
 
-    /// @notice The sums of one token: claimed <= declared <= funded.
-    /// @param funded All that ever came in.
-    /// @param pending What the pending root declares; meaningless while there is none.
+    /// @notice What was promised of one token.
     /// @param declared What the active root declares, the ceiling of claims.
-    /// @param claimed All that was ever paid out.
+    /// @param pending What the pending root declares; meaningless while there is none.
     struct Tally {
-        uint128 funded;
-        uint128 pending;
         uint128 declared;
-        uint128 claimed;
+        uint128 pending;
     }
 
     /// @notice Money came in for an asset.
-    /// @param seq This contract's event number: from 1, without gaps, over all events of this interface.
+    /// @param seq This contract's event number: from 1, without gaps, over all events of this interface
+    /// that carry one.
     event Funded(
         uint64 seq, uint256 indexed assetId, address indexed token, address indexed from, uint256 amount, bytes32 reason
     );
@@ -54,13 +52,16 @@ interface IPayouts {
         uint64 seq, uint64 indexed number, bytes32 indexed root, bytes32 previousRoot, uint64 graceUntil
     );
 
+    /// @notice A token failed when its newly declared amount was to be fetched, so its declared total stays what it was.
+    /// The next root that names it tries again.
+    event TotalPassedOver(uint64 seq, address indexed token, uint256 amount);
+
     /// @notice A pending root was refused.
     event RootVetoed(uint64 seq, uint64 indexed number, bytes32 indexed root);
 
-    /// @notice An account was paid.
-    event Claimed(
-        uint64 seq, address indexed account, address indexed token, address to, uint256 amount, uint256 cumulative
-    );
+    /// @notice An account was paid. Carries no `seq`: of one account and token, `cumulative` less `amount` is the
+    /// `cumulative` of the claim before, so a missing one shows.
+    event Claimed(address indexed account, address indexed token, address to, uint256 amount, uint256 cumulative);
 
     /// @notice An account chose where its payments go; zero: to itself again.
     event PayoutAddressSet(uint64 seq, address indexed account, address indexed to);
@@ -72,9 +73,8 @@ interface IPayouts {
     event InboxDeployed(uint64 seq, uint256 indexed assetId, address indexed inbox);
 
     error AmountZero();
-    error AmountTooLarge(uint256 amount);
     error ValueMismatch(uint256 value, uint256 expected);
-    error NotReceived(address token, uint256 surplus, uint256 amount);
+    error CallerNotPot(address caller);
     error RootZero();
     error RootPending(uint64 number);
     error RootNotPending();
@@ -85,7 +85,7 @@ interface IPayouts {
     error TotalAboveFunded(address token, uint256 amount, uint256 funded);
     error ProofInvalid(address account, address token, uint256 cumulative);
     error NothingToClaim(address account, address token, uint256 claimed);
-    error DeclaredExceeded(address token, uint256 amount, uint256 left);
+    error GasTooLow(uint256 least);
     error DelayOutOfBounds(uint64 delay, uint64 min, uint64 max);
     error GraceOutOfBounds(uint64 grace, uint64 min, uint64 max);
 
@@ -98,11 +98,6 @@ interface IPayouts {
         external
         payable
         returns (uint256 received);
-
-    /// @notice Credits tokens that the caller has sent here, in the same transaction, to the pot of an asset. The
-    /// Market pays royalties so, without holding them.
-    /// @dev Warning: tokens sent here without `fund` belong to no asset, and anyone may credit them to any.
-    function fundReceived(uint256 assetId, address token, uint256 amount, bytes32 reason) external;
 
     /// @notice Proposes the root of a new tree. Only ENGINE. Refused while another is pending.
     /// @param root The root. Leaf: `keccak256(bytes.concat(keccak256(abi.encode(block.chainid, address(this), account,
@@ -118,7 +113,9 @@ interface IPayouts {
         external
         returns (uint64 number);
 
-    /// @notice Makes the pending root the active one, once its time has come.
+    /// @notice Makes the pending root the active one, once its time has come, and moves what it declares beyond the
+    /// root before it from the pot to here.
+    /// @dev A token that fails is passed over. Needs 600000 gas left for each token, of which a usual one takes a tenth.
     function activate() external;
 
     /// @notice Refuses the pending root. Only GUARDIAN.
@@ -146,10 +143,15 @@ interface IPayouts {
     /// @notice Deploys an asset's inbox, or finds it there already.
     function deployInbox(uint256 assetId) external returns (address inbox);
 
+    /// @notice Where income waits until a root declares it.
+    /// @dev Warning: what is sent there outside of `fund`, and outside of the Market, whose `Filled` says what it sent,
+    /// belongs to no asset.
+    function pot() external view returns (address);
+
     /// @notice The address of an asset's inbox, deployed or not.
     function inboxOf(uint256 assetId) external view returns (address);
 
-    /// @notice A token's sums.
+    /// @notice What was promised of a token.
     function tallyOf(address token) external view returns (Tally memory);
 
     /// @notice All that an account was ever paid in a token.

@@ -90,6 +90,7 @@ async fn lost_connections_and_a_node_that_hangs_only_take_time() -> Result<()> {
         Ok(())
     };
     let running = Running::start(&stage);
+    let mut dropped_in_all = 0_i64;
     for round in 0..12 {
         tokio::time::sleep(Duration::from_millis(150 + 37 * round)).await;
         let dropped: i64 = sqlx::query_scalar(
@@ -98,7 +99,7 @@ async fn lost_connections_and_a_node_that_hangs_only_take_time() -> Result<()> {
         .bind(&database)
         .fetch_one(&mut admin)
         .await?;
-        ensure!(dropped > 0, "no connection was there to be dropped");
+        dropped_in_all += dropped;
         if round == 4 {
             signal("-STOP")?;
         }
@@ -106,6 +107,7 @@ async fn lost_connections_and_a_node_that_hangs_only_take_time() -> Result<()> {
             signal("-CONT")?;
         }
     }
+    ensure!(dropped_in_all > 0, "no connection was there to be dropped");
     stage.until("the activation", async || activated(&stage).await).await?;
     running.stop().await?;
     check_end(&stage).await?;
