@@ -7,7 +7,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const CONTRACTS = ['AccessManager', 'AssetRegistry', 'Licences', 'Market', 'Payouts', 'RoyaltyInbox', 'TestToken'];
+const CONTRACTS = [
+    'AccessManager', 'Anchor', 'AssetRegistry', 'CouncilArbiter', 'Disputes', 'ERC792Arbiter', 'Licences', 'Market', 'Payouts',
+    'RoyaltyInbox', 'Staking', 'TestToken',
+];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const check = process.argv.includes('--check');

@@ -92,15 +92,24 @@ impl Process {
         let Some(engine) = signers.first().map(PrivateKeySigner::address) else {
             return self.deployment().await.context("ENGINE_KEY is not set, so nothing can be deployed");
         };
-        let sender = Sender::new(self.pool.clone(), self.provider.clone(), self.chain_id, signers.to_vec());
-        let stop = Shutdown::new();
-        let running = tokio::spawn(sender.clone().run(stop.clone()));
+        let is_local = local::is_local(self.chain_id);
         let plan = Plan {
             deployer: engine,
             engine,
             treasury: self.settings.treasury.unwrap_or(engine),
             payout_delay: self.settings.payout_delay,
+            stake_token: self.settings.stake_token,
+            governance_delay: if is_local { 0 } else { self.settings.governance_delay },
         };
+        if plan.stake_token.is_none() && !is_local && self.deployment().await.is_err() {
+            bail!(
+                "STAKE_TOKEN is not set: a market on chain {} needs the ERC-20 that is staked on works",
+                self.chain_id
+            );
+        }
+        let sender = Sender::new(self.pool.clone(), self.provider.clone(), self.chain_id, signers.to_vec());
+        let stop = Shutdown::new();
+        let running = tokio::spawn(sender.clone().run(stop.clone()));
         let deployed = deploy::deploy(&self.pool, &self.provider, &sender, &plan, &self.shutdown).await;
         stop.begin();
         running.await?;

@@ -8,8 +8,6 @@ import {BaseTest} from "./Base.t.sol";
 /// @notice What whole transactions cost, intrinsic gas included. Snapshots are in contracts/snapshots/.
 /// forge-config: default.isolate = true
 contract GasTest is BaseTest {
-    uint256 internal nonce;
-
     /// @dev The very first registration also opens the registry's counters.
     function setUp() public override {
         super.setUp();
@@ -43,6 +41,26 @@ contract GasTest is BaseTest {
         }
         _registerWithParents(1, "register, 1 parent");
         _registerWithParents(8, "register, 8 parents");
+        _registerFar("register, 8 parents far apart");
+    }
+
+    /// @dev Parents whose ids share no word of the registry's flags: the dearest case.
+    function _registerFar(string memory name) private {
+        IAssetRegistry.Registration[] memory works = new IAssetRegistry.Registration[](64);
+        uint256[] memory parents = new uint256[](8);
+        uint256 salt;
+        for (uint256 i; i < 8; ++i) {
+            for (uint256 j; j < 4; ++j) {
+                for (uint256 k; k < 64; ++k) {
+                    works[k] = _registration(bob, keccak256(abi.encode("far", salt++)));
+                }
+                parents[i] = registry.registerBatch(works);
+            }
+        }
+        IAssetRegistry.Registration memory r = _registration(makeAddr(name), keccak256(bytes(name)));
+        r.parents = parents;
+        registry.register(r);
+        _snapshot(name);
     }
 
     function _registerWithParents(uint256 count, string memory name) private {
@@ -58,30 +76,30 @@ contract GasTest is BaseTest {
     }
 
     function test_SaleNative() public {
-        _register(bob, keccak256("bob's"));
-        _sale(address(0), "sale, native, new nonce word");
-        _sale(address(0), "sale, native");
+        _sales(address(0), "native");
     }
 
     function test_SaleToken() public {
-        _register(bob, keccak256("bob's"));
         token.mint(treasury, 1);
-        _sale(address(token), "sale, token, new nonce word");
-        _sale(address(token), "sale, token");
+        token.mint(payouts.pot(), 1);
+        _sales(address(token), "token");
     }
 
-    /// @dev The seller holds another asset too, the buyer holds one, and the market and pot are in use.
-    function _sale(address currency, string memory name) private {
+    /// @dev The seller holds another asset too, the buyer holds one, and the pot is in use.
+    function _sales(address currency, string memory name) private {
+        _register(bob, keccak256("bob's"));
+        vm.deal(payouts.pot(), 1);
+        _sale(currency, 0, string.concat("sale, ", name, ", maker's first"));
+        _sale(currency, 1, string.concat("sale, ", name));
+        _sale(currency, 1000, string.concat("sale, ", name, ", nonce in a new word"));
+        _sale(currency, 1001, string.concat("sale, ", name, ", nonce in a used word"));
+    }
+
+    function _sale(address currency, uint256 nonce, string memory name) private {
         uint256 id = _register(alice, keccak256(bytes(name)));
         _register(alice, keccak256(abi.encode(name)));
-        if (nonce == 0) {
-            uint256 warm = _register(alice, "warm");
-            IMarket.Order memory first = _sell(alice, warm, 1 ether / 1e9, currency);
-            first.nonce = 1 << 128;
-            _fill(first);
-        }
         IMarket.Order memory order = _sell(alice, id, 1 ether / 1e9, currency);
-        order.nonce = nonce++;
+        order.nonce = nonce;
         _fill(order);
         _snapshot(name);
     }
@@ -96,17 +114,43 @@ contract GasTest is BaseTest {
         uint256[] memory nonces = new uint256[](1);
         vm.prank(alice);
         market.cancel(nonces);
-        _snapshot("cancel, new nonce word");
+        _snapshot("cancel, maker's first");
         nonces[0] = 1;
         vm.prank(alice);
         market.cancel(nonces);
         _snapshot("cancel");
         vm.prank(alice);
         market.cancelAll();
-        _snapshot("cancelAll, first");
-        vm.prank(alice);
-        market.cancelAll();
         _snapshot("cancelAll");
+        vm.prank(bob);
+        market.cancelAll();
+        _snapshot("cancelAll, maker's first");
+    }
+
+    /// @dev Ten sales in one transaction.
+    function test_FillMany() public {
+        _register(bob, keccak256("bob's"));
+        vm.deal(payouts.pot(), 1);
+        IMarket.Fill[] memory fills = new IMarket.Fill[](10);
+        for (uint256 i; i < 10; ++i) {
+            fills[i].order = _sell(alice, _register(alice, keccak256(abi.encode("many", i))), 1 gwei, address(0));
+            fills[i].order.nonce = i;
+            fills[i].signature = _sign(aliceKey, fills[i].order);
+            fills[i].limit = 1 gwei;
+        }
+        vm.prank(bob);
+        market.fillMany{value: 10 gwei}(fills);
+        _snapshot("fillMany, 10 native sales");
+    }
+
+    function test_RegisterBatch() public {
+        IAssetRegistry.Registration[] memory works = new IAssetRegistry.Registration[](10);
+        for (uint256 i; i < 10; ++i) {
+            works[i] = _registration(alice, keccak256(abi.encode("batch", i)));
+        }
+        vm.prank(alice);
+        registry.registerBatch(works);
+        _snapshot("registerBatch, 10 works");
     }
 
     /// @dev A proof of 17 hashes: a tree of 131 072 leaves.

@@ -15,6 +15,7 @@ use store::{
 
 use crate::{
     decode::{Decoded, Place, Table, decode},
+    modules::Modules,
     source::{BlockId, Head, Range},
 };
 
@@ -123,6 +124,7 @@ pub async fn kept_below(pool: &PgPool, chain_id: u64, number: u64) -> Result<Opt
 pub async fn commit(
     pool: &PgPool,
     deployment: &Deployment,
+    modules: &Modules,
     cursor: &Cursor,
     ancestor: BlockId,
     range: &Range,
@@ -157,7 +159,7 @@ pub async fn commit(
         touched.extend(retract(&mut tx, chain, ancestor.number).await?);
     }
     store_blocks(&mut tx, chain, range, finalized).await?;
-    let decoded = decode_all(deployment, range);
+    let decoded = decode_all(deployment, modules, range);
     check_sequences(&mut tx, chain, &decoded).await?;
     store_logs(&mut tx, chain, &decoded).await?;
     project(&mut tx, chain, &decoded, &mut touched).await?;
@@ -196,7 +198,7 @@ pub async fn settle(pool: &PgPool, chain_id: u64, cursor: &Cursor, head: &Head) 
 
 type Log1<'a> = (&'a Log, Place, Decoded);
 
-fn decode_all<'a>(deployment: &Deployment, range: &'a Range) -> Vec<Log1<'a>> {
+fn decode_all<'a>(deployment: &Deployment, modules: &Modules, range: &'a Range) -> Vec<Log1<'a>> {
     range
         .logs
         .iter()
@@ -215,7 +217,7 @@ fn decode_all<'a>(deployment: &Deployment, range: &'a Range) -> Vec<Log1<'a>> {
                 tx_hash: log.transaction_hash.unwrap_or_default(),
                 time: range.headers.get(&block).map_or(0, |header| header.timestamp),
             };
-            let decoded = decode(deployment, previous, log, &place);
+            let decoded = decode(deployment, modules, previous, log, &place);
             (log, place, decoded)
         })
         .collect()

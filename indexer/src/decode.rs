@@ -1,5 +1,6 @@
 //! From a log to rows of the event tables, and to the facts the outbox tells others.
 
+use crate::modules::Modules;
 use alloy::{
     primitives::{Address, B256, U256},
     rpc::types::Log,
@@ -31,7 +32,7 @@ pub struct Number {
 }
 
 impl Number {
-    fn of_contract(seq: u64) -> Option<Self> {
+    pub fn of_contract(seq: u64) -> Option<Self> {
         Some(Self { stream: vec![], seq })
     }
 
@@ -88,6 +89,7 @@ tables! {
     Inboxes = "inboxes",
     TotalsPassedOver = "totals_passed_over",
     Freezes = "freezes",
+    ModuleEvents = "module_events",
     Quarantine = "quarantine",
 }
 
@@ -102,7 +104,7 @@ pub struct Place {
 }
 
 impl Place {
-    fn row(&self, fields: Value) -> Value {
+    pub fn row(&self, fields: Value) -> Value {
         let mut row = self.key();
         row.insert("tx_hash".into(), hex_bytes(self.tx_hash.as_slice()).into());
         row.insert("at".into(), timestamp(self.time));
@@ -169,11 +171,12 @@ fn reason(value: B256) -> Value {
 
 /// Decodes a log of one of the deployment's contracts. What cannot be decoded is quarantined, in sight. `previous` is the
 /// log before it in the same transaction.
-pub fn decode(deployment: &Deployment, previous: Option<&Log>, log: &Log, place: &Place) -> Decoded {
+pub fn decode(deployment: &Deployment, modules: &Modules, previous: Option<&Log>, log: &Log, place: &Place) -> Decoded {
     let decoded = match log.address() {
         address if address == deployment.asset_registry => registry(previous, log, place),
         address if address == deployment.market => market(log, place),
         address if address == deployment.payouts => payouts(log, place),
+        address if modules.contains(address) => modules.decode(log, place),
         address => Err(format!("{address} is not one of the market's contracts")),
     };
     decoded.unwrap_or_else(|reason| {

@@ -5,6 +5,7 @@
 
 mod commit;
 mod decode;
+mod modules;
 mod source;
 mod wake;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use alloy::providers::DynProvider;
 pub use commit::{CommitError, Cursor};
+use modules::Modules;
 use service::{Finality, Shutdown};
 pub use source::SourceError;
 use source::{BlockId, Head, Source};
@@ -48,6 +50,7 @@ pub struct Indexer {
     pool: PgPool,
     source: Source,
     deployment: Deployment,
+    modules: Modules,
     range: u64,
     ws_url: Option<String>,
     poll: Duration,
@@ -55,9 +58,10 @@ pub struct Indexer {
 
 impl Indexer {
     pub fn new(pool: PgPool, provider: DynProvider, deployment: Deployment, finality: Finality) -> Self {
-        let watched = vec![deployment.asset_registry, deployment.market, deployment.payouts];
+        let watched = deployment.watched();
+        let modules = Modules::new(&deployment);
         let source = Source::new(provider, watched, finality);
-        Self { pool, source, deployment, range: FIRST_RANGE, ws_url: None, poll: Duration::from_secs(1) }
+        Self { pool, source, deployment, modules, range: FIRST_RANGE, ws_url: None, poll: Duration::from_secs(1) }
     }
 
     /// Heads from this WebSocket wake the loop; without it the loop polls.
@@ -128,7 +132,8 @@ impl Indexer {
             n if n < LARGE_ANSWER / 4 => (self.range * 2).min(LARGEST_RANGE),
             _ => self.range,
         };
-        let moved = commit::commit(&self.pool, &self.deployment, &cursor, ancestor, &range, &head).await?;
+        let moved =
+            commit::commit(&self.pool, &self.deployment, &self.modules, &cursor, ancestor, &range, &head).await?;
         metrics::counter!("indexer_logs_total").increment(range.logs.len() as u64);
         metrics::counter!("indexer_blocks_total").increment(range.to.number + 1 - range.from);
         metrics::gauge!("indexer_lag_blocks").set((head.head.number - moved.block.number) as f64);

@@ -37,8 +37,36 @@ mod generated {
     sol!(
         #[sol(rpc)]
         #[derive(Debug)]
+        Anchor,
+        "../artifacts/Anchor.json"
+    );
+    /// Apart, because it names types of Disputes too.
+    pub mod council {
+        use super::sol;
+        sol!(
+            #[sol(rpc)]
+            #[derive(Debug)]
+            CouncilArbiter,
+            "../artifacts/CouncilArbiter.json"
+        );
+    }
+    sol!(
+        #[sol(rpc)]
+        #[derive(Debug)]
+        Disputes,
+        "../artifacts/Disputes.json"
+    );
+    sol!(
+        #[sol(rpc)]
+        #[derive(Debug)]
         Licences,
         "../artifacts/Licences.json"
+    );
+    sol!(
+        #[sol(rpc)]
+        #[derive(Debug)]
+        Staking,
+        "../artifacts/Staking.json"
     );
     sol!(
         #[sol(rpc)]
@@ -48,13 +76,38 @@ mod generated {
     );
 }
 pub use generated::{
-    AccessManager, AssetRegistry,
+    AccessManager, Anchor, AssetRegistry, Disputes,
     IAssetRegistry::{Registration, Share},
     ILicences::Terms,
     IMarket::Order,
     IPayouts::Total,
-    Licences, Market, Payouts, TestToken,
+    Licences, Market, Payouts, Staking, TestToken,
+    council::CouncilArbiter,
 };
+
+/// The modules' ABIs, for decoding events by name.
+pub mod abi {
+    use alloy::json_abi::{ContractObject, JsonAbi};
+
+    macro_rules! abis {
+        ($($function:ident = $contract:literal,)*) => {$(
+            pub fn $function() -> JsonAbi {
+                const ARTIFACT: &str = include_str!(concat!("../../artifacts/", $contract, ".json"));
+                // The artifact is part of the program: this fails always or never, and a test calls it.
+                let object: ContractObject = serde_json::from_str(ARTIFACT).expect("the checked-in artifact is valid");
+                object.abi.unwrap_or_default()
+            }
+        )*};
+    }
+
+    abis! {
+        anchor = "Anchor",
+        council_arbiter = "CouncilArbiter",
+        disputes = "Disputes",
+        licences = "Licences",
+        staking = "Staking",
+    }
+}
 
 /// The kinds of a work, in the registry's order.
 pub const KINDS: [&str; 8] = ["CODE", "MODEL", "MUSIC", "TEXT", "IMAGE", "DATASET", "DESIGN", "PHYSICAL"];
@@ -133,18 +186,21 @@ pub fn order_hash(order: &Order, chain_id: u64, market: Address) -> B256 {
 
 /// A revert's own error, by name and with its arguments, where it is one of ours.
 pub fn explain_revert(data: &Bytes) -> Option<String> {
-    let named = |text: String| Some(text.chars().take(400).collect());
-    if let Ok(error) = AssetRegistry::AssetRegistryErrors::abi_decode(data) {
-        return named(format!("{error:?}"));
+    macro_rules! first_of {
+        ($($contract:ident :: $errors:ident),*) => {
+            None$(.or_else(|| $contract::$errors::abi_decode(data).ok().map(|error| format!("{error:?}"))))*
+        };
     }
-    if let Ok(error) = Market::MarketErrors::abi_decode(data) {
-        return named(format!("{error:?}"));
-    }
-    if let Ok(error) = Payouts::PayoutsErrors::abi_decode(data) {
-        return named(format!("{error:?}"));
-    }
-    if let Ok(error) = Licences::LicencesErrors::abi_decode(data) {
-        return named(format!("{error:?}"));
-    }
-    AccessManager::AccessManagerErrors::abi_decode(data).ok().and_then(|error| named(format!("{error:?}")))
+    let text: Option<String> = first_of!(
+        AssetRegistry::AssetRegistryErrors,
+        Market::MarketErrors,
+        Payouts::PayoutsErrors,
+        Licences::LicencesErrors,
+        Disputes::DisputesErrors,
+        Staking::StakingErrors,
+        Anchor::AnchorErrors,
+        CouncilArbiter::CouncilArbiterErrors,
+        AccessManager::AccessManagerErrors
+    );
+    text.map(|text| text.chars().take(400).collect())
 }

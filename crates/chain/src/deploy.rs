@@ -6,7 +6,9 @@ use alloy::{
     providers::{DynProvider, Provider},
     sol_types::{SolCall, SolConstructor},
 };
-use bindings::{AccessManager, AssetRegistry, Market, Payouts};
+use bindings::{
+    AccessManager, Anchor, AssetRegistry, CouncilArbiter, Disputes, Licences, Market, Payouts, Staking, TestToken,
+};
 use service::Shutdown;
 use sqlx::PgPool;
 use store::deployments::{self, Deployment};
@@ -17,9 +19,14 @@ use crate::sender::{Intent, Sender, SenderError};
 pub const GOVERNOR: u64 = 1;
 pub const ENGINE: u64 = 2;
 pub const GUARDIAN: u64 = 3;
+pub const ARBITER: u64 = 4;
 
 /// The market's first fee: two in a hundred.
 const FEE_BPS: u16 = 200;
+/// What each party to a dispute posts at first, and the most that it can be set to, in thousandths of the chain's own coin;
+/// the least is one.
+const BOND_FINNEY: u64 = 50;
+const MAX_BOND_FINNEY: u64 = 5000;
 
 /// What a new market is made with.
 #[derive(Clone, Debug)]
@@ -32,6 +39,18 @@ pub struct Plan {
     pub treasury: Address,
     /// Seconds from the proposal of a root to its activation.
     pub payout_delay: u64,
+    /// What is staked: an ERC-20. None: a new test token that anyone may mint, for local chains only.
+    pub stake_token: Option<Address>,
+    /// Seconds that GOVERNOR's calls wait.
+    pub governance_delay: u64,
+}
+
+macro_rules! constructor {
+    ($contract:ident $(, $name:ident: $value:expr)*) => { $contract::constructorCall { $($name: $value),* } };
+}
+
+fn bond(finney: u64) -> alloy::primitives::aliases::U96 {
+    alloy::primitives::aliases::U96::from(u128::from(finney) * 1_000_000_000_000_000)
 }
 
 /// The recorded deployment of the sender's chain, or a new one.
@@ -62,46 +81,83 @@ pub async fn deploy(
     let step = Step { provider, sender, plan, shutdown };
     // A root stays good beside its successor for as long as the successor waited.
     let grace = plan.payout_delay.max(3600);
-    let (access_manager, first) = step
-        .create(
-            "AccessManager",
-            &AccessManager::BYTECODE,
-            AccessManager::constructorCall { initialAdmin: plan.deployer },
-        )
+    let (manager, from_block) = step
+        .create("AccessManager", &AccessManager::BYTECODE, constructor!(AccessManager, initialAdmin: plan.deployer))
         .await?;
     let (payouts, _) = step
         .create(
             "Payouts",
             &Payouts::BYTECODE,
-            Payouts::constructorCall { manager: access_manager, initialDelay: plan.payout_delay, initialGrace: grace },
+            constructor!(Payouts, manager: manager, initialDelay: plan.payout_delay, initialGrace: grace),
         )
         .await?;
-    let (asset_registry, _) = step
+    let (registry, _) = step
         .create(
             "AssetRegistry",
             &AssetRegistry::BYTECODE,
-            AssetRegistry::constructorCall { manager: access_manager, payouts },
+            constructor!(AssetRegistry, manager: manager, payouts: payouts),
         )
         .await?;
     let (market, _) = step
         .create(
             "Market",
             &Market::BYTECODE,
-            Market::constructorCall {
-                manager: access_manager,
-                registry: asset_registry,
-                payouts,
-                initialFeeBps: FEE_BPS,
-                initialFeeRecipient: plan.treasury,
-            },
+            constructor!(Market, manager: manager, registry: registry, payouts: payouts, initialFeeBps: FEE_BPS,
+                         initialFeeRecipient: plan.treasury),
         )
         .await?;
-    let deployment = Deployment { chain_id, access_manager, asset_registry, market, payouts, from_block: first };
-    step.call("deploy:roles", access_manager, roles(&deployment, plan)).await?;
+    let (licences, _) = step
+        .create("Licences", &Licences::BYTECODE, constructor!(Licences, registry: registry, payouts: payouts))
+        .await?;
+    let stake_token = match plan.stake_token {
+        Some(token) => token,
+        None => step.create_from("TestToken", TestToken::BYTECODE.clone()).await?.0,
+    };
+    let (staking, _) = step
+        .create("Staking", &Staking::BYTECODE, constructor!(Staking, stakeToken: stake_token, registry: registry))
+        .await?;
+    let (disputes, _) = step
+        .create(
+            "Disputes",
+            &Disputes::BYTECODE,
+            constructor!(Disputes, manager: manager, registry: registry, initialBond: bond(BOND_FINNEY), minBond: bond(1),
+                         maxBond: bond(MAX_BOND_FINNEY)),
+        )
+        .await?;
+    let (council, _) = step
+        .create(
+            "CouncilArbiter",
+            &CouncilArbiter::BYTECODE,
+            constructor!(CouncilArbiter, manager: manager, disputes: disputes, threshold: U256::from(1)),
+        )
+        .await?;
+    let (anchor, _) = step.create("Anchor", &Anchor::BYTECODE, constructor!(Anchor, manager: manager)).await?;
+    let deployment = Deployment {
+        chain_id,
+        from_block,
+        access_manager: manager,
+        payouts,
+        asset_registry: registry,
+        market,
+        licences,
+        staking,
+        disputes,
+        council,
+        anchor,
+    };
+    // These two are the admin's until the roles are set, and GOVERNOR's delay with them.
+    let arbiter = Disputes::setArbiterCall { newArbiter: council }.abi_encode();
+    step.call("deploy:arbiter", disputes, arbiter.into()).await?;
+    // For ever: which licences cover derived works, and whose disputes freeze assets.
+    let link = AssetRegistry::linkCall { licences_: licences, disputes_: disputes }.abi_encode();
+    step.call("deploy:link", registry, link.into()).await?;
+    step.call("deploy:roles", manager, roles(&deployment, plan)).await?;
     let mut tx = pool.begin().await?;
     deployments::record(&mut tx, &deployment).await?;
     tx.commit().await?;
-    tracing::info!("deployed to chain {chain_id}: registry {asset_registry}, market {market}, payouts {payouts}");
+    for (contract, address) in deployment.contracts() {
+        tracing::info!("chain {chain_id}: {contract} is at {address}");
+    }
     Ok(deployment)
 }
 
@@ -112,18 +168,24 @@ fn roles(deployment: &Deployment, plan: &Plan) -> Bytes {
             .abi_encode()
             .into()
     };
-    let grant = |role: u64, account: Address| -> Bytes {
-        AccessManager::grantRoleCall { roleId: role, account, executionDelay: 0 }.abi_encode().into()
+    let grant = |role: u64, account: Address, delay: u64| -> Bytes {
+        let delay = u32::try_from(delay).unwrap_or(u32::MAX);
+        AccessManager::grantRoleCall { roleId: role, account, executionDelay: delay }.abi_encode().into()
     };
     let calls = vec![
         function(deployment.asset_registry, AssetRegistry::setBaseURICall::SELECTOR, GOVERNOR),
         function(deployment.market, Market::setFeeCall::SELECTOR, GOVERNOR),
         function(deployment.payouts, Payouts::setDelayCall::SELECTOR, GOVERNOR),
+        function(deployment.disputes, Disputes::setBondCall::SELECTOR, GOVERNOR),
+        function(deployment.disputes, Disputes::setArbiterCall::SELECTOR, GOVERNOR),
         function(deployment.payouts, Payouts::proposeCall::SELECTOR, ENGINE),
+        function(deployment.anchor, Anchor::anchorCall::SELECTOR, ENGINE),
         function(deployment.payouts, Payouts::vetoCall::SELECTOR, GUARDIAN),
-        grant(GOVERNOR, plan.deployer),
-        grant(ENGINE, plan.engine),
-        grant(GUARDIAN, plan.deployer),
+        function(deployment.council, CouncilArbiter::voteCall::SELECTOR, ARBITER),
+        grant(GOVERNOR, plan.deployer, plan.governance_delay),
+        grant(ENGINE, plan.engine, 0),
+        grant(GUARDIAN, plan.deployer, 0),
+        grant(ARBITER, plan.deployer, 0),
     ];
     AccessManager::multicallCall { data: calls }.abi_encode().into()
 }
@@ -136,15 +198,18 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Creates a contract; its address and block come from the receipt.
     async fn create(
         &self,
         name: &str,
         code: &Bytes,
         arguments: impl SolConstructor,
     ) -> Result<(Address, u64), SenderError> {
+        self.create_from(name, [code.as_ref(), &arguments.abi_encode()].concat().into()).await
+    }
+
+    /// Creates a contract; its address and block come from the receipt.
+    async fn create_from(&self, name: &str, data: Bytes) -> Result<(Address, u64), SenderError> {
         let key = format!("deploy:{name}");
-        let data = [code.as_ref(), &arguments.abi_encode()].concat().into();
         let intent = Intent { account: self.plan.deployer, key: key.clone(), to: None, value: U256::ZERO, data };
         let settled = self.sender.send(&intent, self.shutdown).await?;
         let receipt = self.provider.get_transaction_receipt(settled.tx_hash).await?;

@@ -85,6 +85,13 @@ pub struct Settings {
     /// Seconds between the proposal of a payout root and its activation on a newly deployed market.
     #[serde(default = "default_payout_delay", deserialize_with = "number")]
     pub payout_delay: u64,
+    /// The ERC-20 that is staked on works on a newly deployed market. Needed on every chain but a local one, which gets a test
+    /// token.
+    #[serde(default)]
+    pub stake_token: Option<Address>,
+    /// Seconds that GOVERNOR's calls wait on a newly deployed market; none on a local chain.
+    #[serde(default = "default_governance_delay", deserialize_with = "number")]
+    pub governance_delay: u64,
     /// `text` or `json`.
     #[serde(default = "default_log_format")]
     pub log_format: String,
@@ -104,6 +111,9 @@ fn default_upload_limit() -> u64 {
 }
 fn default_payout_delay() -> u64 {
     86_400
+}
+fn default_governance_delay() -> u64 {
+    172_800
 }
 fn default_log_format() -> String {
     "text".into()
@@ -136,7 +146,7 @@ pub enum SettingsError {
 }
 
 /// Every setting that an environment variable of the same name in capitals may give.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "database_url",
     "rpc_url",
     "ws_url",
@@ -150,6 +160,8 @@ const KEYS: [&str; 14] = [
     "engine_key",
     "treasury",
     "payout_delay",
+    "stake_token",
+    "governance_delay",
     "log_format",
 ];
 

@@ -5,27 +5,57 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, values};
 
-/// The contracts of one market on one chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Deployment {
-    pub chain_id: u64,
-    pub access_manager: Address,
-    pub asset_registry: Address,
-    pub market: Address,
-    pub payouts: Address,
-    /// The first block that can hold one of their events.
-    pub from_block: u64,
+macro_rules! contracts {
+    ($($field:ident = $name:literal,)*) => {
+        /// The contracts of one market on one chain.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub struct Deployment {
+            pub chain_id: u64,
+            /// The first block that can hold one of their events.
+            pub from_block: u64,
+            $(pub $field: Address,)*
+        }
+
+        impl Deployment {
+            /// The contracts by their names.
+            pub fn contracts(&self) -> Vec<(&'static str, Address)> {
+                vec![$(($name, self.$field),)*]
+            }
+
+            fn of(chain_id: u64, from_block: u64, find: impl Fn(&str) -> Result<Option<Address>, StoreError>)
+                -> Result<Option<Self>, StoreError>
+            {
+                Ok(Some(Self { chain_id, from_block, $($field: match find($name)? {
+                    Some(address) => address,
+                    None => return Ok(None),
+                },)* }))
+            }
+        }
+    };
+}
+
+contracts! {
+    access_manager = "AccessManager",
+    payouts = "Payouts",
+    asset_registry = "AssetRegistry",
+    market = "Market",
+    licences = "Licences",
+    staking = "Staking",
+    disputes = "Disputes",
+    council = "CouncilArbiter",
+    anchor = "Anchor",
+}
+
+impl Deployment {
+    /// The contracts whose events the mirror reads.
+    pub fn watched(&self) -> Vec<Address> {
+        self.contracts().into_iter().map(|(_, address)| address).filter(|one| *one != self.access_manager).collect()
+    }
 }
 
 /// Records a complete deployment; an existing one of the same chain stays as it is.
 pub async fn record(tx: &mut PgConnection, deployment: &Deployment) -> Result<(), StoreError> {
-    let contracts = [
-        ("AccessManager", deployment.access_manager),
-        ("AssetRegistry", deployment.asset_registry),
-        ("Market", deployment.market),
-        ("Payouts", deployment.payouts),
-    ];
-    for (contract, address) in contracts {
+    for (contract, address) in deployment.contracts() {
         sqlx::query!(
             "INSERT INTO chain.deployments (chain_id, contract, address, block_number) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
@@ -40,7 +70,7 @@ pub async fn record(tx: &mut PgConnection, deployment: &Deployment) -> Result<()
     Ok(())
 }
 
-/// The deployment on a chain, if `tributary deploy` recorded one.
+/// The deployment on a chain, if `tributary deploy` recorded one. One that lacks contracts was made by an older version.
 pub async fn find(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Deployment>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT contract, address AS "address: Vec<u8>", block_number FROM chain.deployments WHERE chain_id = $1"#,
@@ -48,14 +78,14 @@ pub async fn find(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Deplo
     )
     .fetch_all(conn)
     .await?;
-    let of = |name: &str| -> Result<Option<Address>, StoreError> {
-        rows.iter().find(|row| row.contract == name).map(|row| values::address(&row.address)).transpose()
-    };
-    let (Some(access_manager), Some(asset_registry), Some(market), Some(payouts)) =
-        (of("AccessManager")?, of("AssetRegistry")?, of("Market")?, of("Payouts")?)
-    else {
-        return Ok(None);
-    };
     let from_block = rows.iter().map(|row| row.block_number).min().unwrap_or_default() as u64;
-    Ok(Some(Deployment { chain_id, access_manager, asset_registry, market, payouts, from_block }))
+    let found = Deployment::of(chain_id, from_block, |name| {
+        rows.iter().find(|row| row.contract == name).map(|row| values::address(&row.address)).transpose()
+    })?;
+    if found.is_none() && !rows.is_empty() {
+        return Err(StoreError::Refused(format!(
+            "the database knows an older version's contracts on chain {chain_id}: use a new database, and a new chain if it is local"
+        )));
+    }
+    Ok(found)
 }

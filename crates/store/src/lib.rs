@@ -10,7 +10,6 @@ pub mod imports;
 pub mod outbox;
 pub mod roots;
 pub mod values;
-//pub mod works;
 
 use std::time::Duration;
 

@@ -154,7 +154,14 @@ impl Market {
         let shutdown = Shutdown::new();
         let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, (0..10).map(signer).collect());
         tokio::spawn(sender.clone().run(shutdown.clone()));
-        let plan = Plan { deployer: account(0), engine: account(0), treasury: account(9), payout_delay: 1 };
+        let plan = Plan {
+            deployer: account(0),
+            engine: account(0),
+            treasury: account(9),
+            payout_delay: 1,
+            stake_token: None,
+            governance_delay: 0,
+        };
         let deployment = deploy::deploy(&pool, &chain.provider, &sender, &plan, &shutdown).await?;
         Ok(Self { chain, pool, sender, deployment, shutdown })
     }

@@ -1,0 +1,101 @@
+//! Events of the modules (licences, staking, disputes, arbiters, anchors) by their contracts' ABIs: every event with a `seq`
+//! becomes a row with its fields as JSON, so that a new event needs no code here. Views give them their meaning.
+
+use std::collections::HashMap;
+
+use alloy::{
+    dyn_abi::{DynSolValue, EventExt},
+    json_abi::{Event, JsonAbi, Param},
+    primitives::{Address, B256},
+    rpc::types::Log,
+};
+use bindings::abi;
+use serde_json::{Map, Value, json};
+use store::{deployments::Deployment, outbox::NewEvent, values::hex_bytes};
+
+use crate::decode::{Decoded, Number, Place, Table};
+
+/// The modules' events by contract and topic.
+pub struct Modules(HashMap<(Address, B256), (&'static str, Event)>);
+
+impl Modules {
+    pub fn new(deployment: &Deployment) -> Self {
+        let modules: [(&str, Address, JsonAbi); 5] = [
+            ("Licences", deployment.licences, abi::licences()),
+            ("Staking", deployment.staking, abi::staking()),
+            ("Disputes", deployment.disputes, abi::disputes()),
+            ("CouncilArbiter", deployment.council, abi::council_arbiter()),
+            ("Anchor", deployment.anchor, abi::anchor()),
+        ];
+        let events = modules.into_iter().flat_map(|(name, address, abi)| {
+            abi.events.into_values().flatten().map(move |event| ((address, event.selector()), (name, event)))
+        });
+        Self(events.collect())
+    }
+
+    pub fn contains(&self, contract: Address) -> bool {
+        self.0.keys().any(|(address, _)| *address == contract)
+    }
+
+    /// An event of a module; those without a number repeat what ours say, or concern no state we mirror.
+    pub fn decode(&self, log: &Log, place: &Place) -> Result<Decoded, String> {
+        let unknown = || format!("not an event of {}'s interface", log.address());
+        let topic = log.topic0().ok_or_else(unknown)?;
+        let (contract, event) = self.0.get(&(log.address(), *topic)).ok_or_else(unknown)?;
+        if event.inputs.first().is_none_or(|first| first.name != "seq") {
+            return Ok(Decoded::default());
+        }
+        let decoded = event.decode_log(&log.inner.data).map_err(|error| format!("{}: {error}", event.name))?;
+        let (mut indexed, mut body) = (decoded.indexed.iter(), decoded.body.iter());
+        let mut fields = Map::new();
+        let mut addresses = Vec::new();
+        for input in &event.inputs {
+            let value = if input.indexed { indexed.next() } else { body.next() };
+            let value = value.ok_or_else(|| format!("{} lacks {}", event.name, input.name))?;
+            if let DynSolValue::Address(address) = value {
+                addresses.push(hex_bytes(address.as_slice()));
+            }
+            fields.insert(input.name.clone(), json_of(value, &input.components));
+        }
+        let seq = fields.remove("seq").and_then(|seq| seq.as_str().and_then(|seq| seq.parse().ok()));
+        let asset = fields.get("assetId").and_then(Value::as_str).and_then(|id| id.parse::<i64>().ok());
+        let topic = format!("{contract}.{}", event.name);
+        let key = match asset {
+            Some(asset) => format!("{}:{asset}", place.chain_id),
+            None => place.chain_id.to_string(),
+        };
+        let row = place.row(json!({
+            "contract": contract, "event": event.name, "asset_id": asset, "addresses": addresses, "details": fields,
+        }));
+        Ok(Decoded {
+            rows: vec![(Table::ModuleEvents, row.clone())],
+            number: seq.and_then(Number::of_contract),
+            asset: None,
+            event: Some(NewEvent::new(topic, key, row)),
+        })
+    }
+}
+
+/// Numbers as decimal strings, bytes as 0x-hex, structs as objects.
+fn json_of(value: &DynSolValue, components: &[Param]) -> Value {
+    match value {
+        DynSolValue::Bool(value) => (*value).into(),
+        DynSolValue::Uint(value, _) => value.to_string().into(),
+        DynSolValue::Int(value, _) => value.to_string().into(),
+        DynSolValue::Address(value) => value.to_checksum(None).into(),
+        DynSolValue::FixedBytes(value, size) => alloy::hex::encode_prefixed(&value[..*size]).into(),
+        DynSolValue::Bytes(value) => alloy::hex::encode_prefixed(value).into(),
+        // PostgreSQL holds no NUL.
+        DynSolValue::String(value) => value.replace('\0', "\u{fffd}").into(),
+        DynSolValue::Array(values) | DynSolValue::FixedArray(values) => {
+            values.iter().map(|value| json_of(value, components)).collect()
+        }
+        DynSolValue::Tuple(values) | DynSolValue::CustomStruct { tuple: values, .. } => values
+            .iter()
+            .zip(components)
+            .map(|(value, field)| (field.name.clone(), json_of(value, &field.components)))
+            .collect::<Map<_, _>>()
+            .into(),
+        DynSolValue::Function(value) => alloy::hex::encode_prefixed(value.as_slice()).into(),
+    }
+}
