@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IAnchor} from "./interfaces/IAnchor.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 /// @title Anchor
@@ -34,9 +33,7 @@ contract Anchor is AccessManaged, IAnchor {
     // ------------------------------------------------------------------------------------------------------- external
 
     /// @inheritdoc IAnchor
-    function anchor(bytes32 root, uint64 size) external returns (uint64 seq) {
-        (bool m, uint32 d) = IAccessManager(authority()).hasRole(2, msg.sender);
-        if (!m || d != 0) revert AccessManagedUnauthorized(msg.sender);
+    function anchor(bytes32 root, uint64 size) external restricted returns (uint64 seq) {
         State storage state = _state;
         (uint32 number, uint48 covered, bytes22 head) = (state.seq, state.size, state.head);
         if (root == 0) revert RootZero();

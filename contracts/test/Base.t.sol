@@ -53,15 +53,20 @@ abstract contract BaseTest is Test {
         market = IMarket(deployCode("Market.sol:Market", abi.encode(manager, registry, payouts, FEE_BPS, treasury)));
         token = new TestToken();
         _setRoles();
-        address licences = deployCode("Licences.sol:Licences", abi.encode(registry, payouts));
-        vm.prank(admin);
-        registry.link(licences, makeAddr("disputes"));
+        _link();
 
         vm.deal(alice, 1000 ether);
         vm.deal(bob, 1000 ether);
         vm.deal(treasury, 1 ether);
         _approveAll(alice);
         _approveAll(bob);
+    }
+
+    /// @dev Licences and an account that stands for Disputes; see SystemTest for all contracts.
+    function _link() internal virtual {
+        address licences = deployCode("Licences.sol:Licences", abi.encode(registry, payouts));
+        vm.prank(admin);
+        registry.link(licences, makeAddr("disputes"));
     }
 
     // ---------------------------------------------------------------------------------------------------------- roles

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAnchor} from "../src/interfaces/IAnchor.sol";
+import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
+import {IDisputes} from "../src/interfaces/IDisputes.sol";
+import {ILicences} from "../src/interfaces/ILicences.sol";
+import {IMarket} from "../src/interfaces/IMarket.sol";
+import {IPayouts} from "../src/interfaces/IPayouts.sol";
+import {IStaking} from "../src/interfaces/IStaking.sol";
+import {IRegistry} from "./Base.t.sol";
+import {Handler} from "./invariants/Handler.sol";
+import {Test} from "forge-std/Test.sol";
+
+/// @notice The 27 laws, by number. Those of single events are noted by the handler as it reads the logs, the others are
+/// asked of the contracts here. `mutations/` shows of each that it fails when the rule it guards is broken.
+contract InvariantsTest is Test {
+    uint256 internal constant ACTORS = 10;
+
+    Handler internal handler;
+    IRegistry internal registry;
+    IMarket internal market;
+    IPayouts internal payouts;
+    address internal pot;
+    ILicences internal licences;
+    IStaking internal staking;
+    IDisputes internal disputes;
+    IAnchor internal ledger;
+    address internal stakeToken;
+    address[10] internal modules;
+
+    function setUp() public {
+        handler = new Handler();
+        modules = handler.modules();
+        registry = IRegistry(modules[0]);
+        market = IMarket(modules[1]);
+        payouts = IPayouts(modules[2]);
+        pot = modules[3];
+        licences = ILicences(modules[4]);
+        staking = IStaking(modules[5]);
+        disputes = IDisputes(modules[6]);
+        ledger = IAnchor(modules[8]);
+        stakeToken = modules[9];
+        targetSelector(FuzzSelector({addr: address(handler), selectors: _actions()}));
+        targetContract(address(handler));
+    }
+
+    function _actions() private pure returns (bytes4[] memory selectors) {
+        selectors = new bytes4[](36);
+        selectors[0] = Handler.register.selector;
+        selectors[1] = Handler.transfer.selector;
+        selectors[2] = Handler.lowerRoyalty.selector;
+        selectors[3] = Handler.trade.selector;
+        selectors[4] = Handler.replay.selector;
+        selectors[5] = Handler.cancel.selector;
+        selectors[6] = Handler.withdrawCredit.selector;
+        selectors[7] = Handler.setFee.selector;
+        selectors[8] = Handler.fund.selector;
+        selectors[9] = Handler.sweep.selector;
+        selectors[10] = Handler.propose.selector;
+        selectors[11] = Handler.veto.selector;
+        selectors[12] = Handler.activate.selector;
+        selectors[13] = Handler.claim.selector;
+        selectors[14] = Handler.setPayoutAddress.selector;
+        selectors[15] = Handler.offer.selector;
+        selectors[16] = Handler.buyLicence.selector;
+        selectors[17] = Handler.transferLicence.selector;
+        selectors[18] = Handler.stake.selector;
+        selectors[19] = Handler.unstake.selector;
+        selectors[20] = Handler.withdrawStake.selector;
+        selectors[21] = Handler.fundYield.selector;
+        selectors[22] = Handler.claimYield.selector;
+        selectors[23] = Handler.idle.selector;
+        selectors[24] = Handler.raise.selector;
+        selectors[25] = Handler.counter.selector;
+        selectors[26] = Handler.vote.selector;
+        selectors[27] = Handler.settle.selector;
+        selectors[28] = Handler.timeout.selector;
+        selectors[29] = Handler.release.selector;
+        selectors[30] = Handler.withdrawBond.selector;
+        selectors[31] = Handler.anchor.selector;
+        selectors[32] = Handler.intrude.selector;
+        // The most is to be found where works are made and traded.
+        selectors[33] = Handler.register.selector;
+        selectors[34] = Handler.trade.selector;
+        selectors[35] = Handler.buyLicence.selector;
+    }
+
+    function _kept(uint256 law) private view {
+        assertEq(handler.broken(law), 0, "an event broke the law");
+    }
+
+    function invariant_00_NoNumberIsMissing() public view {
+        _kept(0);
+    }
+
+    function invariant_01_PriceIsFeeAndRoyaltyAndNet() public view {
+        _kept(1);
+    }
+
+    function invariant_02_MarketHoldsItsCreditsAndNothingElse() public view {
+        for (uint256 c; c < 5; ++c) {
+            address currency = handler.currencies(c);
+            uint256 credits;
+            for (uint256 i; i < ACTORS; ++i) {
+                credits += market.creditOf(handler.actors(i), currency);
+            }
+            assertEq(handler.balance(currency, address(market)), credits);
+        }
+    }
+
+    function invariant_03_NoModuleOwnsAnAsset() public view {
+        for (uint256 i; i < modules.length; ++i) {
+            assertEq(registry.balanceOf(modules[i]), 0);
+        }
+    }
+
+    function invariant_04_ANonceFillsOnceAndCancelledNever() public view {
+        _kept(4);
+    }
+
+    function invariant_05_AnOrderOfAnOldEpochNeverFills() public view {
+        _kept(5);
+    }
+
+    function invariant_06_NetAndFeeAreWithinTheMakersBounds() public view {
+        _kept(6);
+    }
+
+    function invariant_07_FeeAndRoyaltyAreCappedAndTheRoyaltyNeverRises() public view {
+        _kept(7);
+        assertLe(market.feeBps(), 500);
+        for (uint256 id = 1; id <= handler.count(); ++id) {
+            assertEq(registry.detailsOf(id).royaltyBps, handler.assetInMirror(id).royaltyBps);
+        }
+    }
+
+    function invariant_08_ParentsAreOlderAndTheLineageIsWhatTheEventsSay() public view {
+        _kept(8);
+        for (uint256 id = 1; id <= handler.count(); ++id) {
+            assertEq(registry.lineageHash(id), handler.assetInMirror(id).lineage);
+        }
+    }
+
+    function invariant_09_ContentHashAndIdAreOneToOne() public view {
+        _kept(9);
+        for (uint256 id = 1; id <= handler.count(); ++id) {
+            bytes32 contentHash = handler.assetInMirror(id).contentHash;
+            assertEq(registry.assetOf(contentHash), id);
+            assertEq(handler.assetOf(contentHash), id);
+        }
+    }
+
+    function invariant_10_BalancesSumToTheNumberOfAssets() public view {
+        uint256 sum;
+        for (uint256 i; i < ACTORS; ++i) {
+            sum += registry.balanceOf(handler.actors(i));
+        }
+        assertEq(sum, registry.assetCount());
+    }
+
+    function invariant_11_ClaimedIsAtMostDeclaredIsAtMostFunded() public view {
+        for (uint256 c; c < 5; ++c) {
+            address currency = handler.currencies(c);
+            uint256 declared = payouts.tallyOf(currency).declared;
+            assertEq(declared, handler.declaredOf(currency));
+            assertLe(handler.claimedOf(currency), declared);
+            assertLe(declared, handler.fundedOf(currency));
+        }
+    }
+
+    function invariant_12_ThePotHoldsWhatWasFundedAndNotClaimed() public view {
+        for (uint256 c; c < 5; ++c) {
+            address currency = handler.currencies(c);
+            uint256 unclaimed = handler.balance(currency, address(payouts));
+            assertEq(unclaimed, handler.declaredOf(currency) - handler.claimedOf(currency));
+            assertEq(handler.balance(currency, pot), handler.fundedOf(currency) - handler.declaredOf(currency));
+        }
+    }
+
+    function invariant_13_ClaimsNeverFallNorExceedWhatWasProven() public view {
+        _kept(13);
+        for (uint256 i; i < ACTORS; ++i) {
+            address actor = handler.actors(i);
+            assertEq(payouts.claimedOf(actor, address(0)), handler.paidOf(actor, address(0)));
+            assertLe(payouts.claimedOf(actor, address(0)), handler.promised(actor, address(0)));
+        }
+    }
+
+    /// @dev Hostile roots are proposed all the time; see Handler.propose. They take what they declare, nothing of the
+    /// pot, of bonds, stakes or credits.
+    function invariant_14_AHostileRootTakesItsDeclaredTotalsAtMost() public view {
+        for (uint256 c; c < 2; ++c) {
+            address currency = handler.currencies(c);
+            assertLe(handler.claimedOf(currency), handler.declaredOf(currency));
+        }
+        assertEq(address(disputes).balance, handler.bondsHeld());
+        assertGe(handler.balance(stakeToken, address(staking)), handler.stakesAndCooling());
+    }
+
+    function invariant_15_ARootIsNeverActiveEarlyNorAfterAVetoNorOverwritten() public view {
+        _kept(15);
+        (bytes32 pending,,) = payouts.pendingRoot();
+        assertEq(pending, handler.pendingRoot());
+        assertEq(payouts.activeRoot(), handler.activeRoot());
+    }
+
+    function invariant_16_ASweepCreditsItsOwnAssetExactly() public view {
+        _kept(16);
+    }
+
+    function invariant_17_StakesAreTheStakeBalance() public view {
+        _kept(17);
+        uint256 apart = handler.yieldHeld(stakeToken);
+        assertEq(handler.balance(stakeToken, address(staking)), handler.stakesAndCooling() + apart);
+        for (uint256 c; c < 5; ++c) {
+            address currency = handler.currencies(c);
+            assertEq(handler.balance(currency, address(staking)), handler.yieldHeld(currency));
+        }
+    }
+
+    function invariant_18_YieldIsConserved() public view {
+        for (uint256 id = 1; id <= handler.count(); ++id) {
+            for (uint256 c; c < 6; ++c) {
+                _conserved(id, c == 5 ? stakeToken : handler.currencies(c));
+            }
+        }
+    }
+
+    /// @dev In parts of 2^-80: what came in is what was taken, can be taken, has not dripped, and could not be divided.
+    function _conserved(uint256 id, address currency) private view {
+        IStaking.StreamState memory stream = staking.streamOf(id, currency);
+        uint256 accrued;
+        for (uint256 i; i < ACTORS; ++i) {
+            accrued += staking.accruedOf(handler.actors(i), id, currency);
+        }
+        uint256 held = accrued + stream.undripped + stream.carried;
+        assertEq(held % (1 << 80), 0);
+        assertEq(held >> 80, stream.funded - handler.yieldClaimed(id, currency));
+    }
+
+    function invariant_19_NothingDripsWhileNobodyTakesPart() public view {
+        _kept(19);
+    }
+
+    function invariant_20_ExitsAreAlwaysOpenAndFreezesStopSales() public view {
+        _kept(20);
+    }
+
+    function invariant_21_BondsInAreBondsOutAndHeld() public view {
+        _kept(21);
+        assertEq(address(disputes).balance, handler.bondsHeld());
+        uint256 owed;
+        for (uint256 i; i < ACTORS; ++i) {
+            owed += disputes.withdrawableOf(handler.actors(i));
+        }
+        for (uint256 id = 1; id <= disputes.disputeCount(); ++id) {
+            IDisputes.Dispute memory one = disputes.disputeOf(id);
+            if (one.status == IDisputes.Status.RAISED) owed += one.bond;
+            if (one.status == IDisputes.Status.COUNTERED) owed += 2 * uint256(one.bond);
+        }
+        assertEq(address(disputes).balance, owed);
+    }
+
+    function invariant_22_EveryDisputeTerminates() public view {
+        _kept(22);
+    }
+
+    function invariant_23_AnchorsGrowAndTheirChainRecomputes() public view {
+        _kept(23);
+        (uint64 seq, uint64 size, bytes22 head) = ledger.latest();
+        assertEq(seq, handler.anchorSeq());
+        assertEq(size, handler.anchorSize());
+        assertEq(head, handler.anchorHead());
+    }
+
+    function invariant_24_UsesAreCountedAndExclusiveMeansOne() public view {
+        _kept(24);
+    }
+
+    /// @dev What an indexer rebuilds from logs alone is what is stored, in every contract.
+    function invariant_25_TheLogsTellTheState() public view {
+        _kept(0);
+        _registryIsMirrored();
+        _accountsAreMirrored();
+        for (uint256 id = 1; id <= handler.licenceCount(); ++id) {
+            (uint256 assetId,, uint64 expiresAt, uint32 uses, uint32 maxUses) = handler.licenceOf(id);
+            ILicences.Licence memory one = licences.licenceOf(id);
+            assertEq(one.assetId, assetId);
+            assertEq(one.expiresAt, expiresAt);
+            assertEq(one.uses, uses);
+            assertEq(one.maxUses, maxUses);
+        }
+        for (uint256 id = 1; id <= handler.disputeCount(); ++id) {
+            (IDisputes.Status status, uint256 assetId, address claimant, address respondent, uint256 bond, uint64 at) =
+                handler.bondsOf(id);
+            IDisputes.Dispute memory one = disputes.disputeOf(id);
+            assertEq(uint8(one.status), uint8(status));
+            assertEq(one.assetId, assetId);
+            assertEq(one.claimant, claimant);
+            assertEq(one.respondent, respondent);
+            assertEq(one.bond, bond);
+            assertEq(one.deadline, at);
+        }
+        assertEq(registry.eventSeq(), handler.seqOf(address(registry)));
+        assertEq(market.eventSeq(), handler.seqOf(address(market)));
+        assertEq(payouts.eventSeq(), handler.seqOf(address(payouts)));
+        assertEq(licences.eventSeq(), handler.seqOf(address(licences)));
+        assertEq(staking.eventSeq(), handler.seqOf(address(staking)));
+        assertEq(disputes.eventSeq(), handler.seqOf(address(disputes)));
+        assertEq(ledger.eventSeq(), handler.seqOf(address(ledger)));
+    }
+
+    function _registryIsMirrored() private view {
+        assertEq(registry.assetCount(), handler.count());
+        for (uint256 id = 1; id <= handler.count(); ++id) {
+            Handler.Asset memory one = handler.assetInMirror(id);
+            IAssetRegistry.Details memory stored = registry.detailsOf(id);
+            assertEq(stored.owner, one.owner);
+            assertEq(stored.epoch, one.epoch);
+            assertEq(stored.frozenUntil, one.frozenUntil);
+            assertEq(stored.open, one.open);
+            assertEq(staking.totalStakeOf(id), handler.totalStakeOf(id));
+        }
+    }
+
+    function _accountsAreMirrored() private view {
+        for (uint256 i; i < ACTORS; ++i) {
+            address actor = handler.actors(i);
+            assertEq(market.makerEpochOf(actor), handler.makerEpochOf(actor));
+            assertEq(market.makerSeqOf(actor), handler.makerSeqOf(actor));
+            assertEq(disputes.withdrawableOf(actor), handler.withdrawableOf(actor));
+            for (uint256 nonce; nonce < 64; ++nonce) {
+                assertEq(market.isNonceUsed(actor, nonce), handler.nonceUsed(actor, nonce));
+            }
+            for (uint256 c; c < 5; ++c) {
+                address currency = handler.currencies(c);
+                assertEq(market.creditOf(actor, currency), handler.creditOf(actor, currency));
+                assertEq(payouts.claimedOf(actor, currency), handler.paidOf(actor, currency));
+            }
+            for (uint256 id = 1; id <= handler.count(); ++id) {
+                assertEq(staking.stakeOf(actor, id), handler.stakeOf(actor, id));
+            }
+        }
+        assertEq(market.feeBps(), handler.feeBps());
+        assertEq(market.feeRecipient(), handler.feeRecipient());
+    }
+
+    function invariant_26_RolesAloneGetThrough() public view {
+        _kept(26);
+    }
+
+    /// @dev The laws would hold of a handler that does nothing: here every action is seen to go through.
+    function test_EveryActionGoesThrough() public {
+        bytes4[] memory actions = _actions();
+        uint256[5] memory masks = [uint256(1), type(uint8).max, type(uint16).max, type(uint32).max, type(uint64).max];
+        for (uint256 i; i < 6000; ++i) {
+            bytes memory call = abi.encodePacked(actions[uint256(keccak256(abi.encode(i))) % actions.length]);
+            for (uint256 j; j < 6; ++j) {
+                uint256 word = uint256(keccak256(abi.encode(i, j)));
+                call = abi.encodePacked(call, word & masks[(word >> 128) % 5]);
+            }
+            // A word that is too wide for its argument is refused; there are enough others.
+            (bool ok,) = address(handler).call(call);
+            ok;
+        }
+        string[31] memory names = [
+            "register",
+            "transfer",
+            "lowerRoyalty",
+            "sale",
+            "bid",
+            "cancel",
+            "cancelAll",
+            "withdrawCredit",
+            "setFee",
+            "fund",
+            "deployInbox",
+            "sweep",
+            "propose",
+            "proposeHostile",
+            "veto",
+            "activate",
+            "claim",
+            "setPayoutAddress",
+            "offer",
+            "buyLicence",
+            "transferLicence",
+            "stake",
+            "unstake",
+            "withdrawStake",
+            "fundYield",
+            "claimYield",
+            "idle",
+            "raise",
+            "counter",
+            "vote",
+            "settle"
+        ];
+        for (uint256 i; i < names.length; ++i) {
+            assertGt(handler.done(bytes32(bytes(names[i]))), 0, names[i]);
+        }
+        string[4] memory rare = ["timeout", "release", "withdrawBond", "anchor"];
+        for (uint256 i; i < rare.length; ++i) {
+            assertGt(handler.done(bytes32(bytes(rare[i]))), 0, rare[i]);
+        }
+        assertEq(handler.done("refused"), 0);
+    }
+}
