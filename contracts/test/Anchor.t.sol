@@ -14,8 +14,6 @@ abstract contract AnchorBase is BaseTest {
     function setUp() public virtual override {
         super.setUp();
         anchors = IAnchor(deployCode("Anchor.sol:Anchor", abi.encode(manager)));
-        vm.prank(admin);
-        manager.setTargetFunctionRole(address(anchors), _one(IAnchor.anchor.selector), ENGINE);
     }
 
     function _anchor(bytes32 root, uint64 size) internal {

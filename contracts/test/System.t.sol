@@ -41,7 +41,6 @@ abstract contract SystemTest is BaseTest {
         dispute.setArbiter(address(council));
         manager.setTargetFunctionRole(address(dispute), _one(IDisputes.setBond.selector), GOVERNOR);
         manager.setTargetFunctionRole(address(dispute), _one(IDisputes.setArbiter.selector), GOVERNOR);
-        manager.setTargetFunctionRole(address(ledger), _one(IAnchor.anchor.selector), ENGINE);
         manager.setTargetFunctionRole(address(council), _one(ICouncilArbiter.vote.selector), ARBITER);
         manager.grantRole(ARBITER, member, 0);
         vm.stopPrank();

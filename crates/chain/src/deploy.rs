@@ -179,7 +179,6 @@ fn roles(deployment: &Deployment, plan: &Plan) -> Bytes {
         function(deployment.disputes, Disputes::setBondCall::SELECTOR, GOVERNOR),
         function(deployment.disputes, Disputes::setArbiterCall::SELECTOR, GOVERNOR),
         function(deployment.payouts, Payouts::proposeCall::SELECTOR, ENGINE),
-        function(deployment.anchor, Anchor::anchorCall::SELECTOR, ENGINE),
         function(deployment.payouts, Payouts::vetoCall::SELECTOR, GUARDIAN),
         function(deployment.council, CouncilArbiter::voteCall::SELECTOR, ARBITER),
         grant(GOVERNOR, plan.deployer, plan.governance_delay),
