@@ -24,7 +24,10 @@ if (build.status !== 0) fail('forge build failed');
 mkdirSync(join(here, 'artifacts'), { recursive: true });
 const stale = [];
 for (const name of CONTRACTS) {
-    const built = JSON.parse(readFileSync(join(here, 'out', `${name}.sol`, `${name}.json`), 'utf8'));
+    // forge adds the profile's name where it compiled a contract under both.
+    const output = read(join(here, 'out', `${name}.sol`, `${name}.json`)) ?? read(join(here, 'out', `${name}.sol`, `${name}.default.json`));
+    if (!output) fail(`forge made no ${name}`);
+    const built = JSON.parse(output);
     if (built.bytecode.object.includes('__$')) fail(`${name} has unlinked libraries`);
     const text = format({ contractName: name, abi: built.abi, bytecode: built.bytecode.object });
     const file = join(here, 'artifacts', `${name}.json`);
