@@ -510,7 +510,8 @@ async fn what_is_no_order_is_named_field_by_field() -> Result<()> {
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
         post(kind, text.clone().into()).await?.problem(415, "media_type").says("Content-Type: application/json");
     }
-    let large = text.replace("0x", &format!("{}0x", " ".repeat(1 << 20)));
+    // Little above the limit: of a body that is much larger, a client may still be sending when the answer comes.
+    let large = text.replacen("0x", &format!("{}0x", " ".repeat(1 << 20)), 1);
     post("application/json", large.into()).await?.problem(413, "too_large").says("1 MiB");
     for broken in [&b""[..], b"{", b"null", b"\xff\xfe", &vec![b'['; 5000]] {
         post("application/json", broken.into()).await?.problem(422, "invalid");
