@@ -49,6 +49,10 @@ pub struct Asset<'a> {
     /// Co-owners in basis points; they sum to 10000.
     pub shares: Vec<(Address, u16)>,
     pub parents: Vec<u64>,
+    /// Whether anyone may register works made from it, without consent.
+    pub open: bool,
+    /// For each parent: nothing where it is open, else a licence's id or its owner's signature. May be empty.
+    pub consents: Vec<Bytes>,
 }
 
 /// A stored order, ready to be filled.
@@ -203,13 +207,13 @@ impl Client {
         let registration = Registration {
             to: from.address(),
             kind: bindings::kind_number(asset.kind).context("no such kind")?,
-            open: true,
+            open: asset.open,
             contentHash: asset.content.content_hash,
             cid: asset.content.cid.clone(),
             royaltyBps: asset.royalty_bps,
             shares: shares.into_iter().map(|(account, bps)| Share { account, bps }).collect(),
             parents: asset.parents.iter().map(|parent| U256::from(*parent)).collect(),
-            consents: vec![],
+            consents: asset.consents.clone(),
         };
         let call = AssetRegistry::registerCall { registration }.abi_encode();
         self.send(key, from, self.deployment.asset_registry, U256::ZERO, call).await?;
@@ -295,4 +299,9 @@ impl Client {
         .await?;
         Ok(Some(settled))
     }
+}
+
+/// Thousandths of an ether, in wei.
+pub fn milliether(thousandths: u64) -> U256 {
+    U256::from(thousandths) * U256::from(1_000_000_000_000_000_u64)
 }

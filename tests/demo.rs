@@ -1,4 +1,4 @@
-//! The main job, killed at ten points: it ends in the same amounts as when nothing happens.
+//! The main job, killed at fourteen points: it ends in the same amounts as when nothing happens.
 
 use std::{
     io::{BufRead, BufReader},
@@ -14,16 +14,20 @@ use tempfile::TempDir;
 use testkit::Chain;
 
 /// The lines after which the process is killed, each with a pause that lands in the midst of the next step.
-const POINTS: [(&str, u64); 10] = [
+const POINTS: [(&str, u64); 14] = [
     ("Contracts:", 0),
     ("Contracts:", 120),
     ("Imported", 0),
     ("Registered asset 1", 40),
     ("Listed asset 1", 15),
-    ("Sold asset 1", 0),
+    ("Sold asset 1", 10),
+    ("Staked", 15),
+    ("Licensed", 0),
     ("Derived", 60),
-    ("Sold asset 2", 250),
-    ("Distributed the pot of asset 1", 700),
+    ("Sold asset 2", 15),
+    ("Raised", 25),
+    ("Settled", 400),
+    ("Distributed the pot of asset 1", 0),
     ("Published", 30),
 ];
 /// How many stacks run at the same time.
@@ -125,7 +129,7 @@ fn repository() -> Result<TempDir> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_ten_points_the_demo_ends_in_the_same_amounts() -> Result<()> {
+async fn killed_at_fourteen_points_the_demo_ends_in_the_same_amounts() -> Result<()> {
     let repository = repository()?;
     let stack = Stack::new().await?;
     let truth = stack.finish(repository.path())?;

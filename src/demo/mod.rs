@@ -1,12 +1,17 @@
 //! `tributary demo PATH`: the main job on a real repository, on a local chain of its own.
 //!
 //! import -> register -> list -> sell -> mirror -> distribute -> publish -> activate -> claim, for the repository and for
-//! a second work derived from it, so that value flows down two levels. Each step has a key under which it happens once:
+//! a second work derived from it under a licence, so that value flows down two levels; with stake on the first, a dispute
+//! over the second that is settled, and what was distributed anchored. Each step has a key under which it happens once:
 //! the process may be killed at any time and started again, and ends in the same amounts.
 
+mod modules;
 mod reckoning;
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use alloy::{
     primitives::{Address, U256},
@@ -20,17 +25,16 @@ use service::{Settings, Shutdown};
 
 use crate::{
     import, local,
-    market::{Asset, Client, Stored},
+    market::{Asset, Client, Stored, milliether},
     process::{Part, Process},
 };
 
-/// One ether in wei.
-const ETHER: u64 = 1_000_000_000_000_000_000;
 /// The royalty of both works.
 const ROYALTY_BPS: u16 = 1000;
 
 /// Who plays which part, by the local chain's accounts. The first is the engine and deployer.
 struct Cast {
+    engine: PrivateKeySigner,
     creator: PrivateKeySigner,
     buyer: PrivateKeySigner,
     deriver: PrivateKeySigner,
@@ -57,19 +61,22 @@ pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Res
     }
     let deployment = process.deployed(&signers).await?;
     step(&format!("Contracts: registry {}, market {}", deployment.asset_registry, deployment.market));
-    let parts = [Part::Indexer, Part::Backend, Part::Workers, Part::Sender];
-    process.spawn(deployment, signers.clone(), &parts).await?;
+    process.spawn(deployment, signers.clone(), &[Part::Indexer, Part::Backend, Part::Sender]).await?;
     tokio::spawn(local::keep_finalizing(process.provider.clone(), shutdown.clone()));
     let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, vec![]);
     let client = Client::new(deployment, sender, process.settings.origin(), shutdown.clone())?;
-    let [_, creator, buyer, deriver, second_buyer, first, second, editor, _, treasury] =
-        <[PrivateKeySigner; 10]>::try_from(signers).map_err(|_| anyhow::anyhow!("a local chain has ten accounts"))?;
-    let cast = Cast { creator, buyer, deriver, second_buyer, authors: [first, second], editor };
-    let played = play(&process, &client, &cast, path).await;
-    let report = match played {
-        Ok(sales) => reckoning::reckon(&process, &client, &sales, treasury.address(), start).await,
-        Err(error) => Err(error),
-    };
+    let [engine, creator, buyer, deriver, second_buyer, first, second, editor, _, treasury] =
+        <[PrivateKeySigner; 10]>::try_from(signers.clone())
+            .map_err(|_| anyhow::anyhow!("a local chain has ten accounts"))?;
+    let cast = Cast { engine, creator, buyer, deriver, second_buyer, authors: [first, second], editor };
+    let report = async {
+        let story = trade(&process, &client, &cast, path).await?;
+        // Distributions close over all of it at once, so that they are the same whenever the demo was killed.
+        process.spawn(deployment, signers, &[Part::Workers]).await?;
+        pay(&process, &client, &cast, &story.sales).await?;
+        reckoning::reckon(&process, &client, &cast, &story, treasury.address(), start).await
+    }
+    .await;
     shutdown.begin();
     process.wait().await?;
     let report = report?;
@@ -93,7 +100,8 @@ fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-async fn play(process: &Process, client: &Client, cast: &Cast, path: &Path) -> Result<reckoning::Story> {
+/// Everything that earns, and waits until all of it is final.
+async fn trade(process: &Process, client: &Client, cast: &Cast, path: &Path) -> Result<reckoning::Story> {
     let repository = {
         let first = import::read(path.to_owned(), Options::default()).await?;
         // The first two people of the history get local accounts, as a mapping file would give them.
@@ -137,9 +145,13 @@ async fn play(process: &Process, client: &Client, cast: &Cast, path: &Path) -> R
             royalty_bps: ROYALTY_BPS,
             shares: vec![(cast.creator.address(), 10_000)],
             parents: vec![],
+            open: false,
+            consents: vec![],
         },
     )
     .await?;
+    modules::stake(process, client, &cast.second_buyer, &cast.buyer, first.asset).await?;
+    let licence = modules::license(process, client, &cast.buyer, &cast.deriver, first.asset).await?;
     let (content, shares) = derive(client, cast, &repository.name).await?;
     let second = sell(
         client,
@@ -147,12 +159,22 @@ async fn play(process: &Process, client: &Client, cast: &Cast, path: &Path) -> R
         &cast.deriver,
         &cast.second_buyer,
         1,
-        Asset { kind: "TEXT", content, royalty_bps: ROYALTY_BPS, shares, parents: vec![first.asset] },
+        Asset {
+            kind: "TEXT",
+            content,
+            royalty_bps: ROYALTY_BPS,
+            shares,
+            parents: vec![first.asset],
+            open: false,
+            consents: vec![modules::consent(&licence)],
+        },
     )
     .await?;
-    pay(client, cast, &[&first, &second]).await?;
+    modules::dispute(process, client, &cast.authors[1], &cast.second_buyer, second.asset).await?;
+    finality(process).await?;
     Ok(reckoning::Story {
         sales: vec![first, second],
+        licence,
         externals: imported.externals,
         contributions: imported.contributions + 2,
     })
@@ -187,7 +209,7 @@ async fn sell(
 ) -> Result<reckoning::Sale> {
     let id = client.register(&format!("{key}:register"), owner, &asset).await?;
     step(&format!("Registered asset {id} ({}), content {}", asset.kind, asset.content.cid));
-    let price = U256::from(ethers) * U256::from(ETHER);
+    let price = milliether(ethers * 1000);
     let listed = client.list(key, owner, id, price).await?;
     step(&format!("Listed asset {id} for {} ETH by a signed order", ether(price)));
     let settled = client.buy(&format!("{key}:buy"), buyer, &listed).await?;
@@ -217,24 +239,47 @@ async fn sell(
     Ok(sale)
 }
 
-/// Waits for the distributions and the root over them, then claims.
-async fn pay(client: &Client, cast: &Cast, sales: &[&reckoning::Sale]) -> Result<()> {
+/// Waits until all that was sent is final and mirrored.
+async fn finality(process: &Process) -> Result<()> {
+    loop {
+        let reached = sqlx::query_scalar!(
+            r#"SELECT finalized_number >= (SELECT max(block_number) FROM sender_transactions s WHERE s.chain_id = c.chain_id)
+                 AS "reached!" FROM chain.cursors c WHERE chain_id = $1"#,
+            process.chain_id as i64
+        )
+        .fetch_optional(&process.pool)
+        .await?;
+        if reached == Some(true) {
+            return Ok(());
+        }
+        if !process.shutdown.sleep(Duration::from_millis(100)).await {
+            bail!("stopped while waiting for finality");
+        }
+    }
+}
+
+/// Waits for the distributions and the root over them, anchors the first, then claims from the second.
+async fn pay(process: &Process, client: &Client, cast: &Cast, sales: &[reckoning::Sale]) -> Result<()> {
+    let mut leaves = Vec::new();
     for sale in sales {
         let path = format!("/v1/distributions?asset={}", sale.asset);
         let id = client
             .wait_for("the distribution", &path, |found| found["items"][0]["id"].as_str().map(str::to_owned))
             .await?;
         let detail = client.get(&format!("/v1/distributions/{id}")).await?;
-        let amount = |field: &str| detail[field].as_str().unwrap_or_default().parse().map(ether).unwrap_or_default();
+        let amount = |field: &str| detail[field].as_str().unwrap_or_default().parse::<U256>();
+        let (distributed, reserved) = (amount("distributed")?, amount("reserved")?);
         step(&format!(
             "Distributed the pot of asset {}: {} ETH to {} accounts, {} ETH reserved for {} others",
             sale.asset,
-            amount("distributed"),
+            ether(distributed),
             detail["payoutCount"],
-            amount("reserved"),
+            ether(reserved),
             detail["reserveCount"]
         ));
+        leaves.push(modules::distribution_leaf(process.chain_id, sale.asset, distributed, reserved));
     }
+    modules::anchor(process, client, cast, &leaves).await?;
     let payees = [&cast.authors[0], &cast.authors[1], &cast.deriver, &cast.editor, &cast.creator];
     for payee in payees {
         let path = format!("/v1/accounts/{}/earnings", payee.address());

@@ -5,12 +5,15 @@ use std::time::Instant;
 use alloy::{
     primitives::{Address, B256, U256},
     providers::Provider,
-    sol_types::SolEvent,
 };
 use anyhow::{Context, Result};
 use bindings::{Market, Payouts};
 use serde::Serialize;
 
+use super::{
+    Cast, finality,
+    modules::{self, Licence},
+};
 use crate::{market::Client, process::Process};
 
 /// One sale as the mirror has it.
@@ -25,6 +28,7 @@ pub struct Sale {
 
 pub struct Story {
     pub sales: Vec<Sale>,
+    pub licence: Licence,
     pub externals: usize,
     pub contributions: i64,
 }
@@ -36,6 +40,7 @@ pub struct Report {
     pub fee: String,
     pub royalty: String,
     pub net: String,
+    pub licences: String,
     pub distributed: String,
     pub reserved: String,
     pub claimed: String,
@@ -63,6 +68,7 @@ impl Ledger {
 pub async fn reckon(
     process: &Process,
     client: &Client,
+    cast: &Cast,
     story: &Story,
     treasury: Address,
     start: Instant,
@@ -70,7 +76,7 @@ pub async fn reckon(
     let mut ledger = Ledger(Vec::new());
     let (mut price, mut fee, mut royalty, mut net) = (U256::ZERO, U256::ZERO, U256::ZERO, U256::ZERO);
     for sale in &story.sales {
-        let filled = filled(process, sale).await?;
+        let filled: Market::Filled = modules::event(process, sale.tx_hash).await?;
         ledger.equal("price of a sale, mirror against chain", sale.price, filled.price);
         ledger.equal("fee of a sale, mirror against chain", sale.fee, filled.fee);
         ledger.equal("royalty of a sale, mirror against chain", sale.royalty, filled.royalty);
@@ -95,9 +101,9 @@ pub async fn reckon(
     let waiting = process.provider.get_balance(payouts.pot().call().await?).await?;
     let funded = waiting + declared;
     let claimed = mirrored_claims(process).await?;
-    ledger.equal("royalties against what the pot received", royalty, funded);
-    let remainder = funded.saturating_sub(distributed + reserved);
-    ledger.equal("distributed + reserved + remainder = royalty", distributed + reserved + remainder, royalty);
+    let licences = story.licence.price;
+    ledger.equal("royalties and licences against what the pot received", royalty + licences, funded);
+    ledger.equal("distributed + reserved = royalties + licences", distributed + reserved, royalty + licences);
     ledger.equal("the root's total against what was distributed", declared, distributed);
     let unclaimed = process.provider.get_balance(deployment.payouts).await?;
     ledger.equal("declared = claimed, as the mirror has it, + what is left to claim", declared, claimed + unclaimed);
@@ -105,11 +111,19 @@ pub async fn reckon(
     // A local chain gives every account the same to begin with, and the treasury never spends.
     let before = process.provider.get_balance(treasury).number(0).await?;
     ledger.equal("fees against what the treasury received", fee, received - before);
+    finality(process).await?;
+    for (what, mirror, chain) in modules::compared(process, client, &story.licence, cast.second_buyer.address()).await?
+    {
+        if mirror != chain {
+            ledger.0.push(format!("{what}, mirror against chain: {mirror} against {chain}"));
+        }
+    }
     Ok(Report {
         price: price.to_string(),
         fee: fee.to_string(),
         royalty: royalty.to_string(),
         net: net.to_string(),
+        licences: licences.to_string(),
         distributed: distributed.to_string(),
         reserved: reserved.to_string(),
         claimed: claimed.to_string(),
@@ -120,18 +134,6 @@ pub async fn reckon(
         exact: ledger.0.is_empty(),
         differences: ledger.0,
     })
-}
-
-/// The sale as its transaction's receipt has it.
-async fn filled(process: &Process, sale: &Sale) -> Result<Market::Filled> {
-    let receipt =
-        process.provider.get_transaction_receipt(sale.tx_hash).await?.context("the sale's receipt is gone")?;
-    receipt
-        .logs()
-        .iter()
-        .find_map(|log| Market::Filled::decode_log(&log.inner).ok())
-        .map(|log| log.data)
-        .context("the sale's receipt has no sale")
 }
 
 async fn mirrored_claims(process: &Process) -> Result<U256> {

@@ -1,7 +1,7 @@
 //! The sample catalogue: a few works with lineage, orders and a sale, loaded once into an empty local market by the same
 //! steps a user takes.
 
-use alloy::{primitives::U256, signers::local::PrivateKeySigner};
+use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result};
 use chain::sender::Sender;
 use importer::Options;
@@ -9,7 +9,7 @@ use store::deployments::Deployment;
 
 use crate::{
     import, local,
-    market::{Asset, Client, Stored},
+    market::{Asset, Client, Stored, milliether},
     process::Process,
 };
 
@@ -131,7 +131,15 @@ pub async fn load(process: &Process, deployment: &Deployment) -> Result<()> {
             None => vec![(owner.address(), 10_000)],
         };
         let parents = sample.parents.iter().map(|parent| ids[*parent]).collect();
-        let asset = Asset { kind: sample.kind, content, royalty_bps: sample.royalty_bps, shares, parents };
+        let asset = Asset {
+            kind: sample.kind,
+            content,
+            royalty_bps: sample.royalty_bps,
+            shares,
+            parents,
+            open: true,
+            consents: vec![],
+        };
         let id = client.register(&format!("sample:{place}:register"), owner, &asset).await?;
         ids.push(id);
         if let Some(price) = sample.price {
@@ -168,12 +176,10 @@ async fn load_this_repository(process: &Process, client: &Client, owner: &Privat
         royalty_bps: 1000,
         shares: vec![(owner.address(), 10_000)],
         parents: vec![],
+        open: true,
+        consents: vec![],
     };
     let id = client.register("sample:repository:register", owner, &asset).await?;
     client.list("sample:repository", owner, id, milliether(5000)).await?;
     Ok(())
-}
-
-fn milliether(thousandths: u64) -> U256 {
-    U256::from(thousandths) * U256::from(1_000_000_000_000_000_u64)
 }

@@ -77,7 +77,9 @@ mod generated {
 }
 pub use generated::{
     AccessManager, Anchor, AssetRegistry, Disputes,
+    IAnchor::Entry as AnchorEntry,
     IAssetRegistry::{Registration, Share},
+    IDisputes::Settlement,
     ILicences::Terms,
     IMarket::Order,
     IPayouts::Total,
@@ -160,6 +162,16 @@ pub fn market_domain(chain_id: u64, market: Address) -> Eip712Domain {
         version: "1",
         chain_id: chain_id,
         verifying_contract: market,
+    }
+}
+
+/// The EIP-712 domain of the disputes contract, whose parties sign a `Settlement`.
+pub fn disputes_domain(chain_id: u64, disputes: Address) -> Eip712Domain {
+    eip712_domain! {
+        name: "Tributary Disputes",
+        version: "1",
+        chain_id: chain_id,
+        verifying_contract: disputes,
     }
 }
 

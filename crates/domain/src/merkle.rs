@@ -1,10 +1,11 @@
-//! The payout tree: its root stands on chain, and each payout is claimed with a proof against it.
+//! Merkle trees whose roots stand on chain. The payout tree: each payout is claimed with a proof against its root.
 //!
-//! Built exactly as the payout contract checks it, so that OpenZeppelin's `MerkleProof` accepts every proof:
+//! Built exactly as the contracts check it, so that OpenZeppelin's `MerkleProof` accepts every proof:
 //!
-//! - leaf = keccak256(keccak256(abi.encode(chain id, contract, account, token, cumulative))), hashed twice so that no inner
-//!   node can pass for a leaf, and bound to one chain and one contract so that no proof holds on another;
-//! - leaves sorted by (account, token);
+//! - leaf = keccak256(keccak256(abi.encode(...))), hashed twice so that no inner node can pass for a leaf; a payout's is of
+//!   (chain id, contract, account, token, cumulative), bound to one chain and one contract so that no proof holds on
+//!   another;
+//! - a payout tree's leaves sorted by (account, token);
 //! - parent = keccak256 of the two children, the smaller first; an odd node at the end of a level is promoted unchanged.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
@@ -39,12 +40,52 @@ pub enum TreeError {
     },
 }
 
+/// A tree over leaves in the order given.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// The leaves, then each level of their parents up to the root.
+    levels: Vec<Vec<B256>>,
+}
+
+impl Tree {
+    /// Builds the tree; `None` without leaves.
+    pub fn new(leaves: Vec<B256>) -> Option<Self> {
+        if leaves.is_empty() {
+            return None;
+        }
+        let mut level = leaves;
+        let mut levels = Vec::new();
+        while level.len() > 1 {
+            let above = level.chunks(2).map(|pair| if let [a, b] = pair { parent(*a, *b) } else { pair[0] }).collect();
+            levels.push(std::mem::replace(&mut level, above));
+        }
+        levels.push(level);
+        Some(Self { levels })
+    }
+
+    /// The root.
+    pub fn root(&self) -> B256 {
+        self.levels[self.levels.len() - 1][0]
+    }
+
+    /// The proof of a leaf, by its place, from the leaf up; empty when the leaf is the root, `None` beyond the last.
+    pub fn proof(&self, place: usize) -> Option<Vec<B256>> {
+        self.levels[0].get(place)?;
+        let mut at = place;
+        let mut proof = Vec::with_capacity(self.levels.len());
+        for level in &self.levels {
+            proof.extend(level.get(at ^ 1));
+            at /= 2;
+        }
+        Some(proof)
+    }
+}
+
 /// All cumulative payouts of one contract on one chain.
 #[derive(Debug, Clone)]
 pub struct PayoutTree {
     entries: Vec<Entry>,
-    /// The leaves, then each level of their parents up to the root.
-    levels: Vec<Vec<B256>>,
+    tree: Tree,
 }
 
 impl PayoutTree {
@@ -58,22 +99,14 @@ impl PayoutTree {
         if let Some(pair) = entries.windows(2).find(same) {
             return Err(TreeError::Duplicate { account: pair[0].account, token: pair[0].token });
         }
-        let mut level: Vec<B256> = entries.iter().map(|entry| leaf(chain_id, contract, entry)).collect();
-        if level.is_empty() {
-            return Err(TreeError::Empty);
-        }
-        let mut levels = Vec::new();
-        while level.len() > 1 {
-            let above = level.chunks(2).map(|pair| if let [a, b] = pair { parent(*a, *b) } else { pair[0] }).collect();
-            levels.push(std::mem::replace(&mut level, above));
-        }
-        levels.push(level);
-        Ok(Self { entries, levels })
+        let leaves = entries.iter().map(|entry| leaf(chain_id, contract, entry)).collect();
+        let tree = Tree::new(leaves).ok_or(TreeError::Empty)?;
+        Ok(Self { entries, tree })
     }
 
     /// The root.
     pub fn root(&self) -> B256 {
-        self.levels[self.levels.len() - 1][0]
+        self.tree.root()
     }
 
     /// The entries, by account and token.
@@ -83,26 +116,25 @@ impl PayoutTree {
 
     /// The proof for an account and token, from the leaf up; empty when the leaf is the root, `None` without such an entry.
     pub fn proof(&self, account: Address, token: Address) -> Option<Vec<B256>> {
-        let mut at = self.entries.binary_search_by_key(&(account, token), |entry| (entry.account, entry.token)).ok()?;
-        let mut proof = Vec::with_capacity(self.levels.len());
-        for level in &self.levels {
-            proof.extend(level.get(at ^ 1));
-            at /= 2;
-        }
-        Some(proof)
+        let place = self.entries.binary_search_by_key(&(account, token), |entry| (entry.account, entry.token)).ok()?;
+        self.tree.proof(place)
     }
+}
+
+/// A leaf over 32-byte words, as Solidity's `abi.encode` lays them out: hashed twice.
+pub fn leaf_of(words: &[B256]) -> B256 {
+    keccak256(keccak256(words.concat()))
 }
 
 /// The leaf of an entry.
 pub fn leaf(chain_id: u64, contract: Address, entry: &Entry) -> B256 {
-    let words = [
+    leaf_of(&[
         U256::from(chain_id).into(),
         contract.into_word(),
         entry.account.into_word(),
         entry.token.into_word(),
         B256::from(entry.cumulative.0),
-    ];
-    keccak256(keccak256(words.concat()))
+    ])
 }
 
 /// Whether `proof` leads from `leaf` to `root`.

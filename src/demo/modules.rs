@@ -1,0 +1,263 @@
+//! Beyond the sale: a licence for a derived work, stake and yield, a dispute that its parties settle, an anchor.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, FixedBytes, U256, aliases::U48, keccak256},
+    signers::{Signer, local::PrivateKeySigner},
+    sol_types::{SolCall, SolEvent, SolStruct, SolValue},
+};
+use anyhow::{Context, Result, ensure};
+use bindings::{
+    Anchor, AnchorEntry, AssetRegistry, Disputes, Licences, Settlement, Staking, Terms, TestToken, disputes_domain,
+};
+use domain::merkle::{self, Tree};
+
+use super::{Cast, ether, milliether, step};
+use crate::{market::Client, process::Process};
+
+/// What a licence costs, in thousandths of an ether.
+const LICENCE: u64 = 500;
+/// Derived works may be made and sold, and the licence may be passed on.
+const FLAGS: u8 = 1 + 2 + 8;
+/// What is staked, in base units of the local chain's test token, and the yield that backers share, in thousandths of an
+/// ether, over seven days.
+const STAKE: u64 = 120_000_000;
+const YIELD: u64 = 30;
+const YIELD_SECONDS: u64 = 7 * 86_400;
+
+/// A licence as the demo bought it.
+pub struct Licence {
+    pub id: U256,
+    pub asset: u64,
+    pub price: U256,
+}
+
+/// The owner of an asset offers a licence for derived works, and who wants to make one buys it.
+pub async fn license(
+    process: &Process,
+    client: &Client,
+    owner: &PrivateKeySigner,
+    maker: &PrivateKeySigner,
+    asset: u64,
+) -> Result<Licence> {
+    let contract = client.deployment.licences;
+    let session = client.sign_in(owner).await?;
+    let text = "One derived work may be made from this work, published and sold, anywhere and for ever.\n";
+    let text = client.upload(&session, text.into()).await?;
+    let price = milliether(LICENCE);
+    let terms = Terms {
+        textHash: text.content_hash,
+        cid: text.cid,
+        currency: Address::ZERO,
+        price: price.to(),
+        duration: 0,
+        revenueShareBps: 0,
+        maxUses: 1,
+        flags: FLAGS,
+    };
+    let terms_id = keccak256(terms.abi_encode());
+    let offer = Licences::offerCall { assetId: U256::from(asset), terms }.abi_encode();
+    client.send("demo:licence:offer", owner, contract, U256::ZERO, offer).await?;
+    let buy = Licences::buyCall { termsId: terms_id, assetId: U256::from(asset), to: maker.address(), maxPrice: price };
+    let bought = client.send("demo:licence:buy", maker, contract, price, buy.abi_encode()).await?;
+    let id = event::<Licences::LicenceBought>(process, bought.tx_hash).await?.licenceId;
+    step(&format!("Licensed asset {asset} for a derived work: licence {id} at {} ETH", ether(price)));
+    Ok(Licence { id, asset, price })
+}
+
+/// A backer stakes on an asset, and its owner funds yield for whoever does.
+pub async fn stake(
+    process: &Process,
+    client: &Client,
+    backer: &PrivateKeySigner,
+    owner: &PrivateKeySigner,
+    asset: u64,
+) -> Result<()> {
+    let contract = client.deployment.staking;
+    let token = Staking::new(contract, &process.provider).STAKE_TOKEN().call().await?;
+    let (amount, asset_id) = (U256::from(STAKE), U256::from(asset));
+    let mint = TestToken::mintCall { to: backer.address(), amount }.abi_encode();
+    client.send("demo:stake:mint", backer, token, U256::ZERO, mint).await?;
+    let approve = TestToken::approveCall { spender: contract, value: amount }.abi_encode();
+    client.send("demo:stake:approve", backer, token, U256::ZERO, approve).await?;
+    let stake = Staking::stakeCall { assetId: asset_id, amount, tokens: vec![Address::ZERO] }.abi_encode();
+    client.send("demo:stake", backer, contract, U256::ZERO, stake).await?;
+    let amount = milliether(YIELD);
+    let fund =
+        Staking::fundYieldCall { assetId: asset_id, token: Address::ZERO, amount, duration: U256::from(YIELD_SECONDS) };
+    client.send("demo:yield", owner, contract, amount, fund.abi_encode()).await?;
+    step(&format!("Staked {} tokens on asset {asset}, with {} ETH of yield", STAKE / 1_000_000, ether(amount)));
+    Ok(())
+}
+
+/// A claimant raises a dispute over an asset, its owner answers, and both settle: each gets its bond back.
+pub async fn dispute(
+    process: &Process,
+    client: &Client,
+    claimant: &PrivateKeySigner,
+    owner: &PrivateKeySigner,
+    asset: u64,
+) -> Result<()> {
+    let contract = client.deployment.disputes;
+    let disputes = Disputes::new(contract, &process.provider);
+    let claim = client.sign_in(claimant).await?;
+    let evidence = client.upload(&claim, b"The second chapter is mine, and I am not named.\n".to_vec()).await?;
+    let bond = U256::from(disputes.bond().call().await?);
+    let raise = Disputes::raiseCall { assetId: U256::from(asset), evidenceCid: evidence.cid }.abi_encode();
+    let raised = client.send("demo:dispute:raise", claimant, contract, bond, raise).await?;
+    let id = event::<Disputes::Raised>(process, raised.tx_hash).await?.disputeId;
+    step(&format!("Raised dispute {id} over asset {asset} with a bond of {} ETH: its sales stop", ether(bond)));
+    let answer = client.sign_in(owner).await?;
+    let evidence = client.upload(&answer, b"Named in the next edition.\n".to_vec()).await?;
+    let terms_hash = evidence.content_hash;
+    let counter = Disputes::counterCall { disputeId: id, evidenceCid: evidence.cid }.abi_encode();
+    client.send("demo:dispute:counter", owner, contract, bond, counter).await?;
+    let settlement = Settlement {
+        disputeId: id,
+        toClaimant: bond,
+        toRespondent: bond,
+        frozenUntil: 0,
+        termsHash: terms_hash,
+        deadline: U256::MAX,
+    };
+    let hash = settlement.eip712_signing_hash(&disputes_domain(process.chain_id, contract));
+    let settle = Disputes::settleCall {
+        settlement,
+        claimantSignature: signed(claimant, hash).await?,
+        respondentSignature: signed(owner, hash).await?,
+    };
+    client.send("demo:dispute:settle", claimant, contract, U256::ZERO, settle.abi_encode()).await?;
+    for (place, party) in [claimant, owner].into_iter().enumerate() {
+        let withdraw = Disputes::withdrawBondCall { to: party.address() }.abi_encode();
+        client.send(&format!("demo:dispute:bond:{place}"), party, contract, U256::ZERO, withdraw).await?;
+    }
+    step(&format!("Settled dispute {id} by both signatures: {} ETH back to each", ether(bond)));
+    Ok(())
+}
+
+/// What the demo distributed, anchored: nobody can change an amount of it any more without it being seen.
+pub async fn anchor(process: &Process, client: &Client, cast: &Cast, distributions: &[B256]) -> Result<()> {
+    let contract = client.deployment.anchor;
+    let tree = Tree::new(distributions.to_vec()).context("nothing was distributed")?;
+    let call = Anchor::anchorCall { root: tree.root(), size: distributions.len() as u64 }.abi_encode();
+    let anchored = client.send("demo:anchor", &cast.engine, contract, U256::ZERO, call).await?;
+    let event = event::<Anchor::Anchored>(process, anchored.tx_hash).await?;
+    let entry = AnchorEntry {
+        seq: event.seq as u32,
+        size: U48::from(event.size),
+        time: U48::from(event.time),
+        root: event.root,
+    };
+    for (place, leaf) in distributions.iter().enumerate() {
+        let proof = tree.proof(place).context("a leaf without proof")?;
+        let verified = Anchor::new(contract, &process.provider)
+            .verify(vec![entry.clone()], FixedBytes::ZERO, *leaf, proof)
+            .call()
+            .await?;
+        ensure!(verified, "the anchor refuses the proof of distribution {place}");
+    }
+    step(&format!("Anchored {} distributions under root {}", distributions.len(), tree.root()));
+    Ok(())
+}
+
+/// The leaf of a distribution: the chain's number, the asset, what went to accounts and what was reserved.
+pub fn distribution_leaf(chain_id: u64, asset: u64, distributed: U256, reserved: U256) -> B256 {
+    let number = |value: U256| B256::from(value);
+    merkle::leaf_of(&[
+        keccak256("tributary distribution"),
+        number(U256::from(chain_id)),
+        number(U256::from(asset)),
+        number(distributed),
+        number(reserved),
+    ])
+}
+
+/// The consent that a licence is, for registering a work made from the licensed one.
+pub fn consent(licence: &Licence) -> Bytes {
+    licence.id.abi_encode().into()
+}
+
+async fn signed(signer: &PrivateKeySigner, hash: B256) -> Result<Bytes> {
+    Ok(signer.sign_hash(&hash).await?.as_bytes().to_vec().into())
+}
+
+/// The first event of a kind in a transaction's receipt.
+pub async fn event<E: SolEvent>(process: &Process, tx_hash: B256) -> Result<E> {
+    use alloy::providers::Provider;
+    let receipt = process.provider.get_transaction_receipt(tx_hash).await?.context("a receipt is gone")?;
+    let found = receipt.logs().iter().find_map(|log| E::decode_log(&log.inner).ok());
+    Ok(found.with_context(|| format!("no {} in the receipt of {tx_hash}", E::SIGNATURE))?.data)
+}
+
+/// What chain and mirror say of the same things, in pairs that must be equal.
+pub async fn compared(
+    process: &Process,
+    client: &Client,
+    licence: &Licence,
+    backer: Address,
+) -> Result<Vec<(&'static str, String, String)>> {
+    let (deployment, provider) = (&client.deployment, &process.provider);
+    let chain_id = process.chain_id as i64;
+    let licences = Licences::new(deployment.licences, provider);
+    let (asset, licence_id) = (U256::from(licence.asset), licence.id);
+    let mirrored = sqlx::query!(
+        r#"SELECT holder AS "holder!", uses AS "uses!", price::text AS "price!" FROM chain.licences
+           WHERE chain_id = $1 AND licence_id = $2::text::numeric"#,
+        chain_id,
+        licence_id.to_string()
+    )
+    .fetch_one(&process.pool)
+    .await?;
+    let stake = sqlx::query_scalar!(
+        r#"SELECT amount::text AS "amount!" FROM chain.stakes WHERE chain_id = $1 AND asset_id = $2 AND account = $3"#,
+        chain_id,
+        licence.asset as i64,
+        backer.to_string()
+    )
+    .fetch_one(&process.pool)
+    .await?;
+    let anchor = sqlx::query!(
+        r#"SELECT seq AS "seq!", size::text AS "size!", head AS "head!" FROM chain.anchors
+           WHERE chain_id = $1 ORDER BY seq DESC LIMIT 1"#,
+        chain_id
+    )
+    .fetch_one(&process.pool)
+    .await?;
+    let bonds = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(CASE event WHEN 'Raised' THEN (details ->> 'bond')::numeric * 2
+                                          WHEN 'BondWithdrawn' THEN -(details ->> 'amount')::numeric END), 0)::text AS "held!"
+           FROM chain.module_events WHERE chain_id = $1 AND contract = 'Disputes'"#,
+        chain_id
+    )
+    .fetch_one(&process.pool)
+    .await?;
+    let frozen = sqlx::query_scalar!(
+        r#"SELECT count(*)::text AS "frozen!" FROM chain.frozen WHERE chain_id = $1 AND frozen_until > to_timestamp(0)"#,
+        chain_id
+    )
+    .fetch_one(&process.pool)
+    .await?;
+    let latest = Anchor::new(deployment.anchor, provider).latest().call().await?;
+    let staked = Staking::new(deployment.staking, provider).stakeOf(backer, asset).call().await?;
+    let held = alloy::providers::Provider::get_balance(provider, deployment.disputes).await?;
+    let count = client.get("/v1/assets").await?["items"].as_array().map_or(0, Vec::len) as u64;
+    let mut still_frozen = 0;
+    for id in 1..=count {
+        let details = AssetRegistry::new(deployment.asset_registry, provider).detailsOf(U256::from(id)).call().await?;
+        still_frozen += u64::from(details.frozenUntil > 0);
+    }
+    Ok(vec![
+        ("the licence's holder", mirrored.holder, licences.ownerOf(licence_id).call().await?.to_string()),
+        (
+            "the licence's uses",
+            mirrored.uses.to_string(),
+            licences.licenceOf(licence_id).call().await?.uses.to_string(),
+        ),
+        ("the licence's price", mirrored.price, licence.price.to_string()),
+        ("the backer's stake", stake, staked.to_string()),
+        ("the anchors", anchor.seq.to_string(), latest.seq.to_string()),
+        ("the ledger's anchored size", anchor.size, latest.size.to_string()),
+        ("the anchors' head", anchor.head, latest.head.to_string()),
+        ("the bonds held", bonds, held.to_string()),
+        ("frozen assets", frozen, still_frozen.to_string()),
+    ])
+}
