@@ -20,7 +20,7 @@ propose|post a payout root|75000|Morpho URD|61183
 anchor|anchor the ledger|40000||0
 ROWS
 }
-contracts/node_modules/.bin/forge test --match-contract GasTest >&2
+contracts/bin/forge test --match-contract GasTest >&2
 while IFS='|' read -r key operation target peer other; do
     ours=$(node -p 'JSON.parse(require("fs").readFileSync("contracts/snapshots/gas.json", "utf8"))[process.argv[1]] ?? 0' "$key")
     [ "$ours" -gt 0 ] || { echo "no figure for \"$key\"" >&2; exit 1; }

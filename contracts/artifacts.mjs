@@ -16,7 +16,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const check = process.argv.includes('--check');
 
 // The compiler's messages go to stderr, so that stdout is ours.
-const forge = join(here, 'node_modules', '.bin', 'forge');
+const forge = join(here, 'bin', 'forge');
 const build = spawnSync(forge, ['build', '--quiet'], { cwd: dirname(here), stdio: ['ignore', 2, 2] });
 if (build.error) fail(`cannot run forge (${build.error.message}): run npm --prefix contracts ci`);
 if (build.status !== 0) fail('forge build failed');

@@ -23,7 +23,7 @@ for (const name of ['foundry.toml', 'contracts/src', 'contracts/test', 'contract
 }
 symlinkSync(join(root, 'contracts/node_modules'), join(copy, 'contracts/node_modules'));
 symlinkSync(join(root, 'contracts/package.json'), join(copy, 'contracts/package.json'));
-const forge = join(root, 'contracts/node_modules/.bin/forge');
+const forge = join(root, 'contracts/bin/forge');
 
 let survived = 0;
 for (const { law, test, file, find, replace } of mutations) {
