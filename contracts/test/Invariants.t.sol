@@ -9,6 +9,7 @@ import {IMarket} from "../src/interfaces/IMarket.sol";
 import {IPayouts} from "../src/interfaces/IPayouts.sol";
 import {IStaking} from "../src/interfaces/IStaking.sol";
 import {IRegistry} from "./Base.t.sol";
+import {Actions} from "./invariants/Actions.sol";
 import {Handler} from "./invariants/Handler.sol";
 import {Test} from "forge-std/Test.sol";
 
@@ -41,49 +42,8 @@ contract InvariantsTest is Test {
         disputes = IDisputes(modules[6]);
         ledger = IAnchor(modules[8]);
         stakeToken = modules[9];
-        targetSelector(FuzzSelector({addr: address(handler), selectors: _actions()}));
+        targetSelector(FuzzSelector({addr: address(handler), selectors: Actions.all()}));
         targetContract(address(handler));
-    }
-
-    function _actions() private pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](36);
-        selectors[0] = Handler.register.selector;
-        selectors[1] = Handler.transfer.selector;
-        selectors[2] = Handler.lowerRoyalty.selector;
-        selectors[3] = Handler.trade.selector;
-        selectors[4] = Handler.replay.selector;
-        selectors[5] = Handler.cancel.selector;
-        selectors[6] = Handler.withdrawCredit.selector;
-        selectors[7] = Handler.setFee.selector;
-        selectors[8] = Handler.fund.selector;
-        selectors[9] = Handler.sweep.selector;
-        selectors[10] = Handler.propose.selector;
-        selectors[11] = Handler.veto.selector;
-        selectors[12] = Handler.activate.selector;
-        selectors[13] = Handler.claim.selector;
-        selectors[14] = Handler.setPayoutAddress.selector;
-        selectors[15] = Handler.offer.selector;
-        selectors[16] = Handler.buyLicence.selector;
-        selectors[17] = Handler.transferLicence.selector;
-        selectors[18] = Handler.stake.selector;
-        selectors[19] = Handler.unstake.selector;
-        selectors[20] = Handler.withdrawStake.selector;
-        selectors[21] = Handler.fundYield.selector;
-        selectors[22] = Handler.claimYield.selector;
-        selectors[23] = Handler.idle.selector;
-        selectors[24] = Handler.raise.selector;
-        selectors[25] = Handler.counter.selector;
-        selectors[26] = Handler.vote.selector;
-        selectors[27] = Handler.settle.selector;
-        selectors[28] = Handler.timeout.selector;
-        selectors[29] = Handler.release.selector;
-        selectors[30] = Handler.withdrawBond.selector;
-        selectors[31] = Handler.anchor.selector;
-        selectors[32] = Handler.intrude.selector;
-        // The most is to be found where works are made and traded.
-        selectors[33] = Handler.register.selector;
-        selectors[34] = Handler.trade.selector;
-        selectors[35] = Handler.buyLicence.selector;
     }
 
     function _kept(uint256 law) private view {
@@ -352,16 +312,8 @@ contract InvariantsTest is Test {
 
     /// @dev The laws would hold of a handler that does nothing: here every action is seen to go through.
     function test_EveryActionGoesThrough() public {
-        bytes4[] memory actions = _actions();
-        uint256[5] memory masks = [uint256(1), type(uint8).max, type(uint16).max, type(uint32).max, type(uint64).max];
         for (uint256 i; i < 6000; ++i) {
-            bytes memory call = abi.encodePacked(actions[uint256(keccak256(abi.encode(i))) % actions.length]);
-            for (uint256 j; j < 6; ++j) {
-                uint256 word = uint256(keccak256(abi.encode(i, j)));
-                call = abi.encodePacked(call, word & masks[(word >> 128) % 5]);
-            }
-            // A word that is too wide for its argument is refused; there are enough others.
-            (bool ok,) = address(handler).call(call);
+            (bool ok,) = address(handler).call(Actions.call(i));
             ok;
         }
         string[31] memory names = [

@@ -6,6 +6,8 @@
 mod commit;
 mod decode;
 mod modules;
+#[cfg(test)]
+mod scenario;
 mod source;
 mod wake;
 

@@ -109,7 +109,7 @@ contract Handler is Actors {
     function cancel(uint256 seed, bool all, uint256 nonce) external {
         address actor = _actor(seed);
         uint256[] memory list = new uint256[](2);
-        (list[0], list[1]) = (nonces++, nonce);
+        (list[0], list[1]) = (nonces++, nonce % 300);
         bytes memory call = all ? abi.encodeCall(IMarket.cancelAll, ()) : abi.encodeCall(IMarket.cancel, (list));
         _granted(20, all ? bytes32("cancelAll") : bytes32("cancel"), actor, address(market), call);
     }

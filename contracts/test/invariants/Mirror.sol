@@ -98,7 +98,7 @@ abstract contract Mirror is SystemTest {
         if (!holds) ++broken[number];
     }
 
-    function _observe(Vm.Log[] memory logs) internal {
+    function _observe(Vm.Log[] memory logs) internal virtual {
         for (uint256 i; i < logs.length; ++i) {
             Vm.Log memory log = logs[i];
             if (log.emitter == address(registry)) _registry(log);

@@ -1,0 +1,146 @@
+//! The contracts' own scenario, `contracts/test/differential/scenario.txt`: hundreds of calls by ten actors, as Solidity
+//! logged them and as its views told the end. The mirror is fed the logs alone and must tell the same end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy::{
+    consensus::Header as Sealed,
+    primitives::{B256, Bytes, Log as Inner, LogData, keccak256},
+    rpc::types::{Header, Log},
+};
+use anyhow::{Context, Result};
+use sqlx::PgPool;
+use store::deployments::{self, Deployment};
+
+use crate::{
+    commit::{self, Cursor},
+    modules::Modules,
+    source::{BlockId, Head, Range},
+};
+
+const SCENARIO: &str = include_str!("../../contracts/test/differential/scenario.txt");
+const CHAIN: u64 = 31337;
+/// Blocks to a batch: a small odd number, so that batches end anywhere.
+const BATCH: u64 = 37;
+
+struct Scenario {
+    deployment: Deployment,
+    /// The time and the logs of each block.
+    blocks: BTreeMap<u64, (u64, Vec<Log>)>,
+    state: BTreeSet<String>,
+}
+
+fn parse() -> Result<Scenario> {
+    let mut addresses = serde_json::Map::new();
+    let (mut blocks, mut state) = (BTreeMap::<u64, (u64, Vec<Log>)>::new(), BTreeSet::new());
+    for line in SCENARIO.lines() {
+        let (kind, rest) = line.split_once(' ').context("a line without a kind")?;
+        let words: Vec<&str> = rest.split(' ').collect();
+        match (kind, words.as_slice()) {
+            ("contract", [name, address]) => {
+                addresses.insert((*name).to_owned(), (*address).into());
+            }
+            ("log", [number, time, address, topics, data]) => {
+                let topics: Bytes = topics.parse()?;
+                let topics = topics.chunks(32).map(B256::from_slice).collect();
+                let number = number.parse()?;
+                let block = blocks.entry(number).or_insert_with(|| (time.parse().unwrap_or_default(), vec![]));
+                block.1.push(Log {
+                    inner: Inner { address: address.parse()?, data: LogData::new_unchecked(topics, data.parse()?) },
+                    block_hash: Some(hash(number)),
+                    block_number: Some(number),
+                    transaction_hash: Some(hash(number)),
+                    log_index: Some(block.1.len() as u64),
+                    ..Log::default()
+                });
+            }
+            ("state", _) => {
+                state.insert(rest.to_lowercase());
+            }
+            _ => anyhow::bail!("not a line of a scenario: {line}"),
+        }
+    }
+    let address = |name: &str| -> Result<_> { Ok(addresses[name].as_str().context("an address")?.parse()?) };
+    let deployment = Deployment {
+        chain_id: CHAIN,
+        from_block: 1,
+        access_manager: Default::default(),
+        payouts: address("Payouts")?,
+        asset_registry: address("AssetRegistry")?,
+        market: address("Market")?,
+        licences: address("Licences")?,
+        staking: address("Staking")?,
+        disputes: address("Disputes")?,
+        council: address("CouncilArbiter")?,
+        anchor: address("Anchor")?,
+    };
+    Ok(Scenario { deployment, blocks, state })
+}
+
+fn hash(number: u64) -> B256 {
+    keccak256(number.to_be_bytes())
+}
+
+fn block(number: u64) -> BlockId {
+    BlockId { number, hash: hash(number) }
+}
+
+/// Commits all blocks, in batches.
+async fn mirror(pool: &PgPool, scenario: &Scenario) -> Result<()> {
+    let deployment = &scenario.deployment;
+    let mut tx = pool.begin().await?;
+    deployments::record(&mut tx, deployment).await?;
+    tx.commit().await?;
+    commit::begin(pool, CHAIN, block(0)).await?;
+    let modules = Modules::new(deployment);
+    let last = *scenario.blocks.keys().next_back().context("a scenario without logs")?;
+    let mut cursor = Cursor { block: block(0), finalized: 0, epoch: 0 };
+    while cursor.block.number < last {
+        let (from, to) = (cursor.block.number + 1, (cursor.block.number + BATCH).min(last));
+        let headers = scenario.blocks.range(from..=to).map(|(number, (time, _))| {
+            let inner = Sealed { number: *number, timestamp: *time, parent_hash: hash(number - 1), ..Sealed::default() };
+            (*number, Header { hash: hash(*number), inner, total_difficulty: None, size: None })
+        });
+        let logs = scenario.blocks.range(from..=to).flat_map(|(_, (_, logs))| logs.clone());
+        let range = Range { from, to: block(to), headers: headers.collect(), logs: logs.collect() };
+        let head = Head { head: block(last), safe: 0, finalized: 0 };
+        cursor = commit::commit(pool, deployment, &modules, &cursor, cursor.block, &range, &head).await?;
+    }
+    Ok(())
+}
+
+/// The state as the mirror has it, in the scenario's words.
+async fn told(pool: &PgPool) -> Result<BTreeSet<String>> {
+    let lines: Vec<String> = sqlx::query_scalar(include_str!("scenario.sql")).fetch_all(pool).await?;
+    Ok(lines.into_iter().map(|line| line.to_lowercase()).collect())
+}
+
+#[tokio::test]
+async fn logs_of_the_contracts_rebuild_their_state() -> Result<()> {
+    let scenario = parse()?;
+    let pool = testkit::database().await?;
+    mirror(&pool, &scenario).await?;
+    let told = told(&pool).await?;
+    let of_mirror: Vec<&String> = told.difference(&scenario.state).collect();
+    let of_contracts: Vec<&String> = scenario.state.difference(&told).collect();
+    assert!(
+        of_mirror.is_empty() && of_contracts.is_empty(),
+        "the mirror alone has {of_mirror:#?}, the contracts alone have {of_contracts:#?}"
+    );
+    assert!(scenario.state.len() > 100, "the scenario says little: {} lines", scenario.state.len());
+    Ok(())
+}
+
+/// The comparison above would hold of a mirror that invents what it misses: without any one log, it refuses the rest
+/// or tells another state.
+#[tokio::test]
+async fn without_a_log_the_state_is_another_or_refused() -> Result<()> {
+    let mut scenario = parse()?;
+    let (number, (_, logs)) = scenario.blocks.iter_mut().nth(200).context("a block in the midst")?;
+    let number = *number;
+    logs.clear();
+    let pool = testkit::database().await?;
+    let refused = mirror(&pool, &scenario).await.is_err();
+    assert!(refused || told(&pool).await? != scenario.state, "block {number} was not missed");
+    Ok(())
+}
