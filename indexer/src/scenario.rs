@@ -98,7 +98,8 @@ async fn mirror(pool: &PgPool, scenario: &Scenario) -> Result<()> {
     while cursor.block.number < last {
         let (from, to) = (cursor.block.number + 1, (cursor.block.number + BATCH).min(last));
         let headers = scenario.blocks.range(from..=to).map(|(number, (time, _))| {
-            let inner = Sealed { number: *number, timestamp: *time, parent_hash: hash(number - 1), ..Sealed::default() };
+            let inner =
+                Sealed { number: *number, timestamp: *time, parent_hash: hash(number - 1), ..Sealed::default() };
             (*number, Header { hash: hash(*number), inner, total_difficulty: None, size: None })
         });
         let logs = scenario.blocks.range(from..=to).flat_map(|(_, (_, logs))| logs.clone());

@@ -7,6 +7,7 @@ use alloy::{
 use axum::{extract::State, http::StatusCode};
 use bindings::{AssetRegistry, Market, Order, TestToken};
 use chrono::{DateTime, Utc};
+use domain::split;
 use futures::try_join;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -132,8 +133,7 @@ async fn check_against_chain(state: &AppState, order: &Order) -> Result<()> {
         errors.push(("order.maxFeeBps", format!("is {}, the market's fee is {fee_bps}", order.maxFeeBps)));
     }
     let worst = order.startPrice.min(order.endPrice);
-    let part = |bps: u16| worst * U256::from(bps) / U256::from(10_000);
-    let net = worst.saturating_sub(part(fee_bps)).saturating_sub(part(details.royaltyBps));
+    let net = split::sale(worst, fee_bps, details.royaltyBps).map_or(U256::ZERO, |sale| sale.net);
     if order.minNet > net {
         errors.push((
             "order.minNet",

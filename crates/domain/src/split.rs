@@ -70,6 +70,30 @@ pub fn largest_remainder(amount: U256, weights: &[U256]) -> Result<Vec<U256>, Sp
     Ok(parts)
 }
 
+/// What a sale at a price comes to, as the market contract computes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sale {
+    /// The market's part, rounded down.
+    pub fee: U256,
+    /// What the work earns, rounded down.
+    pub royalty: U256,
+    /// All that is left, which is the seller's.
+    pub net: U256,
+}
+
+/// Divides a price into fee, royalty and the seller's part, which sum to it. `None` when the rates exceed the whole.
+///
+/// ```
+/// use domain::{U256, split::sale};
+/// let parts = sale(U256::from(999), 200, 1000).unwrap();
+/// assert_eq!((parts.fee, parts.royalty, parts.net), (U256::from(19), U256::from(99), U256::from(881)));
+/// ```
+pub fn sale(price: U256, fee_bps: u16, royalty_bps: u16) -> Option<Sale> {
+    let part = |bps: u16| proportion(price, U256::from(bps), U256::from(10_000)).0;
+    let (fee, royalty) = (part(fee_bps), part(royalty_bps));
+    Some(Sale { fee, royalty, net: price.checked_sub(fee)?.checked_sub(royalty)? })
+}
+
 /// `amount * weight / total`, rounded down, and the remainder. `weight <= total`, so the quotient fits.
 pub(crate) fn proportion(amount: U256, weight: U256, total: U256) -> (U256, U256) {
     // Almost every product of money and weight fits 256 bits, where division is several times faster.

@@ -2,6 +2,7 @@
 
 mod build;
 mod derivation;
+mod differential;
 mod distribution;
 mod merkle;
 mod properties;
