@@ -10,6 +10,7 @@ import {IMarket} from "../src/interfaces/IMarket.sol";
 import {IPayouts} from "../src/interfaces/IPayouts.sol";
 import {IPot} from "../src/interfaces/IPot.sol";
 import {SystemTest} from "./System.t.sol";
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 
 /// @notice Law 26 as a table: every function that is not open to everyone, and who gets through. Law 27: no function
@@ -90,6 +91,21 @@ contract AccessMatrixTest is SystemTest {
                 vm.revertToState(state);
             }
         }
+    }
+
+    /// @dev Only the manager moves a contract to another manager.
+    function testFuzz_SetAuthority(address caller, uint8 which) public {
+        address[6] memory managed =
+            [address(registry), address(market), address(payouts), address(dispute), address(council), address(ledger)];
+        IAccessManaged target = IAccessManaged(managed[which % 6]);
+        caller = uint160(caller) % 4 == 0 ? address(manager) : caller;
+        AccessManager next = new AccessManager(admin);
+        if (caller != address(manager)) {
+            vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, caller));
+        }
+        vm.prank(caller);
+        target.setAuthority(address(next));
+        assertEq(target.authority(), caller == address(manager) ? address(next) : address(manager));
     }
 
     // ------------------------------------------------------------------------------------------------------------ gas

@@ -10,6 +10,52 @@ import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.s
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
+// register
+// ├── when the content hash is zero, or was registered before: it should revert
+// ├── when the CID is empty or above 128 bytes, or the royalty above half: it should revert
+// ├── when there is no share, more than 32, one that is empty, not ascending, or their sum is not the whole: it should revert
+// ├── when `to` is zero: it should revert
+// ├── when the parents are above 16, not ascending, or not older: it should revert
+// ├── given a parent is closed
+// │   ├── given the registrant holds it: it should need no consent
+// │   ├── when there is no consent, or consents do not fit the parents: it should revert
+// │   ├── when 32 bytes name a licence: it should use it up, see Licences.t.sol
+// │   ├── when its holder signed for this work, this registrant and this epoch, in time: it should accept
+// │   └── else: it should revert
+// └── else: it should give the next id, store the work, and say all of it in the event
+//     └── given it has parents, several owners or another first owner: it should store the hash of its lineage
+// registerBatch
+// ├── when there are more than 64, or one fails: it should revert
+// └── else: it should be the same as to register one by one
+// registerBySig
+// ├── when the deadline has passed: it should revert
+// ├── when anything differs from what the registrant signed: it should revert
+// └── else: it should register for the registrant, whoever sends it, once
+// transferForSale
+// ├── when the seller is not the owner, or the epoch has passed: it should revert
+// ├── given the asset is frozen up to and including this second: it should revert
+// ├── when `to` is zero, or the caller is not approved: it should revert
+// └── else: it should transfer, count, end the approval, and return the royalty
+// setFrozenUntil
+// ├── when the caller is not Disputes, the asset is unknown, or the time is above 32 bits: it should revert
+// └── else: it should stop sales until then, and no transfer
+// link
+// ├── when the caller is not the admin, one of the two is zero, or it was done before: it should revert
+// └── else: it should tie Licences and Disputes to the registry
+// lowerRoyalty
+// ├── when the caller is not the owner, or the asset is unknown: it should revert
+// ├── given the asset was ever transferred: it should revert
+// ├── when the royalty does not fall: it should revert
+// └── else: it should lower it
+// updateCid
+// ├── when the caller is not the owner, or the CID is empty or too long: it should revert
+// └── else: it should announce the CID and new metadata
+// setBaseURI
+// ├── when the caller is not GOVERNOR: it should revert
+// └── else: it should change every token's and the contract's address, and announce it
+// transferFrom, safeTransferFrom, approve, setApprovalForAll: see conformance/
+// ├── when the caller may not, `from` is not the owner, or `to` is zero: it should revert
+// └── else: it should move the asset, count the transfer, even one to oneself, and end the approval
 contract AssetRegistryTest is BaseTest {
     bytes32 internal constant WORK = keccak256("work");
 
@@ -86,6 +132,47 @@ contract AssetRegistryTest is BaseTest {
         r.cid = string(new bytes(128));
         r.royaltyBps = 5000;
         assertEq(registry.register(r), 17);
+    }
+
+    /// @dev What is registered is stored as it was said, or nothing is.
+    function testFuzz_Register(
+        address caller,
+        address to,
+        uint8 kind,
+        bool open,
+        bytes32 contentHash,
+        uint16 royaltyBps,
+        uint8 length,
+        uint8 parents
+    ) public {
+        _register(alice, "first");
+        _register(alice, "second");
+        IAssetRegistry.Registration memory r = _registration(to, contentHash);
+        (r.kind, r.open) = (IAssetRegistry.Kind(kind % 8), open);
+        (r.royaltyBps, r.cid) = (royaltyBps % 5500, string(new bytes(length % 140)));
+        r.parents = new uint256[](parents % 3);
+        for (uint256 i; i < r.parents.length; ++i) {
+            r.parents[i] = i + 1;
+        }
+        bool fits = to != address(0) && contentHash != 0 && registry.assetOf(contentHash) == 0 && r.royaltyBps <= 5000
+            && bytes(r.cid).length != 0 && bytes(r.cid).length <= 128;
+        if (!fits) vm.expectRevert();
+        vm.prank(caller);
+        registry.register(r);
+        assertEq(registry.assetCount(), fits ? 3 : 2);
+        if (!fits) return;
+        assertEq(registry.ownerOf(3), to);
+        assertEq(registry.assetOf(contentHash), 3);
+        assertEq(abi.encode(registry.detailsOf(3)), abi.encode(to, 0, 0, r.royaltyBps, r.kind, open));
+        assertEq(
+            registry.lineageHash(3), r.parents.length == 0 ? bytes32(0) : keccak256(abi.encode(r.parents, r.shares))
+        );
+    }
+
+    function test_RevertWhen_ToIsZero() public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.to = address(0);
+        _expect(r, abi.encodeWithSelector(IERC721Errors.ERC721InvalidReceiver.selector, address(0)));
     }
 
     function test_RevertWhen_ContentHashIsZero() public {
@@ -373,6 +460,37 @@ contract AssetRegistryTest is BaseTest {
         registry.transferFrom(bob, stranger, 1);
     }
 
+    function testFuzz_TransferForSale(
+        address caller,
+        bool approved,
+        address from,
+        address to,
+        uint8 epoch,
+        uint8 moves,
+        uint16 royaltyBps
+    ) public {
+        vm.assume(caller != address(0));
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.royaltyBps = royaltyBps % 5001;
+        registry.register(r);
+        (epoch, moves) = (epoch % 3, moves % 3);
+        from = uint160(from) % 4 == 0 ? from : alice;
+        vm.startPrank(alice);
+        for (uint256 i; i < moves; ++i) {
+            registry.transferFrom(alice, alice, 1);
+        }
+        if (approved) registry.approve(caller, 1);
+        vm.stopPrank();
+        bool fits = from == alice && epoch == moves && to != address(0) && (approved || caller == alice);
+        if (!fits) vm.expectRevert();
+        vm.prank(caller);
+        uint16 told = registry.transferForSale(from, to, 1, epoch);
+        assertEq(registry.ownerOf(1), fits ? to : alice);
+        assertEq(registry.epochOf(1), fits ? moves + 1 : moves);
+        assertEq(told, fits ? r.royaltyBps : 0);
+        if (fits) assertEq(registry.getApproved(1), address(0));
+    }
+
     function testFuzz_SetFrozenUntil(uint32 until, uint32 later) public {
         _register(alice, WORK);
         address disputes = registry.disputes();
@@ -426,6 +544,21 @@ contract AssetRegistryTest is BaseTest {
         registry.link(alice, bob);
     }
 
+    function testFuzz_Link(address caller, address licences, address disputes) public {
+        registry = IRegistry(deployCode("AssetRegistry.sol:AssetRegistry", abi.encode(manager, payouts)));
+        caller = uint160(caller) % 2 == 0 ? admin : caller;
+        bool fits = caller == admin && licences != address(0) && disputes != address(0);
+        if (!fits) vm.expectRevert();
+        vm.prank(caller);
+        registry.link(licences, disputes);
+        assertEq(registry.licences(), fits ? licences : address(0));
+        assertEq(registry.disputes(), fits ? disputes : address(0));
+        if (fits) vm.expectRevert(abi.encodeWithSelector(IAssetRegistry.LinkInvalid.selector));
+        vm.prank(admin);
+        registry.link(alice, bob);
+        assertEq(registry.licences(), fits ? licences : alice);
+    }
+
     // ---------------------------------------------------------------------------------------------- royalty, metadata
 
     function test_LowerRoyalty() public {
@@ -455,6 +588,22 @@ contract AssetRegistryTest is BaseTest {
         registry.lowerRoyalty(1, 0);
     }
 
+    function testFuzz_LowerRoyalty(address caller, uint16 first, uint16 royaltyBps, bool moved) public {
+        IAssetRegistry.Registration memory r = _registration(alice, WORK);
+        r.royaltyBps = first % 5001;
+        registry.register(r);
+        caller = uint160(caller) % 4 == 0 ? caller : alice;
+        if (moved) {
+            vm.prank(alice);
+            registry.transferFrom(alice, alice, 1);
+        }
+        bool fits = caller == alice && !moved && royaltyBps < r.royaltyBps;
+        if (!fits) vm.expectRevert();
+        vm.prank(caller);
+        registry.lowerRoyalty(1, royaltyBps);
+        assertEq(registry.detailsOf(1).royaltyBps, fits ? royaltyBps : r.royaltyBps);
+    }
+
     function test_UpdateCid() public {
         _register(alice, WORK);
         vm.expectEmit();
@@ -463,6 +612,16 @@ contract AssetRegistryTest is BaseTest {
         emit IAssetRegistry.MetadataUpdate(1);
         vm.prank(alice);
         registry.updateCid(1, "new");
+    }
+
+    function testFuzz_UpdateCid(address caller, uint8 length) public {
+        _register(alice, WORK);
+        caller = uint160(caller) % 4 == 0 ? caller : alice;
+        bool fits = caller == alice && length != 0 && length <= 128;
+        if (!fits) vm.expectRevert();
+        vm.prank(caller);
+        registry.updateCid(1, string(new bytes(length)));
+        assertEq(registry.eventSeq(), fits ? 3 : 2);
     }
 
     function test_RevertWhen_CallerIsNotOwner() public {
@@ -503,6 +662,17 @@ contract AssetRegistryTest is BaseTest {
         vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger));
         vm.prank(stranger);
         registry.setBaseURI("x");
+    }
+
+    function testFuzz_SetBaseURI(address caller, string calldata baseURI) public {
+        _register(alice, WORK);
+        caller = uint160(caller) % 4 == 0 ? caller : governor;
+        if (caller != governor) vm.expectRevert();
+        vm.prank(caller);
+        registry.setBaseURI(baseURI);
+        bool empty = caller != governor || bytes(baseURI).length == 0;
+        assertEq(registry.contractURI(), empty ? "" : baseURI);
+        assertEq(registry.tokenURI(1), empty ? "" : string.concat(baseURI, "1"));
     }
 
     function testFuzz_RoyaltyInfo(uint128 price, uint16 bps) public {

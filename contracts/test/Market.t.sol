@@ -12,6 +12,35 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {Vm} from "forge-std/Vm.sol";
 
+// fill, fillMany
+// ├── when the signature is not the maker's, a key's or a contract's, over this order: it should revert
+// │   └── when it is of a tree: it should revert unless the proof, at most 16 long, leads from the order to the root
+// ├── when there are more than 64 fills: it should revert
+// ├── when the taker is not the one named, or a bid is in native coin: it should revert
+// ├── given the nonce is used or cancelled, or the maker's epoch has passed: it should revert
+// ├── given the asset is not the seller's, moved since the order, is frozen, or the market is not approved: it should revert
+// ├── when a bid for any of several names an epoch, or the asset is not in its tree: it should revert
+// ├── when it is before or after the order's time, or a price is above 128 bits: it should revert
+// ├── given the fee is above the maker's most, or the net below its least: it should revert
+// ├── when the price is above the taker's most, or the net below its least: it should revert
+// ├── when the value does not suffice, or the currency is no token or takes from the royalty: it should revert
+// ├── given a permit: it should use it, or pass over it when it fails
+// ├── given the seller or the fee's recipient cannot be paid: it should note a credit
+// ├── given the seller or a token calls back: it should stop the call and gain it nothing
+// └── else: it should use the nonce, move the asset, pay fee, royalty and net, and return what is too much
+//     └── given the price moves: it should be on the straight line, rounded for the maker
+// cancel
+// ├── when there are more than 256 nonces: it should revert
+// └── else: it should use them up, and no others
+// cancelAll
+// └── it should end all orders of the maker so far
+// withdrawCredit
+// ├── when `to` is zero, or nothing is there: it should revert
+// ├── given `to` refuses, or the token does: it should revert and keep the credit
+// └── else: it should pay all of it, once
+// setFee
+// ├── when the caller is not GOVERNOR, the fee above 5 %, or the recipient zero: it should revert
+// └── else: it should hold from now on
 contract MarketTest is BaseTest {
     uint256 internal constant PRICE = 1 ether;
 
@@ -304,6 +333,19 @@ contract MarketTest is BaseTest {
         _fillFrom(bob, order, aliceKey, PRICE, PRICE);
     }
 
+    function testFuzz_Cancel(uint256[] memory nonces, uint256 other) public {
+        vm.prank(alice);
+        market.cancel(nonces);
+        bool listed;
+        for (uint256 i; i < nonces.length; ++i) {
+            assertTrue(market.isNonceUsed(alice, nonces[i]));
+            assertFalse(market.isNonceUsed(bob, nonces[i]));
+            listed = listed || nonces[i] == other;
+        }
+        assertEq(market.isNonceUsed(alice, other), listed);
+        assertEq(market.makerSeqOf(alice), 1);
+    }
+
     function test_CancelAll() public {
         IMarket.Order memory order = _sell(alice, id, PRICE, address(0));
         vm.expectEmit();
@@ -575,6 +617,47 @@ contract MarketTest is BaseTest {
         market.withdrawCredit(address(0), stranger);
     }
 
+    /// @dev What could not be paid is withdrawn whole, once, wherever its creditor wants it.
+    function testFuzz_WithdrawCredit(uint96 price, bool native, address to) public {
+        assumeNotPrecompile(to);
+        assumeNotForgeAddress(to);
+        vm.assume(to.code.length == 0);
+        BlockingToken odd = new BlockingToken();
+        Refuser seller = new Refuser(alice);
+        _give(address(seller));
+        odd.mint(bob, price);
+        odd.setBlocked(address(seller), true);
+        vm.deal(bob, price);
+        vm.prank(bob);
+        odd.approve(address(market), price);
+        address currency = native ? address(0) : address(odd);
+        _fillFrom(bob, _sell(address(seller), id, price, currency), aliceKey, price, native ? price : 0);
+        uint256 credit = market.creditOf(address(seller), currency);
+        assertEq(credit, price - uint256(price) * FEE_BPS / 10_000 - uint256(price) * ROYALTY_BPS / 10_000);
+
+        uint256 before = native ? to.balance : odd.balanceOf(to);
+        bool fits = to != address(0) && credit != 0;
+        if (!fits) vm.expectRevert();
+        vm.prank(address(seller));
+        assertEq(market.withdrawCredit(currency, to), fits ? credit : 0);
+        assertEq((native ? to.balance : odd.balanceOf(to)) - before, fits ? credit : 0);
+        assertEq(market.creditOf(address(seller), currency), fits ? 0 : credit);
+        assertEq(native ? address(market).balance : odd.balanceOf(address(market)), fits ? 0 : credit);
+    }
+
+    function test_RevertWhen_TheTokenRefusesToPayACredit() public {
+        BlockingToken odd = new BlockingToken();
+        odd.mint(bob, 1000);
+        odd.setBlocked(alice, true);
+        vm.prank(bob);
+        odd.approve(address(market), 1000);
+        _fillFrom(bob, _sell(alice, id, 1000, address(odd)), aliceKey, 1000, 0);
+        vm.expectRevert("blocked");
+        vm.prank(alice);
+        market.withdrawCredit(address(odd), alice);
+        assertEq(market.creditOf(alice, address(odd)), 880);
+    }
+
     function test_GasBurningSellerCannotStopASale() public {
         Burner seller = new Burner(alice);
         _give(address(seller));
@@ -683,6 +766,18 @@ contract MarketTest is BaseTest {
         assertEq(market.feeBps(), 500);
         assertEq(market.feeRecipient(), bob);
         assertEq(market.eventSeq(), 2);
+    }
+
+    function testFuzz_SetFee(address caller, uint16 bps, address recipient) public {
+        caller = uint160(caller) % 4 == 0 ? caller : governor;
+        bps %= 600;
+        bool fits = caller == governor && bps <= 500 && recipient != address(0);
+        if (!fits) vm.expectRevert();
+        vm.prank(caller);
+        market.setFee(bps, recipient);
+        assertEq(market.feeBps(), fits ? bps : FEE_BPS);
+        assertEq(market.feeRecipient(), fits ? recipient : treasury);
+        assertEq(market.eventSeq(), fits ? 2 : 1);
     }
 
     function test_RevertWhen_FeeIsWrong() public {

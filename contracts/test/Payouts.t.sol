@@ -11,6 +11,47 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
+// fund
+// ├── when the value is not the amount in native coin, or not zero with a token: it should revert
+// ├── when nothing arrives: it should revert
+// ├── given a token that calls back: it should count once
+// └── else: it should move the money to the pot, and say what arrived
+// receive
+// ├── when it does not come from the pot: it should revert
+// └── else: it should accept
+// Pot.release
+// ├── when the caller is not Payouts, or the pot holds less: it should revert
+// └── else: it should move the money to Payouts
+// propose
+// ├── when the caller is not ENGINE, or a root is pending: it should revert
+// ├── when the root is zero, there are more than 32 totals, or they do not ascend: it should revert
+// ├── when a total is below what is declared, above what was funded, or above 128 bits: it should revert
+// └── else: it should wait for the delay, and change nothing else
+// activate
+// ├── given no root is pending, or the delay still runs: it should revert
+// ├── when there is little gas: it should revert
+// ├── given a token fails: it should pass over it until a later root names it
+// └── else: it should be the active root, keep the one before for the grace period, and fetch what it declares
+// veto
+// ├── when the caller is not GUARDIAN, or no root is pending: it should revert
+// └── else: it should end the pending root, which never becomes active
+// claim, claimMany
+// ├── when it is not proven by the active root, or the one before within its grace: it should revert
+// ├── given all of it was paid: it should revert, and in claimMany pass over it
+// ├── given the root promises more than it declared, or the receiver refuses: it should revert
+// ├── given the receiver calls back: it should be paid once
+// └── else: it should pay the difference to the account or its payout address, whoever asks
+// setPayoutAddress
+// └── it should pay there from now on; zero is the account itself
+// setDelay
+// ├── when the caller is not GOVERNOR, or one of the two is out of bounds: it should revert
+// └── else: it should hold for the next root
+// deployInbox
+// ├── given it is deployed: it should return it
+// └── else: it should deploy the asset's clone at the address known before
+// RoyaltyInbox.sweep
+// ├── given it is no clone, or holds nothing: it should revert
+// └── else: it should fund its own asset with all it holds
 contract PayoutsTest is BaseTest {
     bytes32 internal constant ROOT = keccak256("root");
 
@@ -82,6 +123,36 @@ contract PayoutsTest is BaseTest {
         (bool sent, bytes memory reason) = address(payouts).call{value: 1}("");
         assertFalse(sent);
         assertEq(reason, abi.encodeWithSelector(IPayouts.CallerNotPot.selector, address(this)));
+    }
+
+    function testFuzz_OnlyThePotSendsNativeCoin(address sender, uint96 amount) public {
+        sender = uint160(sender) % 2 == 0 ? payouts.pot() : sender;
+        vm.assume(sender != address(payouts));
+        vm.deal(sender, amount);
+        vm.prank(sender);
+        (bool sent,) = address(payouts).call{value: amount}("");
+        assertEq(sent, sender == payouts.pot());
+        assertEq(address(payouts).balance, sent ? amount : 0);
+    }
+
+    /// @dev The pot takes what anyone sends, and gives it to Payouts alone, when Payouts asks.
+    function testFuzz_Release(address caller, uint96 held, uint96 amount, bool native) public {
+        IPot pot = IPot(payouts.pot());
+        caller = uint160(caller) % 4 == 0 ? caller : address(payouts);
+        token.mint(address(pot), held);
+        vm.deal(alice, held);
+        vm.prank(alice);
+        (bool taken,) = address(pot).call{value: held}("");
+        assertTrue(taken);
+        bool fits = caller == address(payouts) && amount <= held;
+        if (!fits) vm.expectRevert();
+        vm.prank(caller);
+        pot.release(native ? address(0) : address(token), amount);
+        uint256 moved = fits ? amount : 0;
+        assertEq(address(pot).balance, native ? held - moved : held);
+        assertEq(address(payouts).balance, native ? moved : 0);
+        assertEq(token.balanceOf(address(pot)), native ? held : held - moved);
+        assertEq(token.balanceOf(address(payouts)), native ? 0 : moved);
     }
 
     function test_RevertWhen_PotIsEmptiedByAnother() public {
@@ -469,6 +540,32 @@ contract PayoutsTest is BaseTest {
         payouts.claimMany(claims);
     }
 
+    /// @dev Many at once or one by one: the same payments. What was paid before is passed over.
+    function testFuzz_ClaimManyIsClaims(uint64[5] memory amounts, uint8 mask) public {
+        Due[] memory dues = new Due[](5);
+        uint256 sum;
+        for (uint256 i; i < 5; ++i) {
+            dues[i] = _due(address(uint160(0x10000 + i)), address(token), uint256(amounts[i]) + 1);
+            sum += dues[i].cumulative;
+        }
+        token.mint(payouts.pot(), sum);
+        (bytes32 root,) = _tree(_leaves(dues), 0);
+        _activate(root, _total(address(token), sum));
+        IPayouts.Claim[] memory claims = new IPayouts.Claim[](5);
+        for (uint256 i; i < 5; ++i) {
+            (, bytes32[] memory proof) = _tree(_leaves(dues), i);
+            claims[i] = IPayouts.Claim(dues[i].account, address(token), dues[i].cumulative, proof);
+            if (mask >> i & 1 != 0) payouts.claim(dues[i].account, address(token), dues[i].cumulative, proof);
+        }
+        vm.prank(stranger);
+        payouts.claimMany(claims);
+        for (uint256 i; i < 5; ++i) {
+            assertEq(token.balanceOf(dues[i].account), dues[i].cumulative);
+            assertEq(payouts.claimedOf(dues[i].account, address(token)), dues[i].cumulative);
+        }
+        assertEq(token.balanceOf(address(payouts)), 0);
+    }
+
     /// @dev Every leaf of a tree of any size, odd ones too, is proven and paid; the pot ends empty.
     function testFuzz_EveryLeafIsPaid(uint8 size, uint256 seed) public {
         size = uint8(bound(size, 1, 33));
@@ -550,6 +647,32 @@ contract PayoutsTest is BaseTest {
         emit IPayouts.Funded(3, first, address(0), inbox, amount, "royalty");
         IRoyaltyInbox(inbox).sweep(address(0));
         assertEq(inbox.balance, 0);
+    }
+
+    function testFuzz_DeployInbox(uint256 assetId, address first, address second) public {
+        address inbox = payouts.inboxOf(assetId);
+        vm.prank(first);
+        assertEq(payouts.deployInbox(assetId), inbox);
+        vm.prank(second);
+        assertEq(payouts.deployInbox(assetId), inbox);
+        assertEq(payouts.eventSeq(), 2);
+        assertEq(IRoyaltyInbox(inbox).assetId(), assetId);
+    }
+
+    function testFuzz_Sweep(uint256 assetId, address caller, uint96 native, uint96 amount) public {
+        IRoyaltyInbox inbox = IRoyaltyInbox(payouts.deployInbox(assetId));
+        vm.deal(address(inbox), native);
+        token.mint(address(inbox), amount);
+        if (native == 0) vm.expectRevert(abi.encodeWithSelector(IPayouts.AmountZero.selector));
+        vm.prank(caller);
+        assertEq(inbox.sweep(address(0)), native);
+        if (amount == 0) vm.expectRevert(abi.encodeWithSelector(IPayouts.AmountZero.selector));
+        vm.prank(caller);
+        assertEq(inbox.sweep(address(token)), amount);
+        assertEq(address(inbox).balance, 0);
+        assertEq(token.balanceOf(address(inbox)), 0);
+        assertEq(payouts.pot().balance, native);
+        assertEq(token.balanceOf(payouts.pot()), amount);
     }
 
     function test_RegistryNamesTheInbox() public {

@@ -215,6 +215,38 @@ abstract contract ERC721Properties is BaseTest {
         assertFalse(nft.isApprovedForAll(bob, stranger));
     }
 
+    function testFuzz_ApproveLetsOneAccountMoveOneToken(address spender, address to) public {
+        vm.assume(spender != address(0) && spender != alice && to != address(0));
+        uint256 id = _mintTo(alice);
+        uint256 kept = _mintTo(alice);
+        vm.prank(alice);
+        nft.approve(spender, id);
+        assertEq(nft.getApproved(id), spender);
+        vm.startPrank(spender);
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InsufficientApproval.selector, spender, kept));
+        nft.transferFrom(alice, to, kept);
+        nft.transferFrom(alice, to, id);
+        assertEq(nft.ownerOf(id), to);
+        assertEq(nft.ownerOf(kept), alice);
+    }
+
+    function testFuzz_SetApprovalForAll(address operator, bool first, bool second) public {
+        vm.assume(operator != address(0) && operator != alice);
+        uint256 id = _mintTo(alice);
+        vm.startPrank(alice);
+        nft.setApprovalForAll(operator, first);
+        assertEq(nft.isApprovedForAll(alice, operator), first);
+        nft.setApprovalForAll(operator, second);
+        assertEq(nft.isApprovedForAll(alice, operator), second);
+        vm.stopPrank();
+        if (!second) {
+            vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InsufficientApproval.selector, operator, id));
+        }
+        vm.prank(operator);
+        nft.transferFrom(alice, bob, id);
+        assertEq(nft.ownerOf(id), second ? bob : alice);
+    }
+
     function testFuzz_RevertWhen_AStrangerApproves(address caller) public {
         vm.assume(caller != alice && caller != address(0));
         uint256 id = _mintTo(alice);

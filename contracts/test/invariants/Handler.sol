@@ -14,6 +14,13 @@ import {Actors} from "./Actors.sol";
 
 /// @notice What the actors and the roles may do, in any order. Every action may fail, and some must.
 contract Handler is Actors {
+    /// @dev Who took part in which stream.
+    struct Position {
+        address account;
+        uint256 assetId;
+        address currency;
+    }
+
     IMarket.Order internal lastOrder;
     bytes internal lastSignature;
     IMarket.Order internal staleOrder;
@@ -24,20 +31,25 @@ contract Handler is Actors {
     uint256[] internal knownTermsOf;
     uint64[] internal exits;
     address[] internal exitOf;
+    Position[] internal positions;
 
     // ------------------------------------------------------------------------------------------------------- registry
 
     function register(uint256 seed, uint16 royaltyBps, uint8 parents, bool open, uint256 licenceId) external {
-        address actor = _actor(seed);
+        // Often under one of the newest licences, by who holds it.
+        bool licensed = licenceCount != 0 && parents % 3 == 1;
+        if (licensed) licenceId = licenceCount - licenceId % (licenceCount < 3 ? licenceCount : 3);
+        address actor = licensed && seed % 4 != 0 ? licenceOf[licenceId].holder : _actor(seed);
         IAssetRegistry.Registration memory r = _registration(actor, keccak256(abi.encode("work", count + 1)));
         r.royaltyBps = royaltyBps % 5500;
         r.open = open;
         r.parents = new uint256[](count == 0 ? 0 : parents % 3);
         if (r.parents.length != 0) r.parents[0] = _asset(seed);
         if (r.parents.length == 2) r.parents[1] = r.parents[0] + 1 + licenceId % 2;
-        if (licenceCount != 0 && r.parents.length == 1) {
+        if (licensed) {
+            r.parents[0] = licenceOf[licenceId].assetId;
             r.consents = new bytes[](1);
-            r.consents[0] = abi.encode(licenceId % licenceCount + 1);
+            r.consents[0] = abi.encode(licenceId);
         }
         bytes memory call = abi.encodeCall(IAssetRegistry.register, (r));
         if (!_try("register", actor, address(registry), 0, call)) return;
@@ -73,24 +85,29 @@ contract Handler is Actors {
         IMarket.Order memory order = _sell(maker, id, start % 1e15, currency);
         if (bid) order.side = IMarket.Side.BID;
         order.endPrice = end % 1e15;
-        order.nonce = mode / 15 % 4 == 0 ? nonces++ + 1000 : nonces++;
+        // Of every four nonces one lies beyond the maker's slot, and one may have been used or cancelled.
+        if (mode / 15 % 4 == 1) order.nonce = takerSeed % (nonces + 1);
+        else order.nonce = mode / 15 % 4 == 0 ? nonces++ + 1000 : nonces++;
         order.maxFeeBps = uint16(mode % 700);
         order.minNet = mode / 60 % 8 == 0 ? end % 1e15 : 0;
+        if (!bid && mode / 480 % 8 == 0) {
+            (order.maxFeeBps, order.minNet, order.endTime) = (500, 0, type(uint64).max);
+            (staleOrder, staleSignature) = (order, _sign(keys[maker], order));
+            return;
+        }
         bytes memory signature = _sign(keys[maker], order);
         skip(at % 1 days);
         IMarket.Quote memory quote = market.quote(order, id);
         uint256 value = currency == address(0) ? quote.price + takerSeed % 2 : 0;
         bytes memory call = abi.encodeCall(IMarket.fill, (order, signature, bid ? 0 : type(uint256).max));
-        if (!_try(bid ? bytes32("bid") : bytes32("sale"), taker, address(market), value, call)) {
-            if (!bid) (staleOrder, staleSignature) = (order, signature);
-            return;
-        }
+        if (!_try(bid ? bytes32("bid") : bytes32("sale"), taker, address(market), value, call)) return;
         _law(6, quote.net >= order.minNet && feeBps <= order.maxFeeBps);
         _law(5, order.assetEpoch + 1 == registry.epochOf(id));
         (lastOrder, lastSignature) = (order, signature);
     }
 
-    /// @dev The last order again, and one that was not filled, after its asset has moved or its maker cancelled.
+    /// @dev The last order again, and one that was kept back, after its asset has moved, though it be back with its
+    /// maker, or its maker cancelled.
     function replay(uint256 seed) external {
         if (lastOrder.maker != address(0)) {
             address taker = lastOrder.side == IMarket.Side.BID ? assets[lastOrder.assetId].owner : _actor(seed);
@@ -102,6 +119,11 @@ contract Handler is Actors {
         bool old = assets[staleOrder.assetId].epoch != staleOrder.assetEpoch
             || makerEpochOf[staleOrder.maker] != staleOrder.makerEpoch;
         if (!old) return;
+        address owner = assets[staleOrder.assetId].owner;
+        bytes memory back = abi.encodeWithSignature(
+            "transferFrom(address,address,uint256)", owner, staleOrder.maker, staleOrder.assetId
+        );
+        if (owner != staleOrder.maker) _granted(20, "transfer", owner, address(registry), back);
         bytes memory stale = abi.encodeCall(IMarket.fill, (staleOrder, staleSignature, type(uint256).max));
         _refused(5, _actor(seed), address(market), 1e15, stale);
     }
@@ -200,7 +222,12 @@ contract Handler is Actors {
 
     function claim(uint256 seed) external {
         if (activeRoot == 0 || dues.length == 0) return;
-        uint256 index = seed % dues.length;
+        for (uint256 i; i < dues.length / 2; ++i) {
+            _claim((seed % dues.length + i) % dues.length);
+        }
+    }
+
+    function _claim(uint256 index) private {
         Due memory due = dues[index];
         (bytes32 root, bytes32[] memory proof) = _tree(_leaves(dues), index);
         bytes memory call = abi.encodeCall(IPayouts.claim, (due.account, due.token, due.cumulative, proof));
@@ -258,10 +285,11 @@ contract Handler is Actors {
 
     function stake(uint256 seed, uint256 assetSeed, uint96 amount, uint256 currencySeed) external {
         if (count == 0) return;
+        (address actor, uint256 id) = (_actor(seed), _asset(assetSeed));
         address[] memory joined = new address[](1);
         joined[0] = currencySeed % 6 == 5 ? address(stakeToken) : currencies[currencySeed % 5];
-        bytes memory call = abi.encodeCall(IStaking.stake, (_asset(assetSeed), amount % 2000e6, joined));
-        _try("stake", _actor(seed), address(staking), 0, call);
+        bytes memory call = abi.encodeCall(IStaking.stake, (id, amount % 2000e6, joined));
+        if (_try("stake", actor, address(staking), 0, call)) positions.push(Position(actor, id, joined[0]));
     }
 
     function unstake(uint256 seed, uint256 assetSeed, uint96 amount) external {
@@ -291,21 +319,26 @@ contract Handler is Actors {
 
     function fundYield(uint256 seed, uint256 assetSeed, uint64 amount, uint32 duration, uint256 currencySeed) external {
         if (count == 0) return;
-        address currency = currencySeed % 6 == 5 ? address(stakeToken) : currencies[currencySeed % 5];
+        (uint256 id, address currency) =
+            (_asset(assetSeed), currencySeed % 6 == 5 ? address(stakeToken) : currencies[currencySeed % 5]);
+        // Mostly where somebody takes part.
+        if (positions.length != 0 && seed % 4 != 0) {
+            Position storage one = positions[assetSeed % positions.length];
+            (id, currency) = (one.assetId, one.currency);
+        }
         uint256 value = currency == address(0) ? amount : 0;
-        bytes memory call =
-            abi.encodeCall(IStaking.fundYield, (_asset(assetSeed), currency, amount, 1 days + duration % 30 days));
+        bytes memory call = abi.encodeCall(IStaking.fundYield, (id, currency, amount, 1 days + duration % 30 days));
         _try("fundYield", _actor(seed), address(staking), value, call);
     }
 
-    function claimYield(uint256 seed, uint256 assetSeed, uint256 currencySeed) external {
-        if (count == 0) return;
-        address currency = currencySeed % 6 == 5 ? address(stakeToken) : currencies[currencySeed % 5];
-        (address actor, uint256 id) = (_actor(seed), _asset(assetSeed));
-        uint256 claimable = staking.claimableOf(actor, id, currency);
-        if (claimable == 0) return;
-        bytes memory call = abi.encodeCall(IStaking.claimYield, (id, currency, stranger));
-        _granted(20, "claimYield", actor, address(staking), call);
+    function claimYield(uint32 wait) external {
+        skip(wait % 3 days);
+        for (uint256 i; i < positions.length; ++i) {
+            Position storage one = positions[i];
+            if (staking.claimableOf(one.account, one.assetId, one.currency) == 0) continue;
+            bytes memory call = abi.encodeCall(IStaking.claimYield, (one.assetId, one.currency, stranger));
+            _granted(20, "claimYield", one.account, address(staking), call);
+        }
     }
 
     /// @dev Where nobody takes part, time passes without a drip.
@@ -330,16 +363,22 @@ contract Handler is Actors {
 
     function counter(uint256 seed) external {
         if (disputeCount == 0) return;
-        Bonds storage one = bondsOf[seed % disputeCount + 1];
-        bytes memory call = abi.encodeCall(IDisputes.counter, (seed % disputeCount + 1, CID));
+        uint256 id = _newest(seed);
+        Bonds storage one = bondsOf[id];
+        bytes memory call = abi.encodeCall(IDisputes.counter, (id, CID));
         _try("counter", one.respondent, address(dispute), one.bond, call);
     }
 
     function vote(uint256 seed, uint8 ruling) external {
         if (disputeCount == 0) return;
-        bytes memory call =
-            abi.encodeCall(ICouncilArbiter.vote, (seed % disputeCount + 1, IDisputes.Ruling(ruling % 3)));
+        bytes memory call = abi.encodeCall(ICouncilArbiter.vote, (_newest(seed), IDisputes.Ruling(ruling % 3)));
         _try("vote", member, address(council), 0, call);
+    }
+
+    /// @dev Old disputes are closed: mostly one of the newest.
+    function _newest(uint256 seed) private view returns (uint256) {
+        if (seed % 4 == 0) return seed % disputeCount + 1;
+        return disputeCount - seed % (disputeCount < 3 ? disputeCount : 3);
     }
 
     function settle(uint256 seed, uint256 part, uint32 freeze) external {
