@@ -83,3 +83,46 @@ contract HookToken is ERC20("Hook", "HOOK") {
         super._update(from, to, amount);
     }
 }
+
+/// @notice Balances are shares of a supply that grows and shrinks by itself; a transfer may move a base unit less.
+contract RebasingToken {
+    uint256 private constant ONE = 1e18;
+    uint256 private scale = ONE;
+    mapping(address account => uint256) private shares;
+    mapping(address owner => mapping(address spender => uint256)) public allowance;
+
+    function mint(address to, uint256 amount) external {
+        shares[to] += amount * ONE / scale;
+    }
+
+    /// @notice Makes of each balance of one `newScale` / 1e18.
+    function rebase(uint256 newScale) external {
+        scale = newScale;
+    }
+
+    function balanceOf(address account) public view returns (uint256) {
+        return shares[account] * scale / ONE;
+    }
+
+    function approve(address spender, uint256 amount) external returns (bool) {
+        allowance[msg.sender][spender] = amount;
+        return true;
+    }
+
+    function transfer(address to, uint256 amount) external returns (bool) {
+        _move(msg.sender, to, amount);
+        return true;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount);
+        return true;
+    }
+
+    function _move(address from, address to, uint256 amount) private {
+        uint256 moved = amount * ONE / scale;
+        shares[from] -= moved;
+        shares[to] += moved;
+    }
+}
