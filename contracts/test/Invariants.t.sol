@@ -353,7 +353,7 @@ contract InvariantsTest is Test {
         for (uint256 i; i < names.length; ++i) {
             assertGt(handler.done(bytes32(bytes(names[i]))), 0, names[i]);
         }
-        string[4] memory rare = ["timeout", "release", "withdrawBond", "anchor"];
+        string[5] memory rare = ["timeout", "release", "withdrawBond", "anchor", "derive"];
         for (uint256 i; i < rare.length; ++i) {
             assertGt(handler.done(bytes32(bytes(rare[i]))), 0, rare[i]);
         }

@@ -22,13 +22,9 @@ contract Agreeable is IERC1271 {
     receive() external payable {}
 }
 
-/// @notice Every ending of a dispute gives out exactly the bonds that came in, for all bonds, splits and times: Disputes'
-/// own code, as deployed, with stand-ins for the registry and the manager. Halmos 0.3.3 checks them in under a minute,
-/// from the project's root, after `forge build --ast`:
-///
-///     halmos --forge-build-out contracts/out --contract DisputeLemmas
-///
-/// To forge they are no tests.
+/// @notice Every ending of a dispute gives out exactly the bonds that came in: ./dev audit lemmas. Disputes' own code, as
+/// deployed, with stand-ins for the registry and the manager. For all bonds below 2^96 and, where they occur, all rulings,
+/// settlements, and waits below 2^32 seconds. To forge they are no tests.
 contract DisputeLemmas is Test {
     uint256 internal constant ASSET = 1;
     uint256 internal constant START = 1_800_000_000;

@@ -6,7 +6,7 @@ import {Handler} from "./Handler.sol";
 /// @notice The handler's actions, for campaigns and for scenarios that are always the same.
 library Actions {
     function all() internal pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](36);
+        selectors = new bytes4[](40);
         selectors[0] = Handler.register.selector;
         selectors[1] = Handler.transfer.selector;
         selectors[2] = Handler.lowerRoyalty.selector;
@@ -40,10 +40,14 @@ library Actions {
         selectors[30] = Handler.withdrawBond.selector;
         selectors[31] = Handler.anchor.selector;
         selectors[32] = Handler.intrude.selector;
-        // The most is to be found where works are made and traded.
+        // The most is to be found where works are made and traded, and claims follow claims.
         selectors[33] = Handler.register.selector;
         selectors[34] = Handler.trade.selector;
         selectors[35] = Handler.buyLicence.selector;
+        selectors[36] = Handler.activate.selector;
+        selectors[37] = Handler.claim.selector;
+        selectors[38] = Handler.derive.selector;
+        selectors[39] = Handler.cancelAll.selector;
     }
 
     /// @notice The `step`-th of a fixed sequence of calls. A word that is too wide for its argument makes one that is

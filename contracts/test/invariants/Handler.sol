@@ -21,10 +21,14 @@ contract Handler is Actors {
         address currency;
     }
 
+    /// @dev A nonce that was filled or cancelled.
+    struct Spent {
+        address maker;
+        uint256 nonce;
+    }
+
     IMarket.Order internal lastOrder;
     bytes internal lastSignature;
-    IMarket.Order internal staleOrder;
-    bytes internal staleSignature;
     uint256 internal nonces;
     Due[] internal dues;
     bytes32[] internal knownTerms;
@@ -32,36 +36,57 @@ contract Handler is Actors {
     uint64[] internal exits;
     address[] internal exitOf;
     Position[] internal positions;
+    Spent[] internal spent;
 
     // ------------------------------------------------------------------------------------------------------- registry
 
     function register(uint256 seed, uint16 royaltyBps, uint8 parents, bool open, uint256 licenceId) external {
-        // Often under one of the newest licences, by who holds it.
-        bool licensed = licenceCount != 0 && parents % 3 == 1;
-        if (licensed) licenceId = licenceCount - licenceId % (licenceCount < 3 ? licenceCount : 3);
-        address actor = licensed && seed % 4 != 0 ? licenceOf[licenceId].holder : _actor(seed);
+        address actor = _actor(seed);
         IAssetRegistry.Registration memory r = _registration(actor, keccak256(abi.encode("work", count + 1)));
         r.royaltyBps = royaltyBps % 5500;
         r.open = open;
         r.parents = new uint256[](count == 0 ? 0 : parents % 3);
         if (r.parents.length != 0) r.parents[0] = _asset(seed);
         if (r.parents.length == 2) r.parents[1] = r.parents[0] + 1 + licenceId % 2;
-        if (licensed) {
-            r.parents[0] = licenceOf[licenceId].assetId;
+        if (licenceCount != 0 && r.parents.length == 1) {
             r.consents = new bytes[](1);
-            r.consents[0] = abi.encode(licenceId);
+            r.consents[0] = abi.encode(licenceId % licenceCount + 1);
         }
         bytes memory call = abi.encodeCall(IAssetRegistry.register, (r));
         if (!_try("register", actor, address(registry), 0, call)) return;
         _refused(9, _actor(seed / 2), address(registry), 0, call);
     }
 
+    /// @dev Three works under one of the newest licences, mostly by who holds it.
+    function derive(uint256 seed) external {
+        if (licenceCount == 0) return;
+        uint256 licenceId = licenceCount - seed / 4 % (licenceCount < 3 ? licenceCount : 3);
+        address actor = seed % 4 == 0 ? _actor(seed) : licenceOf[licenceId].holder;
+        for (uint256 i; i < 3; ++i) {
+            IAssetRegistry.Registration memory r = _registration(actor, keccak256(abi.encode("work", count + 1)));
+            r.open = seed % 2 == 0;
+            (r.parents, r.consents) = (new uint256[](1), new bytes[](1));
+            (r.parents[0], r.consents[0]) = (licenceOf[licenceId].assetId, abi.encode(licenceId));
+            _try("derive", actor, address(registry), 0, abi.encodeCall(IAssetRegistry.register, (r)));
+        }
+    }
+
     function transfer(uint256 seed, uint256 to) external {
         if (count == 0) return;
         uint256 id = _asset(seed);
         address owner = assets[id].owner;
-        bytes memory call = abi.encodeWithSignature("transferFrom(address,address,uint256)", owner, _actor(to), id);
-        // A freeze stops sales, not transfers.
+        bytes memory call = _sale(owner, id, nonces++);
+        _give(id, _actor(to));
+        if (to / ACTORS % 2 == 0) return;
+        // It comes back, but the order of before is of an old epoch.
+        _give(id, owner);
+        _refused(5, _actor(seed / 2), address(market), 1 gwei, call);
+    }
+
+    /// @dev A freeze stops sales, not transfers.
+    function _give(uint256 id, address to) private {
+        address owner = assets[id].owner;
+        bytes memory call = abi.encodeWithSignature("transferFrom(address,address,uint256)", owner, to, id);
         _granted(20, "transfer", owner, address(registry), call);
     }
 
@@ -85,16 +110,9 @@ contract Handler is Actors {
         IMarket.Order memory order = _sell(maker, id, start % 1e15, currency);
         if (bid) order.side = IMarket.Side.BID;
         order.endPrice = end % 1e15;
-        // Of every four nonces one lies beyond the maker's slot, and one may have been used or cancelled.
-        if (mode / 15 % 4 == 1) order.nonce = takerSeed % (nonces + 1);
-        else order.nonce = mode / 15 % 4 == 0 ? nonces++ + 1000 : nonces++;
+        order.nonce = mode / 15 % 4 == 0 ? nonces++ + 1000 : nonces++;
         order.maxFeeBps = uint16(mode % 700);
         order.minNet = mode / 60 % 8 == 0 ? end % 1e15 : 0;
-        if (!bid && mode / 480 % 8 == 0) {
-            (order.maxFeeBps, order.minNet, order.endTime) = (500, 0, type(uint64).max);
-            (staleOrder, staleSignature) = (order, _sign(keys[maker], order));
-            return;
-        }
         bytes memory signature = _sign(keys[maker], order);
         skip(at % 1 days);
         IMarket.Quote memory quote = market.quote(order, id);
@@ -104,10 +122,10 @@ contract Handler is Actors {
         _law(6, quote.net >= order.minNet && feeBps <= order.maxFeeBps);
         _law(5, order.assetEpoch + 1 == registry.epochOf(id));
         (lastOrder, lastSignature) = (order, signature);
+        spent.push(Spent(maker, order.nonce));
     }
 
-    /// @dev The last order again, and one that was kept back, after its asset has moved, though it be back with its
-    /// maker, or its maker cancelled.
+    /// @dev The last order again, and a new one under a nonce that is spent.
     function replay(uint256 seed) external {
         if (lastOrder.maker != address(0)) {
             address taker = lastOrder.side == IMarket.Side.BID ? assets[lastOrder.assetId].owner : _actor(seed);
@@ -115,25 +133,34 @@ contract Handler is Actors {
             if (lastOrder.side == IMarket.Side.BID) call = abi.encodeCall(IMarket.fill, (lastOrder, lastSignature, 0));
             _refused(4, taker, address(market), 1e15, call);
         }
-        if (staleOrder.maker == address(0)) return;
-        bool old = assets[staleOrder.assetId].epoch != staleOrder.assetEpoch
-            || makerEpochOf[staleOrder.maker] != staleOrder.makerEpoch;
-        if (!old) return;
-        address owner = assets[staleOrder.assetId].owner;
-        bytes memory back = abi.encodeWithSignature(
-            "transferFrom(address,address,uint256)", owner, staleOrder.maker, staleOrder.assetId
-        );
-        if (owner != staleOrder.maker) _granted(20, "transfer", owner, address(registry), back);
-        bytes memory stale = abi.encodeCall(IMarket.fill, (staleOrder, staleSignature, type(uint256).max));
-        _refused(5, _actor(seed), address(market), 1e15, stale);
+        if (spent.length != 0 && count != 0) {
+            Spent storage one = spent[seed % spent.length];
+            _refused(4, _actor(seed), address(market), 1 gwei, _sale(one.maker, _asset(seed), one.nonce));
+        }
     }
 
-    function cancel(uint256 seed, bool all, uint256 nonce) external {
+    /// @dev The fill of an order to which nothing can be objected but its nonce, its epoch or a freeze.
+    function _sale(address maker, uint256 id, uint256 nonce) private returns (bytes memory) {
+        if (assets[id].owner != maker) _give(id, maker);
+        IMarket.Order memory order = _sell(maker, id, 1 gwei, address(0));
+        (order.nonce, order.maxFeeBps) = (nonce, 500);
+        return abi.encodeCall(IMarket.fill, (order, _sign(keys[maker], order), 1 gwei));
+    }
+
+    function cancel(uint256 seed, uint256 nonce) external {
         address actor = _actor(seed);
         uint256[] memory list = new uint256[](2);
         (list[0], list[1]) = (nonces++, nonce % 300);
-        bytes memory call = all ? abi.encodeCall(IMarket.cancelAll, ()) : abi.encodeCall(IMarket.cancel, (list));
-        _granted(20, all ? bytes32("cancelAll") : bytes32("cancel"), actor, address(market), call);
+        _granted(20, "cancel", actor, address(market), abi.encodeCall(IMarket.cancel, (list)));
+        spent.push(Spent(actor, list[seed / ACTORS % 2]));
+    }
+
+    function cancelAll(uint256 seed) external {
+        if (count == 0) return;
+        address actor = _actor(seed);
+        bytes memory call = _sale(actor, _asset(seed), nonces++);
+        _granted(20, "cancelAll", actor, address(market), abi.encodeCall(IMarket.cancelAll, ()));
+        _refused(5, _actor(seed / 2), address(market), 1 gwei, call);
     }
 
     function withdrawCredit(uint256 seed, uint256 currencySeed) external {
@@ -176,7 +203,7 @@ contract Handler is Actors {
 
     /// @dev Promises part of what is not yet promised to everyone; a hostile engine promises three times as much as the
     /// totals say.
-    function propose(uint256 seed, bool hostile) external {
+    function propose(uint256 seed, bool hostile) public {
         if (pendingRoot != 0) {
             IPayouts.Total[] memory none;
             _refused(15, engine, address(payouts), 0, abi.encodeCall(IPayouts.propose, ("x", CID, 0, none)));
@@ -207,8 +234,10 @@ contract Handler is Actors {
         _refused(15, stranger, address(payouts), 0, abi.encodeCall(IPayouts.activate, ()));
     }
 
-    function activate(uint32 wait) external {
-        skip(wait % (2 * DELAY));
+    /// @dev Mostly with a root to activate.
+    function activate(uint32 wait, uint256 seed, bool hostile) external {
+        if (pendingRoot == 0 && seed % 4 != 0) propose(seed, hostile);
+        skip(wait % (4 * DELAY));
         bytes memory call = abi.encodeCall(IPayouts.activate, ());
         if (pendingRoot == 0 || block.timestamp < activatableAt) {
             _refused(15, stranger, address(payouts), 0, call);
@@ -363,7 +392,7 @@ contract Handler is Actors {
 
     function counter(uint256 seed) external {
         if (disputeCount == 0) return;
-        uint256 id = _newest(seed);
+        uint256 id = _disputeIn(IDisputes.Status.RAISED, seed);
         Bonds storage one = bondsOf[id];
         bytes memory call = abi.encodeCall(IDisputes.counter, (id, CID));
         _try("counter", one.respondent, address(dispute), one.bond, call);
@@ -371,14 +400,17 @@ contract Handler is Actors {
 
     function vote(uint256 seed, uint8 ruling) external {
         if (disputeCount == 0) return;
-        bytes memory call = abi.encodeCall(ICouncilArbiter.vote, (_newest(seed), IDisputes.Ruling(ruling % 3)));
+        uint256 id = _disputeIn(IDisputes.Status.COUNTERED, seed);
+        bytes memory call = abi.encodeCall(ICouncilArbiter.vote, (id, IDisputes.Ruling(ruling % 3)));
         _try("vote", member, address(council), 0, call);
     }
 
-    /// @dev Old disputes are closed: mostly one of the newest.
-    function _newest(uint256 seed) private view returns (uint256) {
-        if (seed % 4 == 0) return seed % disputeCount + 1;
-        return disputeCount - seed % (disputeCount < 3 ? disputeCount : 3);
+    /// @dev One in this status, if there is any.
+    function _disputeIn(IDisputes.Status status, uint256 seed) private view returns (uint256 id) {
+        for (uint256 i; i < disputeCount; ++i) {
+            id = (seed % disputeCount + i) % disputeCount + 1;
+            if (bondsOf[id].status == status) return id;
+        }
     }
 
     function settle(uint256 seed, uint256 part, uint32 freeze) external {
