@@ -1,5 +1,15 @@
 // Claims without the market's site: needs the chain and the list behind the active payout root, and checks that list.
-import { createPublicClient, createWalletClient, concatHex, encodeAbiParameters, formatEther, http, keccak256, parseAbi, parseAbiItem } from "viem";
+import {
+  concatHex,
+  createPublicClient,
+  createWalletClient,
+  encodeAbiParameters,
+  http,
+  keccak256,
+  parseAbi,
+  parseAbiItem,
+  parseAbiParameters,
+} from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { setting, type Hex } from "./tributary";
 
@@ -15,9 +25,11 @@ const contract = {
     "function claim(address account, address token, uint256 cumulative, bytes32[] proof) returns (uint256)",
   ]),
 } as const;
-const proposed = parseAbiItem(
-  "event RootProposed(uint64 seq, uint64 indexed number, bytes32 indexed root, string dataCid, uint64 anchorSeq, (address token, uint256 amount)[] totals, uint64 activatableAt)",
-);
+const proposed = parseAbiItem([
+  "struct Total { address token; uint256 amount; }",
+  "event RootProposed(uint64 seq, uint64 indexed number, bytes32 indexed root, string dataCid, uint64 anchorSeq, Total[] totals, uint64 activatableAt)",
+]);
+const leafTypes = parseAbiParameters("uint256 chainId, address payouts, address account, address token, uint256 cumulative");
 
 interface Entry {
   account: Hex;
@@ -27,8 +39,7 @@ interface Entry {
 
 /** An entry's leaf: hashed twice, and bound to this chain and contract. */
 function leafOf(chainId: number, { account, token, cumulative }: Entry): Hex {
-  const types = ["uint256", "address", "address", "address", "uint256"].map((type) => ({ type }));
-  return keccak256(keccak256(encodeAbiParameters(types, [BigInt(chainId), payouts, account, token, BigInt(cumulative)])));
+  return keccak256(keccak256(encodeAbiParameters(leafTypes, [BigInt(chainId), payouts, account, token, BigInt(cumulative)])));
 }
 
 /** The parents of a level: each of two nodes, the smaller first; an odd one at the end moves up as it is. */
@@ -55,7 +66,8 @@ function prove(leaves: Hex[], place: number): { root: Hex; proof: Hex[] } {
 
 // The root that claims are proven against, and where its list is.
 const root = await client.readContract({ ...contract, functionName: "activeRoot" });
-const logs = await client.getLogs({ address: payouts, event: proposed, args: { root }, fromBlock: BigInt(process.env.FROM_BLOCK ?? 0), strict: true });
+const fromBlock = BigInt(process.env.FROM_BLOCK ?? 0);
+const logs = await client.getLogs({ address: payouts, event: proposed, args: { root }, fromBlock, strict: true });
 const cid = logs.at(-1)?.args.dataCid;
 if (!cid) throw new Error(`no proposal of root ${root} since FROM_BLOCK`);
 console.log(`root ${root}, list ${cid}`);
@@ -84,9 +96,10 @@ for (const [place, { account, token, cumulative }] of entries.entries()) {
   const { proof } = prove(leaves, place);
   const call = { ...contract, functionName: "claim", args: [account, token, BigInt(cumulative), proof] } as const;
   const { request } = await client.simulateContract({ ...call, account: wallet.account });
-  const receipt = await client.waitForTransactionReceipt({ hash: await wallet.writeContract({ ...request, chain: null }) });
+  const hash = await wallet.writeContract({ ...request, chain: null });
+  const receipt = await client.waitForTransactionReceipt({ hash });
   if (receipt.status !== "success") throw new Error(`${receipt.transactionHash} reverted`);
-  console.log(`claimed ${formatEther(BigInt(cumulative) - before)} of ${token} for ${account}`);
+  console.log(`claimed ${BigInt(cumulative) - before} of ${token} for ${account}`);
   paid += 1;
 }
 if (paid === 0) throw new Error("there is nothing to claim");

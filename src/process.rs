@@ -97,6 +97,7 @@ impl Process {
             deployer: engine,
             engine,
             treasury: self.settings.treasury.unwrap_or(engine),
+            guardian: self.settings.guardian.unwrap_or(engine),
             payout_delay: self.settings.payout_delay,
             stake_token: self.settings.stake_token,
             governance_delay: if is_local { 0 } else { self.settings.governance_delay },

@@ -24,9 +24,17 @@ pub struct MarketInfo {
     pub chain_id: u64,
     /// CAIP-2.
     pub caip2: String,
+    /// The first block that can hold an event of the contracts.
+    pub from_block: u64,
+    pub access_manager: String,
     pub asset_registry: String,
+    pub licences: String,
     pub market: String,
     pub payouts: String,
+    pub staking: String,
+    pub disputes: String,
+    pub council: String,
+    pub anchor: String,
     pub mirror: Mirror,
 }
 
@@ -54,12 +62,20 @@ pub async fn market(State(state): State<AppState>) -> Result<axum::Json<MarketIn
     .fetch_optional(&state.pool)
     .await?
     .ok_or_else(|| Problem::unavailable("The mirror has not read its first block yet."))?;
+    let deployment = state.deployment;
     Ok(axum::Json(MarketInfo {
         chain_id: state.chain_id(),
         caip2: format!("eip155:{}", state.chain_id()),
-        asset_registry: state.deployment.asset_registry.to_checksum(None),
-        market: state.deployment.market.to_checksum(None),
-        payouts: state.deployment.payouts.to_checksum(None),
+        from_block: deployment.from_block,
+        access_manager: deployment.access_manager.to_checksum(None),
+        asset_registry: deployment.asset_registry.to_checksum(None),
+        licences: deployment.licences.to_checksum(None),
+        market: deployment.market.to_checksum(None),
+        payouts: deployment.payouts.to_checksum(None),
+        staking: deployment.staking.to_checksum(None),
+        disputes: deployment.disputes.to_checksum(None),
+        council: deployment.council.to_checksum(None),
+        anchor: deployment.anchor.to_checksum(None),
         mirror,
     }))
 }

@@ -6,6 +6,7 @@ import {BaseTest, IRegistry} from "./Base.t.sol";
 import {Wallet} from "./mocks/Receivers.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";
+import {IERC5267} from "@openzeppelin/contracts/interfaces/IERC5267.sol";
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
@@ -87,6 +88,16 @@ contract AssetRegistryTest is BaseTest {
         assertEq(details.royaltyBps, ROYALTY_BPS);
         assertEq(uint8(details.kind), 7);
         assertTrue(details.open);
+    }
+
+    function test_NamesAndDomain() public view {
+        assertEq(registry.name(), "Tributary");
+        assertEq(registry.symbol(), "TRIBUTARY");
+        bytes memory domain = abi.encode(
+            bytes1(0x0f), "Tributary Registry", "1", block.chainid, address(registry), bytes32(0), new uint256[](0)
+        );
+        (, bytes memory told) = address(registry).staticcall(abi.encodeCall(IERC5267.eip712Domain, ()));
+        assertEq(told, domain);
     }
 
     function test_RegisterNumbersFromOne() public {

@@ -23,7 +23,8 @@ import {Vm} from "forge-std/Vm.sol";
 // ├── when it is before or after the order's time, or a price is above 128 bits: it should revert
 // ├── given the fee is above the maker's most, or the net below its least: it should revert
 // ├── when the price is above the taker's most, or the net below its least: it should revert
-// ├── when the value does not suffice, or the currency is no token or takes from the royalty: it should revert
+// ├── when the value, balance or allowance does not suffice: it should revert
+// ├── given the currency is no token, or takes from the royalty: it should revert
 // ├── given a permit: it should use it, or pass over it when it fails
 // ├── given the seller or the fee's recipient cannot be paid: it should note a credit
 // ├── given the seller or a token calls back: it should stop the call and gain it nothing
@@ -221,6 +222,19 @@ contract MarketTest is BaseTest {
         uint256 before = bob.balance;
         _fillFrom(bob, _sell(alice, id, 1e6, address(token)), aliceKey, 1e6, 1);
         assertEq(bob.balance, before);
+    }
+
+    /// @dev First the royalty fails; where there is none, the fee, which cannot come as a credit either.
+    function test_RevertWhen_TheBuyerHasNotEnough() public {
+        vm.prank(bob);
+        token.approve(address(market), 99);
+        IMarket.Order memory order = _sell(alice, id, 1000, address(token));
+        bytes4 failed = IMarket.PaymentFailed.selector;
+        _reverts(bob, order, 1000, 0, abi.encodeWithSelector(failed, address(token), bob, payouts.pot(), 100));
+        vm.prank(alice);
+        registry.lowerRoyalty(id, 0);
+        order.startPrice = order.endPrice = 10_000;
+        _reverts(bob, order, 10_000, 0, abi.encodeWithSelector(failed, address(token), bob, address(market), 200));
     }
 
     function test_RevertWhen_FeeIsAboveTheMakersMax() public {

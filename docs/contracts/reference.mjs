@@ -18,6 +18,8 @@ const BEHIND = {
     IAssetRegistry: 'AssetRegistry', IDisputes: 'Disputes', ILicences: 'Licences', IPayouts: 'Payouts', IPot: 'Pot',
 };
 
+const ERRORS = 'error | selector | meaning, and what to do | raised by';
+
 const here = dirname(fileURLToPath(import.meta.url));
 const check = process.argv.includes('--check');
 const meanings = JSON.parse(readFileSync(join(here, 'meanings.json'), 'utf8'));
@@ -57,7 +59,9 @@ for (const file of readdirSync(here).filter((name) => name.endsWith('.md'))) {
 }
 for (const name of contracts.keys()) if (!seen.has(name)) problems.push(`no page has the reference of ${name}`);
 for (const [scope, known] of Object.entries(meanings)) {
-    for (const name of Object.keys(known)) if (!meaningsUsed.has(`${scope}.${name}`)) problems.push(`meanings.json: ${scope}.${name} is not needed`);
+    for (const name of Object.keys(known)) {
+        if (!meaningsUsed.has(`${scope}.${name}`)) problems.push(`meanings.json: ${scope}.${name} is not needed`);
+    }
 }
 if (problems.length) {
     console.error(problems.map((problem) => `error: ${problem}`).join('\n'));
@@ -74,8 +78,8 @@ function reference(contract) {
     const own = functions.filter(isOwn);
     const calls = own.filter(({ stateMutability }) => changes(stateMutability));
     const views = own.filter(({ stateMutability }) => !changes(stateMutability));
-    const constructors = linearized(contract).flatMap(({ nodes: members }) => members.filter(({ kind }) => ['constructor', 'receive'].includes(kind)));
-    const raised = new Map([...functions, ...constructors].map((one) => [one, raisedBy(contract, one)]));
+    const unnamed = partsOf(contract).filter(({ kind }) => kind === 'constructor' || kind === 'receive');
+    const raised = new Map([...functions, ...unnamed].map((one) => [one, raisedBy(contract, one)]));
     compareWithAbi(contract, functions, events, errors);
     const parts = [
         `### Functions of ${contract.name}\n\n${calls.map((one) => callText(contract, one, raised.get(one))).join('\n\n')}`,
@@ -83,8 +87,8 @@ function reference(contract) {
         inherited(contract, functions.filter((one) => !isOwn(one))),
         section(`Types of ${contract.name}`, 'type | meaning', typesOf(contract).map(typeRow)),
         section(`Events of ${contract.name}`, 'event | topic 0 | meaning', events.filter(isOwn).map((one) => eventRow(contract, one))),
-        section(`Events of ${contract.name} by its standards`, 'event | topic 0', events.filter((one) => !isOwn(one)).map((one) => [code(signature(one, true)), code(`0x${one.eventSelector}`)])),
-        section(`Errors of ${contract.name}`, 'error | selector | meaning, and what to do | raised by', errors.map((one) => errorRow(contract, one, raised))),
+        section(`Events of ${contract.name} by its standards`, 'event | topic 0', events.filter((one) => !isOwn(one)).map(eventHead)),
+        section(`Errors of ${contract.name}`, ERRORS, errors.map((one) => errorRow(contract, one, raised))),
     ];
     return `${parts.filter(Boolean).join('\n\n')}\n`;
 }
@@ -105,8 +109,8 @@ function callText(contract, one, raised) {
     const lines = [`#### \`${signature(one)}\`${one.stateMutability === 'payable' ? ' payable' : ''}${returns(one)}`, ''];
     lines.push([`Selector \`0x${one.functionSelector}\`.`, role && `Role: ${role}.`, doc.notice].filter(Boolean).join(' '));
     if (doc.dev) lines.push('', doc.dev);
-    const named = [...parametersOf(one), ...returnsOf(one)].map(({ name }) => [name, doc.params[name]]).filter(([, text]) => text);
-    if (named.length) lines.push('', ...named.map(([name, text]) => `- \`${name}\`: ${text}`));
+    const named = [...parametersOf(one), ...returnsOf(one)].filter(({ name }) => doc.params[name]);
+    if (named.length) lines.push('', ...named.map(({ name }) => `- \`${name}\`: ${doc.params[name]}`));
     if (raised.size) lines.push('', `Errors: ${byContract(contract, raised)}.`);
     return lines.join('\n');
 }
@@ -122,7 +126,8 @@ function byContract(contract, raised) {
 function viewRow(contract, one) {
     const doc = documentation(contract, one);
     const parameters = Object.entries(doc.params).map(([name, meaning]) => `\`${name}\`: ${meaning}`);
-    const text = [doc.notice || (doc.dev ? '' : meaningOf(contract, one.name)), doc.dev, ...parameters, valueOf(one)].filter(Boolean).join(' ');
+    const notice = doc.notice || (doc.dev ? '' : meaningOf(contract, one.name));
+    const text = [notice, doc.dev, ...parameters, valueOf(one)].filter(Boolean).join(' ');
     return [code(signature(one)) + returns(one), code(`0x${one.functionSelector}`), text];
 }
 
@@ -154,7 +159,12 @@ function typeRow(type) {
 function eventRow(contract, one) {
     const doc = natspec(one);
     const params = Object.entries(doc.params).map(([name, meaning]) => `\`${name}\`: ${meaning}`);
-    return [code(signature(one, true)), code(`0x${one.eventSelector}`), [doc.notice || meaningOf(contract, one.name), doc.dev, ...params].filter(Boolean).join('<br>')];
+    const lines = [doc.notice || meaningOf(contract, one.name), doc.dev, ...params];
+    return [...eventHead(one), lines.filter(Boolean).join('<br>')];
+}
+
+function eventHead(one) {
+    return [code(signature(one, true)), code(`0x${one.eventSelector}`)];
 }
 
 function errorRow(contract, error, raised) {
@@ -182,8 +192,8 @@ function section(title, head, rows) {
 // ---------------------------------------------------------------------------------------------------------- signatures
 
 function signature(one, indexed = false) {
-    const parameters = parametersOf(one).map(({ name, type, isIndexed }) => [type, indexed && isIndexed && 'indexed', name].filter(Boolean).join(' '));
-    return `${one.name}(${parameters.join(', ')})`;
+    const parameters = parametersOf(one).map(({ name, type, isIndexed }) => [type, indexed && isIndexed && 'indexed', name]);
+    return `${one.name}(${parameters.map((words) => words.filter(Boolean).join(' ')).join(', ')})`;
 }
 
 function returns(one) {
@@ -226,7 +236,8 @@ function code(text) {
 function natspec(one) {
     const doc = { notice: '', dev: '', params: {} };
     const text = (one?.documentation?.text ?? '').replace(/\s*\n\s*/g, ' ').trim();
-    for (const [, tag, body] of `@notice ${text}`.replace(/^@notice (?=@)/, '').matchAll(/@(\w+)\s+(.*?)(?=\s@(?:notice|dev|param|return|inheritdoc)\b|$)/g)) {
+    const tags = /@(\w+)\s+(.*?)(?=\s@(?:notice|dev|param|return|inheritdoc)\b|$)/g;
+    for (const [, tag, body] of text.matchAll(tags)) {
         const said = body.trim();
         const [, name, meaning] = /^(\S+)\s*(.*)$/.exec(said) ?? [];
         if (tag === 'notice') doc.notice = said;
@@ -240,13 +251,10 @@ function natspec(one) {
 /** A function's own words, or those of the interface that it points to. */
 function documentation(contract, one) {
     const doc = natspec(one);
-    const base = (one.baseFunctions ?? []).map((id) => nodes.get(id)).find((base) => !doc.inherit || parentOf(base).name === doc.inherit);
-    if (doc.inherit || !one.documentation) {
-        if (base) return documentation(contract, base);
-        const inheritedFrom = doc.inherit && [...nodes.values()].find((node) => node.functionSelector === one.functionSelector && parentOf(node)?.name === doc.inherit);
-        return inheritedFrom ? natspec(inheritedFrom) : doc;
-    }
-    return doc;
+    if (!doc.inherit && one.documentation) return doc;
+    const bases = (one.baseFunctions ?? []).map((id) => nodes.get(id));
+    const base = bases.find((candidate) => !doc.inherit || parentOf(candidate).name === doc.inherit);
+    return base ? documentation(contract, base) : doc;
 }
 
 // -------------------------------------------------------------------------------------------------------- syntax tree
@@ -259,7 +267,8 @@ function walk(node, visit) {
 }
 
 function declaration(path) {
-    return output.sources[path].ast.nodes.find(({ nodeType, name }) => nodeType === 'ContractDefinition' && name === basename(path, '.sol'));
+    const isIt = ({ nodeType, name }) => nodeType === 'ContractDefinition' && name === basename(path, '.sol');
+    return output.sources[path].ast.nodes.find(isIt);
 }
 
 function parentOf(node) {
@@ -270,12 +279,15 @@ function linearized(contract) {
     return contract.linearizedBaseContracts.map((id) => nodes.get(id));
 }
 
+/** All that a contract and its bases are made of, the most derived first. */
+function partsOf(contract) {
+    return linearized(contract).flatMap(({ nodes: members }) => members);
+}
+
 /** The outer functions of a contract, the most derived of each. */
 function membersOf(contract, selector) {
     const found = new Map();
-    for (const base of linearized(contract)) {
-        for (const node of base.nodes) if (node[selector] && !found.has(node[selector])) found.set(node[selector], node);
-    }
+    for (const part of partsOf(contract)) if (part[selector] && !found.has(part[selector])) found.set(part[selector], part);
     return [...found.values()];
 }
 
@@ -296,9 +308,8 @@ function origin(one) {
 }
 
 function typesOf(contract) {
-    return linearized(contract).filter(({ contractKind }) => contractKind === 'interface')
-        .flatMap(({ nodes: members }) => members)
-        .filter(({ id, nodeType }) => ['StructDefinition', 'EnumDefinition'].includes(nodeType) && sourceOf.get(id).startsWith(OWN));
+    const isType = ({ nodeType }) => nodeType === 'StructDefinition' || nodeType === 'EnumDefinition';
+    return partsOf(contract).filter((part) => isType(part) && sourceOf.get(part.id).startsWith(`${OWN}interfaces/`));
 }
 
 function changes(mutability) {
@@ -349,12 +360,10 @@ function isSuper(expression) {
 
 /** The most derived function of a contract with this name and these parameters. */
 function resolved(contract, target) {
-    const types = (one) => one.parameters.parameters.map(({ typeDescriptions }) => typeDescriptions.typeString.replace(/ (memory|calldata)/g, '')).join();
-    for (const base of linearized(contract)) {
-        const own = base.nodes.find((one) => one.nodeType === 'FunctionDefinition' && one.implemented && one.name === target.name && types(one) === types(target));
-        if (own) return own;
-    }
-    return undefined;
+    const typeOf = ({ typeDescriptions }) => typeDescriptions.typeString.replace(/ (memory|calldata)/g, '');
+    const headOf = (one) => `${one.name}(${one.parameters.parameters.map(typeOf).join()})`;
+    const functions = partsOf(contract).filter(({ nodeType, implemented }) => nodeType === 'FunctionDefinition' && implemented);
+    return functions.find((one) => headOf(one) === headOf(target));
 }
 
 /** The table of roles in contracts/README.md, by contract and function. */

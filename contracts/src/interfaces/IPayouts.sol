@@ -47,7 +47,8 @@ interface IPayouts {
         uint64 activatableAt
     );
 
-    /// @notice A root became the one that claims are proven against; the one before stays good until `graceUntil`.
+    /// @notice A root became the one that claims are proven against; the one before stays good until `graceUntil`, or
+    /// until the next activation when that is sooner.
     event RootActivated(
         uint64 seq, uint64 indexed number, bytes32 indexed root, bytes32 previousRoot, uint64 graceUntil
     );
@@ -163,7 +164,8 @@ interface IPayouts {
     /// @notice The root that claims are proven against; zero before the first.
     function activeRoot() external view returns (bytes32);
 
-    /// @notice The root before the active one, and until when claims may still be proven against it.
+    /// @notice The root before the active one, and until when claims may still be proven against it: at most until the
+    /// next activation.
     function previousRoot() external view returns (bytes32 root, uint64 graceUntil);
 
     /// @notice The root that waits; all zero when none does.

@@ -10,7 +10,7 @@ import {Test} from "forge-std/Test.sol";
 contract ScenarioTest is Test {
     string internal constant CHECKED_IN = "contracts/test/differential/scenario.txt";
     string internal constant WRITTEN = "contracts/cache/scenario.txt";
-    uint256 internal constant STEPS = 1500;
+    uint256 internal constant STEPS = 900;
 
     /// @dev RENEW=true writes what is checked in anew.
     function test_ScenarioIsCheckedIn() public {

@@ -57,18 +57,30 @@ contract Handler is Actors {
         _refused(9, _actor(seed / 2), address(registry), 0, call);
     }
 
-    /// @dev Three works under one of the newest licences, mostly by who holds it.
-    function derive(uint256 seed) external {
-        if (licenceCount == 0) return;
-        uint256 licenceId = licenceCount - seed / 4 % (licenceCount < 3 ? licenceCount : 3);
-        address actor = seed % 4 == 0 ? _actor(seed) : licenceOf[licenceId].holder;
+    /// @dev A licence that is exclusive, or that runs beside none that is, and three works under it.
+    function derive(uint256 seed, uint256 actorSeed) external {
+        if (count == 0) return;
+        (uint256 id, address actor) = (_asset(seed), _actor(actorSeed));
+        ILicences.Terms memory terms = _terms(0, address(0), 10, uint32(seed % 3), uint64(1 + seed % 30 days));
+        bytes memory plain = _offer(id, terms, actor);
+        terms.flags |= 4;
+        bytes memory exclusive = _offer(id, terms, actor);
+        if (actorSeed / ACTORS % 2 == 0) (plain, exclusive) = (exclusive, plain);
+        if (!_try("buyLicence", actor, address(licenceNft), 0, plain)) return;
+        _refused(24, actor, address(licenceNft), 0, exclusive);
+        uint256 licenceId = licenceCount;
         for (uint256 i; i < 3; ++i) {
             IAssetRegistry.Registration memory r = _registration(actor, keccak256(abi.encode("work", count + 1)));
-            r.open = seed % 2 == 0;
-            (r.parents, r.consents) = (new uint256[](1), new bytes[](1));
-            (r.parents[0], r.consents[0]) = (licenceOf[licenceId].assetId, abi.encode(licenceId));
+            (r.open, r.parents, r.consents) = (seed % 2 == 0, new uint256[](1), new bytes[](1));
+            (r.parents[0], r.consents[0]) = (id, abi.encode(licenceId));
             _try("derive", actor, address(registry), 0, abi.encodeCall(IAssetRegistry.register, (r)));
         }
+    }
+
+    /// @dev Offers, and says how to buy.
+    function _offer(uint256 id, ILicences.Terms memory terms, address buyer) private returns (bytes memory) {
+        _try("offer", assets[id].owner, address(licenceNft), 0, abi.encodeCall(ILicences.offer, (id, terms)));
+        return abi.encodeCall(ILicences.buy, (keccak256(abi.encode(terms)), id, buyer, 0));
     }
 
     function transfer(uint256 seed, uint256 to) external {

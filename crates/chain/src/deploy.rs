@@ -37,6 +37,8 @@ pub struct Plan {
     pub engine: Address,
     /// Receives the market's fee.
     pub treasury: Address,
+    /// May veto payout roots.
+    pub guardian: Address,
     /// Seconds from the proposal of a root to its activation.
     pub payout_delay: u64,
     /// What is staked: an ERC-20. None: a new test token that anyone may mint, for local chains only.
@@ -183,7 +185,7 @@ fn roles(deployment: &Deployment, plan: &Plan) -> Bytes {
         function(deployment.council, CouncilArbiter::voteCall::SELECTOR, ARBITER),
         grant(GOVERNOR, plan.deployer, plan.governance_delay),
         grant(ENGINE, plan.engine, 0),
-        grant(GUARDIAN, plan.deployer, 0),
+        grant(GUARDIAN, plan.guardian, 0),
         grant(ARBITER, plan.deployer, 0),
     ];
     AccessManager::multicallCall { data: calls }.abi_encode().into()

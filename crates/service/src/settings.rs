@@ -82,6 +82,9 @@ pub struct Settings {
     /// Receives the market's fee on a newly deployed market. Default: the deployer.
     #[serde(default)]
     pub treasury: Option<Address>,
+    /// May veto payout roots on a newly deployed market. Default: the deployer, who publishes them.
+    #[serde(default)]
+    pub guardian: Option<Address>,
     /// Seconds between the proposal of a payout root and its activation on a newly deployed market.
     #[serde(default = "default_payout_delay", deserialize_with = "number")]
     pub payout_delay: u64,
@@ -146,7 +149,7 @@ pub enum SettingsError {
 }
 
 /// Every setting that an environment variable of the same name in capitals may give.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "database_url",
     "rpc_url",
     "ws_url",
@@ -159,6 +162,7 @@ const KEYS: [&str; 16] = [
     "upload_limit",
     "engine_key",
     "treasury",
+    "guardian",
     "payout_delay",
     "stake_token",
     "governance_delay",

@@ -158,6 +158,7 @@ impl Market {
             deployer: account(0),
             engine: account(0),
             treasury: account(9),
+            guardian: account(8),
             payout_delay: 1,
             stake_token: None,
             governance_delay: 0,

@@ -694,14 +694,25 @@ export interface components {
         };
         /** @description The chain, the contracts, and how far the mirror is. */
         MarketInfo: {
+            accessManager: string;
+            anchor: string;
             assetRegistry: string;
             /** @description CAIP-2. */
             caip2: string;
             /** Format: int64 */
             chainId: number;
+            council: string;
+            disputes: string;
+            /**
+             * Format: int64
+             * @description The first block that can hold an event of the contracts.
+             */
+            fromBlock: number;
+            licences: string;
             market: string;
             mirror: components["schemas"]["Mirror"];
             payouts: string;
+            staking: string;
         };
         Mirror: {
             /** Format: int64 */
