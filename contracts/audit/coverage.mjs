@@ -3,7 +3,6 @@
 //   node contracts/audit/coverage.mjs
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,12 +23,9 @@ function measure() {
     const out = join(root, '.data/audit/coverage');
     rmSync(out, { recursive: true, force: true });
     mkdirSync(out, { recursive: true });
-    // npm's `forge` hands on no exit status: start the binary itself.
-    const arch = process.arch === 'x64' ? 'amd64' : process.arch;
-    const forge = createRequire(import.meta.url).resolve(`../node_modules/@foundry-rs/forge-${process.platform}-${arch}/bin/forge`);
     const file = join(out, 'lcov.info');
     const run = spawnSync(
-        forge,
+        join(root, 'contracts/bin/forge'),
         [
             'coverage', '--exclude-tests', '--report', 'lcov', '--report-file', file,
             '--no-match-contract', 'Lemmas|Gas|Invariant',

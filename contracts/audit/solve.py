@@ -1,8 +1,8 @@
 """Answers one SMT query for Halmos: solve.py FILE.
 
 Z3, which Halmos brings, decides most queries at once. Products and quotients of unknown numbers are beyond it; those go
-to cvc5, which takes the same words as integers; only its proofs count, not its counterexamples. Yices, which Halmos
-would ask, is not asked: its version 2.6.4 found counterexamples to a true lemma about a Dutch price.
+to cvc5, which takes the same words as integers; only its proofs count, not its counterexamples, which Bitwuzla finds.
+Yices, which Halmos would ask, is not asked: its version 2.6.4 found counterexamples to a true lemma about a moving price.
 """
 
 import os
@@ -18,6 +18,15 @@ PROOF = ("unsat",)
 def ask_z3(path, seconds):
     z3 = os.path.join(os.path.dirname(sys.executable), "z3")
     return subprocess.run([z3, f"-T:{seconds}", path], capture_output=True, text=True).stdout
+
+
+def ask_bitwuzla(path, seconds):
+    code = (
+        "import sys, bitwuzla as b; o = b.Options(); o.set(b.Option.PRODUCE_MODELS, True);"
+        "o.set(b.Option.TIME_LIMIT_PER, int(sys.argv[2])); b.Parser(b.TermManager(), o).parse(sys.argv[1])"
+    )
+    command = [sys.executable, "-c", code, path, str(seconds * 1000)]
+    return subprocess.run(command, capture_output=True, text=True).stdout
 
 
 def ask_cvc5(path, seconds):
@@ -36,7 +45,7 @@ def ask_cvc5(path, seconds):
 
 
 def main(path):
-    stages = ((ask_z3, 3, BOTH), (ask_cvc5, 30, PROOF), (ask_z3, 60, BOTH))
+    stages = ((ask_z3, 3, BOTH), (ask_cvc5, 30, PROOF), (ask_bitwuzla, 60, BOTH))
     for solver, seconds, decisive in stages:
         answer = solver(path, seconds)
         if answer.split("\n")[0] in decisive:

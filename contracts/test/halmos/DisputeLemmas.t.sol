@@ -107,12 +107,14 @@ contract DisputeLemmas is Test {
         assert(toClaimant == bond && toRespondent == bond);
     }
 
-    /// @dev At every second after it was countered exactly one of ruling and timing out is possible.
-    function check_RulingAndExpiryDoNotMeet(uint96 bond, uint32 wait) external {
+    /// @dev At every second after it was countered exactly one of ruling and timing out is possible, whichever is
+    /// tried first.
+    function check_RulingAndExpiryDoNotMeet(uint96 bond, uint32 wait, bool rulingFirst) external {
         _begin(bond, true);
         vm.warp(START + wait);
-        (bool ruled,) = address(arbiter).call(abi.encodeCall(arbiter.rule, (1, IDisputes.Ruling.SPLIT)));
+        bool ruled = rulingFirst && _rules();
         (bool expired,) = address(disputes).call(abi.encodeCall(disputes.timeout, (1)));
+        if (!rulingFirst) ruled = _rules();
         assert(ruled != expired);
         assert(ruled == (wait <= RULING_PERIOD));
         _given(2 * uint256(bond));
@@ -132,6 +134,10 @@ contract DisputeLemmas is Test {
         assert(address(disputes).balance == other);
         assert(disputes.withdrawableOf(address(claimant)) == 0);
         assert(disputes.withdrawableOf(address(respondent)) == other);
+    }
+
+    function _rules() private returns (bool ruled) {
+        (ruled,) = address(arbiter).call(abi.encodeCall(arbiter.rule, (1, IDisputes.Ruling.SPLIT)));
     }
 
     function _begin(uint96 bond, bool countered) private {
