@@ -18,6 +18,7 @@ contract Journal is Handler {
     /// @dev What was deployed is written here: its logs were observed before this ran.
     constructor(string memory path_) {
         path = path_;
+        vm.createDir("contracts/cache", true);
         vm.writeFile(path, "");
         string[8] memory names =
             ["AssetRegistry", "Market", "Payouts", "Licences", "Staking", "Disputes", "CouncilArbiter", "Anchor"];

@@ -73,7 +73,7 @@ async fn roots_follow_each_other_and_claims_add_up() -> Result<()> {
     // The guardian objects: the same totals are not proposed again, others are.
     stage.propose().await?;
     assert_eq!((roots(&stage).await?, declared(&stage).await?), (2, U256::from(1000)));
-    stage.call(0, payouts, U256::ZERO, Payouts::vetoCall {}).await?;
+    stage.call(8, payouts, U256::ZERO, Payouts::vetoCall {}).await?;
     stage.settle().await?;
     for _ in 0..2 {
         publish().await?;
