@@ -4,6 +4,7 @@ mod demo;
 mod import;
 mod local;
 mod market;
+mod mirror;
 mod process;
 mod sample;
 
@@ -29,8 +30,14 @@ enum Command {
     Up,
     /// Runs the HTTP API and the web pages
     Backend,
-    /// Runs the mirror of the chain
-    Indexer,
+    /// Runs the mirror of the chain, or looks after it
+    Indexer {
+        #[command(subcommand)]
+        command: Option<mirror::Command>,
+        /// Stop when the mirror holds the chain's head
+        #[arg(long)]
+        until_level: bool,
+    },
     /// Runs the background jobs and the transaction sender
     Workers,
     /// Brings the database schema up to date
@@ -92,7 +99,11 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
     match command {
         Command::Up => Process::start(settings, shutdown).await?.up().await,
         Command::Backend => Process::start(settings, shutdown).await?.run(&[Part::Backend]).await,
-        Command::Indexer => Process::start(settings, shutdown).await?.run(&[Part::Indexer]).await,
+        Command::Indexer { command: Some(command), .. } => mirror::run(&settings, command).await,
+        Command::Indexer { until_level: true, .. } => {
+            mirror::until_level(Process::start(settings, shutdown).await?).await
+        }
+        Command::Indexer { .. } => Process::start(settings, shutdown).await?.run(&[Part::Indexer]).await,
         Command::Workers => Process::start(settings, shutdown).await?.run(&[Part::Workers, Part::Sender]).await,
         Command::Migrate => process::migrate(&settings).await.map(|_| ()),
         Command::Deploy => process::deploy(settings, shutdown).await,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use backend::AppState;
 use chain::{
     deploy::{self, Plan},
+    pool::Pool,
     rpc,
     sender::Sender,
 };
@@ -58,6 +59,12 @@ pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
     Ok(Arc::new(Vault::new(store, settings.upload_limit)))
 }
 
+/// The endpoints of the settings, by chain.
+pub async fn pools(settings: &Settings) -> Result<Vec<Pool>> {
+    let options = chain::pool::Options { verify_receipts: settings.verify_receipts, ..Default::default() };
+    Ok(chain::pool::connect(&settings.rpc_urls(), options).await?)
+}
+
 pub async fn deploy(settings: Settings, shutdown: Shutdown) -> Result<()> {
     let process = Process::start(settings, shutdown).await?;
     let deployment = process.deployed(&process.signers()?).await?;
@@ -68,7 +75,8 @@ pub async fn deploy(settings: Settings, shutdown: Shutdown) -> Result<()> {
 impl Process {
     pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<Self> {
         let pool = migrate(&settings).await?;
-        let (provider, chain_id) = rpc::connect(&settings.rpc_url).await?;
+        let first = settings.rpc_urls().first().copied().unwrap_or_default().to_owned();
+        let (provider, chain_id) = rpc::connect(&first).await?;
         let vault = vault(&settings)?;
         Ok(Self { settings: Arc::new(settings), shutdown, pool, provider, chain_id, vault, tasks: JoinSet::new() })
     }
@@ -80,7 +88,7 @@ impl Process {
     }
 
     /// The recorded deployment, or an error that says how to make one.
-    async fn deployment(&self) -> Result<Deployment> {
+    pub async fn deployment(&self) -> Result<Deployment> {
         let mut conn = self.pool.acquire().await?;
         deployments::find(&mut conn, self.chain_id).await?.with_context(|| {
             format!("no market is recorded for chain {}: run `tributary deploy` with ENGINE_KEY set", self.chain_id)
@@ -121,6 +129,18 @@ impl Process {
     pub async fn run(mut self, parts: &[Part]) -> Result<()> {
         let deployment = self.deployment().await?;
         let signers = self.signers()?;
+        if let Some(listen) = self.settings.metrics_listen.filter(|_| !parts.contains(&Part::Backend)) {
+            let listener = TcpListener::bind(listen)
+                .await
+                .with_context(|| format!("{listen} cannot be listened on: set METRICS_LISTEN to a free address"))?;
+            let shutdown = self.shutdown.clone();
+            self.tasks.spawn(async move {
+                if let Err(error) = backend::serve_metrics(listener, shutdown).await {
+                    tracing::error!("the metrics are not served any more: {error}");
+                }
+                "metrics"
+            });
+        }
         let address = self.spawn(deployment, signers, parts).await?;
         if let Some(address) = address {
             tracing::info!("listening on {address}");
@@ -160,15 +180,7 @@ impl Process {
         for part in parts {
             let shutdown = self.shutdown.clone();
             match part {
-                Part::Indexer => {
-                    let indexer =
-                        Indexer::new(self.pool.clone(), self.provider.clone(), deployment, self.settings.finality)
-                            .with_ws(self.settings.ws_url.clone());
-                    self.tasks.spawn(async move {
-                        indexer.run(shutdown).await;
-                        "indexer"
-                    });
-                }
+                Part::Indexer => self.spawn_mirrors(deployment).await?,
                 Part::Sender => {
                     let sender = Sender::new(self.pool.clone(), self.provider.clone(), self.chain_id, signers.clone());
                     self.tasks.spawn(async move {
@@ -196,6 +208,29 @@ impl Process {
             }
         }
         Ok(address)
+    }
+
+    /// A mirror for every chain that an endpoint serves and a market is recorded on.
+    async fn spawn_mirrors(&mut self, deployment: Deployment) -> Result<()> {
+        for pool in pools(&self.settings).await? {
+            let (chain_id, shutdown) = (pool.chain_id(), self.shutdown.clone());
+            let found = match chain_id == self.chain_id {
+                true => Some(deployment),
+                false => deployments::find(&mut *self.pool.acquire().await?, chain_id).await?,
+            };
+            let Some(deployment) = found else {
+                tracing::warn!("no market is recorded for chain {chain_id}, which RPC_URL names: it is not mirrored");
+                continue;
+            };
+            let ws_url = self.settings.ws_url.clone().filter(|_| chain_id == self.chain_id);
+            let indexer =
+                Indexer::new(self.pool.clone(), Arc::new(pool), deployment, self.settings.finality).with_ws(ws_url);
+            self.tasks.spawn(async move {
+                indexer.run(shutdown).await;
+                "indexer"
+            });
+        }
+        Ok(())
     }
 
     async fn spawn_backend(&mut self, deployment: Deployment) -> Result<SocketAddr> {

@@ -178,6 +178,14 @@ pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown:
     }
 }
 
+/// Serves what a process without the API can say of itself: that it lives, and its metrics.
+pub async fn serve_metrics(listener: tokio::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
+    let routes = axum::Router::new()
+        .route("/metrics", axum::routing::get(health::metrics))
+        .route("/health/live", axum::routing::get(health::live));
+    axum::serve(listener, routes).with_graceful_shutdown(async move { shutdown.begun().await }).await
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -1,43 +1,65 @@
-//! One database transaction per batch: raw logs, block hashes, projections, outbox and cursor together, or nothing.
+//! One database transaction per commit: raw logs, block hashes, projections, outbox and cursor together, or nothing.
+//!
+//! Statements here name projections without a schema: [`enter`] puts the chain's present generation first in the search path, so
+//! that rows go straight into its partition, and a rebuild can use the same functions for the next one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use alloy::{primitives::Address, rpc::types::Log};
-use serde_json::{Value, json};
-use sqlx::{PgConnection, PgPool};
+use alloy::primitives::Address;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use store::{
     StoreError,
-    deployments::Deployment,
     outbox::{self, NewEvent},
     values,
-    values::hex_bytes,
 };
 
 use crate::{
-    decode::{Decoded, Place, Table, decode},
-    modules::Modules,
-    source::{BlockId, Head, Range},
+    batch::Batch,
+    decode,
+    heads::{self, Heads},
+    leader::Leader,
+    row::{COPY_HEADER, COPY_TRAILER, Rows, Table},
+    source::{Block, BlockId, Head},
 };
 
-/// The mirror's place: the last block it holds, and how often its leader changed.
+/// The mirror's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
+    /// The newest block it holds.
     pub block: BlockId,
+    pub safe: u64,
     pub finalized: u64,
+    /// Of the leader that may move it.
     pub epoch: i64,
+    /// The projections that are attached.
+    pub generation: i64,
+    /// Which decoder made them.
+    pub version: i32,
+    /// A backfill is under way.
+    pub in_bulk: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("another indexer moved the cursor")]
+    #[error("another leader took over, or an operator moved the cursor")]
     Overtaken,
+    #[error("the chain moved while it was read; reading again")]
+    Moved,
     #[error(
         "contract {contract}{} skipped from event {last} to {next}: the node's answer lacks logs",
         of_record(stream)
     )]
-    Gap { contract: Address, stream: Vec<u8>, last: u64, next: u64 },
+    Gap {
+        contract: Address,
+        stream: Vec<u8>,
+        last: u64,
+        next: u64,
+        /// The first block of the range in which it showed.
+        from: u64,
+    },
     #[error("{0} is missing: the node's answer lacks logs")]
     Missing(String),
 }
@@ -53,178 +75,334 @@ impl From<sqlx::Error> for CommitError {
 }
 
 /// The stored cursor, and why the mirror halted, if it did.
-pub async fn load(pool: &PgPool, chain_id: u64) -> Result<Option<(Cursor, Option<String>)>, StoreError> {
+pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Option<(Cursor, Option<String>)>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>", finalized_number, epoch, halted
+        r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>", finalized_number, safe_number, epoch, halted, generation,
+                  projection_version, in_bulk
            FROM chain.cursors WHERE chain_id = $1"#,
         chain_id as i64
     )
-    .fetch_optional(pool)
+    .fetch_optional(conn)
     .await?;
     row.map(|row| {
-        let block = BlockId { number: row.block_number as u64, hash: values::hash(&row.block_hash)? };
-        Ok((Cursor { block, finalized: row.finalized_number as u64, epoch: row.epoch }, row.halted))
+        let cursor = Cursor {
+            block: BlockId { number: row.block_number as u64, hash: values::hash(&row.block_hash)? },
+            safe: row.safe_number as u64,
+            finalized: row.finalized_number as u64,
+            epoch: row.epoch,
+            generation: row.generation,
+            version: row.projection_version,
+            in_bulk: row.in_bulk,
+        };
+        Ok((cursor, row.halted))
     })
     .transpose()
 }
 
 /// Begins the mirror of a chain just before the first block that matters.
-pub async fn begin(pool: &PgPool, chain_id: u64, block: BlockId) -> Result<(), StoreError> {
-    sqlx::query!(
-        "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, safe_number, head_number)
-         VALUES ($1, $2, $3, 0, 0, $2) ON CONFLICT DO NOTHING",
-        chain_id as i64,
+pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: bool) -> Result<(), StoreError> {
+    let chain = chain_id as i64;
+    let mut tx = leader.conn.begin().await?;
+    let begun = sqlx::query!(
+        "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, safe_number, head_number, epoch,
+                                    projection_version, in_bulk)
+         VALUES ($1, $2, $3, 0, 0, $2, $4, $5, $6) ON CONFLICT DO NOTHING",
+        chain,
         block.number as i64,
-        block.hash.as_slice() as _
+        block.hash.as_slice() as _,
+        leader.epoch,
+        decode::VERSION,
+        in_bulk
     )
-    .execute(pool)
+    .execute(&mut *tx)
     .await?;
+    if begun.rows_affected() == 1 {
+        // Where the chain begins for us, everything above may be replaced.
+        sqlx::query!(
+            "INSERT INTO chain.blocks (chain_id, number, hash, parent_hash, timestamp) VALUES ($1, $2, $3, $4, to_timestamp($5))",
+            chain,
+            block.number as i64,
+            block.hash.as_slice() as _,
+            block.parent_hash.as_slice() as _,
+            block.timestamp as f64
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("SELECT chain.create_generation($1, 1), chain.attach_generation($1, 1)")
+            .bind(chain)
+            .execute(&mut *tx)
+            .await?;
+        if !in_bulk {
+            sqlx::query("SELECT chain.index_generation($1, 1)").bind(chain).execute(&mut *tx).await?;
+        }
+    }
+    tx.commit().await?;
     Ok(())
 }
 
 /// Stops the mirror until an operator resumes it; reads go on.
-pub async fn halt(pool: &PgPool, chain_id: u64, reason: &str) -> Result<(), StoreError> {
+pub async fn halt(leader: &mut Leader, chain_id: u64, reason: &str) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE chain.cursors SET halted = $2, updated_at = now() WHERE chain_id = $1",
+        "UPDATE chain.cursors SET halted = $2, updated_at = now() WHERE chain_id = $1 AND epoch = $3",
         chain_id as i64,
-        reason
+        reason,
+        leader.epoch
     )
-    .execute(pool)
+    .execute(&mut leader.conn)
     .await?;
     Ok(())
 }
 
+/// Lets a halted mirror try again.
+pub async fn clear_halt(conn: &mut PgConnection, chain_id: u64) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE chain.cursors SET halted = NULL, updated_at = now() WHERE chain_id = $1", chain_id as i64)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// The stored hash of a block, where it is kept.
-pub async fn stored_hash(pool: &PgPool, chain_id: u64, number: u64) -> Result<Option<BlockId>, StoreError> {
+pub async fn stored_hash(conn: &mut PgConnection, chain_id: u64, number: u64) -> Result<Option<BlockId>, StoreError> {
     let hash = sqlx::query_scalar!(
         r#"SELECT hash AS "hash: Vec<u8>" FROM chain.blocks WHERE chain_id = $1 AND number = $2"#,
         chain_id as i64,
         number as i64
     )
-    .fetch_optional(pool)
+    .fetch_optional(conn)
     .await?;
     hash.map(|hash| Ok(BlockId { number, hash: values::hash(&hash)? })).transpose()
 }
 
-/// The newest kept block below a number.
-pub async fn kept_below(pool: &PgPool, chain_id: u64, number: u64) -> Result<Option<BlockId>, StoreError> {
-    let row = sqlx::query!(
+/// The kept blocks of a span, oldest first.
+pub async fn kept(conn: &mut PgConnection, chain_id: u64, from: u64, to: u64) -> Result<Vec<BlockId>, StoreError> {
+    let rows = sqlx::query!(
         r#"SELECT number, hash AS "hash: Vec<u8>" FROM chain.blocks
-           WHERE chain_id = $1 AND number < $2 ORDER BY number DESC LIMIT 1"#,
+           WHERE chain_id = $1 AND number BETWEEN $2 AND $3 ORDER BY number"#,
         chain_id as i64,
-        number as i64
+        from as i64,
+        to as i64
     )
-    .fetch_optional(pool)
+    .fetch_all(conn)
     .await?;
-    row.map(|row| Ok(BlockId { number: row.number as u64, hash: values::hash(&row.hash)? })).transpose()
+    rows.into_iter().map(|row| Ok(BlockId { number: row.number as u64, hash: values::hash(&row.hash)? })).collect()
 }
 
-/// Commits a verified range on top of `ancestor`. Where `ancestor` lies below the cursor this is a reorganisation: what
-/// the mirror held above it goes, and the outbox says so.
+/// Puts a generation of the projections first for the rest of the transaction.
+pub async fn enter(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Result<(), StoreError> {
+    sqlx::query("SELECT set_config('search_path', format('chain_%s_%s, chain, public', $1::bigint, $2::bigint), true)")
+        .bind(chain_id as i64)
+        .bind(generation)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Commits verified batches, each on top of the one before, the first on top of `ancestor`. Where `ancestor` lies below the cursor
+/// this is a reorganisation: what the mirror held above it goes, and the outbox says so.
 pub async fn commit(
-    pool: &PgPool,
-    deployment: &Deployment,
-    modules: &Modules,
+    leader: &mut Leader,
+    chain_id: u64,
     cursor: &Cursor,
     ancestor: BlockId,
-    range: &Range,
+    batches: &[Batch],
     head: &Head,
 ) -> Result<Cursor, CommitError> {
-    let chain = deployment.chain_id as i64;
-    let mut tx = pool.begin().await?;
-    let finalized = cursor.finalized.max(head.finalized.min(range.to.number));
-    let moved = sqlx::query!(
+    let mut place = ancestor;
+    for batch in batches {
+        if batch.from != place.number + 1 || batch.parent != place.hash {
+            return Err(CommitError::Moved);
+        }
+        place = batch.to;
+    }
+    let chain = chain_id as i64;
+    let reorganised = ancestor.number < cursor.block.number;
+    let (safe, finalized) = marks(cursor, head, place.number);
+    let Leader { conn, heads, .. } = leader;
+    let mut tx = conn.begin().await?;
+    let generation = sqlx::query_scalar!(
         "UPDATE chain.cursors SET block_number = $5, block_hash = $6, finalized_number = $7,
                 safe_number = $8, head_number = $9, updated_at = now(),
                 reorganisations = reorganisations + $10
+         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND epoch = $4 AND halted IS NULL
+         RETURNING generation",
+        chain,
+        cursor.block.number as i64,
+        cursor.block.hash.as_slice() as _,
+        cursor.epoch,
+        place.number as i64,
+        place.hash.as_slice() as _,
+        finalized as i64,
+        safe as i64,
+        head.head.number.max(place.number) as i64,
+        i64::from(reorganised)
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(CommitError::Overtaken)?;
+    enter(&mut tx, chain_id, generation).await?;
+    let mut touched: BTreeSet<i64> = batches.iter().flat_map(|batch| batch.touched.iter().copied()).collect();
+    if reorganised {
+        touched.extend(retract(&mut tx, chain, ancestor.number).await?);
+    }
+    make_partitions(&mut tx, chain, batches, !cursor.in_bulk).await?;
+    if cursor.in_bulk {
+        let known = match heads.as_mut() {
+            Some(known) => known,
+            None => heads.insert(Heads::load(&mut tx, chain).await?),
+        };
+        if let Some(error) = batches.iter().find_map(|batch| known.advance(batch).err()) {
+            // Half advanced: they are read anew.
+            *heads = None;
+            return Err(error);
+        }
+    } else {
+        heads::check(&mut tx, chain, batches).await?;
+    }
+    store_rows(&mut tx, Table::ALL, batches).await?;
+    if !cursor.in_bulk {
+        refresh(&mut tx, chain, &touched.into_iter().collect::<Vec<_>>()).await?;
+        check_totals(&mut tx, chain, batches).await?;
+        forget_blocks(&mut tx, chain, cursor.finalized, finalized).await?;
+        for batch in batches {
+            outbox::emit(&mut tx, &batch.facts).await?;
+        }
+        if finalized > cursor.finalized {
+            tell_finalized(&mut tx, chain, cursor.finalized, finalized).await?;
+        }
+    }
+    if let Err(error) = tx.commit().await {
+        // It may have been stored or not: what is held in memory is read anew.
+        leader.heads = None;
+        return Err(error.into());
+    }
+    Ok(Cursor { block: place, safe, finalized, generation, ..*cursor })
+}
+
+/// How far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back.
+fn marks(cursor: &Cursor, head: &Head, height: u64) -> (u64, u64) {
+    let finalized = cursor.finalized.max(head.finalized.min(height));
+    (head.safe.min(height).max(finalized), finalized)
+}
+
+/// Moves only the marks of finality, when no new block came and they have moved.
+pub async fn settle(leader: &mut Leader, chain_id: u64, cursor: &Cursor, head: &Head) -> Result<(), CommitError> {
+    let (safe, finalized) = marks(cursor, head, cursor.block.number);
+    if (safe, finalized) == (cursor.safe, cursor.finalized) {
+        return Ok(());
+    }
+    let chain = chain_id as i64;
+    let mut tx = leader.conn.begin().await?;
+    let moved = sqlx::query!(
+        "UPDATE chain.cursors SET finalized_number = $5, safe_number = $6, head_number = $7, updated_at = now()
          WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND epoch = $4 AND halted IS NULL",
         chain,
         cursor.block.number as i64,
         cursor.block.hash.as_slice() as _,
         cursor.epoch,
-        range.to.number as i64,
-        range.to.hash.as_slice() as _,
         finalized as i64,
-        head.safe.min(range.to.number).max(finalized) as i64,
-        head.head.number as i64,
-        i64::from(ancestor.number < cursor.block.number)
+        safe as i64,
+        head.head.number.max(cursor.block.number) as i64
     )
     .execute(&mut *tx)
     .await?;
     if moved.rows_affected() != 1 {
         return Err(CommitError::Overtaken);
     }
-    let mut touched = BTreeSet::new();
-    if ancestor.number < cursor.block.number {
-        touched.extend(retract(&mut tx, chain, ancestor.number).await?);
-    }
-    store_blocks(&mut tx, chain, range, finalized).await?;
-    let decoded = decode_all(deployment, modules, range);
-    check_sequences(&mut tx, chain, &decoded).await?;
-    store_logs(&mut tx, chain, &decoded).await?;
-    project(&mut tx, chain, &decoded, &mut touched).await?;
-    check_totals(&mut tx, chain, range.from).await?;
+    forget_blocks(&mut tx, chain, cursor.finalized, finalized).await?;
     if finalized > cursor.finalized {
         tell_finalized(&mut tx, chain, cursor.finalized, finalized).await?;
     }
     tx.commit().await?;
-    Ok(Cursor { block: range.to, finalized, epoch: cursor.epoch })
+    Ok(())
 }
 
-/// Moves only the marks of finality, when no new block came.
-pub async fn settle(pool: &PgPool, chain_id: u64, cursor: &Cursor, head: &Head) -> Result<Cursor, CommitError> {
-    let finalized = cursor.finalized.max(head.finalized.min(cursor.block.number));
-    let mut tx = pool.begin().await?;
-    let moved = sqlx::query!(
-        "UPDATE chain.cursors SET finalized_number = $5, safe_number = $6, head_number = $7, updated_at = now()
-         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND epoch = $4 AND halted IS NULL",
-        chain_id as i64,
+/// Ends a backfill: secondary indexes, the state of all assets, and one word to the outbox.
+pub async fn end_bulk(leader: &mut Leader, chain_id: u64, cursor: &Cursor) -> Result<(), CommitError> {
+    let chain = chain_id as i64;
+    let mut tx = leader.conn.begin().await?;
+    let generation = sqlx::query_scalar!(
+        "UPDATE chain.cursors SET in_bulk = false, updated_at = now()
+         WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND epoch = $4 AND halted IS NULL AND in_bulk
+         RETURNING generation",
+        chain,
         cursor.block.number as i64,
         cursor.block.hash.as_slice() as _,
-        cursor.epoch,
-        finalized as i64,
-        head.safe.min(cursor.block.number).max(finalized) as i64,
-        head.head.number as i64
+        cursor.epoch
     )
-    .execute(&mut *tx)
-    .await?;
-    if moved.rows_affected() != 1 {
-        return Err(CommitError::Overtaken);
-    }
-    tell_finalized(&mut tx, chain_id as i64, cursor.finalized, finalized).await?;
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(CommitError::Overtaken)?;
+    enter(&mut tx, chain_id, generation).await?;
+    sqlx::query("SELECT chain.index_logs($1)").bind(chain).execute(&mut *tx).await?;
+    complete(&mut tx, chain_id, generation).await?;
+    forget_blocks(&mut tx, chain, 0, cursor.finalized).await?;
+    let told = json!({"through": cursor.block.number});
+    outbox::emit(&mut tx, &[NewEvent::new("chain.backfilled", chain_id.to_string(), told)]).await?;
+    tell_finalized(&mut tx, chain, 0, cursor.finalized).await?;
     tx.commit().await?;
-    Ok(Cursor { finalized, ..*cursor })
+    leader.heads = None;
+    Ok(())
 }
 
-type Log1<'a> = (&'a Log, Place, Decoded);
+/// Gives a generation filled in bulk its indexes and its computed state.
+pub async fn complete(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Result<(), StoreError> {
+    let chain = chain_id as i64;
+    sqlx::query("SELECT chain.index_generation($1, $2)").bind(chain).bind(generation).execute(&mut *tx).await?;
+    sqlx::query("SELECT chain.analyze_generation($1, $2)").bind(chain).bind(generation).execute(&mut *tx).await?;
+    let every: Vec<i64> = sqlx::query_scalar("SELECT asset_id FROM registrations WHERE chain_id = $1")
+        .bind(chain)
+        .fetch_all(&mut *tx)
+        .await?;
+    refresh(tx, chain, &every).await?;
+    Ok(())
+}
 
-fn decode_all<'a>(deployment: &Deployment, modules: &Modules, range: &'a Range) -> Vec<Log1<'a>> {
-    range
-        .logs
-        .iter()
-        .enumerate()
-        .map(|(at, log)| {
-            let before = at.checked_sub(1).map(|before| &range.logs[before]);
-            let previous = before.filter(|before| {
-                before.transaction_hash == log.transaction_hash
-                    && before.log_index.map(|index| index + 1) == log.log_index
-            });
-            let block = log.block_number.unwrap_or_default();
-            let place = Place {
-                chain_id: deployment.chain_id,
-                block,
-                index: log.log_index.unwrap_or_default(),
-                tx_hash: log.transaction_hash.unwrap_or_default(),
-                time: range.headers.get(&block).map_or(0, |header| header.timestamp),
-            };
-            let decoded = decode(deployment, modules, previous, log, &place);
-            (log, place, decoded)
-        })
-        .collect()
+/// Computes the state of assets from the event tables.
+pub async fn refresh(tx: &mut PgConnection, chain: i64, assets: &[i64]) -> Result<(), StoreError> {
+    if !assets.is_empty() {
+        sqlx::query("SELECT chain.refresh_assets($1, $2)").bind(chain).bind(assets).execute(tx).await?;
+    }
+    Ok(())
+}
+
+/// Copies the rows of batches into tables, one statement a table.
+pub async fn store_rows(tx: &mut PgConnection, tables: &[Table], batches: &[Batch]) -> Result<(), StoreError> {
+    for table in tables {
+        let filled: Vec<&Rows> = batches.iter().filter_map(|batch| batch.rows.get(*table)).collect();
+        let Some(first) = filled.first() else { continue };
+        let statement = format!("COPY {} ({}) FROM STDIN BINARY", table.name(), first.columns.join(", "));
+        let mut copy = tx.copy_in_raw(&statement).await?;
+        copy.send(COPY_HEADER).await?;
+        for rows in filled {
+            copy.send(rows.tuples.as_slice()).await?;
+        }
+        copy.send(COPY_TRAILER).await?;
+        copy.finish().await?;
+    }
+    Ok(())
+}
+
+async fn make_partitions(
+    tx: &mut PgConnection,
+    chain: i64,
+    batches: &[Batch],
+    indexed: bool,
+) -> Result<(), StoreError> {
+    let needed: BTreeSet<i64> =
+        batches.iter().flat_map(|batch| batch.partitions.iter().map(|block| *block as i64)).collect();
+    if !needed.is_empty() {
+        sqlx::query("SELECT chain.ensure_partition($1, block, $3) FROM unnest($2::bigint[]) b (block)")
+            .bind(chain)
+            .bind(needed.into_iter().collect::<Vec<_>>())
+            .bind(indexed)
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Removes what the mirror held above a block and returns the assets whose state must be computed again.
-async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i64>, CommitError> {
+pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i64>, StoreError> {
     let above = above as i64;
     let assets = sqlx::query_scalar!(
         r#"SELECT asset_id AS "asset_id!" FROM (
@@ -240,14 +418,8 @@ async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i6
     .fetch_all(&mut *tx)
     .await?;
     for table in Table::ALL {
-        sqlx::query(table.retract()).bind(chain).bind(above).execute(&mut *tx).await?;
+        sqlx::query(AssertSqlSafe(table.retract())).bind(chain).bind(above).execute(&mut *tx).await?;
     }
-    sqlx::query!("DELETE FROM chain.logs WHERE chain_id = $1 AND block_number > $2", chain, above)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("DELETE FROM chain.blocks WHERE chain_id = $1 AND number > $2", chain, above)
-        .execute(&mut *tx)
-        .await?;
     let mut events = vec![NewEvent::new("chain.reorganised", chain.to_string(), json!({"above": above}))];
     events.extend(
         assets
@@ -258,32 +430,13 @@ async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i6
     Ok(assets)
 }
 
-/// Keeps every block above the finalized one, and those with logs for ever.
-async fn store_blocks(tx: &mut PgConnection, chain: i64, range: &Range, finalized: u64) -> Result<(), CommitError> {
-    let rows: Vec<Value> = range
-        .headers
-        .values()
-        .map(|header| {
-            json!({
-                "chain_id": chain, "number": header.number, "hash": hex_bytes(header.hash.as_slice()),
-                "parent_hash": hex_bytes(header.parent_hash.as_slice()), "timestamp": header.timestamp,
-            })
-        })
-        .collect();
+/// Every block above the finalized one is kept, and for ever those with logs: the others go when they become final.
+async fn forget_blocks(tx: &mut PgConnection, chain: i64, before: u64, finalized: u64) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO chain.blocks (chain_id, number, hash, parent_hash, timestamp)
-         SELECT chain_id, number, hash, parent_hash, to_timestamp(timestamp) FROM jsonb_to_recordset($1)
-             AS b (chain_id bigint, number bigint, hash bytea, parent_hash bytea, timestamp double precision)
-         ON CONFLICT (chain_id, number) DO UPDATE SET hash = excluded.hash, parent_hash = excluded.parent_hash,
-                                                      timestamp = excluded.timestamp",
-        Value::Array(rows)
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "DELETE FROM chain.blocks b WHERE b.chain_id = $1 AND b.number < $2
-           AND NOT EXISTS (SELECT FROM chain.logs l WHERE l.chain_id = b.chain_id AND l.block_number = b.number)",
+        "DELETE FROM chain.blocks b WHERE b.chain_id = $1 AND b.number >= $2 AND b.number < $3
+           AND NOT EXISTS (SELECT FROM chain.logs l WHERE l.chain_id = $1 AND l.block_number = b.number)",
         chain,
+        before as i64,
         finalized as i64
     )
     .execute(tx)
@@ -291,107 +444,16 @@ async fn store_blocks(tx: &mut PgConnection, chain: i64, range: &Range, finalize
     Ok(())
 }
 
-/// Our contracts number their events, each by itself or by the record that an event changes: the next number continues
-/// where the stored ones end, or a log is missing.
-async fn check_sequences(tx: &mut PgConnection, chain: i64, logs: &[Log1<'_>]) -> Result<(), CommitError> {
-    let mut streams: BTreeMap<(Address, &[u8]), Vec<u64>> = BTreeMap::new();
-    for (log, _, decoded) in logs {
-        if let Some(number) = &decoded.number {
-            streams.entry((log.address(), &number.stream)).or_default().push(number.seq);
-        }
-    }
-    let (contracts, records): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
-        streams.keys().map(|(contract, stream)| (contract.to_vec(), stream.to_vec())).unzip();
-    let stored = sqlx::query_scalar!(
-        r#"SELECT coalesce((SELECT l.seq FROM chain.logs l
-                            WHERE l.chain_id = $1 AND l.address = s.address AND l.stream = s.stream AND l.seq IS NOT NULL
-                            ORDER BY l.seq DESC LIMIT 1), 0) AS "seq!"
-           FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY AS s (address, stream, place) ORDER BY s.place"#,
-        chain,
-        &contracts,
-        &records
-    )
-    .fetch_all(tx)
-    .await?;
-    for (((contract, stream), seqs), last) in streams.into_iter().zip(stored) {
-        let mut last = last as u64;
-        for next in seqs {
-            if next != last + 1 {
-                return Err(CommitError::Gap { contract, stream: stream.to_vec(), last, next });
-            }
-            last = next;
-        }
-    }
-    Ok(())
-}
-
 /// Claims and credits carry running totals instead of numbers.
-async fn check_totals(tx: &mut PgConnection, chain: i64, from: u64) -> Result<(), CommitError> {
-    let gap = sqlx::query_scalar!("SELECT chain.first_gap($1, $2)", chain, from as i64).fetch_one(tx).await?;
+async fn check_totals(tx: &mut PgConnection, chain: i64, batches: &[Batch]) -> Result<(), CommitError> {
+    let Some(first) = batches.iter().find(|batch| !batch.totals.is_empty()) else { return Ok(()) };
+    let gap: Option<String> =
+        sqlx::query_scalar("SELECT chain.first_gap($1, $2)").bind(chain).bind(first.from as i64).fetch_one(tx).await?;
     gap.map_or(Ok(()), |gap| Err(CommitError::Missing(gap)))
 }
 
-async fn store_logs(tx: &mut PgConnection, chain: i64, logs: &[Log1<'_>]) -> Result<(), CommitError> {
-    let Some((_, last, _)) = logs.last() else { return Ok(()) };
-    let blocks: Vec<i64> = logs.iter().map(|(_, place, _)| place.block as i64).chain([last.block as i64]).collect();
-    sqlx::query!(
-        "SELECT chain.ensure_partition(block) FROM (SELECT DISTINCT block / 1000000 * 1000000 AS block
-                                                    FROM unnest($1::bigint[]) b (block)) wide",
-        &blocks
-    )
-    .execute(&mut *tx)
-    .await?;
-    let rows: Vec<Value> = logs
-        .iter()
-        .map(|(log, place, decoded)| {
-            json!({
-                "chain_id": chain, "block_number": place.block, "log_index": place.index,
-                "block_hash": hex_bytes(log.block_hash.unwrap_or_default().as_slice()),
-                "tx_hash": hex_bytes(place.tx_hash.as_slice()), "tx_index": log.transaction_index.unwrap_or_default(),
-                "address": hex_bytes(log.address().as_slice()),
-                "topics": log.topics().iter().map(|topic| hex_bytes(topic.as_slice())).collect::<Vec<_>>(),
-                "data": hex_bytes(&log.data().data), "seq": decoded.number.as_ref().map(|number| number.seq),
-                "stream": hex_bytes(decoded.number.as_ref().map_or(&[], |number| &number.stream)),
-            })
-        })
-        .collect();
-    sqlx::query!(
-        "INSERT INTO chain.logs SELECT * FROM jsonb_populate_recordset(NULL::chain.logs, $1)",
-        Value::Array(rows)
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn project(
-    tx: &mut PgConnection,
-    chain: i64,
-    logs: &[Log1<'_>],
-    touched: &mut BTreeSet<i64>,
-) -> Result<(), CommitError> {
-    let mut tables: BTreeMap<Table, Vec<Value>> = BTreeMap::new();
-    let mut events = Vec::new();
-    for (_, _, decoded) in logs {
-        for (table, row) in &decoded.rows {
-            tables.entry(*table).or_default().push(row.clone());
-        }
-        touched.extend(decoded.asset.map(|asset| asset as i64));
-        events.extend(decoded.event.clone());
-    }
-    for (table, rows) in tables {
-        sqlx::query(table.insert()).bind(Value::Array(rows)).execute(&mut *tx).await?;
-    }
-    if !touched.is_empty() {
-        let ids: Vec<i64> = touched.iter().copied().collect();
-        sqlx::query!("SELECT chain.refresh_assets($1, $2)", chain, &ids).execute(&mut *tx).await?;
-    }
-    outbox::emit(tx, &events).await?;
-    Ok(())
-}
-
 /// Income that became final is ready to be distributed.
-async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64) -> Result<(), CommitError> {
+async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64) -> Result<(), StoreError> {
     let ready = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.incomes
                           WHERE chain_id = $1 AND block_number > $2 AND block_number <= $3) AS "ready!""#,
@@ -405,5 +467,32 @@ async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64
         let event = NewEvent::new("income.finalized", chain.to_string(), json!({"through": now}));
         outbox::emit(tx, &[event]).await?;
     }
+    Ok(())
+}
+
+/// An operator's decision after a halt: everything above a block is taken back, finality included.
+pub async fn rewind(db: &PgPool, chain_id: u64, to: BlockId) -> Result<(), StoreError> {
+    let chain = chain_id as i64;
+    let mut tx = db.begin().await?;
+    // What a rebuild takes for final must stay.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('rebuild of chain ' || $1::bigint, 0))")
+        .bind(chain)
+        .execute(&mut *tx)
+        .await?;
+    let generation = sqlx::query_scalar!(
+        "UPDATE chain.cursors SET block_number = $2, block_hash = $3, finalized_number = least(finalized_number, $2),
+                safe_number = least(safe_number, $2), halted = NULL, epoch = epoch + 1, reorganisations = reorganisations + 1,
+                updated_at = now()
+         WHERE chain_id = $1 RETURNING generation",
+        chain,
+        to.number as i64,
+        to.hash.as_slice() as _
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    enter(&mut tx, chain_id, generation).await?;
+    let assets = retract(&mut tx, chain, to.number).await?;
+    refresh(&mut tx, chain, &assets).await?;
+    tx.commit().await?;
     Ok(())
 }

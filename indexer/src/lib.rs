@@ -1,31 +1,43 @@
 //! The mirror: chain to PostgreSQL, exactly once, right through reorganisations.
 //!
-//! [`Indexer::converge`] is the whole algorithm; `source` fetches and verifies, `decode` says what a log means,
-//! `commit` stores a batch in one transaction.
+//! [`Indexer::converge`] is the whole algorithm. `source` fetches and verifies, `decode` and `modules` say what a log means, `batch`
+//! and `row` make rows of it, `heads` finds what is missing, `commit` stores in one transaction what `leader` may store, `rebuild`
+//! makes the projections anew, `status` tells people.
 
+mod batch;
 mod commit;
 mod decode;
+mod heads;
+mod leader;
 mod modules;
+mod rebuild;
+mod row;
 #[cfg(test)]
 mod scenario;
 mod source;
+mod status;
 mod wake;
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use alloy::providers::DynProvider;
+use batch::{Batch, Facts};
+use chain::pool::Pool;
 pub use commit::{CommitError, Cursor};
-use modules::Modules;
+use decode::Decoder;
+use futures::{StreamExt, stream::FuturesOrdered};
+use leader::Leader;
+pub use rebuild::{RebuildError, Rebuilt, rebuild};
 use service::{Finality, Shutdown};
 pub use source::SourceError;
 use source::{BlockId, Head, Source};
 use sqlx::PgPool;
+use status::Stages;
+pub use status::{Status, status};
 use store::{StoreError, deployments::Deployment};
-
-/// Blocks asked for at once: grows while answers are small and quick, halves when a node refuses or an answer is large.
-const FIRST_RANGE: u64 = 500;
-const LARGEST_RANGE: u64 = 10_000;
-const LARGE_ANSWER: usize = 10_000;
+use tokio_util::task::AbortOnDropHandle;
 
 #[derive(Debug, thiserror::Error)]
 pub enum IndexerError {
@@ -35,35 +47,79 @@ pub enum IndexerError {
     Commit(#[from] CommitError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the mirror is halted: {0}")]
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+    #[error(
+        "the mirror is halted: {0}. `tributary indexer resume` goes on when the chain is right again; with --rewind it follows the chain"
+    )]
     Halted(String),
+    #[error("a fetcher failed: {0}")]
+    Fetcher(#[from] tokio::task::JoinError),
 }
 
 /// What a round of [`Indexer::converge`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Committed a batch; there may be more.
+    /// Committed something; there may be more.
     Advanced,
     /// The mirror holds the head.
     Level,
+    /// Another process leads this chain's mirror.
+    Standby,
 }
 
+/// How much is done at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Ranges fetched at the same time in a backfill. With the limit on an answer's size this bounds memory.
+    pub fetchers: usize,
+    /// Rows to a commit in a backfill.
+    pub batch_rows: usize,
+    /// A new mirror with at least so many final blocks to read leaves secondary indexes and computed state to the end.
+    pub bulk_blocks: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fetchers: 4, batch_rows: 20_000, bulk_blocks: 256 }
+    }
+}
+
+/// Blocks of a replacement that are swapped at once; a deeper reorganisation takes several commits.
+const LARGEST_SWAP: u64 = 10_000;
+
+/// Follows one chain.
 pub struct Indexer {
-    pool: PgPool,
+    db: PgPool,
+    pool: Arc<Pool>,
     source: Source,
-    deployment: Deployment,
-    modules: Modules,
-    range: u64,
+    decoder: Arc<Decoder>,
+    options: Options,
+    leader: Option<Leader>,
+    stages: Arc<Stages>,
     ws_url: Option<String>,
     poll: Duration,
 }
 
 impl Indexer {
-    pub fn new(pool: PgPool, provider: DynProvider, deployment: Deployment, finality: Finality) -> Self {
-        let watched = deployment.watched();
-        let modules = Modules::new(&deployment);
-        let source = Source::new(provider, watched, finality);
-        Self { pool, source, deployment, modules, range: FIRST_RANGE, ws_url: None, poll: Duration::from_secs(1) }
+    pub fn new(db: PgPool, pool: Arc<Pool>, deployment: Deployment, finality: Finality) -> Self {
+        let source = Source::new(pool.clone(), deployment.watched(), finality);
+        Self {
+            db,
+            pool,
+            source,
+            decoder: Arc::new(Decoder::new(deployment)),
+            options: Options::default(),
+            leader: None,
+            stages: Arc::default(),
+            ws_url: None,
+            poll: Duration::from_secs(1),
+        }
+    }
+
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
     }
 
     /// Heads from this WebSocket wake the loop; without it the loop polls.
@@ -77,19 +133,24 @@ impl Indexer {
         let heads = wake::heads(self.ws_url.clone(), shutdown.clone());
         let mut failures = 0_u32;
         while !shutdown.has_begun() {
-            let pause = match self.converge().await {
+            let round = tokio::select! {
+                round = self.converge() => round,
+                () = shutdown.begun() => return,
+            };
+            let pause = match round {
                 Ok(Progress::Advanced) => {
                     failures = 0;
                     continue;
                 }
-                Ok(Progress::Level) => {
+                Ok(Progress::Level | Progress::Standby) => {
                     failures = 0;
                     self.poll
                 }
+                Err(IndexerError::Commit(CommitError::Moved)) => Duration::ZERO,
                 Err(error) => {
                     failures += 1;
-                    metrics::counter!("indexer_failures_total").increment(1);
-                    tracing::warn!("the mirror waits: {error}");
+                    metrics::counter!("indexer_failures_total", "chain" => self.chain_id().to_string()).increment(1);
+                    tracing::warn!("the mirror of chain {} waits: {error}", self.chain_id());
                     Duration::from_millis(250 << failures.min(6))
                 }
             };
@@ -100,58 +161,181 @@ impl Indexer {
         }
     }
 
-    /// One round: compare the mirror with the chain, then commit the next range, or the replacement of a branch that
-    /// left the chain.
+    /// Follows the chain until the mirror holds its head, waiting for the lead while another process has it.
+    pub async fn level(&mut self) -> Result<(), IndexerError> {
+        loop {
+            match self.converge().await {
+                Ok(Progress::Advanced) | Err(IndexerError::Commit(CommitError::Moved)) => {}
+                Ok(Progress::Level) => return Ok(()),
+                Ok(Progress::Standby) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn chain_id(&self) -> u64 {
+        self.decoder.deployment.chain_id
+    }
+
+    /// One round: compare the mirror with the chain, then commit what it lacks, or the replacement of a branch that left the
+    /// chain. May be dropped at any point: what was not committed was not done.
     pub async fn converge(&mut self) -> Result<Progress, IndexerError> {
-        let head = self.source.head().await?;
-        let cursor = self.cursor().await?;
-        let Some(ancestor) = self.common_ancestor(&cursor, &head).await? else {
+        // Taken out, so that a round that is dropped midway ends its session too.
+        let mut leader = match self.leader.take() {
+            Some(leader) => leader,
+            None => match Leader::elect(&self.db, self.chain_id(), self.report()).await? {
+                Some(leader) => leader,
+                None => return Ok(Progress::Standby),
+            },
+        };
+        let round = self.round(&mut leader).await;
+        match &round {
+            // Whatever the database refused, a new session begins anew.
+            Err(IndexerError::Store(_) | IndexerError::Commit(CommitError::Store(_) | CommitError::Overtaken)) => {}
+            _ => self.leader = Some(leader),
+        }
+        round
+    }
+
+    async fn round(&self, leader: &mut Leader) -> Result<Progress, IndexerError> {
+        let head = self.stages.time("head", self.source.head()).await?;
+        let cursor = self.cursor(leader, &head).await?;
+        let Some(ancestor) = self.common_ancestor(leader, &cursor, &head).await? else {
             let reason = format!("the chain left the finalized block {} that this mirror holds", cursor.finalized);
-            commit::halt(&self.pool, self.deployment.chain_id, &reason).await?;
+            tracing::error!("the mirror of chain {} halts: {reason}", self.chain_id());
+            commit::halt(leader, self.chain_id(), &reason).await?;
             return Err(IndexerError::Halted(reason));
         };
+        self.stages.lag(self.chain_id(), &head, ancestor.number);
+        if ancestor.number < cursor.block.number {
+            self.reorganise(leader, &cursor, ancestor, &head).await?;
+            return Ok(Progress::Advanced);
+        }
+        if cursor.in_bulk && cursor.block.number >= head.finalized {
+            tracing::info!("building the indexes of chain {}'s mirror", self.chain_id());
+            self.stages.time("index", commit::end_bulk(leader, self.chain_id(), &cursor)).await?;
+            return Ok(Progress::Advanced);
+        }
         if ancestor.number >= head.head.number {
-            if head.finalized.min(cursor.block.number) > cursor.finalized {
-                commit::settle(&self.pool, self.deployment.chain_id, &cursor, &head).await?;
-            }
+            commit::settle(leader, self.chain_id(), &cursor, &head).await?;
             return Ok(Progress::Level);
         }
-        if ancestor.number < cursor.block.number {
-            tracing::warn!("reorganisation: blocks {}..={} are replaced", ancestor.number + 1, cursor.block.number);
-        }
-        let to = head.head.number.min(ancestor.number + self.range);
-        let range = match self.source.range(ancestor, to, head.finalized).await {
-            Ok(range) => range,
-            Err(error) => {
-                if error.may_be_too_large() {
-                    self.range = (self.range / 2).max(1);
-                }
-                return Err(error.into());
-            }
-        };
-        self.range = match range.logs.len() {
-            n if n > LARGE_ANSWER => (self.range / 2).max(1),
-            n if n < LARGE_ANSWER / 4 => (self.range * 2).min(LARGEST_RANGE),
-            _ => self.range,
-        };
-        let moved =
-            commit::commit(&self.pool, &self.deployment, &self.modules, &cursor, ancestor, &range, &head).await?;
-        metrics::counter!("indexer_logs_total").increment(range.logs.len() as u64);
-        metrics::counter!("indexer_blocks_total").increment(range.to.number + 1 - range.from);
-        metrics::gauge!("indexer_lag_blocks").set((head.head.number - moved.block.number) as f64);
+        self.follow(leader, cursor, &head).await?;
         Ok(Progress::Advanced)
     }
 
-    async fn cursor(&self) -> Result<Cursor, IndexerError> {
-        let chain_id = self.deployment.chain_id;
+    /// What is final is fetched by several, decoded as it comes, and committed in order, many rows at a time; what is not, as
+    /// it is mined.
+    async fn follow(&self, leader: &mut Leader, cursor: Cursor, head: &Head) -> Result<(), IndexerError> {
+        let is_final = head.finalized > cursor.block.number;
+        let target = if is_final { head.finalized } else { head.head.number };
+        let facts = if cursor.in_bulk { Facts::None } else { Facts::Each };
+        let expected = (!is_final).then_some(cursor.block);
+        let mut planned = cursor.block.number;
+        let mut fetching = FuturesOrdered::new();
+        let mut cursor = cursor;
+        let mut waiting: Vec<Batch> = Vec::new();
         loop {
-            match commit::load(&self.pool, chain_id).await? {
-                Some((cursor, None)) => return Ok(cursor),
+            while planned < target && fetching.len() < self.options.fetchers {
+                let from = planned + 1;
+                planned = target.min(planned + self.source.span().max(1));
+                fetching.push_back(self.fetch(expected, from, planned, head.finalized, facts));
+            }
+            let Some(batch) = fetching.next().await else { return Ok(()) };
+            waiting.push(batch??);
+            let rows: usize = waiting.iter().map(|batch| batch.rows.count()).sum();
+            if rows >= self.options.batch_rows || fetching.is_empty() && planned == target {
+                cursor = self.commit(leader, &cursor, cursor.block, &waiting, head).await?;
+                waiting.clear();
+            }
+        }
+    }
+
+    /// Replaces a branch that left the chain, as far as the new one goes: fetched and verified first, swapped at once.
+    async fn reorganise(
+        &self,
+        leader: &mut Leader,
+        cursor: &Cursor,
+        ancestor: BlockId,
+        head: &Head,
+    ) -> Result<(), IndexerError> {
+        tracing::warn!(
+            "chain {} was reorganised: blocks {}..={} are replaced",
+            self.chain_id(),
+            ancestor.number + 1,
+            cursor.block.number
+        );
+        let to = head.head.number.min(ancestor.number + LARGEST_SWAP);
+        let settled = head.finalized.min(ancestor.number);
+        let batch = self.fetch(Some(ancestor), ancestor.number + 1, to, settled, Facts::Each).await??;
+        self.commit(leader, cursor, ancestor, &[batch], head).await?;
+        metrics::counter!("indexer_reorganisations_total", "chain" => self.chain_id().to_string()).increment(1);
+        metrics::histogram!("indexer_reorganisation_depth", "chain" => self.chain_id().to_string())
+            .record((cursor.block.number - ancestor.number) as f64);
+        Ok(())
+    }
+
+    /// Fetches, verifies and decodes a range in a task of its own.
+    fn fetch(
+        &self,
+        expected: Option<BlockId>,
+        from: u64,
+        to: u64,
+        settled: u64,
+        facts: Facts,
+    ) -> AbortOnDropHandle<Result<Batch, SourceError>> {
+        let (source, decoder, stages) = (self.source.clone(), self.decoder.clone(), self.stages.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let range = stages.time("fetch", source.range(expected, from, to, settled)).await?;
+            let start = Instant::now();
+            let batch = Batch::decode(&decoder, range, settled, facts);
+            stages.record("decode", start);
+            Ok(batch)
+        }))
+    }
+
+    async fn commit(
+        &self,
+        leader: &mut Leader,
+        cursor: &Cursor,
+        ancestor: BlockId,
+        batches: &[Batch],
+        head: &Head,
+    ) -> Result<Cursor, IndexerError> {
+        let moved =
+            self.stages.time("commit", commit::commit(leader, self.chain_id(), cursor, ancestor, batches, head)).await;
+        let moved = match moved {
+            Err(error @ (CommitError::Gap { .. } | CommitError::Missing(_))) => {
+                if !self.source.doubt() {
+                    let reason = format!("{error}. Every receipt was checked, so logs are missing among those stored");
+                    tracing::error!("the mirror of chain {} halts: {reason}", self.chain_id());
+                    commit::halt(leader, self.chain_id(), &reason).await?;
+                }
+                return Err(error.into());
+            }
+            moved => moved?,
+        };
+        self.stages.committed(self.chain_id(), batches, moved.block.number - ancestor.number);
+        self.stages.lag(self.chain_id(), head, moved.block.number);
+        Ok(moved)
+    }
+
+    async fn cursor(&self, leader: &mut Leader, head: &Head) -> Result<Cursor, IndexerError> {
+        let chain_id = self.chain_id();
+        loop {
+            match commit::load(&mut leader.conn, chain_id).await? {
                 Some((_, Some(reason))) => return Err(IndexerError::Halted(reason)),
+                Some((cursor, None)) if cursor.version != decode::VERSION && !cursor.in_bulk => {
+                    tracing::info!("the projections of chain {chain_id} are of another version: building them anew");
+                    rebuild(&self.db, self.decoder.deployment, true, |_, _| ()).await?;
+                }
+                // The epoch is the leader's own: a commit fails when another's has taken its place.
+                Some((cursor, None)) => return Ok(Cursor { epoch: leader.epoch, ..cursor }),
                 None => {
-                    let header = self.source.header(self.deployment.from_block.saturating_sub(1)).await?;
-                    let block = BlockId { number: header.number, hash: header.hash };
-                    commit::begin(&self.pool, chain_id, block).await?;
+                    let before = self.decoder.deployment.from_block.saturating_sub(1);
+                    let block = self.source.block(before).await?;
+                    let in_bulk = head.finalized >= before + self.options.bulk_blocks;
+                    commit::begin(leader, chain_id, &block, in_bulk).await?;
                 }
             }
         }
@@ -159,27 +343,92 @@ impl Indexer {
 
     /// The newest block that the mirror and the chain share; none when they differ below the finalized one. A head that
     /// went backwards on the same branch is no difference.
-    async fn common_ancestor(&self, cursor: &Cursor, head: &Head) -> Result<Option<BlockId>, IndexerError> {
-        let mut held = cursor.block;
-        if head.head.number < held.number {
+    async fn common_ancestor(
+        &self,
+        leader: &mut Leader,
+        cursor: &Cursor,
+        head: &Head,
+    ) -> Result<Option<BlockId>, IndexerError> {
+        let mut newest = cursor.block;
+        let (number, hash) = (head.head.number, head.head.hash);
+        if hash == newest.hash || (number == newest.number + 1 && head.head.parent_hash == newest.hash) {
+            return Ok(Some(newest));
+        }
+        if number < newest.number {
             // The node is behind: compare at its height, if that block is kept.
-            match commit::stored_hash(&self.pool, self.deployment.chain_id, head.head.number).await? {
-                Some(block) if block.hash == head.head.hash => return Ok(Some(cursor.block)),
-                Some(block) => held = block,
-                None => return Ok(Some(cursor.block)),
+            match commit::stored_hash(&mut leader.conn, self.chain_id(), number).await? {
+                Some(block) if block.hash != hash => newest = block,
+                _ => return Ok(Some(cursor.block)),
+            }
+        } else if self.source.block(newest.number).await?.hash == newest.hash {
+            return Ok(Some(newest));
+        }
+        // Below the fork all blocks are shared, above it none: search by halves.
+        let kept = commit::kept(&mut leader.conn, self.chain_id(), cursor.finalized, newest.number).await?;
+        let (mut shared, mut differing) = (0, kept.len());
+        while shared < differing {
+            let middle = shared.midpoint(differing);
+            if self.source.block(kept[middle].number).await?.hash == kept[middle].hash {
+                shared = middle + 1;
+            } else {
+                differing = middle;
             }
         }
-        loop {
-            if self.source.header(held.number).await?.hash == held.hash {
-                return Ok(Some(held));
-            }
-            if held.number <= cursor.finalized {
-                return Ok(None);
-            }
-            match commit::kept_below(&self.pool, self.deployment.chain_id, held.number).await? {
-                Some(block) => held = block,
-                None => return Ok(None),
-            }
+        match shared.checked_sub(1) {
+            Some(at) => Ok(Some(kept[at])),
+            None => self.settled_ancestor(leader, cursor).await,
         }
     }
+
+    /// The node says that no kept block is shared, not even the finalized one: a majority must say so before the mirror halts.
+    async fn settled_ancestor(&self, leader: &mut Leader, cursor: &Cursor) -> Result<Option<BlockId>, IndexerError> {
+        let settled = commit::stored_hash(&mut leader.conn, self.chain_id(), cursor.finalized).await?;
+        let settled = settled.unwrap_or(cursor.block);
+        let hash = self.source.agreed(settled.number).await?;
+        Ok((hash == settled.hash).then_some(settled))
+    }
+
+    /// What this leader tells operators every second.
+    fn report(&self) -> leader::Report {
+        let (stages, pool) = (self.stages.clone(), self.pool.clone());
+        Arc::new(move || status::report(&stages, &pool))
+    }
+}
+
+/// Clears a halt. With `rewind`, what the chain no longer has is taken back first, below the finalized block too; says how many
+/// blocks that were.
+pub async fn resume(
+    db: &PgPool,
+    pool: Arc<Pool>,
+    deployment: &Deployment,
+    finality: Finality,
+    rewind: bool,
+) -> Result<u64, IndexerError> {
+    let chain_id = deployment.chain_id;
+    let mut conn = db.acquire().await.map_err(StoreError::from)?;
+    let Some((cursor, _)) = commit::load(&mut conn, chain_id).await? else { return Ok(0) };
+    if !rewind {
+        commit::clear_halt(&mut conn, chain_id).await?;
+        return Ok(0);
+    }
+    let source = Source::new(pool, deployment.watched(), finality);
+    let kept = commit::kept(&mut conn, chain_id, 0, cursor.block.number).await?;
+    let (mut shared, mut differing) = (0, kept.len());
+    while shared < differing {
+        let middle = shared.midpoint(differing);
+        if source.agreed(kept[middle].number).await? == kept[middle].hash {
+            shared = middle + 1;
+        } else {
+            differing = middle;
+        }
+    }
+    let to = match shared.checked_sub(1) {
+        Some(at) => kept[at],
+        None => {
+            let block = source.block(deployment.from_block.saturating_sub(1)).await?;
+            BlockId { number: block.number, hash: block.hash }
+        }
+    };
+    commit::rewind(db, chain_id, to).await?;
+    Ok(cursor.block.number.saturating_sub(to.number))
 }

@@ -6,14 +6,17 @@ use std::collections::HashMap;
 use alloy::{
     dyn_abi::{DynSolValue, EventExt},
     json_abi::{Event, JsonAbi, Param},
-    primitives::{Address, B256},
-    rpc::types::Log,
+    primitives::{Address, B256, LogData},
 };
 use bindings::abi;
-use serde_json::{Map, Value, json};
-use store::{deployments::Deployment, outbox::NewEvent, values::hex_bytes};
+use serde_json::{Map, Value};
+use store::deployments::Deployment;
 
-use crate::decode::{Decoded, Number, Place, Table};
+use crate::{
+    decode::{Decoded, Fact, Number, Place, Subject},
+    row::{Field, Table},
+    source::Log,
+};
 
 /// The modules' events by contract and topic.
 pub struct Modules(HashMap<(Address, B256), (&'static str, Event)>);
@@ -37,43 +40,53 @@ impl Modules {
         self.0.keys().any(|(address, _)| *address == contract)
     }
 
+    /// Whether an event carries its contract's number.
+    pub fn numbers(&self, contract: Address, topic: B256) -> bool {
+        self.0.get(&(contract, topic)).is_some_and(|(_, event)| is_numbered(event))
+    }
+
     /// An event of a module; those without a number repeat what ours say, or concern no state we mirror.
     pub fn decode(&self, log: &Log, place: &Place) -> Result<Decoded, String> {
-        let unknown = || format!("not an event of {}'s interface", log.address());
-        let topic = log.topic0().ok_or_else(unknown)?;
-        let (contract, event) = self.0.get(&(log.address(), *topic)).ok_or_else(unknown)?;
-        if event.inputs.first().is_none_or(|first| first.name != "seq") {
+        let unknown = || format!("not an event of {}'s interface", log.address);
+        let topic = log.topics.first().ok_or_else(unknown)?;
+        let (contract, event) = self.0.get(&(log.address, *topic)).ok_or_else(unknown)?;
+        if !is_numbered(event) {
             return Ok(Decoded::default());
         }
-        let decoded = event.decode_log(&log.inner.data).map_err(|error| format!("{}: {error}", event.name))?;
+        let data = LogData::new_unchecked(log.topics.clone(), log.data.clone());
+        let decoded = event.decode_log(&data).map_err(|error| format!("{}: {error}", event.name))?;
         let (mut indexed, mut body) = (decoded.indexed.iter(), decoded.body.iter());
-        let mut fields = Map::new();
+        let mut details = Map::new();
         let mut addresses = Vec::new();
         for input in &event.inputs {
             let value = if input.indexed { indexed.next() } else { body.next() };
             let value = value.ok_or_else(|| format!("{} lacks {}", event.name, input.name))?;
             if let DynSolValue::Address(address) = value {
-                addresses.push(hex_bytes(address.as_slice()));
+                addresses.push(address.to_vec());
             }
-            fields.insert(input.name.clone(), json_of(value, &input.components));
+            details.insert(input.name.clone(), json_of(value, &input.components));
         }
-        let seq = fields.remove("seq").and_then(|seq| seq.as_str().and_then(|seq| seq.parse().ok()));
-        let asset = fields.get("assetId").and_then(Value::as_str).and_then(|id| id.parse::<i64>().ok());
-        let topic = format!("{contract}.{}", event.name);
-        let key = match asset {
-            Some(asset) => format!("{}:{asset}", place.chain_id),
-            None => place.chain_id.to_string(),
-        };
-        let row = place.row(json!({
-            "contract": contract, "event": event.name, "asset_id": asset, "addresses": addresses, "details": fields,
-        }));
+        let seq = details.remove("seq").and_then(|seq| seq.as_str().and_then(|seq| seq.parse().ok()));
+        let asset = details.get("assetId").and_then(Value::as_str).and_then(|id| id.parse::<i64>().ok());
+        let row = place.row(vec![
+            ("contract", (*contract).into()),
+            ("event", event.name.as_str().into()),
+            ("asset_id", asset.map_or(Field::Null, Field::Int)),
+            ("addresses", Field::Blobs(addresses)),
+            ("details", Field::Json(details.into())),
+        ]);
+        let subject = asset.map_or(Subject::Chain, |asset| Subject::Number(asset as u64));
         Ok(Decoded {
-            rows: vec![(Table::ModuleEvents, row.clone())],
+            rows: vec![(Table::ModuleEvents, row)],
             number: seq.and_then(Number::of_contract),
-            asset: None,
-            event: Some(NewEvent::new(topic, key, row)),
+            fact: Some(Fact::new(format!("{contract}.{}", event.name), subject)),
+            ..Decoded::default()
         })
     }
+}
+
+fn is_numbered(event: &Event) -> bool {
+    event.inputs.first().is_some_and(|first| first.name == "seq")
 }
 
 /// Numbers as decimal strings, bytes as 0x-hex, structs as objects.

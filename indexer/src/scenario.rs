@@ -3,19 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy::{
-    consensus::Header as Sealed,
-    primitives::{B256, Bytes, Log as Inner, LogData, keccak256},
-    rpc::types::{Header, Log},
-};
+use alloy::primitives::{B256, Bytes, keccak256};
 use anyhow::{Context, Result};
 use sqlx::PgPool;
 use store::deployments::{self, Deployment};
 
 use crate::{
-    commit::{self, Cursor},
-    modules::Modules,
-    source::{BlockId, Head, Range},
+    batch::{Batch, Facts},
+    commit,
+    decode::Decoder,
+    leader::Leader,
+    source::{Block, BlockId, Head, Log, Range},
 };
 
 const SCENARIO: &str = include_str!("../../contracts/test/differential/scenario.txt");
@@ -46,12 +44,14 @@ fn parse() -> Result<Scenario> {
                 let number = number.parse()?;
                 let block = blocks.entry(number).or_insert_with(|| (time.parse().unwrap_or_default(), vec![]));
                 block.1.push(Log {
-                    inner: Inner { address: address.parse()?, data: LogData::new_unchecked(topics, data.parse()?) },
-                    block_hash: Some(hash(number)),
-                    block_number: Some(number),
-                    transaction_hash: Some(hash(number)),
-                    log_index: Some(block.1.len() as u64),
-                    ..Log::default()
+                    address: address.parse()?,
+                    topics,
+                    data: data.parse()?,
+                    block: number,
+                    block_hash: hash(number),
+                    tx_hash: hash(number),
+                    tx_index: 0,
+                    index: block.1.len() as u32,
                 });
             }
             ("state", _) => {
@@ -81,8 +81,8 @@ fn hash(number: u64) -> B256 {
     keccak256(number.to_be_bytes())
 }
 
-fn block(number: u64) -> BlockId {
-    BlockId { number, hash: hash(number) }
+fn block(number: u64, timestamp: u64) -> Block {
+    Block { number, hash: hash(number), parent_hash: hash(number.wrapping_sub(1)), timestamp }
 }
 
 /// Commits all blocks, in batches.
@@ -91,21 +91,27 @@ async fn mirror(pool: &PgPool, scenario: &Scenario) -> Result<()> {
     let mut tx = pool.begin().await?;
     deployments::record(&mut tx, deployment).await?;
     tx.commit().await?;
-    commit::begin(pool, CHAIN, block(0)).await?;
-    let modules = Modules::new(deployment);
+    let report = std::sync::Arc::new(|| serde_json::Value::Null);
+    let mut leader = Leader::elect(pool, CHAIN, report).await?.context("nobody else leads")?;
+    commit::begin(&mut leader, CHAIN, &block(0, 0), false).await?;
+    let decoder = Decoder::new(*deployment);
     let last = *scenario.blocks.keys().next_back().context("a scenario without logs")?;
-    let mut cursor = Cursor { block: block(0), finalized: 0, epoch: 0 };
+    let (mut cursor, _) = commit::load(&mut leader.conn, CHAIN).await?.context("it was begun")?;
     while cursor.block.number < last {
         let (from, to) = (cursor.block.number + 1, (cursor.block.number + BATCH).min(last));
-        let headers = scenario.blocks.range(from..=to).map(|(number, (time, _))| {
-            let inner =
-                Sealed { number: *number, timestamp: *time, parent_hash: hash(number - 1), ..Sealed::default() };
-            (*number, Header { hash: hash(*number), inner, total_difficulty: None, size: None })
-        });
+        let blocks = scenario.blocks.range(from..=to).map(|(number, (time, _))| (*number, block(*number, *time)));
         let logs = scenario.blocks.range(from..=to).flat_map(|(_, (_, logs))| logs.clone());
-        let range = Range { from, to: block(to), headers: headers.collect(), logs: logs.collect() };
-        let head = Head { head: block(last), safe: 0, finalized: 0 };
-        cursor = commit::commit(pool, deployment, &modules, &cursor, cursor.block, &range, &head).await?;
+        let range = Range {
+            from,
+            parent: hash(from - 1),
+            to: BlockId { number: to, hash: hash(to) },
+            blocks: blocks.collect(),
+            logs: logs.collect(),
+            bytes: 0,
+        };
+        let batch = Batch::decode(&decoder, range, 0, Facts::Each);
+        let head = Head { head: block(last, 0), safe: 0, finalized: 0 };
+        cursor = commit::commit(&mut leader, CHAIN, &cursor, cursor.block, &[batch], &head).await?;
     }
     Ok(())
 }

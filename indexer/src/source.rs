@@ -1,166 +1,391 @@
-//! Reading the chain: headers and logs of a range, believed only after they agree with each other.
+//! Reading the chain from several endpoints: headers and logs of a range, believed only after they agree with each
+//! other, and with the majority where it matters.
+//!
+//! `fetch` takes one range from one endpoint, `verify` says what must agree; here is who is asked, and what is final.
 
-use std::collections::BTreeMap;
+mod fetch;
+#[cfg(test)]
+mod tests;
+mod verify;
 
-use alloy::{
-    primitives::{Address, B256, BloomInput},
-    providers::{DynProvider, Provider},
-    rpc::types::{BlockNumberOrTag, Filter, Header, Log},
-    transports::{RpcError, TransportErrorKind},
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
-use futures::{StreamExt, TryStreamExt, stream};
+
+use alloy::primitives::{Address, B256};
+pub use chain::pool::wire::Log;
+use chain::pool::{Endpoint, Failure, Pool, Read, Unavailable, Voices, wire::Header};
 use service::Finality;
+use tokio::sync::OnceCell;
 
-/// Headers asked for at the same time.
-const PARALLEL_HEADERS: usize = 16;
+use self::{fetch::Fetch, verify::Watched};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Blocks behind the head that count as final where a node knows no tags.
+const DEPTH_WITHOUT_TAGS: u64 = 64;
+/// Of the ranges that are final already, every so-manieth has its last hash confirmed by a quorum.
+const QUORUM_EVERY: u64 = 16;
+/// Chains whose headers are known to be Ethereum's: no endpoint may say otherwise.
+const STANDARD_HEADERS: [u64; 7] = [1, 10, 8453, 17_000, 31_337, 560_048, 11_155_111];
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BlockId {
     pub number: u64,
     pub hash: B256,
 }
 
-/// Where the chain stands: the head, and how far it is settled.
+/// A block by its header, whose hash was recomputed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    pub number: u64,
+    pub hash: B256,
+    pub parent_hash: B256,
+    /// Seconds since 1970.
+    pub timestamp: u64,
+}
+
+impl Block {
+    pub fn id(&self) -> BlockId {
+        BlockId { number: self.number, hash: self.hash }
+    }
+}
+
+impl From<&Header> for Block {
+    fn from(header: &Header) -> Self {
+        Self { number: header.number, hash: header.hash, parent_hash: header.parent_hash, timestamp: header.timestamp }
+    }
+}
+
+/// Where the chain stands: the head, and the numbers up to which it is safe and final.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
-    pub head: BlockId,
+    pub head: Block,
     pub safe: u64,
     pub finalized: u64,
 }
 
-/// A verified range: its last block, the headers that matter, and every log of the watched contracts.
-#[derive(Debug)]
+/// A verified range: its ends, the blocks that matter, and every log of the watched contracts.
+#[derive(Clone, Debug)]
 pub struct Range {
     pub from: u64,
+    /// The parent of block `from`.
+    pub parent: B256,
     pub to: BlockId,
-    pub headers: BTreeMap<u64, Header>,
+    /// Both ends, blocks with logs, and every block that was not settled.
+    pub blocks: BTreeMap<u64, Block>,
+    /// Ordered by block and index, without duplicates.
     pub logs: Vec<Log>,
+    /// Size of the answers it was read from.
+    pub bytes: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("the node did not answer: {0}")]
-    Rpc(#[from] RpcError<TransportErrorKind>),
-    #[error("the node has no block {0} yet")]
+    #[error("{0}. It is tried again; check these endpoints, or name another one")]
+    Unavailable(#[from] Unavailable),
+    #[error("no endpoint holds block {0} now. It is tried again; old blocks need an endpoint with full history")]
     Missing(u64),
-    #[error("the node's answers do not agree: {0}")]
-    Inconsistent(String),
+    #[error(
+        "the endpoints do not agree on the finalized block {number}: {voices}. It is tried again; remove the wrong ones, \
+         or name another one"
+    )]
+    NoQuorum { number: u64, voices: String },
 }
 
-impl SourceError {
-    /// Whether a smaller range may succeed: nodes limit answers by size, and say so in many words.
-    pub fn may_be_too_large(&self) -> bool {
-        matches!(self, Self::Rpc(RpcError::ErrorResp(_) | RpcError::DeserError { .. } | RpcError::Transport(_)))
-    }
-}
-
+/// The verified chain. Cheap to clone.
 #[derive(Clone)]
 pub struct Source {
-    provider: DynProvider,
-    watched: Vec<Address>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Arc<Pool>,
+    watched: Watched,
     finality: Finality,
+    /// Whether this chain's headers hash as Ethereum's do.
+    hashes: OnceCell<bool>,
+    /// What each endpoint said last, by its name.
+    voices: Mutex<HashMap<String, Voice>>,
+    /// The newest finalized number that the endpoints agreed on.
+    agreed: AtomicU64,
+    /// The newest finalized number that they did not agree on.
+    disputed: AtomicU64,
+    settled_ranges: AtomicU64,
+    doubted: AtomicBool,
+    tags_missing: AtomicBool,
+    receipts_missing: Mutex<Vec<String>>,
+}
+
+/// Up to which number blocks are settled, as one endpoint says.
+#[derive(Clone, Copy)]
+struct Voice {
+    safe: u64,
+    finalized: u64,
 }
 
 impl Source {
-    pub fn new(provider: DynProvider, watched: Vec<Address>, finality: Finality) -> Self {
-        Self { provider, watched, finality }
-    }
-
-    pub async fn head(&self) -> Result<Head, SourceError> {
-        let head = self.tagged(BlockNumberOrTag::Latest).await?.ok_or(SourceError::Missing(0))?;
-        let (safe, finalized) = match self.finality {
-            Finality::Depth(depth) => (head.number.saturating_sub(depth), head.number.saturating_sub(depth)),
-            Finality::Tags => {
-                let finalized = self.tagged(BlockNumberOrTag::Finalized).await?.map_or(0, |block| block.number);
-                let safe = self.tagged(BlockNumberOrTag::Safe).await?.map_or(0, |block| block.number);
-                (safe.max(finalized), finalized)
-            }
+    /// Reads the logs of `watched`, which is not empty, from `pool`.
+    pub fn new(pool: Arc<Pool>, watched: Vec<Address>, finality: Finality) -> Self {
+        let inner = Inner {
+            pool,
+            watched: Watched::new(watched),
+            finality,
+            hashes: OnceCell::new(),
+            voices: Mutex::default(),
+            agreed: AtomicU64::new(0),
+            disputed: AtomicU64::new(0),
+            settled_ranges: AtomicU64::new(0),
+            doubted: AtomicBool::new(false),
+            tags_missing: AtomicBool::new(false),
+            receipts_missing: Mutex::default(),
         };
-        Ok(Head { head, safe: safe.min(head.number), finalized: finalized.min(head.number) })
+        Self { inner: Arc::new(inner) }
     }
 
-    async fn tagged(&self, tag: BlockNumberOrTag) -> Result<Option<BlockId>, SourceError> {
-        let block = self.provider.get_block_by_number(tag).await?;
-        Ok(block.map(|block| BlockId { number: block.header.number, hash: block.header.hash }))
+    /// The highest verified head, and the finality that a majority of the endpoints vouches for.
+    ///
+    /// # Errors
+    /// When no endpoint answers.
+    pub async fn head(&self) -> Result<Head, SourceError> {
+        let hashes = self.hashes().await?;
+        let source = self.clone();
+        let ask = move |endpoint| source.clone().voice(endpoint, hashes);
+        let heads = self.inner.pool.poll(Voices::Usable, Read::Head, ask, |_| false).await?;
+        let (safe, finalized) = self.vouched();
+        // An endpoint that does not give the blocks it speaks of is believed only when there is no other.
+        let best = heads.iter().max_by_key(|(endpoint, head)| (endpoint.has_voice(), head.number));
+        let Some((_, best)) = best else { return Err(SourceError::Missing(0)) };
+        let head = Block::from(best);
+        let finalized = self.agree(finalized).await.min(head.number);
+        Ok(Head { head, safe: safe.clamp(finalized, head.number), finalized })
     }
 
-    pub async fn header(&self, number: u64) -> Result<Header, SourceError> {
-        let block = self.provider.get_block_by_number(number.into()).await?.ok_or(SourceError::Missing(number))?;
-        if block.header.number != number {
-            return Err(SourceError::Inconsistent(format!("asked for block {number}, got {}", block.header.number)));
-        }
-        Ok(block.header)
+    /// The block of this number, as the best endpoint has it.
+    ///
+    /// # Errors
+    /// When no endpoint holds it, or none gives a verified answer.
+    pub async fn block(&self, number: u64) -> Result<Block, SourceError> {
+        let hashes = self.hashes().await?;
+        let read = self
+            .inner
+            .pool
+            .read(Read::Header, number..=number, async |endpoint| fetch::header(&endpoint, number, hashes).await);
+        Ok(Block::from(&read.await.map_err(|error| missing(error, number))?))
     }
 
-    /// Fetches `from..=to` on top of `parent`. Above `settled` every header is fetched, so that the range is one chain;
-    /// below it only the ends and the blocks that hold logs.
-    pub async fn range(&self, parent: BlockId, to: u64, settled: u64) -> Result<Range, SourceError> {
-        let from = parent.number + 1;
-        let filter = Filter::new().address(self.watched.clone()).from_block(from).to_block(to);
-        let logs = self.provider.get_logs(&filter).await?;
-        let mut wanted: Vec<u64> = logs.iter().filter_map(|log| log.block_number).collect();
-        wanted.extend([from, to]);
-        wanted.extend((from.max(settled + 1))..=to);
-        wanted.sort_unstable();
-        wanted.dedup();
-        let headers: BTreeMap<u64, Header> = stream::iter(wanted)
-            .map(|number| async move { self.header(number).await.map(|header| (number, header)) })
-            .buffered(PARALLEL_HEADERS)
-            .try_collect()
-            .await?;
-        self.check_links(parent, &headers)?;
-        let logs = self.check_logs(&headers, from, to, logs).await?;
-        let hash = headers.get(&to).map(|header| header.hash).ok_or(SourceError::Missing(to))?;
-        Ok(Range { from, to: BlockId { number: to, hash }, headers, logs })
-    }
-
-    fn check_links(&self, parent: BlockId, headers: &BTreeMap<u64, Header>) -> Result<(), SourceError> {
-        let mut previous = parent;
-        for (number, header) in headers {
-            if *number == previous.number + 1 && header.parent_hash != previous.hash {
-                return Err(SourceError::Inconsistent(format!(
-                    "block {number} does not follow block {} as it was known",
-                    previous.number
-                )));
-            }
-            previous = BlockId { number: *number, hash: header.hash };
-        }
-        Ok(())
-    }
-
-    /// Every log lies in a block of these headers, in order, from a watched contract; and a block whose bloom speaks of
-    /// a watched contract but came without logs is asked for by its hash.
-    async fn check_logs(
+    /// Fetches and verifies `from..=to`, wholly from one endpoint. Every block above `settled` is fetched and linked; at
+    /// or below it only the ends and blocks with logs. Whether block `from` follows what the caller holds is left to the
+    /// caller; endpoints on whose branch it follows `expected` are preferred.
+    ///
+    /// # Errors
+    /// When no endpoint holds the range, none gives a verified answer, or the endpoints disagree on its last hash.
+    pub async fn range(
         &self,
-        headers: &BTreeMap<u64, Header>,
+        expected: Option<BlockId>,
         from: u64,
         to: u64,
-        mut logs: Vec<Log>,
-    ) -> Result<Vec<Log>, SourceError> {
-        let silent = headers.values().filter(|header| {
-            let speaks = self
-                .watched
-                .iter()
-                .any(|address| header.logs_bloom.contains_input(BloomInput::Raw(address.as_slice())));
-            speaks && !logs.iter().any(|log| log.block_number == Some(header.number))
-        });
-        let mut found = Vec::new();
-        for header in silent {
-            let filter = Filter::new().address(self.watched.clone()).at_block_hash(header.hash);
-            found.extend(self.provider.get_logs(&filter).await?);
-        }
-        logs.extend(found);
-        for log in &logs {
-            let number = log.block_number.unwrap_or_default();
-            let known = headers.get(&number).is_some_and(|header| Some(header.hash) == log.block_hash);
-            if !known || number < from || number > to || log.removed || !self.watched.contains(&log.address()) {
-                return Err(SourceError::Inconsistent(format!(
-                    "a log of block {number} belongs to another chain or filter"
-                )));
+        settled: u64,
+    ) -> Result<Range, SourceError> {
+        let mut expected = expected.filter(|block| block.number + 1 == from);
+        let sampled = self.is_sampled(to, settled);
+        let mut rejected = Vec::new();
+        for _ in 0..=self.inner.pool.size() {
+            let range = match self.range_once(expected, from, to, settled).await {
+                Err(error) if error.reasons.iter().any(|(_, reason)| *reason == Failure::OtherBranch) => {
+                    expected = None;
+                    self.range_once(None, from, to, settled).await
+                }
+                answer => answer,
+            };
+            let range = range.map_err(|error| missing(error, to))?;
+            if !sampled {
+                return Ok(range);
+            }
+            match self.quorum(to).await {
+                Ok(hash) if hash == range.to.hash => return Ok(range),
+                Ok(hash) => rejected.push(format!("{} was read, the majority says {hash}", range.to.hash)),
+                Err(voices) => return Err(SourceError::NoQuorum { number: to, voices }),
             }
         }
-        logs.sort_by_key(|log| (log.block_number, log.log_index));
-        logs.dedup_by_key(|log| (log.block_number, log.log_index));
-        Ok(logs)
+        Err(SourceError::NoQuorum { number: to, voices: rejected.join(", ") })
     }
+
+    /// The hash of a block by the voice of the majority.
+    ///
+    /// # Errors
+    /// When there is no majority.
+    pub async fn agreed(&self, number: u64) -> Result<B256, SourceError> {
+        if self.inner.pool.size() == 1 {
+            return Ok(self.block(number).await?.hash);
+        }
+        self.quorum(number).await.map_err(|voices| SourceError::NoQuorum { number, voices })
+    }
+
+    /// Something was missing in what passed for complete: from now on the receipts of every block with logs are checked. False
+    /// when they were already.
+    pub fn doubt(&self) -> bool {
+        self.inner.pool.options().verify_receipts > 1 && !self.inner.doubted.swap(true, Ordering::Relaxed)
+    }
+
+    /// How many blocks to ask for at once now, as far as the best endpoint's limit is known.
+    pub fn span(&self) -> u64 {
+        self.inner.pool.range_limit()
+    }
+
+    async fn range_once(
+        &self,
+        expected: Option<BlockId>,
+        from: u64,
+        to: u64,
+        settled: u64,
+    ) -> Result<Range, Unavailable> {
+        let hashes = self.hashes().await?;
+        let read = if from == to { Read::Block } else { Read::Range };
+        let every = self.inner.pool.options().verify_receipts.max(1);
+        let every = if self.inner.doubted.load(Ordering::Relaxed) { 1 } else { every };
+        self.inner
+            .pool
+            .read(read, from..=to, async |endpoint| {
+                let fetch = Fetch {
+                    endpoint: &endpoint,
+                    watched: &self.inner.watched,
+                    receipts_missing: &self.inner.receipts_missing,
+                    verify_receipts: every,
+                    hashes,
+                    expected: expected.map(|block| block.hash),
+                    settled,
+                };
+                fetch.range(from, to).await
+            })
+            .await
+    }
+
+    /// Whether headers of this chain hash as Ethereum's do; decided at first use by whichever endpoint shows that they do.
+    async fn hashes(&self) -> Result<bool, Unavailable> {
+        let decide = async || {
+            if STANDARD_HEADERS.contains(&self.inner.pool.chain_id()) {
+                return Ok(true);
+            }
+            let ask = |endpoint: Arc<Endpoint>| async move { fetch::latest(&endpoint).await };
+            let shown = |voices: &[(Arc<Endpoint>, Header)]| voices.iter().any(|(_, header)| header.hashes);
+            let headers = self.inner.pool.poll(Voices::Usable, Read::Header, ask, shown).await?;
+            let hashes = shown(&headers);
+            if !hashes {
+                tracing::warn!(
+                    chain_id = self.inner.pool.chain_id(),
+                    "headers of this chain do not hash as Ethereum's: hashes and receipts are taken from the endpoints"
+                );
+            }
+            Ok(hashes)
+        };
+        self.inner.hashes.get_or_try_init(decide).await.copied()
+    }
+
+    async fn voice(self, endpoint: Arc<Endpoint>, hashes: bool) -> Result<Header, Failure> {
+        let tags = match self.inner.finality {
+            Finality::Tags => fetch::tagged(&endpoint, hashes).await?,
+            Finality::Depth(depth) => {
+                let head = fetch::known(fetch::latest(&endpoint).await?, hashes)?;
+                let settled = head.number.saturating_sub(depth);
+                fetch::Tagged { head, safe: Some(settled), finalized: Some(settled) }
+            }
+        };
+        endpoint.saw_head(tags.head.number);
+        let by_depth = tags.head.number.saturating_sub(DEPTH_WITHOUT_TAGS);
+        if tags.finalized.is_none() && !self.inner.tags_missing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                endpoint = endpoint.name(),
+                "no finalized block by tag: blocks count as final {DEPTH_WITHOUT_TAGS} below the head"
+            );
+        }
+        let finalized = tags.finalized.unwrap_or(by_depth);
+        let voice = Voice { safe: tags.safe.unwrap_or(finalized), finalized };
+        lock(&self.inner.voices).insert(endpoint.name().to_owned(), voice);
+        Ok(tags.head)
+    }
+
+    /// The highest safe and finalized numbers that a strict majority of the endpoints vouches for.
+    fn vouched(&self) -> (u64, u64) {
+        let entitled = self.inner.pool.voices();
+        let voices = lock(&self.inner.voices);
+        let majority = |number: fn(&Voice) -> u64| {
+            let mut numbers: Vec<u64> =
+                entitled.iter().map(|name| voices.get(name).map(number).unwrap_or_default()).collect();
+            numbers.sort_unstable_by(|a, b| b.cmp(a));
+            numbers.get(entitled.len() / 2).copied().unwrap_or_default()
+        };
+        (majority(|voice| voice.safe), majority(|voice| voice.finalized))
+    }
+
+    /// Up to which number the endpoints agree on what is final, which never falls.
+    async fn agree(&self, finalized: u64) -> u64 {
+        let agreed = self.inner.agreed.load(Ordering::Relaxed);
+        if finalized <= agreed {
+            return agreed;
+        }
+        if self.inner.pool.size() > 1
+            && let Err(voices) = self.quorum(finalized).await
+        {
+            if self.inner.disputed.fetch_max(finalized, Ordering::Relaxed) < finalized {
+                tracing::warn!("finality stays at block {agreed}: no majority on block {finalized}: {voices}");
+            }
+            return agreed;
+        }
+        self.inner.agreed.fetch_max(finalized, Ordering::Relaxed).max(finalized)
+    }
+
+    /// The hash of a finalized block that a strict majority of all endpoints gives, silent ones counted; those that give another
+    /// are dropped. Without a majority, what each said.
+    async fn quorum(&self, number: u64) -> Result<B256, String> {
+        let hashes = self.hashes().await.map_err(|error| error.to_string())?;
+        let size = self.inner.pool.size();
+        let count = |voices: &[(Arc<Endpoint>, Header)], hash: B256| {
+            voices.iter().filter(|(_, header)| header.hash == hash).count()
+        };
+        let decided = |voices: &[(Arc<Endpoint>, Header)]| {
+            voices.last().is_some_and(|(_, header)| count(voices, header.hash) * 2 > size)
+        };
+        let ask = move |endpoint: Arc<Endpoint>| async move { fetch::header(&endpoint, number, hashes).await };
+        let voices = self.inner.pool.poll(Voices::All, Read::Header, ask, decided).await;
+        let voices = voices.map_err(|error| error.to_string())?;
+        let majority = voices.iter().map(|(_, header)| header.hash).find(|hash| count(&voices, *hash) * 2 > size);
+        let Some(hash) = majority else {
+            let said = voices.iter().map(|(endpoint, header)| format!("{}: {}", endpoint.name(), header.hash));
+            return Err(said.collect::<Vec<_>>().join(", "));
+        };
+        for (endpoint, header) in voices.iter().filter(|(_, header)| header.hash != hash) {
+            let reason = format!("its finalized block {number} is {}, the majority's {hash}", header.hash);
+            self.inner.pool.accuse(endpoint, reason);
+        }
+        Ok(hash)
+    }
+
+    fn is_sampled(&self, to: u64, settled: u64) -> bool {
+        if to > settled || self.inner.pool.size() < 2 {
+            return false;
+        }
+        to == settled || self.inner.settled_ranges.fetch_add(1, Ordering::Relaxed).is_multiple_of(QUORUM_EVERY)
+    }
+}
+
+/// Says which block is missing when that is all that is wrong.
+fn missing(error: Unavailable, number: u64) -> SourceError {
+    if error.is_missing() { SourceError::Missing(number) } else { SourceError::Unavailable(error) }
+}
+
+/// Adds a name; true when it is new.
+fn note(names: &Mutex<Vec<String>>, name: &str) -> bool {
+    let mut names = lock(names);
+    let new = !names.iter().any(|known| known == name);
+    if new {
+        names.push(name.to_owned());
+    }
+    new
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

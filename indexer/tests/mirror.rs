@@ -14,7 +14,7 @@ use store::deployments;
 use testkit::{Chain, Market, account};
 
 /// Every table the mirror fills; `outbox` and cursors tell a story, not a state.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "logs",
     "registrations",
     "transfers",
@@ -36,6 +36,7 @@ const TABLES: [&str; 21] = [
     "module_events",
     "quarantine",
     "assets",
+    "asset_parents",
 ];
 
 async fn contents(pool: &PgPool) -> Result<Vec<String>> {
@@ -50,13 +51,12 @@ async fn contents(pool: &PgPool) -> Result<Vec<String>> {
     Ok(all)
 }
 
-fn indexer(market: &Market, pool: &PgPool, finality: Finality) -> Indexer {
-    Indexer::new(pool.clone(), market.chain.provider.clone(), market.deployment, finality)
+async fn indexer(market: &Market, db: &PgPool, finality: Finality) -> Result<Indexer> {
+    Ok(Indexer::new(db.clone(), market.chain.pool().await?, market.deployment, finality))
 }
 
 async fn level(indexer: &mut Indexer) -> Result<()> {
-    while indexer.converge().await? == Progress::Advanced {}
-    Ok(())
+    Ok(indexer.level().await?)
 }
 
 /// A database whose mirror reads the chain from the beginning, to compare with.
@@ -65,7 +65,7 @@ async fn fresh(market: &Market) -> Result<Vec<String>> {
     let mut tx = pool.begin().await?;
     deployments::record(&mut tx, &market.deployment).await?;
     tx.commit().await?;
-    level(&mut indexer(market, &pool, Finality::Depth(64))).await?;
+    level(&mut indexer(market, &pool, Finality::Depth(64)).await?).await?;
     contents(&pool).await
 }
 
@@ -112,9 +112,9 @@ async fn holds_what_the_contracts_hold() -> Result<()> {
     market.call(2, market.deployment.asset_registry, U256::ZERO, lower).await?;
     // Money for an asset id that no registry can have must not stop the mirror.
     fund(&market, 5, U256::MAX, 7).await?;
-    level(&mut indexer(&market, &market.pool, Finality::Tags)).await?;
+    level(&mut indexer(&market, &market.pool, Finality::Tags).await?).await?;
     fund(&market, 5, U256::from(1), 8).await?;
-    level(&mut indexer(&market, &market.pool, Finality::Tags)).await?;
+    level(&mut indexer(&market, &market.pool, Finality::Tags).await?).await?;
 
     let registry = AssetRegistry::new(market.deployment.asset_registry, &market.chain.provider);
     let rows: Vec<(i64, Vec<u8>, i64, i32)> =
@@ -147,7 +147,7 @@ async fn holds_what_the_contracts_hold() -> Result<()> {
 #[tokio::test]
 async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Result<()> {
     let market = Market::on(Chain::start_with_epoch(64).await?, testkit::database().await?).await?;
-    let mut mirror = indexer(&market, &market.pool, Finality::Depth(64));
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(64)).await?;
     register(&market, 1, 1, &[]).await?;
     register(&market, 2, 2, &[1]).await?;
     for depth in [1_u64, 6, 30] {
@@ -199,7 +199,7 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
 #[tokio::test]
 async fn a_chain_that_leaves_a_finalized_block_halts_the_mirror_and_changes_nothing() -> Result<()> {
     let market = Market::start().await?;
-    let mut mirror = indexer(&market, &market.pool, Finality::Depth(1));
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(1)).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
     register(&market, 1, 1, &[]).await?;
     market.chain.mine(5).await?;
@@ -224,22 +224,156 @@ async fn two_mirrors_at_once_commit_each_block_once() -> Result<()> {
     for content in 1..=12 {
         register(&market, 1 + (content % 3) as u32, content, &[]).await?;
     }
-    let run = async |mut mirror: Indexer| {
-        // Whoever loses the race for a range is told so and goes on from where the other is.
-        for _ in 0..200 {
-            match mirror.converge().await {
-                Ok(Progress::Level) => return Ok(()),
-                Ok(Progress::Advanced) | Err(IndexerError::Commit(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        anyhow::bail!("never level")
-    };
-    let (first, second) =
-        (indexer(&market, &market.pool, Finality::Depth(64)), indexer(&market, &market.pool, Finality::Depth(64)));
-    let (first, second) = tokio::join!(run(first), run(second));
-    first?;
-    second?;
+    let mut first = indexer(&market, &market.pool, Finality::Depth(64)).await?;
+    let mut second = indexer(&market, &market.pool, Finality::Depth(64)).await?;
+    level(&mut first).await?;
+    assert_eq!(second.converge().await?, Progress::Standby, "one leads, the other stands by");
+    register(&market, 1, 100, &[]).await?;
+    // The leader ends, and with its session its lock: the standby goes on where it stopped.
+    drop(first);
+    level(&mut second).await?;
     assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM chain.cursors").fetch_one(&market.pool).await?;
+    assert_eq!(epoch, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_leader_that_sleeps_through_its_replacement_commits_nothing() -> Result<()> {
+    let market = Market::start().await?;
+    let mut first = indexer(&market, &market.pool, Finality::Depth(64)).await?;
+    register(&market, 1, 1, &[]).await?;
+    level(&mut first).await?;
+    // It says nothing for longer than a standby waits: its session is ended, and the lead changes hands.
+    sqlx::query("UPDATE chain.leaders SET epoch = epoch + 1, beat_at = now() - interval '1 minute'")
+        .execute(&market.pool)
+        .await?;
+    let mut second = indexer(&market, &market.pool, Finality::Depth(64)).await?;
+    register(&market, 1, 2, &[]).await?;
+    assert_eq!(second.converge().await?, Progress::Standby, "this round ends the silent leader's session");
+    level(&mut second).await?;
+    let held = contents(&market.pool).await?;
+    register(&market, 1, 3, &[]).await?;
+    let gone = first.converge().await.expect_err("the old leader's session is gone");
+    assert!(matches!(gone, IndexerError::Store(_)), "{gone}");
+    assert_eq!(contents(&market.pool).await?, held);
+    assert_eq!(first.converge().await?, Progress::Standby);
+    level(&mut second).await?;
+    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn rebuilt_projections_are_the_same_bytes_and_take_the_place_of_the_old() -> Result<()> {
+    let market = Market::start().await?;
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?;
+    register(&market, 1, 1, &[]).await?;
+    register(&market, 2, 2, &[1]).await?;
+    transfer(&market, 1, 3, 1).await?;
+    fund(&market, 5, U256::from(2), 1000).await?;
+    fund(&market, 5, U256::MAX, 7).await?;
+    level(&mut mirror).await?;
+    let held = contents(&market.pool).await?;
+    let rebuilt = indexer::rebuild(&market.pool, market.deployment, false, |_, _| ()).await?;
+    assert!(rebuilt.differing.is_empty(), "{rebuilt:?}");
+    assert_eq!((rebuilt.generation, contents(&market.pool).await?), (2, held.clone()));
+    // The mirror goes on into the new generation.
+    transfer(&market, 3, 4, 1).await?;
+    level(&mut mirror).await?;
+    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+
+    // Rows that others changed are found, and replaced only when that is wanted.
+    sqlx::query("UPDATE chain.incomes SET amount = amount + 1").execute(&market.pool).await?;
+    sqlx::query("DELETE FROM chain.quarantine").execute(&market.pool).await?;
+    let refused = indexer::rebuild(&market.pool, market.deployment, false, |_, _| ()).await;
+    let told = refused.expect_err("the rows differ").to_string();
+    assert!(told.contains("1 rows of incomes") && told.contains("1 rows of quarantine"), "{told}");
+    assert_ne!(contents(&market.pool).await?, fresh(&market).await?);
+    let rebuilt = indexer::rebuild(&market.pool, market.deployment, true, |_, _| ()).await?;
+    assert_eq!(rebuilt.differing.len(), 2);
+    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn projections_of_another_version_are_rebuilt_by_themselves() -> Result<()> {
+    let market = Market::start().await?;
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?;
+    register(&market, 1, 1, &[]).await?;
+    level(&mut mirror).await?;
+    let held = contents(&market.pool).await?;
+    sqlx::query("UPDATE chain.cursors SET projection_version = 0").execute(&market.pool).await?;
+    sqlx::query("UPDATE chain.registrations SET cid = 'as an older version decoded it'").execute(&market.pool).await?;
+    level(&mut mirror).await?;
+    assert_eq!(contents(&market.pool).await?, held);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Result<()> {
+    let market = Market::start().await?;
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(1)).await?;
+    register(&market, 2, 7, &[]).await?;
+    let snapshot = market.chain.provider.anvil_snapshot().await?;
+    register(&market, 1, 1, &[]).await?;
+    market.chain.mine(5).await?;
+    level(&mut mirror).await?;
+    ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
+    market.chain.provider.anvil_set_next_block_timestamp(4_000_000_000).await?;
+    market.chain.mine(20).await?;
+    let halted = mirror.converge().await.expect_err("the mirror must halt");
+    assert!(matches!(halted, IndexerError::Halted(_)), "{halted}");
+    let resume = async |rewind| {
+        let pool = market.chain.pool().await?;
+        anyhow::Ok(indexer::resume(&market.pool, pool, &market.deployment, Finality::Depth(1), rewind).await?)
+    };
+    // Without a rewind it looks again, and halts again.
+    assert_eq!(resume(false).await?, 0);
+    assert!(matches!(mirror.converge().await, Err(IndexerError::Halted(_))));
+    assert!(resume(true).await? > 0);
+    // The leader's epoch is of the past now.
+    let _ = mirror.converge().await;
+    loop {
+        level(&mut mirror).await?;
+        let (head, held, canonical) =
+            (market.chain.provider.get_block_number().await?, contents(&market.pool).await?, fresh(&market).await?);
+        if market.chain.provider.get_block_number().await? == head {
+            assert_eq!(held, canonical);
+            return Ok(());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backfill_in_bulk_ends_like_any_other() -> Result<()> {
+    let market = Market::start().await?;
+    for content in 1..=9 {
+        register(&market, 1 + (content % 3) as u32, content, &[]).await?;
+    }
+    transfer(&market, 2, 3, 1).await?;
+    fund(&market, 5, U256::from(1), 100).await?;
+    market.chain.mine(3).await?;
+    let bulk = indexer::Options { bulk_blocks: 1, batch_rows: 4, ..indexer::Options::default() };
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?.with_options(bulk);
+    // Interrupted after its first commit, it goes on where it was.
+    mirror.converge().await?;
+    drop(mirror);
+    let in_bulk: bool = sqlx::query_scalar("SELECT in_bulk FROM chain.cursors").fetch_one(&market.pool).await?;
+    assert!(in_bulk);
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?.with_options(bulk);
+    level(&mut mirror).await?;
+    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    let indexes: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM chain.secondary_indexes i JOIN pg_indexes p ON p.indexname = i.name AND p.schemaname LIKE 'chain\\_%'",
+    )
+    .fetch_one(&market.pool)
+    .await?;
+    assert_eq!(indexes, 24, "every secondary index is built");
+    let finalized: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'income.finalized'")
+        .fetch_one(&market.pool)
+        .await?;
+    assert_eq!(finalized, 1, "income that became final in the backfill is told");
+    let status = indexer::status(&market.pool).await?;
+    assert_eq!((status.len(), status[0].in_bulk, status[0].quarantined), (1, false, 0));
     Ok(())
 }

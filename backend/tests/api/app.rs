@@ -14,7 +14,7 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use backend::AppState;
 use bindings::{AssetRegistry, Registration, Share};
-use indexer::{Indexer, Progress};
+use indexer::Indexer;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use service::{Finality, Settings};
@@ -137,8 +137,7 @@ impl App {
         let settings: Settings = serde_json::from_value(json!({
             "database_url": "unused: the pool is given", "rpc_url": market.chain.url(), "upload_limit": UPLOAD_LIMIT,
         }))?;
-        let indexer =
-            Indexer::new(market.pool.clone(), market.chain.provider.clone(), market.deployment, Finality::Tags);
+        let indexer = Indexer::new(market.pool.clone(), market.chain.pool().await?, market.deployment, Finality::Tags);
         let state = AppState {
             pool: market.pool.clone(),
             provider: market.chain.provider.clone(),
@@ -259,8 +258,7 @@ impl App {
     /// Brings the mirror up to the head.
     pub async fn mirror(&self) -> Result<()> {
         let mut indexer = self.indexer.lock().await;
-        while indexer.converge().await? == Progress::Advanced {}
-        Ok(())
+        Ok(indexer.level().await?)
     }
 
     /// Sends a transaction of an account whose key the local chain holds, and waits until it is mined.

@@ -53,9 +53,14 @@ impl<'de> Deserialize<'de> for Finality {
 pub struct Settings {
     /// PostgreSQL, as a URL.
     pub database_url: Secret,
-    /// The chain's JSON-RPC over HTTP.
+    /// JSON-RPC over HTTP: several URLs, separated by commas, are endpoints to choose among. Those of other chains than the
+    /// first one's are mirrored as well.
     pub rpc_url: String,
-    /// The chain's WebSocket; it only wakes the indexer. Without it the indexer polls.
+    /// Of settled blocks with events, every so-manieth has its receipts checked in a backfill; 1 checks all. Newer blocks are
+    /// checked always.
+    #[serde(default = "default_verify_receipts", deserialize_with = "number")]
+    pub verify_receipts: u64,
+    /// The first chain's WebSocket; it only wakes the indexer. Without it the indexer polls.
     #[serde(default)]
     pub ws_url: Option<String>,
     #[serde(default = "default_finality")]
@@ -98,6 +103,13 @@ pub struct Settings {
     /// `text` or `json`.
     #[serde(default = "default_log_format")]
     pub log_format: String,
+    /// Where a process without the HTTP API serves `/metrics`.
+    #[serde(default)]
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+fn default_verify_receipts() -> u64 {
+    256
 }
 
 fn default_finality() -> Finality {
@@ -149,7 +161,7 @@ pub enum SettingsError {
 }
 
 /// Every setting that an environment variable of the same name in capitals may give.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "database_url",
     "rpc_url",
     "ws_url",
@@ -167,6 +179,8 @@ const KEYS: [&str; 17] = [
     "stake_token",
     "governance_delay",
     "log_format",
+    "verify_receipts",
+    "metrics_listen",
 ];
 
 impl Settings {
@@ -193,6 +207,11 @@ impl Settings {
         table.try_into().map_err(|error: toml::de::Error| SettingsError::Invalid(error.message().to_owned()))
     }
 
+    /// The endpoints of `rpc_url`.
+    pub fn rpc_urls(&self) -> Vec<&str> {
+        self.rpc_url.split(',').map(str::trim).filter(|url| !url.is_empty()).collect()
+    }
+
     /// The origin people see, without a trailing slash.
     pub fn origin(&self) -> String {
         match &self.public_url {
@@ -217,8 +236,9 @@ mod tests {
     #[test]
     fn environment_wins_over_file() {
         let settings =
-            load(MINIMUM, &[("RPC_URL", "http://other"), ("UPLOAD_LIMIT", "12"), ("FINALITY", "3")]).unwrap();
-        assert_eq!(settings.rpc_url, "http://other");
+            load(MINIMUM, &[("RPC_URL", "http://other, http://third"), ("UPLOAD_LIMIT", "12"), ("FINALITY", "3")])
+                .unwrap();
+        assert_eq!(settings.rpc_urls(), ["http://other", "http://third"]);
         assert_eq!(settings.upload_limit, 12);
         assert_eq!(settings.finality, Finality::Depth(3));
         assert_eq!(settings.origin(), "http://127.0.0.1:4400");

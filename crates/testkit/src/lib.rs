@@ -3,7 +3,9 @@
 //! `TEST_DATABASE_URL` names a PostgreSQL server on which databases may be created, `ANVIL` the chain's binary; `./dev
 //! test` provides both.
 
-use std::{env, process::Command, time::Duration};
+pub mod sim;
+
+use std::{env, process::Command, sync::Arc, time::Duration};
 
 use alloy::{
     node_bindings::{Anvil, AnvilInstance},
@@ -14,6 +16,7 @@ use alloy::{
 use anyhow::{Context, Result};
 use chain::{
     deploy::{self, Plan},
+    pool::Pool,
     sender::{Intent, Sender, Settled},
 };
 use service::Shutdown;
@@ -125,6 +128,12 @@ impl Chain {
 
     pub fn process_id(&self) -> u32 {
         self.anvil.child().id()
+    }
+
+    /// The chain as the mirror reads it.
+    pub async fn pool(&self) -> Result<Arc<Pool>> {
+        let pools = chain::pool::connect(&[self.url()], chain::pool::Options::default()).await?;
+        Ok(Arc::new(pools.into_iter().next().context("the chain has an id")?))
     }
 
     /// Mines empty blocks.

@@ -32,7 +32,7 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
     const FACTS: i64 = 200;
     let stage = Stage::start().await?;
     stage.mirror().await?;
-    let running = Running::start(&stage);
+    let running = Running::start(&stage).await?;
     store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAV", 0).await?;
     store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAW", 11).await?;
     stage

@@ -67,12 +67,12 @@ async fn workers_that_are_killed_go_on_where_they_were() -> Result<()> {
     prepare(&stage).await?;
     // A run without disturbance takes some seconds; these moments lie all over the first of them.
     for milliseconds in [5, 20, 40, 80, 110, 170, 260, 390, 600, 900, 1300, 30, 60] {
-        let running = Running::start(&stage);
+        let running = Running::start(&stage).await?;
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         running.abort();
         stage.check_books().await?;
     }
-    let running = Running::start(&stage);
+    let running = Running::start(&stage).await?;
     stage.until("the activation", async || activated(&stage).await).await?;
     running.stop().await?;
     check_end(&stage).await
@@ -89,7 +89,7 @@ async fn lost_connections_and_a_node_that_hangs_only_take_time() -> Result<()> {
         ensure!(Command::new("kill").args([name, &node]).status()?.success(), "the node could not be signalled");
         Ok(())
     };
-    let running = Running::start(&stage);
+    let running = Running::start(&stage).await?;
     let mut dropped_in_all = 0_i64;
     for round in 0..12 {
         tokio::time::sleep(Duration::from_millis(150 + 37 * round)).await;
@@ -112,10 +112,11 @@ async fn lost_connections_and_a_node_that_hangs_only_take_time() -> Result<()> {
     running.stop().await?;
     check_end(&stage).await?;
     // A node that is gone is named as what is missing.
+    let mut indexer = stage.indexer().await?;
     testkit::kill_9(stage.market.chain.process_id())?;
     let error = workers::activate(&stage.context, 2).await.expect_err("there is no node");
     assert!(error.to_string().starts_with("the node did not answer"), "{error}");
-    let error = stage.indexer().converge().await.expect_err("there is no node");
-    assert!(error.to_string().contains("the node did not answer"), "{error}");
+    let error = indexer.level().await.expect_err("there is no node");
+    assert!(error.to_string().contains("did not answer"), "{error}");
     Ok(())
 }

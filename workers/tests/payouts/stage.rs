@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use bindings::{AssetRegistry, Payouts, Registration, Share};
 use domain::merkle::{Entry, PayoutTree, leaf, verify};
 use importer::{Commit, External, Person, Repository, Use, User};
-use indexer::{Indexer, Progress};
+use indexer::Indexer;
 use rust_decimal::Decimal;
 use service::{Finality, Shutdown};
 use sqlx::PgPool;
@@ -52,16 +52,14 @@ impl Stage {
         &self.context.pool
     }
 
-    pub fn indexer(&self) -> Indexer {
+    pub async fn indexer(&self) -> Result<Indexer> {
         let market = &self.market;
-        Indexer::new(market.pool.clone(), market.chain.provider.clone(), market.deployment, Finality::Tags)
+        Ok(Indexer::new(market.pool.clone(), market.chain.pool().await?, market.deployment, Finality::Tags))
     }
 
     /// Mirrors the chain as it is.
     pub async fn mirror(&self) -> Result<()> {
-        let mut indexer = self.indexer();
-        while indexer.converge().await? == Progress::Advanced {}
-        Ok(())
+        Ok(self.indexer().await?.level().await?)
     }
 
     /// Makes everything so far final, and mirrors it.
@@ -260,7 +258,7 @@ pub struct Running {
 
 impl Running {
     /// The indexer and the workers of a process, and blocks that come by themselves.
-    pub fn start(stage: &Stage) -> Self {
+    pub async fn start(stage: &Stage) -> Result<Self> {
         let shutdown = Shutdown::new();
         let chain = stage.market.chain.provider.clone();
         let clock = shutdown.clone();
@@ -272,10 +270,10 @@ impl Running {
         };
         let tasks = vec![
             tokio::spawn(workers::run(stage.context.clone(), shutdown.clone())),
-            tokio::spawn(stage.indexer().run(shutdown.clone())),
+            tokio::spawn(stage.indexer().await?.run(shutdown.clone())),
             tokio::spawn(mine),
         ];
-        Self { shutdown, tasks }
+        Ok(Self { shutdown, tasks })
     }
 
     /// Ends everything where it is, as a crash would.

@@ -1,0 +1,261 @@
+//! How well an endpoint did lately: latency, successes, lag, and whether it may be asked.
+
+use std::time::{Duration, Instant};
+
+use super::{Failure, limit::RangeLimit};
+
+/// Until an endpoint's latency is known.
+const FIRST_HEDGE: Duration = Duration::from_millis(500);
+const FIRST_SUSPENSION: Duration = Duration::from_millis(250);
+const LONGEST_SUSPENSION: Duration = Duration::from_secs(60);
+/// The weight of the newest outcome in the success rate.
+const NEWEST: f64 = 0.2;
+/// Blocks behind the best head at which an endpoint counts as lagging.
+pub(super) const LAGGING: u64 = 8;
+/// Blocks it said it has, but did not give, before an endpoint is suspended.
+const MISSES: u32 = 3;
+
+/// What is read: each takes a time of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    Head,
+    Header,
+    /// One block with its logs.
+    Block,
+    /// Many blocks with their logs.
+    Range,
+}
+
+/// An exponentially weighted mean with its mean deviation, in seconds, as TCP estimates round trips.
+#[derive(Clone, Copy, Debug, Default)]
+struct Estimate {
+    mean: f64,
+    deviation: f64,
+    known: bool,
+}
+
+impl Estimate {
+    fn add(&mut self, sample: Duration) {
+        let sample = sample.as_secs_f64();
+        if !self.known {
+            *self = Self { mean: sample, deviation: sample / 2.0, known: true };
+            return;
+        }
+        self.deviation += ((sample - self.mean).abs() - self.deviation) / 4.0;
+        self.mean += (sample - self.mean) / 8.0;
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Healthy,
+    /// Far behind the best head; used for what it has.
+    Lagging,
+    /// Left alone for a while after failures.
+    Suspended,
+    /// Lied, and is not asked for data again.
+    Dropped,
+}
+
+#[derive(Debug)]
+pub(super) struct Health {
+    success: f64,
+    post: Estimate,
+    reads: [Estimate; 4],
+    failures: u32,
+    misses: u32,
+    suspended_until: Option<Instant>,
+    dropped: bool,
+    pub reason: Option<Failure>,
+    pub head: u64,
+    /// The endpoint has pruned what is below.
+    pub oldest: u64,
+    pub limit: RangeLimit,
+    pub calls: u64,
+    pub errors: u64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            success: 1.0,
+            post: Estimate::default(),
+            reads: [Estimate::default(); 4],
+            failures: 0,
+            misses: 0,
+            suspended_until: None,
+            dropped: false,
+            reason: None,
+            head: 0,
+            oldest: 0,
+            limit: RangeLimit::default(),
+            calls: 0,
+            errors: 0,
+        }
+    }
+}
+
+impl Health {
+    /// A request was answered after this time.
+    pub fn posted(&mut self, time: Duration) {
+        self.post.add(time);
+    }
+
+    pub fn succeeded(&mut self, read: Read, time: Duration) {
+        self.reads[read as usize].add(time);
+        self.success += (1.0 - self.success) * NEWEST;
+        self.failures = 0;
+        if read != Read::Head {
+            self.misses = 0;
+        }
+        self.suspended_until = None;
+        if !self.dropped {
+            self.reason = None;
+        }
+    }
+
+    /// Others were quicker: the answer was given up after this time.
+    pub fn outrun(&mut self, read: Read, time: Duration) {
+        self.reads[read as usize].add(time);
+        self.post.add(time);
+        self.success += (0.5 - self.success) * NEWEST;
+    }
+
+    /// Takes note of a failure; true when the endpoint is dropped by it.
+    pub fn failed(&mut self, failure: &Failure, now: Instant) -> bool {
+        match failure {
+            Failure::Moved | Failure::OtherBranch => return false,
+            Failure::Missing(number) if *number > self.head || self.misses < MISSES => {
+                if *number <= self.head {
+                    self.misses += 1;
+                    if number + 128 < self.head {
+                        self.oldest = self.oldest.max(number + 1);
+                    }
+                }
+                return false;
+            }
+            _ => {}
+        }
+        self.errors += 1;
+        self.success -= self.success * NEWEST;
+        if self.dropped {
+            return false;
+        }
+        self.reason = Some(failure.clone());
+        if matches!(failure, Failure::Lie(_)) {
+            self.dropped = true;
+            return true;
+        }
+        let pause = FIRST_SUSPENSION.saturating_mul(1 << self.failures.min(16)).min(LONGEST_SUSPENSION);
+        self.failures += 1;
+        self.suspended_until = Some(now + pause);
+        false
+    }
+
+    pub fn state(&self, best_head: u64, now: Instant) -> State {
+        if self.dropped {
+            State::Dropped
+        } else if self.suspended_until.is_some_and(|until| until > now) {
+            State::Suspended
+        } else if self.head + LAGGING < best_head {
+            State::Lagging
+        } else {
+            State::Healthy
+        }
+    }
+
+    /// Whether it counts in decisions: not after a failure until it answers again, nor when it holds back blocks.
+    pub fn has_voice(&self) -> bool {
+        !self.dropped && self.failures == 0 && self.misses < MISSES
+    }
+
+    /// From 0 to 1: the success rate, less for latency and lag.
+    pub fn score(&self, best_head: u64) -> f64 {
+        if self.dropped {
+            return 0.0;
+        }
+        let lag = best_head.saturating_sub(self.head) as f64;
+        self.success / (1.0 + self.post.mean) / (1.0 + (lag - 1.0).max(0.0) / LAGGING as f64)
+    }
+
+    pub fn latency(&self) -> Duration {
+        Duration::from_secs_f64(self.post.mean)
+    }
+
+    /// How long this takes at most when nothing is wrong: then another endpoint is asked as well. Never below `shortest`.
+    pub fn hedge(&self, read: Read, shortest: Duration, timeout: Duration) -> Duration {
+        let estimate = self.reads[read as usize];
+        let usual = if estimate.known {
+            Duration::from_secs_f64(estimate.mean + 4.0 * estimate.deviation)
+        } else {
+            FIRST_HEDGE
+        };
+        usual.max(shortest).min(timeout / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_suspend_ever_longer_and_an_answer_ends_it() {
+        let (mut health, now) = (Health::default(), Instant::now());
+        assert!(!health.failed(&Failure::Timeout, now));
+        assert_eq!(health.state(0, now), State::Suspended);
+        assert_eq!(health.state(0, now + FIRST_SUSPENSION), State::Healthy, "it comes back by itself");
+        health.failed(&Failure::Timeout, now);
+        assert_eq!(health.state(0, now + FIRST_SUSPENSION), State::Suspended);
+        for _ in 0..100 {
+            health.failed(&Failure::Timeout, now);
+        }
+        assert_eq!(health.state(0, now + LONGEST_SUSPENSION), State::Healthy);
+        assert!(!health.has_voice());
+        let low = health.score(0);
+        health.succeeded(Read::Header, Duration::from_millis(1));
+        assert_eq!((health.state(0, now), health.has_voice()), (State::Healthy, true));
+        assert!(health.score(0) > low);
+    }
+
+    #[test]
+    fn a_lie_drops_for_good_and_a_gap_does_not() {
+        let (mut health, now) = (Health { head: 10, ..Health::default() }, Instant::now());
+        assert!(!health.failed(&Failure::Missing(11), now));
+        assert_eq!((health.state(10, now), health.state(19, now)), (State::Healthy, State::Lagging));
+        assert!(health.failed(&Failure::Lie("x".into()), now));
+        assert!(!health.failed(&Failure::Lie("y".into()), now), "said once");
+        health.succeeded(Read::Header, Duration::ZERO);
+        assert_eq!((health.state(10, now), health.score(10)), (State::Dropped, 0.0));
+        assert_eq!(health.reason, Some(Failure::Lie("x".into())));
+    }
+
+    #[test]
+    fn an_endpoint_that_never_gives_what_it_claims_is_suspended() {
+        let (mut health, now) = (Health { head: 1_000_000, ..Health::default() }, Instant::now());
+        for _ in 0..MISSES {
+            health.failed(&Failure::Missing(5), now);
+            assert_eq!(health.state(0, now), State::Healthy);
+        }
+        assert_eq!(health.oldest, 6);
+        health.failed(&Failure::Missing(5), now);
+        assert_eq!(health.state(0, now), State::Suspended);
+    }
+
+    #[test]
+    fn the_hedge_follows_the_latency() {
+        let mut health = Health::default();
+        let (shortest, timeout) = (Duration::from_millis(50), Duration::from_secs(10));
+        assert_eq!(health.hedge(Read::Head, shortest, timeout), FIRST_HEDGE);
+        for _ in 0..100 {
+            health.succeeded(Read::Head, Duration::from_millis(2));
+        }
+        assert_eq!(health.hedge(Read::Head, shortest, timeout), shortest);
+        for _ in 0..100 {
+            health.succeeded(Read::Head, Duration::from_millis(400));
+        }
+        let hedge = health.hedge(Read::Head, shortest, timeout);
+        assert!(hedge > Duration::from_millis(390) && hedge < Duration::from_millis(600), "{hedge:?}");
+        assert_eq!(health.hedge(Read::Range, shortest, timeout), FIRST_HEDGE, "each kind has its own");
+    }
+}

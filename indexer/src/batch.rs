@@ -1,0 +1,142 @@
+//! A verified range, decoded: rows ready for PostgreSQL, and what must hold of them before they are stored.
+
+use std::collections::BTreeSet;
+
+use alloy::primitives::B256;
+use store::outbox::NewEvent;
+
+use crate::{
+    decode::{Decoded, Decoder, Number, Place, Total},
+    row::{Field, Row, RowSet, Table},
+    source::{Block, BlockId, Log, Range},
+};
+
+/// What a consumer of the outbox is told of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Facts {
+    /// Every event.
+    Each,
+    /// Nothing: a backfill says once what it brought.
+    None,
+}
+
+pub struct Batch {
+    pub from: u64,
+    /// The block that must be the mirror's newest when this is stored.
+    pub parent: B256,
+    pub to: BlockId,
+    pub rows: RowSet,
+    pub logs: usize,
+    /// Contract, record and number of every numbered event, in order.
+    pub numbers: Vec<(alloy::primitives::Address, Number)>,
+    pub totals: Vec<Total>,
+    /// Assets whose state the batch changes.
+    pub touched: BTreeSet<i64>,
+    pub facts: Vec<NewEvent>,
+    /// A block of each partition of the raw log that the batch needs.
+    pub partitions: BTreeSet<u64>,
+}
+
+/// Blocks to a partition of the raw log, as `chain.ensure_partition` makes them.
+const PARTITION: u64 = 1_000_000;
+
+impl Batch {
+    /// Decodes a range. Blocks at or below `settled` are kept only where they hold logs.
+    pub fn decode(decoder: &Decoder, range: Range, settled: u64, facts: Facts) -> Self {
+        let chain_id = decoder.deployment.chain_id;
+        let mut batch = Self {
+            from: range.from,
+            parent: range.parent,
+            to: range.to,
+            rows: RowSet::default(),
+            logs: range.logs.len(),
+            numbers: Vec::new(),
+            totals: Vec::new(),
+            touched: BTreeSet::new(),
+            facts: Vec::new(),
+            partitions: range.logs.iter().map(|log| log.block / PARTITION * PARTITION).collect(),
+        };
+        let with_logs: BTreeSet<u64> = range.logs.iter().map(|log| log.block).collect();
+        for block in range.blocks.values() {
+            if block.number > settled || block.number == range.to.number || with_logs.contains(&block.number) {
+                batch.rows.push(Table::Blocks, &block_row(chain_id, block));
+            }
+        }
+        let mut previous: Option<&Log> = None;
+        for log in &range.logs {
+            let time = range.blocks.get(&log.block).map_or(0, |block| block.timestamp);
+            batch.add(decoder, previous, log, time, facts, true);
+            previous = Some(log);
+        }
+        batch
+    }
+
+    /// Decodes logs that are stored already: projections only.
+    pub fn of_stored(decoder: &Decoder, previous: Option<&Log>, logs: &[(Log, u64)]) -> Self {
+        let mut batch = Self {
+            from: logs.first().map_or(0, |(log, _)| log.block),
+            parent: B256::ZERO,
+            to: logs
+                .last()
+                .map_or_else(BlockId::default, |(log, _)| BlockId { number: log.block, hash: log.block_hash }),
+            rows: RowSet::default(),
+            logs: logs.len(),
+            numbers: Vec::new(),
+            totals: Vec::new(),
+            touched: BTreeSet::new(),
+            facts: Vec::new(),
+            partitions: BTreeSet::new(),
+        };
+        let mut previous = previous;
+        for (log, time) in logs {
+            batch.add(decoder, previous, log, *time, Facts::None, false);
+            previous = Some(log);
+        }
+        batch
+    }
+
+    fn add(&mut self, decoder: &Decoder, before: Option<&Log>, log: &Log, time: u64, facts: Facts, raw: bool) {
+        let chain_id = decoder.deployment.chain_id;
+        let place = Place { chain_id, block: log.block, index: log.index, tx_hash: log.tx_hash, time };
+        let previous = before.filter(|before| before.tx_hash == log.tx_hash && before.index + 1 == log.index);
+        let Decoded { rows, number, asset, total, fact } = decoder.decode(previous, log, &place);
+        if raw {
+            self.rows.push(Table::Logs, &log_row(chain_id, log, number.as_ref()));
+        }
+        for (table, row) in &rows {
+            self.rows.push(*table, row);
+        }
+        self.numbers.extend(number.map(|number| (log.address, number)));
+        self.totals.extend(total);
+        self.touched.extend(asset.map(|asset| asset as i64));
+        if facts == Facts::Each {
+            self.facts.extend(fact.map(|fact| fact.into_event(chain_id, &rows)));
+        }
+    }
+}
+
+fn block_row(chain_id: u64, block: &Block) -> Row {
+    vec![
+        ("chain_id", Field::Int(chain_id as i64)),
+        ("number", Field::Int(block.number as i64)),
+        ("hash", block.hash.into()),
+        ("parent_hash", block.parent_hash.into()),
+        ("timestamp", Field::Time(block.timestamp)),
+    ]
+}
+
+fn log_row(chain_id: u64, log: &Log, number: Option<&Number>) -> Row {
+    vec![
+        ("chain_id", Field::Int(chain_id as i64)),
+        ("block_number", Field::Int(log.block as i64)),
+        ("log_index", Field::Small(log.index as i32)),
+        ("block_hash", log.block_hash.into()),
+        ("tx_hash", log.tx_hash.into()),
+        ("tx_index", Field::Small(log.tx_index as i32)),
+        ("address", log.address.into()),
+        ("topics", Field::Blobs(log.topics.iter().map(|topic| topic.to_vec()).collect())),
+        ("data", Field::Bytes(log.data.to_vec())),
+        ("seq", number.map_or(Field::Null, |number| Field::Int(number.seq as i64))),
+        ("stream", Field::Bytes(number.map_or_else(Vec::new, |number| number.stream.clone()))),
+    ]
+}
