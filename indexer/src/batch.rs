@@ -1,6 +1,6 @@
 //! A verified range, decoded: rows ready for PostgreSQL, and what must hold of them before they are stored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::B256;
 use store::outbox::NewEvent;
@@ -33,6 +33,8 @@ pub struct Batch {
     /// Assets whose state the batch changes.
     pub touched: BTreeSet<i64>,
     pub facts: Vec<NewEvent>,
+    /// The blocks that are stored.
+    pub blocks: BTreeMap<u64, B256>,
     /// A block of each partition of the raw log that the batch needs.
     pub partitions: BTreeSet<u64>,
 }
@@ -54,12 +56,14 @@ impl Batch {
             totals: Vec::new(),
             touched: BTreeSet::new(),
             facts: Vec::new(),
+            blocks: BTreeMap::new(),
             partitions: range.logs.iter().map(|log| log.block / PARTITION * PARTITION).collect(),
         };
         let with_logs: BTreeSet<u64> = range.logs.iter().map(|log| log.block).collect();
         for block in range.blocks.values() {
             if block.number > settled || block.number == range.to.number || with_logs.contains(&block.number) {
                 batch.rows.push(Table::Blocks, &block_row(chain_id, block));
+                batch.blocks.insert(block.number, block.hash);
             }
         }
         let mut previous: Option<&Log> = None;
@@ -85,6 +89,7 @@ impl Batch {
             totals: Vec::new(),
             touched: BTreeSet::new(),
             facts: Vec::new(),
+            blocks: BTreeMap::new(),
             partitions: BTreeSet::new(),
         };
         let mut previous = previous;

@@ -216,9 +216,9 @@ pub async fn commit(
     }
     let chain = chain_id as i64;
     let reorganised = ancestor.number < cursor.block.number;
-    let (safe, finalized) = marks(cursor, head, place.number);
     let Leader { conn, heads, .. } = leader;
     let mut tx = conn.begin().await?;
+    let (safe, finalized) = marks(&mut tx, chain_id, cursor, head, place.number, batches).await?;
     let generation = sqlx::query_scalar!(
         "UPDATE chain.cursors SET block_number = $5, block_hash = $6, finalized_number = $7,
                 safe_number = $8, head_number = $9, updated_at = now(),
@@ -278,15 +278,32 @@ pub async fn commit(
     Ok(Cursor { block: place, safe, finalized, generation, ..*cursor })
 }
 
-/// How far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back.
-fn marks(cursor: &Cursor, head: &Head, height: u64) -> (u64, u64) {
-    let finalized = cursor.finalized.max(head.finalized.min(height));
-    (head.safe.min(height).max(finalized), finalized)
+/// How far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back. A mirror on
+/// another branch than the one that most endpoints call final does not call its own blocks so.
+async fn marks(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    cursor: &Cursor,
+    head: &Head,
+    height: u64,
+    batches: &[Batch],
+) -> Result<(u64, u64), StoreError> {
+    let mut finalized = cursor.finalized.max(head.finalized.min(height));
+    if let Some(agreed) = head.finalized_hash.filter(|_| finalized > cursor.finalized && finalized == head.finalized) {
+        let held = match batches.iter().find_map(|batch| batch.blocks.get(&finalized)) {
+            Some(hash) => Some(*hash),
+            None => stored_hash(conn, chain_id, finalized).await?.map(|block| block.hash),
+        };
+        if held != Some(agreed) {
+            finalized = cursor.finalized;
+        }
+    }
+    Ok((head.safe.min(height).max(finalized), finalized))
 }
 
 /// Moves only the marks of finality, when no new block came and they have moved.
 pub async fn settle(leader: &mut Leader, chain_id: u64, cursor: &Cursor, head: &Head) -> Result<(), CommitError> {
-    let (safe, finalized) = marks(cursor, head, cursor.block.number);
+    let (safe, finalized) = marks(&mut leader.conn, chain_id, cursor, head, cursor.block.number, &[]).await?;
     if (safe, finalized) == (cursor.safe, cursor.finalized) {
         return Ok(());
     }

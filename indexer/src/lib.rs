@@ -19,7 +19,10 @@ mod status;
 mod wake;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -85,6 +88,8 @@ impl Default for Options {
     }
 }
 
+/// Gaps in a row, with everything checked, before the mirror halts.
+const GAPS: u32 = 3;
 /// Blocks of a replacement that are swapped at once; a deeper reorganisation takes several commits.
 const LARGEST_SWAP: u64 = 10_000;
 
@@ -97,6 +102,8 @@ pub struct Indexer {
     options: Options,
     leader: Option<Leader>,
     stages: Arc<Stages>,
+    /// Gaps found since the last commit.
+    gaps: AtomicU32,
     ws_url: Option<String>,
     poll: Duration,
 }
@@ -112,6 +119,7 @@ impl Indexer {
             options: Options::default(),
             leader: None,
             stages: Arc::default(),
+            gaps: AtomicU32::new(0),
             ws_url: None,
             poll: Duration::from_secs(1),
         }
@@ -306,7 +314,9 @@ impl Indexer {
             self.stages.time("commit", commit::commit(leader, self.chain_id(), cursor, ancestor, batches, head)).await;
         let moved = match moved {
             Err(error @ (CommitError::Gap { .. } | CommitError::Missing(_))) => {
-                if !self.source.doubt() {
+                // Once with the usual checks, then with all of them: what is still missing is missing from what is stored.
+                let often = self.gaps.fetch_add(1, Ordering::Relaxed);
+                if !self.source.doubt() && often >= GAPS {
                     let reason = format!("{error}. Every receipt was checked, so logs are missing among those stored");
                     tracing::error!("the mirror of chain {} halts: {reason}", self.chain_id());
                     commit::halt(leader, self.chain_id(), &reason).await?;
@@ -315,6 +325,7 @@ impl Indexer {
             }
             moved => moved?,
         };
+        self.gaps.store(0, Ordering::Relaxed);
         self.stages.committed(self.chain_id(), batches, moved.block.number - ancestor.number);
         self.stages.lag(self.chain_id(), head, moved.block.number);
         Ok(moved)

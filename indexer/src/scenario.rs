@@ -110,7 +110,7 @@ async fn mirror(pool: &PgPool, scenario: &Scenario) -> Result<()> {
             bytes: 0,
         };
         let batch = Batch::decode(&decoder, range, 0, Facts::Each);
-        let head = Head { head: block(last, 0), safe: 0, finalized: 0 };
+        let head = Head { head: block(last, 0), safe: 0, finalized: 0, finalized_hash: None };
         cursor = commit::commit(&mut leader, CHAIN, &cursor, cursor.block, &[batch], &head).await?;
     }
     Ok(())

@@ -26,8 +26,6 @@ use self::{fetch::Fetch, verify::Watched};
 
 /// Blocks behind the head that count as final where a node knows no tags.
 const DEPTH_WITHOUT_TAGS: u64 = 64;
-/// Of the ranges that are final already, every so-manieth has its last hash confirmed by a quorum.
-const QUORUM_EVERY: u64 = 16;
 /// Chains whose headers are known to be Ethereum's: no endpoint may say otherwise.
 const STANDARD_HEADERS: [u64; 7] = [1, 10, 8453, 17_000, 31_337, 560_048, 11_155_111];
 
@@ -65,6 +63,8 @@ pub struct Head {
     pub head: Block,
     pub safe: u64,
     pub finalized: u64,
+    /// What the endpoints agreed on at `finalized`; nothing where there is but one.
+    pub finalized_hash: Option<B256>,
 }
 
 /// A verified range: its ends, the blocks that matter, and every log of the watched contracts.
@@ -109,11 +109,10 @@ struct Inner {
     hashes: OnceCell<bool>,
     /// What each endpoint said last, by its name.
     voices: Mutex<HashMap<String, Voice>>,
-    /// The newest finalized number that the endpoints agreed on.
-    agreed: AtomicU64,
+    /// The newest finalized block that the endpoints agreed on; without a hash where there is but one.
+    agreed: Mutex<(u64, Option<B256>)>,
     /// The newest finalized number that they did not agree on.
     disputed: AtomicU64,
-    settled_ranges: AtomicU64,
     doubted: AtomicBool,
     tags_missing: AtomicBool,
     receipts_missing: Mutex<Vec<String>>,
@@ -135,9 +134,8 @@ impl Source {
             finality,
             hashes: OnceCell::new(),
             voices: Mutex::default(),
-            agreed: AtomicU64::new(0),
+            agreed: Mutex::default(),
             disputed: AtomicU64::new(0),
-            settled_ranges: AtomicU64::new(0),
             doubted: AtomicBool::new(false),
             tags_missing: AtomicBool::new(false),
             receipts_missing: Mutex::default(),
@@ -159,8 +157,10 @@ impl Source {
         let best = heads.iter().max_by_key(|(endpoint, head)| (endpoint.has_voice(), head.number));
         let Some((_, best)) = best else { return Err(SourceError::Missing(0)) };
         let head = Block::from(best);
-        let finalized = self.agree(finalized).await.min(head.number);
-        Ok(Head { head, safe: safe.clamp(finalized, head.number), finalized })
+        let (agreed, hash) = self.agree(finalized).await;
+        let finalized = agreed.min(head.number);
+        let finalized_hash = hash.filter(|_| finalized == agreed);
+        Ok(Head { head, safe: safe.clamp(finalized, head.number), finalized, finalized_hash })
     }
 
     /// The block of this number, as the best endpoint has it.
@@ -190,7 +190,8 @@ impl Source {
         settled: u64,
     ) -> Result<Range, SourceError> {
         let mut expected = expected.filter(|block| block.number + 1 == from);
-        let sampled = self.is_sampled(to, settled);
+        // The last hash of what is final already is asked of all.
+        let settles = to <= settled && self.inner.pool.size() > 1;
         let mut rejected = Vec::new();
         for _ in 0..=self.inner.pool.size() {
             let range = match self.range_once(expected, from, to, settled).await {
@@ -201,7 +202,7 @@ impl Source {
                 answer => answer,
             };
             let range = range.map_err(|error| missing(error, to))?;
-            if !sampled {
+            if !settles {
                 return Ok(range);
             }
             match self.quorum(to).await {
@@ -224,8 +225,8 @@ impl Source {
         self.quorum(number).await.map_err(|voices| SourceError::NoQuorum { number, voices })
     }
 
-    /// Something was missing in what passed for complete: from now on the receipts of every block with logs are checked. False
-    /// when they were already.
+    /// Something was missing in what passed for complete: from now on every header, link and receipt is checked. False when they
+    /// were already.
     pub fn doubt(&self) -> bool {
         self.inner.pool.options().verify_receipts > 1 && !self.inner.doubted.swap(true, Ordering::Relaxed)
     }
@@ -246,6 +247,8 @@ impl Source {
         let read = if from == to { Read::Block } else { Read::Range };
         let every = self.inner.pool.options().verify_receipts.max(1);
         let every = if self.inner.doubted.load(Ordering::Relaxed) { 1 } else { every };
+        // Where every receipt is checked, so is every header and link: settled blocks are read like new ones.
+        let settled = if every == 1 { settled.min(from.saturating_sub(1)) } else { settled };
         self.inner
             .pool
             .read(read, from..=to, async |endpoint| {
@@ -320,21 +323,33 @@ impl Source {
         (majority(|voice| voice.safe), majority(|voice| voice.finalized))
     }
 
-    /// Up to which number the endpoints agree on what is final, which never falls.
-    async fn agree(&self, finalized: u64) -> u64 {
-        let agreed = self.inner.agreed.load(Ordering::Relaxed);
-        if finalized <= agreed {
-            return agreed;
+    /// Up to which block the endpoints agree on what is final, which never falls.
+    async fn agree(&self, finalized: u64) -> (u64, Option<B256>) {
+        let held = || *self.inner.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = held();
+        if finalized <= before.0 {
+            return before;
         }
-        if self.inner.pool.size() > 1
-            && let Err(voices) = self.quorum(finalized).await
-        {
-            if self.inner.disputed.fetch_max(finalized, Ordering::Relaxed) < finalized {
-                tracing::warn!("finality stays at block {agreed}: no majority on block {finalized}: {voices}");
-            }
-            return agreed;
+        let hash = match self.inner.pool.size() {
+            1 => None,
+            _ => match self.quorum(finalized).await {
+                Ok(hash) => Some(hash),
+                Err(voices) => {
+                    if self.inner.disputed.fetch_max(finalized, Ordering::Relaxed) < finalized {
+                        tracing::warn!(
+                            "finality stays at block {}: no majority on block {finalized}: {voices}",
+                            before.0
+                        );
+                    }
+                    return before;
+                }
+            },
+        };
+        let mut agreed = self.inner.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+        if finalized > agreed.0 {
+            *agreed = (finalized, hash);
         }
-        self.inner.agreed.fetch_max(finalized, Ordering::Relaxed).max(finalized)
+        *agreed
     }
 
     /// The hash of a finalized block that a strict majority of all endpoints gives, silent ones counted; those that give another
@@ -356,18 +371,12 @@ impl Source {
             let said = voices.iter().map(|(endpoint, header)| format!("{}: {}", endpoint.name(), header.hash));
             return Err(said.collect::<Vec<_>>().join(", "));
         };
-        for (endpoint, header) in voices.iter().filter(|(_, header)| header.hash != hash) {
-            let reason = format!("its finalized block {number} is {}, the majority's {hash}", header.hash);
-            self.inner.pool.accuse(endpoint, reason);
+        for (endpoint, header) in &voices {
+            let against = (header.hash != hash)
+                .then(|| format!("its finalized block {number} is {}, the majority's {hash}", header.hash));
+            self.inner.pool.compared(endpoint, against);
         }
         Ok(hash)
-    }
-
-    fn is_sampled(&self, to: u64, settled: u64) -> bool {
-        if to > settled || self.inner.pool.size() < 2 {
-            return false;
-        }
-        to == settled || self.inner.settled_ranges.fetch_add(1, Ordering::Relaxed).is_multiple_of(QUORUM_EVERY)
     }
 }
 

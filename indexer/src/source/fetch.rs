@@ -312,8 +312,7 @@ impl Fetch<'_> {
         let mut all = Vec::with_capacity(headers.len());
         for header in headers {
             if self.endpoint.receipts() == Receipts::Never {
-                self.skip("it gives no receipts");
-                return Ok(None);
+                return self.without_receipts();
             }
             match self.receipts_by_transaction(header).await? {
                 Some(receipts) => all.push(receipts),
@@ -321,8 +320,7 @@ impl Fetch<'_> {
             }
         }
         if all.len() < headers.len() {
-            self.skip("it gives no receipts");
-            return Ok(None);
+            return self.without_receipts();
         }
         Ok(Some(all))
     }
@@ -342,6 +340,17 @@ impl Fetch<'_> {
             }
         }
         Ok(Some(receipts))
+    }
+
+    /// Where every receipt is to be checked, an endpoint without them is of no use; it may have refused for another reason.
+    fn without_receipts(&self) -> Result<Option<Vec<Vec<Receipt>>>, Doubt> {
+        if self.verify_receipts == 1 {
+            self.endpoint.learn_receipts(Receipts::ByBlock);
+            let message = "it gives no receipts, and every receipt is to be checked".to_owned();
+            return Err(Doubt::Unclear(Failure::Node(NodeError { code: 0, message })));
+        }
+        self.skip("it gives no receipts");
+        Ok(None)
     }
 
     fn skip(&self, why: &str) {

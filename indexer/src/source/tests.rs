@@ -26,13 +26,21 @@ use super::{BlockId, Range, Source, SourceError};
 
 /// A pool in which nothing is hedged: who is asked first does not depend on the machine.
 async fn pool(urls: &[String]) -> Result<Arc<Pool>> {
-    let options = Options {
+    with(urls, options(1)).await
+}
+
+/// A pool that checks a sample of what is settled.
+async fn sampling(urls: &[String]) -> Result<Arc<Pool>> {
+    with(urls, options(2)).await
+}
+
+fn options(verify_receipts: u64) -> Options {
+    Options {
         timeout: Duration::from_secs(60),
         hedge_after: Duration::from_secs(30),
-        verify_receipts: 1,
+        verify_receipts,
         ..Options::default()
-    };
-    with(urls, options).await
+    }
 }
 
 async fn with(urls: &[String], options: Options) -> Result<Arc<Pool>> {
@@ -361,7 +369,7 @@ async fn range_limits_are_learned_from_any_error_and_parts_are_joined() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settled_range_needs_only_its_ends_and_the_blocks_with_logs() -> Result<()> {
     let chain = chain().await?;
-    let one = pool(&[chain.url()]).await?;
+    let one = sampling(&[chain.url()]).await?;
     let whole = all(&source(&one), 0).await?;
     let before = one.calls();
     let range = all(&source(&one), LAST).await?;
@@ -374,6 +382,8 @@ async fn a_settled_range_needs_only_its_ends_and_the_blocks_with_logs() -> Resul
     assert_eq!(source(&one).range(Some(id), 1, LAST, 0).await?.to, whole.to);
     let other = BlockId { hash: B256::repeat_byte(1), ..id };
     assert_eq!(source(&one).range(Some(other), 1, LAST, 0).await?.to, whole.to, "a preference, no condition");
+    // Where everything is checked, settled blocks are read like new ones.
+    assert_eq!(all(&source(&pool(&[chain.url()]).await?), LAST).await?.blocks.len() as u64, LAST);
     Ok(())
 }
 
@@ -398,8 +408,11 @@ async fn receipts_are_taken_as_the_endpoint_gives_them() -> Result<()> {
         all(&source(&pool(&[proxy(&chain.provider, liar).await?]).await?), 0).await.err().context("believed")?;
     assert!(error.to_string().contains("differs from its receipt"), "{error}");
     let none = without(&["eth_getBlockReceipts", "eth_getTransactionReceipt"], false);
-    let one = pool(&[proxy(&chain.provider, none).await?]).await?;
+    let url = proxy(&chain.provider, none).await?;
+    let one = sampling(std::slice::from_ref(&url)).await?;
     assert_eq!(told(&all(&source(&one), 0).await?), truth, "without receipts the other checks remain");
+    let error = all(&source(&pool(&[url]).await?), 0).await.err().context("believed without receipts")?;
+    assert!(error.to_string().contains("gives no receipts"), "{error}");
     Ok(())
 }
 
@@ -456,6 +469,12 @@ async fn the_majority_says_what_is_final_and_drops_the_rest() -> Result<()> {
     let source = Source::new(three.clone(), SPEAKERS.to_vec(), Finality::Depth(2));
     let head = source.head().await?;
     assert_eq!((head.finalized, head.safe), (LAST - 2, LAST - 2));
+    assert_eq!(three.endpoints()[0].state, State::Suspended, "a slow node gets time to follow");
+    for mined in 1..=2 {
+        chain.mine(1).await?;
+        other.mine(1).await?;
+        assert_eq!(source.head().await?.finalized, LAST - 2 + mined);
+    }
     let status = &three.endpoints()[0];
     assert_eq!(status.state, State::Dropped);
     assert!(status.reason.clone().unwrap_or_default().contains("the majority's"), "{status:?}");

@@ -27,7 +27,10 @@ pub enum Failure {
     /// The endpoint follows another branch than the one asked for.
     #[error("it follows another branch")]
     OtherBranch,
-    /// The answer contradicts itself, a verified hash, or the majority.
+    /// Most endpoints give another hash for a final block. A node that is slow to see a reorganisation does so once or twice.
+    #[error("it stands against the majority: {0}")]
+    Minority(String),
+    /// The answer contradicts itself, or a verified hash.
     #[error("it lied: {0}")]
     Lie(String),
 }
@@ -44,6 +47,7 @@ impl Failure {
             Self::Missing(_) => "missing",
             Self::Moved => "moved",
             Self::OtherBranch => "other_branch",
+            Self::Minority(_) => "minority",
             Self::Lie(_) => "lie",
         }
     }

@@ -14,6 +14,8 @@ const NEWEST: f64 = 0.2;
 pub(super) const LAGGING: u64 = 8;
 /// Blocks it said it has, but did not give, before an endpoint is suspended.
 const MISSES: u32 = 3;
+/// How often in a row an endpoint may stand against the majority before it is dropped.
+const DISAGREEMENTS: u32 = 3;
 
 /// What is read: each takes a time of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub(super) struct Health {
     reads: [Estimate; 4],
     failures: u32,
     misses: u32,
+    /// How often in a row it stood against the majority.
+    pub disagreements: u32,
     suspended_until: Option<Instant>,
     dropped: bool,
     pub reason: Option<Failure>,
@@ -84,6 +88,7 @@ impl Default for Health {
             reads: [Estimate::default(); 4],
             failures: 0,
             misses: 0,
+            disagreements: 0,
             suspended_until: None,
             dropped: false,
             reason: None,
@@ -143,7 +148,10 @@ impl Health {
             return false;
         }
         self.reason = Some(failure.clone());
-        if matches!(failure, Failure::Lie(_)) {
+        if matches!(failure, Failure::Minority(_)) {
+            self.disagreements += 1;
+        }
+        if matches!(failure, Failure::Lie(_)) || self.disagreements >= DISAGREEMENTS {
             self.dropped = true;
             return true;
         }

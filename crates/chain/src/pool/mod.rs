@@ -337,9 +337,13 @@ impl Pool {
         }
     }
 
-    /// Drops an endpoint for what a comparison with others showed.
-    pub fn accuse(&self, endpoint: &Endpoint, reason: impl Into<String>) {
-        self.failed(endpoint, &Failure::Lie(reason.into()));
+    /// Takes note of what a comparison with others showed: an endpoint that stands against the majority is left alone for a while,
+    /// and dropped when it goes on.
+    pub fn compared(&self, endpoint: &Endpoint, against: Option<String>) {
+        match against {
+            Some(reason) => self.failed(endpoint, &Failure::Minority(reason)),
+            None => endpoint.health().disagreements = 0,
+        }
     }
 
     fn settle<T>(&self, endpoint: &Endpoint, read: Read, time: Duration, outcome: &Result<T, Failure>) {
