@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use alloy::primitives::Address;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use store::{
     StoreError,
@@ -19,7 +19,7 @@ use crate::{
     decode,
     heads::{self, Heads},
     leader::Leader,
-    row::{COPY_HEADER, COPY_TRAILER, Rows, Table},
+    row::{COPY_HEADER, COPY_TRAILER, FEW, Rows, Table},
     source::{Block, BlockId, Head},
 };
 
@@ -382,11 +382,18 @@ pub async fn refresh(tx: &mut PgConnection, chain: i64, assets: &[i64]) -> Resul
     Ok(())
 }
 
-/// Copies the rows of batches into tables, one statement a table.
+/// Stores the rows of batches, one statement a table.
 pub async fn store_rows(tx: &mut PgConnection, tables: &[Table], batches: &[Batch]) -> Result<(), StoreError> {
     for table in tables {
         let filled: Vec<&Rows> = batches.iter().filter_map(|batch| batch.rows.get(*table)).collect();
         let Some(first) = filled.first() else { continue };
+        if filled.iter().map(|rows| rows.count).sum::<usize>() <= FEW {
+            let name = table.name();
+            let statement = format!("INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(NULL::{name}, $1)");
+            let few: Value = filled.iter().flat_map(|rows| rows.few.iter().cloned()).collect();
+            sqlx::query(AssertSqlSafe(statement)).bind(few).execute(&mut *tx).await?;
+            continue;
+        }
         let statement = format!("COPY {} ({}) FROM STDIN BINARY", table.name(), first.columns.join(", "));
         let mut copy = tx.copy_in_raw(&statement).await?;
         copy.send(COPY_HEADER).await?;

@@ -84,7 +84,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fetchers: 4, batch_rows: 20_000, bulk_blocks: 256 }
+        Self { fetchers: 4, batch_rows: 80_000, bulk_blocks: 256 }
     }
 }
 

@@ -242,7 +242,13 @@ pub struct Rows {
     /// Tuples in COPY's binary format, without header and trailer.
     pub tuples: Vec<u8>,
     pub count: usize,
+    /// The same as JSON, while they are few.
+    pub few: Vec<Value>,
 }
+
+/// Rows that are rather inserted as JSON. The end of a COPY is a small packet after another, which a connection that waits for
+/// acknowledgements (Nagle's algorithm; the driver has no other) holds back for some 40 ms.
+pub const FEW: usize = 500;
 
 pub const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 pub const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
@@ -266,6 +272,10 @@ impl RowSet {
             field.encode(&mut rows.tuples);
         }
         rows.count += 1;
+        match rows.count <= FEW {
+            true => rows.few.push(json_of(row)),
+            false => rows.few = Vec::new(),
+        }
     }
 
     pub fn get(&self, table: Table) -> Option<&Rows> {

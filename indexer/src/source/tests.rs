@@ -469,7 +469,7 @@ async fn the_majority_says_what_is_final_and_drops_the_rest() -> Result<()> {
     let source = Source::new(three.clone(), SPEAKERS.to_vec(), Finality::Depth(2));
     let head = source.head().await?;
     assert_eq!((head.finalized, head.safe), (LAST - 2, LAST - 2));
-    assert_eq!(three.endpoints()[0].state, State::Suspended, "a slow node gets time to follow");
+    assert_ne!(three.endpoints()[0].state, State::Dropped, "a slow node gets time to follow");
     for mined in 1..=2 {
         chain.mine(1).await?;
         other.mine(1).await?;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-const FIRST: u64 = 2_000;
+const FIRST: u64 = 250;
 const FIRST_CAP: u64 = 10_000;
 const LAST_CAP: u64 = 100_000;
 /// An answer beyond one of these is large: ask for less.
 const LARGE_LOGS: usize = 10_000;
-const LARGE_BYTES: usize = 8 << 20;
+const LARGE_BYTES: usize = 4 << 20;
 const LARGE_TIME: Duration = Duration::from_secs(3);
 /// Good answers at the cap before the cap is doubled, and before a refused size is tried again.
 const PATIENCE: u32 = 16;
