@@ -1,0 +1,123 @@
+//! The mirror's process, killed again and again while the chain goes on and is reorganised: in the end it holds exactly the
+//! canonical rows. `KILLS` says how often; `./dev sim --kills N` sets it.
+
+use std::{
+    env,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use alloy::{
+    primitives::{B256, U256},
+    providers::{Provider, ext::AnvilApi},
+    sol_types::SolCall,
+};
+use anyhow::{Context, Result, ensure};
+use bindings::{AssetRegistry, Registration, Share};
+use indexer::Indexer;
+use service::Finality;
+use sqlx::{AssertSqlSafe, PgPool};
+use store::deployments;
+use testkit::{Chain, Market, account, kill_9};
+
+/// What the mirror holds of the chain, row by row.
+const TABLES: [&str; 8] =
+    ["logs", "registrations", "transfers", "fee_changes", "module_events", "quarantine", "assets", "asset_parents"];
+
+async fn contents(pool: &PgPool) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for table in TABLES {
+        let rows = format!("SELECT '{table} ' || t::text FROM chain.{table} t ORDER BY 1");
+        all.extend(sqlx::query_scalar::<_, String>(AssertSqlSafe(rows)).fetch_all(pool).await?);
+    }
+    Ok(all)
+}
+
+async fn register(market: &Market, from: u32, content: u64) -> Result<()> {
+    let registration = Registration {
+        to: account(from),
+        kind: 0,
+        open: true,
+        contentHash: B256::from(U256::from(content)),
+        cid: format!("bafy{content}"),
+        royaltyBps: 500,
+        shares: vec![Share { account: account(from), bps: 10_000 }],
+        parents: vec![],
+        consents: vec![],
+    };
+    let call = AssetRegistry::registerCall { registration }.abi_encode();
+    market.call(from, market.deployment.asset_registry, U256::ZERO, call).await?;
+    Ok(())
+}
+
+/// The process as an operator starts it.
+fn mirror(database_url: &str, rpc_url: &str) -> Result<Child> {
+    Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .arg("indexer")
+        .env("DATABASE_URL", database_url)
+        .env("RPC_URL", rpc_url)
+        .env("FINALITY", "64")
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::null())
+        .spawn()
+        .context("the mirror's process did not start")
+}
+
+#[tokio::test]
+async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() -> Result<()> {
+    let kills: u64 = env::var("KILLS").ok().map_or(Ok(8), |text| text.parse()).context("KILLS is a number")?;
+    let url = testkit::database_url().await?;
+    let pool = store::connect(&url, 4).await?;
+    let market = Market::on(Chain::start_with_epoch(64).await?, pool.clone()).await?;
+    let chain = &market.chain;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |limit: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % limit
+    };
+    let (mut at, mut moved) = (None, 0);
+    for kill in 0..kills {
+        let snapshot = chain.provider.anvil_snapshot().await?;
+        let mut process = mirror(&url, &chain.url())?;
+        let death = Duration::from_millis(100 + below(500));
+        let traffic = async {
+            for step in 0..1 + below(6) {
+                register(&market, 1 + (step % 3) as u32, 1 + kill * 100 + step).await?;
+            }
+            if kill % 3 == 1 {
+                // Another branch, longer than the one that is lost.
+                ensure!(chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
+                chain.mine(8).await?;
+            }
+            anyhow::Ok(())
+        };
+        let (_, traffic) = tokio::join!(tokio::time::sleep(death), traffic);
+        traffic?;
+        kill_9(process.id())?;
+        process.wait()?;
+        let cursor: Option<String> =
+            sqlx::query_scalar("SELECT block_hash::text FROM chain.cursors").fetch_optional(&pool).await?;
+        moved += u64::from(cursor != at);
+        at = cursor;
+    }
+    println!("{kills} kills, {moved} of them after something was committed");
+    let fresh = testkit::database().await?;
+    let mut tx = fresh.begin().await?;
+    deployments::record(&mut tx, &market.deployment).await?;
+    tx.commit().await?;
+    // The sender may send again what a lost branch had: compare when the chain stands still.
+    loop {
+        let head = chain.provider.get_block_number().await?;
+        for database in [&pool, &fresh] {
+            Indexer::new(database.clone(), chain.pool().await?, market.deployment, Finality::Depth(64)).level().await?;
+        }
+        let (held, canonical) = (contents(&pool).await?, contents(&fresh).await?);
+        if chain.provider.get_block_number().await? == head {
+            assert_eq!(held, canonical);
+            assert!(held.len() as u64 > kills, "{} rows", held.len());
+            return Ok(());
+        }
+    }
+}
