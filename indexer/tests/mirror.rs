@@ -144,41 +144,68 @@ async fn holds_what_the_contracts_hold() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Result<()> {
-    let market = Market::on(Chain::start_with_epoch(64).await?, testkit::database().await?).await?;
-    let mut mirror = indexer(&market, &market.pool, Finality::Depth(64)).await?;
-    register(&market, 1, 1, &[]).await?;
-    register(&market, 2, 2, &[1]).await?;
-    for depth in [1_u64, 6, 30] {
-        level(&mut mirror).await?;
-        let snapshot = market.chain.provider.anvil_snapshot().await?;
-        let before = market.chain.provider.get_block_number().await?;
-        // A branch that will be lost: it changes owners, registers, and gives money.
+/// A branch of so many blocks, or one more by the sender, that will be lost: it gives money, changes owners, and registers.
+async fn branch(market: &Market, depth: u64) -> Result<()> {
+    let end = market.chain.provider.get_block_number().await? + depth;
+    fund(market, 5, U256::from(1), 100 + depth).await?;
+    if depth > 1 {
         let registry = AssetRegistry::new(market.deployment.asset_registry, &market.chain.provider);
         let owner = registry.ownerOf(U256::from(1)).call().await?;
         let (from, to) = if owner == account(1) { (1, 3) } else { (3, 1) };
-        transfer(&market, from, to, 1).await?;
-        for step in 1..depth {
-            register(&market, 3, 1000 * depth + step, &[2]).await?;
-        }
-        fund(&market, 5, U256::from(1), 100 + depth).await?;
+        transfer(market, from, to, 1).await?;
+    }
+    while market.chain.provider.get_block_number().await? < end {
+        let number = market.chain.provider.get_block_number().await?;
+        register(market, 3, 1000 * depth + number, &[2]).await?;
+        market.chain.mine(6.min(end.saturating_sub(number + 1))).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Result<()> {
+    const WINDOW: u64 = 100;
+    let market = Market::on(Chain::start_with_epoch(64).await?, testkit::database().await?).await?;
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(WINDOW)).await?;
+    register(&market, 1, 1, &[]).await?;
+    register(&market, 2, 2, &[1]).await?;
+    for depth in [1_u64, 6, 64, WINDOW + 10] {
         level(&mut mirror).await?;
+        let snapshot = market.chain.provider.anvil_snapshot().await?;
+        let before = market.chain.provider.get_block_number().await?;
+        branch(&market, depth).await?;
+        level(&mut mirror).await?;
+        let lost = market.chain.provider.get_block_number().await?;
+        assert!(lost >= before + depth);
         ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
         // A head that went backwards is no reorganisation: nothing changes yet.
         let held = contents(&market.pool).await?;
-        level(&mut mirror).await?;
+        let backwards = mirror.level().await;
+        assert!(matches!(backwards, Ok(()) | Err(IndexerError::Halted(_))), "{backwards:?}");
+        assert!(backwards.is_ok() || depth > WINDOW, "depth {depth}: halted within the window");
         // Unless the sender was quick to send its lost transactions again.
-        if market.chain.provider.get_block_number().await? < before {
+        if market.chain.provider.get_block_number().await? <= before {
             assert_eq!(contents(&market.pool).await?, held, "depth {depth}: the mirror changed without a new block");
         }
         // Another branch: the same contents on other blocks, and new ones. The sender sends its lost transactions again.
         register(&market, 4, 2000 * depth, &[1, 2]).await?;
-        market.chain.mine(depth + 2).await?;
+        market.chain.mine(depth + 4).await?;
+        if depth > WINDOW {
+            // What was final is gone: a person must say that this is right.
+            let halted = mirror.level().await.expect_err("the mirror must halt");
+            assert!(matches!(halted, IndexerError::Halted(_)), "{halted}");
+            assert_eq!(contents(&market.pool).await?, held, "a halted mirror keeps what it has");
+            let pool = market.chain.pool().await?;
+            let finality = Finality::Depth(WINDOW);
+            let rewound = indexer::resume(&market.pool, pool, &market.deployment, finality, true).await?;
+            assert!(rewound >= depth, "{rewound} blocks");
+            // The leader's epoch is of the past now.
+            let _ = mirror.converge().await;
+        }
         // What it sends while we compare is compared in the next round.
         loop {
             let head = market.chain.provider.get_block_number().await?;
-            assert!(head > before, "the chain grew");
+            assert!(head > lost, "the chain grew");
             level(&mut mirror).await?;
             let (held, canonical) = (contents(&market.pool).await?, fresh(&market).await?);
             if market.chain.provider.get_block_number().await? == head {
@@ -188,7 +215,7 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
         }
     }
     let counted: i64 = sqlx::query_scalar("SELECT reorganisations FROM chain.cursors").fetch_one(&market.pool).await?;
-    assert!(counted >= 3, "{counted} reorganisations");
+    assert!(counted >= 4, "{counted} reorganisations");
     let retractions: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'asset.retracted'")
         .fetch_one(&market.pool)
         .await?;
