@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 use store::outbox::NewEvent;
 
 use crate::{
@@ -62,7 +62,7 @@ impl Batch {
         let with_logs: BTreeSet<u64> = range.logs.iter().map(|log| log.block).collect();
         for block in range.blocks.values() {
             if block.number > settled || block.number == range.to.number || with_logs.contains(&block.number) {
-                batch.rows.push(Table::Blocks, &block_row(chain_id, block));
+                batch.rows.push(Table::Blocks, block_row(chain_id, block));
                 batch.blocks.insert(block.number, block.hash);
             }
         }
@@ -106,16 +106,16 @@ impl Batch {
         let previous = before.filter(|before| before.tx_hash == log.tx_hash && before.index + 1 == log.index);
         let Decoded { rows, number, asset, total, fact } = decoder.decode(previous, log, &place);
         if raw {
-            self.rows.push(Table::Logs, &log_row(chain_id, log, number.as_ref()));
-        }
-        for (table, row) in &rows {
-            self.rows.push(*table, row);
+            self.rows.push(Table::Logs, log_row(chain_id, log, number.as_ref()));
         }
         self.numbers.extend(number.map(|number| (log.address, number)));
         self.totals.extend(total);
         self.touched.extend(asset.map(|asset| asset as i64));
         if facts == Facts::Each {
             self.facts.extend(fact.map(|fact| fact.into_event(chain_id, &rows)));
+        }
+        for (table, row) in rows {
+            self.rows.push(table, row);
         }
     }
 }
@@ -139,9 +139,9 @@ fn log_row(chain_id: u64, log: &Log, number: Option<&Number>) -> Row {
         ("tx_hash", log.tx_hash.into()),
         ("tx_index", Field::Small(log.tx_index as i32)),
         ("address", log.address.into()),
-        ("topics", Field::Blobs(log.topics.iter().map(|topic| topic.to_vec()).collect())),
-        ("data", Field::Bytes(log.data.to_vec())),
+        ("topics", Field::Hashes(log.topics.clone())),
+        ("data", Field::Bytes(log.data.clone())),
         ("seq", number.map_or(Field::Null, |number| Field::Int(number.seq as i64))),
-        ("stream", Field::Bytes(number.map_or_else(Vec::new, |number| number.stream.clone()))),
+        ("stream", Field::Bytes(number.map_or_else(Bytes::new, |number| number.stream.clone().into()))),
     ]
 }

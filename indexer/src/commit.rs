@@ -19,7 +19,7 @@ use crate::{
     decode,
     heads::{self, Heads},
     leader::Leader,
-    row::{COPY_HEADER, COPY_TRAILER, FEW, Rows, Table},
+    row::{COPY_HEADER, COPY_TRAILER, FEW, Rows, Table, json_of},
     source::{Block, BlockId, Head},
 };
 
@@ -128,13 +128,13 @@ pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: b
         )
         .execute(&mut *tx)
         .await?;
-        sqlx::query("SELECT chain.create_generation($1, 1), chain.attach_generation($1, 1)")
-            .bind(chain)
-            .execute(&mut *tx)
-            .await?;
-        if !in_bulk {
-            sqlx::query("SELECT chain.index_generation($1, 1)").bind(chain).execute(&mut *tx).await?;
-        }
+        sqlx::query("SELECT chain.create_generation($1, 1, $2)").bind(chain).bind(!in_bulk).execute(&mut *tx).await?;
+        let rest = if in_bulk {
+            "SELECT chain.create_bulk_log($1, 1)"
+        } else {
+            "SELECT chain.create_log($1), chain.attach_generation($1, 1), chain.index_generation($1, 1)"
+        };
+        sqlx::query(rest).bind(chain).execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -244,7 +244,7 @@ pub async fn commit(
     if reorganised {
         touched.extend(retract(&mut tx, chain, ancestor.number).await?);
     }
-    make_partitions(&mut tx, chain, batches, !cursor.in_bulk).await?;
+    make_partitions(&mut tx, chain, batches, cursor.in_bulk.then_some(generation)).await?;
     if cursor.in_bulk {
         let known = match heads.as_mut() {
             Some(known) => known,
@@ -333,8 +333,8 @@ pub async fn settle(leader: &mut Leader, chain_id: u64, cursor: &Cursor, head: &
     Ok(())
 }
 
-/// Ends a backfill: secondary indexes, the state of all assets, and one word to the outbox.
-pub async fn end_bulk(leader: &mut Leader, chain_id: u64, cursor: &Cursor) -> Result<(), CommitError> {
+/// Ends a backfill: keys, indexes, the state of all assets, and one word to the outbox. Only now its rows are seen.
+pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &Cursor) -> Result<(), CommitError> {
     let chain = chain_id as i64;
     let mut tx = leader.conn.begin().await?;
     let generation = sqlx::query_scalar!(
@@ -350,8 +350,17 @@ pub async fn end_bulk(leader: &mut Leader, chain_id: u64, cursor: &Cursor) -> Re
     .await?
     .ok_or(CommitError::Overtaken)?;
     enter(&mut tx, chain_id, generation).await?;
-    sqlx::query("SELECT chain.index_logs($1)").bind(chain).execute(&mut *tx).await?;
-    complete(&mut tx, chain_id, generation).await?;
+    // The raw log's index may stay when the rest fails: it is built beside the others.
+    let logs = async {
+        sqlx::query("SELECT chain.index_bulk_log($1, $2)").bind(chain).bind(generation).execute(db).await?;
+        Ok::<_, StoreError>(())
+    };
+    futures::try_join!(logs, complete(&mut tx, chain_id, generation))?;
+    sqlx::query("SELECT chain.attach_bulk_log($1, $2), chain.attach_generation($1, $2)")
+        .bind(chain)
+        .bind(generation)
+        .execute(&mut *tx)
+        .await?;
     forget_blocks(&mut tx, chain, 0, cursor.finalized).await?;
     let told = json!({"through": cursor.block.number});
     outbox::emit(&mut tx, &[NewEvent::new("chain.backfilled", chain_id.to_string(), told)]).await?;
@@ -361,7 +370,7 @@ pub async fn end_bulk(leader: &mut Leader, chain_id: u64, cursor: &Cursor) -> Re
     Ok(())
 }
 
-/// Gives a generation filled in bulk its indexes and its computed state.
+/// Gives a generation filled in bulk its keys, its indexes and its computed state.
 pub async fn complete(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Result<(), StoreError> {
     let chain = chain_id as i64;
     sqlx::query("SELECT chain.index_generation($1, $2)").bind(chain).bind(generation).execute(&mut *tx).await?;
@@ -390,7 +399,7 @@ pub async fn store_rows(tx: &mut PgConnection, tables: &[Table], batches: &[Batc
         if filled.iter().map(|rows| rows.count).sum::<usize>() <= FEW {
             let name = table.name();
             let statement = format!("INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(NULL::{name}, $1)");
-            let few: Value = filled.iter().flat_map(|rows| rows.few.iter().cloned()).collect();
+            let few: Value = filled.iter().flat_map(|rows| rows.few.iter().map(json_of)).collect();
             sqlx::query(AssertSqlSafe(statement)).bind(few).execute(&mut *tx).await?;
             continue;
         }
@@ -410,7 +419,7 @@ async fn make_partitions(
     tx: &mut PgConnection,
     chain: i64,
     batches: &[Batch],
-    indexed: bool,
+    bulk_generation: Option<i64>,
 ) -> Result<(), StoreError> {
     let needed: BTreeSet<i64> =
         batches.iter().flat_map(|batch| batch.partitions.iter().map(|block| *block as i64)).collect();
@@ -418,7 +427,7 @@ async fn make_partitions(
         sqlx::query("SELECT chain.ensure_partition($1, block, $3) FROM unnest($2::bigint[]) b (block)")
             .bind(chain)
             .bind(needed.into_iter().collect::<Vec<_>>())
-            .bind(indexed)
+            .bind(bulk_generation)
             .execute(tx)
             .await?;
     }
@@ -428,17 +437,16 @@ async fn make_partitions(
 /// Removes what the mirror held above a block and returns the assets whose state must be computed again.
 pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i64>, StoreError> {
     let above = above as i64;
-    let assets = sqlx::query_scalar!(
-        r#"SELECT asset_id AS "asset_id!" FROM (
-               SELECT asset_id FROM chain.registrations WHERE chain_id = $1 AND block_number > $2
-               UNION SELECT asset_id FROM chain.transfers WHERE chain_id = $1 AND block_number > $2
-               UNION SELECT asset_id FROM chain.cid_updates WHERE chain_id = $1 AND block_number > $2
-               UNION SELECT asset_id FROM chain.royalty_changes WHERE chain_id = $1 AND block_number > $2
-               UNION SELECT asset_id FROM chain.fills WHERE chain_id = $1 AND block_number > $2
-               UNION SELECT asset_id FROM chain.incomes WHERE chain_id = $1 AND block_number > $2) touched"#,
-        chain,
-        above
+    let assets: Vec<i64> = sqlx::query_scalar(
+        "SELECT asset_id FROM registrations WHERE chain_id = $1 AND block_number > $2
+         UNION SELECT asset_id FROM transfers WHERE chain_id = $1 AND block_number > $2
+         UNION SELECT asset_id FROM cid_updates WHERE chain_id = $1 AND block_number > $2
+         UNION SELECT asset_id FROM royalty_changes WHERE chain_id = $1 AND block_number > $2
+         UNION SELECT asset_id FROM fills WHERE chain_id = $1 AND block_number > $2
+         UNION SELECT asset_id FROM incomes WHERE chain_id = $1 AND block_number > $2",
     )
+    .bind(chain)
+    .bind(above)
     .fetch_all(&mut *tx)
     .await?;
     for table in Table::ALL {
@@ -503,20 +511,22 @@ pub async fn rewind(db: &PgPool, chain_id: u64, to: BlockId) -> Result<(), Store
         .bind(chain)
         .execute(&mut *tx)
         .await?;
-    let generation = sqlx::query_scalar!(
+    let rewound = sqlx::query!(
         "UPDATE chain.cursors SET block_number = $2, block_hash = $3, finalized_number = least(finalized_number, $2),
                 safe_number = least(safe_number, $2), halted = NULL, epoch = epoch + 1, reorganisations = reorganisations + 1,
                 updated_at = now()
-         WHERE chain_id = $1 RETURNING generation",
+         WHERE chain_id = $1 RETURNING generation, in_bulk",
         chain,
         to.number as i64,
         to.hash.as_slice() as _
     )
     .fetch_one(&mut *tx)
     .await?;
-    enter(&mut tx, chain_id, generation).await?;
+    enter(&mut tx, chain_id, rewound.generation).await?;
     let assets = retract(&mut tx, chain, to.number).await?;
-    refresh(&mut tx, chain, &assets).await?;
+    if !rewound.in_bulk {
+        refresh(&mut tx, chain, &assets).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

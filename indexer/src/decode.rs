@@ -112,16 +112,16 @@ pub struct Place {
 
 impl Place {
     pub fn row(&self, fields: Row) -> Row {
-        let mut row = self.key();
-        row.reserve(fields.len() + 2);
+        let mut row = Vec::with_capacity(fields.len() + 5);
+        row.extend(self.key());
         row.push(("tx_hash", self.tx_hash.into()));
         row.push(("at", Field::Time(self.time)));
         row.extend(fields);
         row
     }
 
-    fn key(&self) -> Row {
-        vec![
+    fn key(&self) -> [(&'static str, Field); 3] {
+        [
             ("chain_id", Field::Int(self.chain_id as i64)),
             ("block_number", Field::Int(self.block as i64)),
             ("log_index", Field::Small(self.index as i32)),
@@ -179,7 +179,7 @@ impl Decoder {
             address => Err(format!("{address} is not one of the market's contracts")),
         };
         decoded.unwrap_or_else(|reason| {
-            let mut row = place.key();
+            let mut row = place.key().to_vec();
             row.push(("reason", Field::Text(reason)));
             Decoded {
                 rows: vec![(Table::Quarantine, row)],

@@ -37,32 +37,29 @@ impl Heads {
     /// Reads where a backfill that was interrupted stands.
     pub async fn load(conn: &mut PgConnection, chain: i64) -> Result<Self, CommitError> {
         let mut heads = Self::default();
-        let numbers = sqlx::query!(
-            r#"SELECT address AS "address: Vec<u8>", stream, max(seq) AS "seq!" FROM chain.logs
-               WHERE chain_id = $1 AND seq IS NOT NULL GROUP BY address, stream"#,
-            chain
+        let numbers: Vec<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT address, stream, max(seq) FROM logs WHERE chain_id = $1 AND seq IS NOT NULL GROUP BY address, stream",
         )
+        .bind(chain)
         .fetch_all(&mut *conn)
         .await?;
-        for row in numbers {
-            heads.numbers.insert(record(&values::address(&row.address)?, &row.stream), row.seq as u64);
+        for (contract, stream, seq) in numbers {
+            heads.numbers.insert(record(&values::address(&contract)?, &stream), seq as u64);
         }
-        let totals = sqlx::query!(
-            r#"SELECT DISTINCT ON (kind, account, token) kind AS "kind!", account AS "account!: Vec<u8>", token AS "token!: Vec<u8>",
-                      total::text AS "total!"
-               FROM (SELECT 'claim' AS kind, account, token, cumulative AS total, block_number, log_index
-                     FROM chain.claims WHERE chain_id = $1
-                     UNION ALL SELECT 'credit', account, currency, credit, block_number, log_index
-                     FROM chain.credits WHERE chain_id = $1) every
-               ORDER BY kind, account, token, block_number DESC, log_index DESC"#,
-            chain
+        let totals: Vec<(bool, Vec<u8>, Vec<u8>, String)> = sqlx::query_as(
+            "SELECT DISTINCT ON (is_claim, account, token) is_claim, account, token, total::text
+             FROM (SELECT true AS is_claim, account, token, cumulative AS total, block_number, log_index
+                   FROM claims WHERE chain_id = $1
+                   UNION ALL SELECT false, account, currency, credit, block_number, log_index
+                   FROM credits WHERE chain_id = $1) every
+             ORDER BY is_claim, account, token, block_number DESC, log_index DESC",
         )
+        .bind(chain)
         .fetch_all(conn)
         .await?;
-        for row in totals {
-            let kind = if row.kind == "claim" { "claim" } else { "credit" };
-            let key = (kind, values::address(&row.account)?, values::address(&row.token)?);
-            heads.totals.insert(key, values::amount(&row.total)?);
+        for (is_claim, account, token, total) in totals {
+            let kind = if is_claim { "claim" } else { "credit" };
+            heads.totals.insert((kind, values::address(&account)?, values::address(&token)?), values::amount(&total)?);
         }
         Ok(heads)
     }

@@ -19,6 +19,7 @@ mod status;
 mod wake;
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -40,6 +41,7 @@ use sqlx::PgPool;
 use status::Stages;
 pub use status::{Status, status};
 use store::{StoreError, deployments::Deployment};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 #[derive(Debug, thiserror::Error)]
@@ -74,19 +76,22 @@ pub enum Progress {
 /// How much is done at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Ranges fetched at the same time in a backfill. With the limit on an answer's size this bounds memory.
+    /// Ranges fetched at the same time in a backfill.
     pub fetchers: usize,
-    /// Rows to a commit in a backfill.
-    pub batch_rows: usize,
+    /// Bytes of rows that wait for their commit, or are in it; with the limit on an answer's size this bounds memory.
+    pub buffer: usize,
     /// A new mirror with at least so many final blocks to read leaves secondary indexes and computed state to the end.
     pub bulk_blocks: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fetchers: 4, batch_rows: 80_000, bulk_blocks: 256 }
+        Self { fetchers: 4, buffer: 32 << 20, bulk_blocks: 256 }
     }
 }
+
+/// A batch that waits for its commit, with its place in the buffer; or why there are no more.
+type Fetched = Result<(Batch, OwnedSemaphorePermit), IndexerError>;
 
 /// Gaps in a row, with everything checked, before the mirror halts.
 const GAPS: u32 = 3;
@@ -221,7 +226,7 @@ impl Indexer {
         }
         if cursor.in_bulk && cursor.block.number >= head.finalized {
             tracing::info!("building the indexes of chain {}'s mirror", self.chain_id());
-            self.stages.time("index", commit::end_bulk(leader, self.chain_id(), &cursor)).await?;
+            self.stages.time("index", commit::end_bulk(leader, &self.db, self.chain_id(), &cursor)).await?;
             return Ok(Progress::Advanced);
         }
         if ancestor.number >= head.head.number {
@@ -232,31 +237,72 @@ impl Indexer {
         Ok(Progress::Advanced)
     }
 
-    /// What is final is fetched by several, decoded as it comes, and committed in order, many rows at a time; what is not, as
-    /// it is mined.
+    /// What is final is fetched by several, decoded as it comes, and committed in order; what is not, as it is mined. What comes
+    /// during a commit waits for the next one, as long as there is room.
     async fn follow(&self, leader: &mut Leader, cursor: Cursor, head: &Head) -> Result<(), IndexerError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        tokio::select! {
+            committed = self.commit_in_order(leader, cursor, head, receiver) => committed,
+            // When all is read, this branch is over and the commits go on.
+            Err(never) = self.read_ahead(cursor, head, sender) => match never {},
+        }
+    }
+
+    async fn read_ahead(
+        &self,
+        cursor: Cursor,
+        head: &Head,
+        sender: mpsc::UnboundedSender<Fetched>,
+    ) -> Result<(), Infallible> {
         let is_final = head.finalized > cursor.block.number;
         let target = if is_final { head.finalized } else { head.head.number };
         let facts = if cursor.in_bulk { Facts::None } else { Facts::Each };
         let expected = (!is_final).then_some(cursor.block);
+        let room = Arc::new(Semaphore::new(self.options.buffer));
         let mut planned = cursor.block.number;
         let mut fetching = FuturesOrdered::new();
-        let mut cursor = cursor;
-        let mut waiting: Vec<Batch> = Vec::new();
         loop {
             while planned < target && fetching.len() < self.options.fetchers {
                 let from = planned + 1;
                 planned = target.min(planned + self.source.span().max(1));
                 fetching.push_back(self.fetch(expected, from, planned, head.finalized, facts));
             }
-            let Some(batch) = fetching.next().await else { return Ok(()) };
-            waiting.push(batch??);
-            let rows: usize = waiting.iter().map(|batch| batch.rows.count()).sum();
-            if rows >= self.options.batch_rows || fetching.is_empty() && planned == target {
-                cursor = self.commit(leader, &cursor, cursor.block, &waiting, head).await?;
-                waiting.clear();
+            let Some(fetched) = fetching.next().await else { return Ok(()) };
+            let batch = match fetched.map_err(IndexerError::from).and_then(|batch| Ok(batch?)) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    let _ = sender.send(Err(error));
+                    return Ok(());
+                }
+            };
+            // A batch that is larger than the buffer takes all of it.
+            let bytes = batch.rows.bytes().min(self.options.buffer) as u32;
+            let Ok(place) = room.clone().acquire_many_owned(bytes).await else { return Ok(()) };
+            let _ = sender.send(Ok((batch, place)));
+        }
+    }
+
+    /// Commits what waits, until no more comes. What came before a failure is committed.
+    async fn commit_in_order(
+        &self,
+        leader: &mut Leader,
+        mut cursor: Cursor,
+        head: &Head,
+        mut receiver: mpsc::UnboundedReceiver<Fetched>,
+    ) -> Result<(), IndexerError> {
+        let mut fetched = Vec::new();
+        while receiver.recv_many(&mut fetched, usize::MAX).await > 0 {
+            let failure = fetched.pop_if(|last| last.is_err());
+            let (batches, places): (Vec<Batch>, Vec<_>) = fetched.drain(..).flatten().unzip();
+            if !batches.is_empty() {
+                cursor = self.commit(leader, &cursor, cursor.block, &batches, head).await?;
+            }
+            drop(places);
+            if let Some(Err(error)) = failure {
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// Replaces a branch that left the chain, as far as the new one goes: fetched and verified first, swapped at once.

@@ -62,7 +62,7 @@ impl Modules {
             let value = if input.indexed { indexed.next() } else { body.next() };
             let value = value.ok_or_else(|| format!("{} lacks {}", event.name, input.name))?;
             if let DynSolValue::Address(address) = value {
-                addresses.push(address.to_vec());
+                addresses.push(*address);
             }
             details.insert(input.name.clone(), json_of(value, &input.components));
         }
@@ -72,7 +72,7 @@ impl Modules {
             ("contract", (*contract).into()),
             ("event", event.name.as_str().into()),
             ("asset_id", asset.map_or(Field::Null, Field::Int)),
-            ("addresses", Field::Blobs(addresses)),
+            ("addresses", Field::Accounts(addresses)),
             ("details", Field::Json(details.into())),
         ]);
         let subject = asset.map_or(Subject::Chain, |asset| Subject::Number(asset as u64));

@@ -84,7 +84,11 @@ pub async fn rebuild(
     sqlx::query(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS chain_{chain}_{generation} CASCADE")))
         .execute(&mut writer)
         .await?;
-    sqlx::query("SELECT chain.create_generation($1, $2)").bind(chain).bind(generation).execute(&mut writer).await?;
+    sqlx::query("SELECT chain.create_generation($1, $2, false)")
+        .bind(chain)
+        .bind(generation)
+        .execute(&mut writer)
+        .await?;
 
     let total = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM chain.logs WHERE chain_id = $1 AND block_number <= $2"#,

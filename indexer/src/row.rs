@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::{Map, Value};
 use store::values::hex_bytes;
 
@@ -69,7 +69,9 @@ pub enum Field {
     /// `bigint`
     Int(i64),
     /// `bytea`, and the domains over it
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
+    Hash(B256),
+    Account(Address),
     Text(String),
     /// `numeric`, whole
     Amount(U256),
@@ -83,18 +85,19 @@ pub enum Field {
     /// `bigint[]`
     Ints(Vec<i64>),
     /// `bytea[]`
-    Blobs(Vec<Vec<u8>>),
+    Hashes(Vec<B256>),
+    Accounts(Vec<Address>),
 }
 
 impl From<Address> for Field {
     fn from(address: Address) -> Self {
-        Self::Bytes(address.to_vec())
+        Self::Account(address)
     }
 }
 
 impl From<B256> for Field {
     fn from(hash: B256) -> Self {
-        Self::Bytes(hash.to_vec())
+        Self::Hash(hash)
     }
 }
 
@@ -127,7 +130,9 @@ impl Field {
             Self::Bool(value) => out.push(u8::from(*value)),
             Self::Small(value) => out.extend(value.to_be_bytes()),
             Self::Int(value) => out.extend(value.to_be_bytes()),
-            Self::Bytes(bytes) => out.extend(bytes),
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::Hash(hash) => out.extend_from_slice(hash.as_slice()),
+            Self::Account(account) => out.extend_from_slice(account.as_slice()),
             Self::Text(text) => out.extend(text.as_bytes()),
             Self::Amount(amount) => encode_numeric(*amount, false, out),
             Self::Debit(amount) => encode_numeric(*amount, true, out),
@@ -143,13 +148,8 @@ impl Field {
                     out.extend(value.to_be_bytes());
                 }
             }
-            Self::Blobs(values) => {
-                encode_array_header(values.len(), BYTEA, out);
-                for value in values {
-                    out.extend((value.len() as i32).to_be_bytes());
-                    out.extend(value);
-                }
-            }
+            Self::Hashes(values) => encode_blobs(values, out),
+            Self::Accounts(values) => encode_blobs(values, out),
         }
         let length = (out.len() - start - 4) as i32;
         out[start..start + 4].copy_from_slice(&length.to_be_bytes());
@@ -163,13 +163,16 @@ impl Field {
             Self::Small(value) => (*value).into(),
             Self::Int(value) => (*value).into(),
             Self::Bytes(bytes) => hex_bytes(bytes).into(),
+            Self::Hash(hash) => hex_bytes(hash.as_slice()).into(),
+            Self::Account(account) => hex_bytes(account.as_slice()).into(),
             Self::Text(text) => text.as_str().into(),
             Self::Amount(amount) => amount.to_string().into(),
             Self::Debit(amount) => format!("-{amount}").into(),
             Self::Time(seconds) => timestamp(*seconds),
             Self::Json(value) => value.clone(),
             Self::Ints(values) => values.clone().into(),
-            Self::Blobs(values) => values.iter().map(|value| hex_bytes(value)).collect(),
+            Self::Hashes(values) => values.iter().map(|value| hex_bytes(value.as_slice())).collect(),
+            Self::Accounts(values) => values.iter().map(|value| hex_bytes(value.as_slice())).collect(),
         }
     }
 }
@@ -218,6 +221,14 @@ fn encode_numeric(amount: U256, negative: bool, out: &mut Vec<u8>) {
     }
 }
 
+fn encode_blobs(values: &[impl AsRef<[u8]>], out: &mut Vec<u8>) {
+    encode_array_header(values.len(), BYTEA, out);
+    for value in values {
+        out.extend((value.as_ref().len() as i32).to_be_bytes());
+        out.extend_from_slice(value.as_ref());
+    }
+}
+
 fn encode_array_header(length: usize, element: u32, out: &mut Vec<u8>) {
     if length == 0 {
         return out.extend([0_u32.to_be_bytes(), 0_u32.to_be_bytes(), element.to_be_bytes()].concat());
@@ -242,8 +253,8 @@ pub struct Rows {
     /// Tuples in COPY's binary format, without header and trailer.
     pub tuples: Vec<u8>,
     pub count: usize,
-    /// The same as JSON, while they are few.
-    pub few: Vec<Value>,
+    /// The same as they came, while they are few.
+    pub few: Vec<Row>,
 }
 
 /// Rows that are rather inserted as JSON. The end of a COPY is a small packet after another, which a connection that waits for
@@ -258,7 +269,7 @@ pub const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 pub struct RowSet(BTreeMap<Table, Rows>);
 
 impl RowSet {
-    pub fn push(&mut self, table: Table, row: &Row) {
+    pub fn push(&mut self, table: Table, row: Row) {
         let rows = self.0.entry(table).or_default();
         if rows.columns.is_empty() {
             rows.columns = row.iter().map(|(name, _)| *name).collect();
@@ -268,18 +279,22 @@ impl RowSet {
             "rows of a table have the same columns"
         );
         rows.tuples.extend((row.len() as i16).to_be_bytes());
-        for (_, field) in row {
+        for (_, field) in &row {
             field.encode(&mut rows.tuples);
         }
         rows.count += 1;
         match rows.count <= FEW {
-            true => rows.few.push(json_of(row)),
+            true => rows.few.push(row),
             false => rows.few = Vec::new(),
         }
     }
 
     pub fn get(&self, table: Table) -> Option<&Rows> {
         self.0.get(&table)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.0.values().map(|rows| rows.tuples.len()).sum()
     }
 
     pub fn count(&self) -> usize {
@@ -300,13 +315,15 @@ mod tests {
         let mut conn = pool.acquire().await?;
         sqlx::query(sqlx::AssertSqlSafe(format!("CREATE TEMP TABLE t (v {kind})"))).execute(&mut *conn).await?;
         let mut rows = RowSet::default();
-        rows.push(Table::Logs, &vec![("v", field.clone())]);
+        rows.push(Table::Logs, vec![("v", field.clone())]);
         let mut copy = conn.copy_in_raw("COPY t (v) FROM STDIN BINARY").await?;
         let tuples = &rows.get(Table::Logs).unwrap().tuples;
         copy.send([COPY_HEADER, tuples, COPY_TRAILER].concat()).await?;
         copy.finish().await?;
         Ok(sqlx::query("SELECT v::text FROM t").fetch_one(&mut *conn).await?.get(0))
     }
+
+    const ONES: &str = "\\x0101010101010101010101010101010101010101010101010101010101010101";
 
     #[tokio::test]
     async fn every_kind_of_field_is_stored_as_it_was() -> anyhow::Result<()> {
@@ -315,7 +332,8 @@ mod tests {
             ("boolean", Field::Bool(true), Some("true")),
             ("integer", Field::Small(-7), Some("-7")),
             ("bigint", Field::Int(i64::MAX), Some("9223372036854775807")),
-            ("bytea", Field::Bytes(vec![0, 255]), Some("\\x00ff")),
+            ("bytea", Field::Bytes(vec![0, 255].into()), Some("\\x00ff")),
+            ("chain.hash", Field::Hash(B256::repeat_byte(1)), Some(ONES)),
             ("text", Field::from("a\0b"), Some("a\u{fffd}b")),
             ("chain.amount", Field::Amount(U256::ZERO), Some("0")),
             ("numeric", Field::Debit(U256::ZERO), Some("0")),
@@ -327,7 +345,8 @@ mod tests {
             ("jsonb", Field::Json(serde_json::json!({"a": [1, "b"]})), Some("{\"a\": [1, \"b\"]}")),
             ("bigint[]", Field::Ints(vec![]), Some("{}")),
             ("bigint[]", Field::Ints(vec![1, -2]), Some("{1,-2}")),
-            ("bytea[]", Field::Blobs(vec![vec![1], vec![]]), Some("{\"\\\\x01\",\"\\\\x\"}")),
+            ("bytea[]", Field::Hashes(vec![]), Some("{}")),
+            ("bytea[]", Field::Hashes(vec![B256::repeat_byte(1)]), Some(&format!("{{\"\\{ONES}\"}}"))),
         ] {
             assert_eq!(stored(kind, &field).await?.as_deref(), text, "{kind} of {field:?}");
         }
@@ -348,7 +367,7 @@ mod tests {
         sqlx::query("CREATE TEMP TABLE t (place integer, v numeric)").execute(&mut *conn).await?;
         let mut rows = RowSet::default();
         for (place, amount) in amounts.iter().enumerate() {
-            rows.push(Table::Logs, &vec![("place", Field::Small(place as i32)), ("v", Field::Amount(*amount))]);
+            rows.push(Table::Logs, vec![("place", Field::Small(place as i32)), ("v", Field::Amount(*amount))]);
         }
         let mut copy = conn.copy_in_raw("COPY t (place, v) FROM STDIN BINARY").await?;
         copy.send([COPY_HEADER, &rows.get(Table::Logs).unwrap().tuples, COPY_TRAILER].concat()).await?;

@@ -380,7 +380,7 @@ async fn a_backfill_in_bulk_ends_like_any_other() -> Result<()> {
     transfer(&market, 2, 3, 1).await?;
     fund(&market, 5, U256::from(1), 100).await?;
     market.chain.mine(3).await?;
-    let bulk = indexer::Options { bulk_blocks: 1, batch_rows: 4, ..indexer::Options::default() };
+    let bulk = indexer::Options { bulk_blocks: 1, buffer: 2_000, ..indexer::Options::default() };
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?.with_options(bulk);
     // Interrupted after its first commit, it goes on where it was.
     mirror.converge().await?;

@@ -82,7 +82,7 @@ async fn indexer(pool: &PgPool, urls: &[String], bulk_blocks: u64) -> Result<Ind
         ..chain::pool::Options::default()
     };
     let source = chain::pool::connect(urls, options).await?.into_iter().next().context("a chain")?;
-    let pace = indexer::Options { bulk_blocks, batch_rows: 300, ..indexer::Options::default() };
+    let pace = indexer::Options { bulk_blocks, buffer: 100_000, ..indexer::Options::default() };
     let mirror = Indexer::new(pool.clone(), Arc::new(source), traffic::deployment(), Finality::Depth(FINALITY));
     Ok(mirror.with_options(pace))
 }
@@ -109,11 +109,14 @@ async fn database() -> Result<PgPool> {
 
 /// Empties all that the mirror writes, and records the deployment.
 async fn clear(pool: &PgPool) -> Result<()> {
-    let empty = "DO $$ DECLARE home name; BEGIN
+    let empty = "DO $$ DECLARE home text; BEGIN
             FOR home IN SELECT nspname FROM pg_namespace WHERE nspname LIKE 'chain\\_%' LOOP
                 EXECUTE format('DROP SCHEMA %I CASCADE', home);
             END LOOP;
-            DELETE FROM chain.logs; DELETE FROM chain.blocks; DELETE FROM chain.cursors; DELETE FROM chain.leaders;
+            FOR home IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'chain.logs'::regclass LOOP
+                EXECUTE format('DROP TABLE %s', home);
+            END LOOP;
+            DELETE FROM chain.blocks; DELETE FROM chain.cursors; DELETE FROM chain.leaders;
             DELETE FROM chain.deployments; DELETE FROM outbox;
         END $$";
     sqlx::raw_sql(empty).execute(pool).await?;

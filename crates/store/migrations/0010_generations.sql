@@ -2,7 +2,10 @@
 --
 -- The projections of a chain lie in a schema of their own, `chain_<id>_<generation>`, and are attached to the tables of schema
 -- `chain`, which is what everybody reads. A rebuild fills the next generation from the raw log and takes the place of the present one
--- in one transaction. Secondary indexes belong to the partitions, not to the tables above them: a backfill builds them when it is done.
+-- in one transaction. Secondary indexes belong to the partitions, not to the tables above them.
+--
+-- A backfill fills tables without any index, primary keys included, that are not yet attached: its raw log too lies in the generation's
+-- schema, partitioned as it will be. At its end keys and indexes are built and everything is attached.
 
 -- The projections, in the order in which they may be emptied.
 CREATE TABLE chain.projections (name text PRIMARY KEY);
@@ -64,15 +67,16 @@ CREATE TABLE chain.leaders (
     status      jsonb NOT NULL DEFAULT '{}'
 );
 
--- Creates the tables of a generation, not yet attached.
-CREATE FUNCTION chain.create_generation(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Creates the tables of a generation, not yet attached; without keys where many rows will come before they are read.
+CREATE FUNCTION chain.create_generation(chain bigint, generation bigint, keyed boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     home CONSTANT text := format('chain_%s_%s', chain, generation);
     projection text;
 BEGIN
     EXECUTE format('CREATE SCHEMA %I', home);
     FOR projection IN SELECT p.name FROM chain.projections p LOOP
-        EXECUTE format('CREATE TABLE %I.%I (LIKE chain.%I INCLUDING ALL)', home, projection, projection);
+        EXECUTE format('CREATE TABLE %I.%I (LIKE chain.%I INCLUDING ALL %s)', home, projection, projection,
+                       CASE WHEN keyed THEN '' ELSE 'EXCLUDING INDEXES' END);
         -- With this, attaching needs no look at the rows.
         EXECUTE format('ALTER TABLE %I.%I ADD CONSTRAINT of_chain CHECK (chain_id = %s)', home, projection, chain);
     END LOOP;
@@ -98,20 +102,34 @@ BEGIN
     END LOOP;
 END $$;
 
--- Builds what secondary indexes a generation lacks.
+-- Gives a table the primary key of another, unless it has one.
+CREATE FUNCTION chain.add_key(keyless regclass, model regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = keyless AND contype = 'p') THEN
+        EXECUTE format('ALTER TABLE %s ADD %s', keyless,
+                       (SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = model AND contype = 'p'));
+    END IF;
+END $$;
+
+-- Builds what keys and secondary indexes a generation lacks.
 CREATE FUNCTION chain.index_generation(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     home CONSTANT text := format('chain_%s_%s', chain, generation);
+    projection text;
     i record;
 BEGIN
+    FOR projection IN SELECT p.name FROM chain.projections p LOOP
+        PERFORM chain.add_key(format('%I.%I', home, projection)::regclass, format('chain.%I', projection)::regclass);
+    END LOOP;
     FOR i IN SELECT * FROM chain.secondary_indexes LOOP
         EXECUTE format('CREATE %s INDEX IF NOT EXISTS %I ON %I.%I %s', CASE WHEN i.is_unique THEN 'UNIQUE' ELSE '' END,
                        i.name, home, i.projection, i.definition);
     END LOOP;
 END $$;
 
--- Lets the planner know a generation that was filled in bulk.
-CREATE FUNCTION chain.analyze_generation(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Lets the planner know a generation that was filled in bulk, by a small sample: autovacuum looks closer when more has come.
+CREATE FUNCTION chain.analyze_generation(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql
+SET default_statistics_target = 25 AS $$
 DECLARE
     projection text;
 BEGIN
@@ -141,37 +159,68 @@ DROP FUNCTION chain.ensure_partition(bigint);
 -- Arrays of domains cannot be copied in binary form: their type has another number in every database.
 ALTER TABLE chain.module_events ALTER COLUMN addresses TYPE bytea[];
 
--- The raw log of a chain is partitioned again by block range. Makes the partition that a batch needs, with the index by which gaps are
--- found unless a backfill builds it later.
-CREATE FUNCTION chain.ensure_partition(chain bigint, block bigint, indexed boolean) RETURNS void LANGUAGE plpgsql AS $$
+-- Begins the raw log of a chain: partitioned again by block range.
+CREATE FUNCTION chain.create_log(chain bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE IF NOT EXISTS chain.logs_%s PARTITION OF chain.logs FOR VALUES IN (%s) PARTITION BY RANGE (block_number)',
+                   chain, chain);
+END $$;
+
+-- Begins the raw log of a backfill, in the schema of its generation.
+CREATE FUNCTION chain.create_bulk_log(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE chain_%s_%s.logs (LIKE chain.logs INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY RANGE (block_number)',
+                   chain, generation);
+END $$;
+
+-- Makes the partition that a batch needs, of the raw log or of a backfill's.
+CREATE FUNCTION chain.ensure_partition(chain bigint, block bigint, bulk_generation bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     width CONSTANT bigint := 1000000;
     low   CONSTANT bigint := block / width * width;
-    whole CONSTANT text := format('logs_%s', chain);
     name  CONSTANT text := format('logs_%s_%s', chain, low / width);
+    whole CONSTANT text := CASE WHEN bulk_generation IS NULL THEN format('chain.logs_%s', chain)
+                               ELSE format('chain_%s_%s.logs', chain, bulk_generation) END;
 BEGIN
     IF to_regclass('chain.' || name) IS NULL THEN
-        EXECUTE format('CREATE TABLE IF NOT EXISTS chain.%I PARTITION OF chain.logs FOR VALUES IN (%s) PARTITION BY RANGE (block_number)',
-                       whole, chain);
-        EXECUTE format('CREATE TABLE IF NOT EXISTS chain.%I PARTITION OF chain.%I FOR VALUES FROM (%s) TO (%s)',
-                       name, whole, low, low + width);
-        IF indexed THEN
-            PERFORM chain.index_logs(chain);
+        EXECUTE format('CREATE TABLE chain.%I PARTITION OF %s FOR VALUES FROM (%s) TO (%s)', name, whole, low, low + width);
+        IF bulk_generation IS NULL THEN
+            PERFORM chain.index_log('chain.' || name);
+        ELSE
+            EXECUTE format('ALTER TABLE chain.%I ADD CONSTRAINT of_chain CHECK (chain_id = %s)', name, chain);
         END IF;
     END IF;
 END $$;
 
--- Builds the index by which gaps are found, where it is missing, and lets the planner know the rows.
-CREATE FUNCTION chain.index_logs(chain bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    leaf name;
+-- Gives a partition of the raw log its key, the index by which gaps are found, and the planner its statistics.
+CREATE FUNCTION chain.index_log(leaf regclass) RETURNS void LANGUAGE plpgsql SET default_statistics_target = 25 AS $$
 BEGIN
-    FOR leaf IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                WHERE i.inhparent = to_regclass(format('chain.logs_%s', chain)) LOOP
-        EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON chain.%I (address, stream, seq DESC) WHERE seq IS NOT NULL',
-                       leaf || '_seq', leaf);
-        EXECUTE format('ANALYZE chain.%I', leaf);
+    PERFORM chain.add_key(leaf, 'chain.logs');
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %s (address, stream, seq DESC) WHERE seq IS NOT NULL',
+                   (SELECT relname FROM pg_class WHERE oid = leaf) || '_seq', leaf);
+    EXECUTE format('ANALYZE %s', leaf);
+END $$;
+
+-- The same for all partitions of a backfill's raw log.
+CREATE FUNCTION chain.index_bulk_log(chain bigint, generation bigint) RETURNS void LANGUAGE sql AS $$
+    SELECT chain.index_log(inhrelid::regclass) FROM pg_inherits
+    WHERE inhparent = format('chain_%s_%s.logs', chain, generation)::regclass;
+$$;
+
+-- Attaches a backfill's raw log.
+CREATE FUNCTION chain.attach_bulk_log(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    bulk CONSTANT regclass := format('chain_%s_%s.logs', chain, generation);
+    leaf record;
+BEGIN
+    PERFORM chain.create_log(chain);
+    FOR leaf IN SELECT c.oid::regclass AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds
+                FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = bulk LOOP
+        EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', bulk, leaf.name);
+        EXECUTE format('ALTER TABLE chain.logs_%s ATTACH PARTITION %s %s', chain, leaf.name, leaf.bounds);
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT of_chain', leaf.name);
     END LOOP;
+    EXECUTE format('DROP TABLE %s', bulk);
 END $$;
 
 DO $$
@@ -180,10 +229,11 @@ DECLARE
     mirrored bigint;
 BEGIN
     FOR mirrored IN SELECT chain_id FROM chain.cursors LOOP
-        PERFORM chain.create_generation(mirrored, 1);
+        PERFORM chain.create_generation(mirrored, 1, true);
         PERFORM chain.attach_generation(mirrored, 1);
         PERFORM chain.index_generation(mirrored, 1);
-        PERFORM chain.ensure_partition(mirrored, low, true)
+        PERFORM chain.create_log(mirrored);
+        PERFORM chain.ensure_partition(mirrored, low, NULL)
         FROM (SELECT DISTINCT block_number / 1000000 * 1000000 AS low FROM chain_before.logs WHERE chain_id = mirrored) wide;
     END LOOP;
     FOR relation IN SELECT name FROM chain.projections UNION ALL SELECT 'logs' LOOP

@@ -14,7 +14,7 @@ pub mod values;
 use std::time::Duration;
 
 use sqlx::{
-    Connection, Executor,
+    Connection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 pub use sqlx::{PgConnection, PgPool};
@@ -36,7 +36,12 @@ pub enum StoreError {
 /// Opens a pool and waits up to half a minute for a server that is still starting.
 pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = url.parse().map_err(StoreError::Url)?;
-    let options = options.application_name("tributary").statement_cache_capacity(256);
+    // Lists take optional filters: one plan for all combinations of them would be bad for each, and compiling a plan
+    // takes longer than any of them.
+    let options = options
+        .application_name("tributary")
+        .statement_cache_capacity(256)
+        .options([("plan_cache_mode", "force_custom_plan"), ("jit", "off")]);
     let mut wait = Duration::from_millis(100);
     loop {
         match PgConnection::connect_with(&options).await {
@@ -54,14 +59,6 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> 
     }
     // From now on a server that is away is said to be soon, before those who wait give up themselves.
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10));
-    // Lists take optional filters: one plan for all combinations of them would be bad for each, and compiling a plan
-    // takes longer than any of them.
-    let pool = pool.after_connect(|connection, _| {
-        Box::pin(async move {
-            connection.execute("SET plan_cache_mode = force_custom_plan; SET jit = off").await?;
-            Ok(())
-        })
-    });
     Ok(pool.connect_lazy_with(options))
 }
 
