@@ -2,13 +2,14 @@
 #   mirror  `tributary indexer --until-level` into an empty database: raw log, projections, blocks, outbox, all indexes
 #   ponder  bench/indexer/ponder: the same events into the same tables, without outbox and the three indexes that it cannot
 #           express; done when its backfill is. Its last 30 blocks come after that, and count as done
+#   rebuild `tributary indexer rebuild` of the same, without the source
 #   limit   psql alone, with the mirror's finished rows: COPY into a temporary table, INSERT from there ON CONFLICT DO UPDATE, COMMIT
 #           for every 20 000 rows; then the secondary indexes (bench/indexer/limit.mjs)
 # The source is a server that replays a simulated market from memory; the database is one private cluster with durable settings.
 # What each left in its database is compared with what was served, and a difference ends the benchmark.
 # Then the time from mined to visible through the API, on a local chain that mines at once.
 #
-# BENCH_EVENTS="100000 1000000" says how many events, BENCH_PONDER_MAX=100000 how many at most for ponder.
+# BENCH_EVENTS="100000 1000000" says how many events, BENCH_PONDER_MAX=1000000 how many at most for ponder, which takes minutes.
 bench_work=$DATA/bench
 bench_json=$bench_work/measured
 postgres_tools
@@ -66,6 +67,12 @@ bench_mirror() {
     bench_check mirror
 }
 
+# All projections anew from the raw log, compared byte by byte by the command itself, and once more with what was served.
+bench_rebuild() {
+    bench_measure -- "$bench_bin/tributary" indexer rebuild >"$bench_json/rebuild.json"
+    bench_check mirror
+}
+
 bench_ponder() {
     local port head log=$bench_work/ponder.log; port=$(free_port)
     head=$(node -p 'JSON.parse(process.env.MARKET).head')
@@ -97,7 +104,8 @@ bench_size() {
     rm -f "$bench_json"/*.json
     bench_replay "$events"
     bench_mirror
-    if [ "$events" -le "${BENCH_PONDER_MAX:-100000}" ]; then bench_ponder; fi
+    bench_rebuild
+    if [ "$events" -le "${BENCH_PONDER_MAX:-1000000}" ]; then bench_ponder; fi
     bench_limit
     bench_stop
     node bench/indexer/figures.mjs "$bench_json" "$events" >"$bench_work/figures"

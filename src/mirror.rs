@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use chain::pool::Pool;
 use clap::Subcommand;
-use indexer::{Indexer, Status};
+use indexer::{Indexer, Rewind, Status};
 use serde_json::Value;
 use service::Settings;
 use sqlx::PgPool;
@@ -39,6 +39,9 @@ pub enum Command {
         /// Take back first what the chain no longer has, finalized blocks included
         #[arg(long)]
         rewind: bool,
+        /// Take back first everything above this block, to read it anew: for logs that are missing in what is stored
+        #[arg(long, value_name = "BLOCK", conflicts_with = "rewind")]
+        rewind_to: Option<u64>,
         /// The chain, where RPC_URL names several
         #[arg(long)]
         chain: Option<u64>,
@@ -50,7 +53,14 @@ pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     match command {
         Command::Status { json } => show(&db, json).await,
         Command::Rebuild { accept, chain } => rebuild(&db, accept, chain).await,
-        Command::Resume { rewind, chain } => resume(settings, &db, rewind, chain).await,
+        Command::Resume { rewind, rewind_to, chain } => {
+            let rewind = match rewind_to {
+                Some(block) => Rewind::To(block),
+                None if rewind => Rewind::ToShared,
+                None => Rewind::No,
+            };
+            resume(settings, &db, rewind, chain).await
+        }
     }
 }
 
@@ -183,16 +193,19 @@ async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
     Ok(())
 }
 
-async fn resume(settings: &Settings, db: &PgPool, rewind: bool, chain: Option<u64>) -> Result<()> {
+async fn resume(settings: &Settings, db: &PgPool, rewind: Rewind, chain: Option<u64>) -> Result<()> {
     let pool = the_pool(settings, chain).await?;
     let deployment = recorded(db, pool.chain_id()).await?;
     let taken_back = indexer::resume(db, pool, &deployment, settings.finality, rewind).await?;
     match (rewind, taken_back) {
-        (false, _) => println!("The mirror goes on. When the chain is still another, it halts again: see --rewind."),
-        (true, 0) => {
+        (Rewind::No, _) => {
+            println!("The mirror goes on. When the chain is still another, it halts again: see --rewind.")
+        }
+        (Rewind::ToShared, 0) => {
             println!("The chain has every block the mirror holds; nothing was taken back. The mirror goes on.")
         }
-        (true, blocks) => {
+        (Rewind::To(_), blocks) => println!("The mirror went back by {blocks} blocks, and reads them anew."),
+        (Rewind::ToShared, blocks) => {
             println!("The mirror went back by {blocks} blocks to the newest one that the chain still has, and goes on.")
         }
     }

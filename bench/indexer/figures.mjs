@@ -12,6 +12,7 @@ const measured = (name) => {
 const mirror = measured("mirror");
 const ponder = measured("ponder");
 const limit = measured("limit");
+const rebuild = measured("rebuild");
 
 const METRICS = [
   ["events_per_second", "/s", "higher", (run) => events / run.seconds],
@@ -38,6 +39,8 @@ if (!ponder) {
     console.log([`indexer_${metric}_${size}`, value(mirror), unit, better, "-", 0].join("\t"));
   }
 }
+const minute = (60 * events) / 1_000_000;
+console.log([`indexer_rebuild_seconds_${size}`, rebuild.seconds, "s", "lower", "target", minute].join("\t"));
 if (ponder) {
   const { fetching, indexing } = ponder.phases;
   console.error(

@@ -25,6 +25,8 @@ pub struct Batch {
     /// The block that must be the mirror's newest when this is stored.
     pub parent: B256,
     pub to: BlockId,
+    /// When block `to` was mined, in seconds since 1970; unknown for stored logs.
+    pub time: Option<u64>,
     pub rows: RowSet,
     pub logs: usize,
     /// Contract, record and number of every numbered event, in order.
@@ -50,6 +52,7 @@ impl Batch {
             from: range.from,
             parent: range.parent,
             to: range.to,
+            time: range.blocks.get(&range.to.number).map(|block| block.timestamp),
             rows: RowSet::default(),
             logs: range.logs.len(),
             numbers: Vec::new(),
@@ -83,6 +86,7 @@ impl Batch {
             to: logs
                 .last()
                 .map_or_else(BlockId::default, |(log, _)| BlockId { number: log.block, hash: log.block_hash }),
+            time: None,
             rows: RowSet::default(),
             logs: logs.len(),
             numbers: Vec::new(),

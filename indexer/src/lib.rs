@@ -144,12 +144,14 @@ impl Indexer {
     /// Follows the chain until the shutdown. A failure is said, and tried again later; a halt stays until resumed.
     pub async fn run(mut self, shutdown: Shutdown) {
         let heads = wake::heads(self.ws_url.clone(), shutdown.clone());
+        self.stages.begin(self.chain_id());
         let mut failures = 0_u32;
         while !shutdown.has_begun() {
             let round = tokio::select! {
                 round = self.converge() => round,
                 () = shutdown.begun() => return,
             };
+            self.stages.halted(self.chain_id(), matches!(round, Err(IndexerError::Halted(_))));
             let pause = match round {
                 Ok(Progress::Advanced) => {
                     failures = 0;
@@ -164,7 +166,7 @@ impl Indexer {
                     failures += 1;
                     metrics::counter!("indexer_failures_total", "chain" => self.chain_id().to_string()).increment(1);
                     tracing::warn!("the mirror of chain {} waits: {error}", self.chain_id());
-                    Duration::from_millis(250 << failures.min(6))
+                    Duration::from_millis(250 << failures.min(4))
                 }
             };
             tokio::select! {
@@ -219,7 +221,7 @@ impl Indexer {
             commit::halt(leader, self.chain_id(), &reason).await?;
             return Err(IndexerError::Halted(reason));
         };
-        self.stages.lag(self.chain_id(), &head, ancestor.number);
+        self.stages.lag(self.chain_id(), &head, ancestor.number, None);
         if ancestor.number < cursor.block.number {
             self.reorganise(leader, &cursor, ancestor, &head).await?;
             return Ok(Progress::Advanced);
@@ -373,7 +375,7 @@ impl Indexer {
         };
         self.gaps.store(0, Ordering::Relaxed);
         self.stages.committed(self.chain_id(), batches, moved.block.number - ancestor.number);
-        self.stages.lag(self.chain_id(), head, moved.block.number);
+        self.stages.lag(self.chain_id(), head, moved.block.number, batches.last().and_then(|batch| batch.time));
         Ok(moved)
     }
 
@@ -463,40 +465,54 @@ impl Indexer {
     }
 }
 
-/// Clears a halt. With `rewind`, what the chain no longer has is taken back first, below the finalized block too; says how many
-/// blocks that were.
+/// What a halted mirror gives back before it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewind {
+    /// Nothing.
+    No,
+    /// What the chain no longer has, below the finalized block too.
+    ToShared,
+    /// Everything above this block: it is read anew.
+    To(u64),
+}
+
+/// Clears a halt, and says how many blocks were given back.
+///
+/// # Errors
+/// When no endpoint, or no majority of several, says what the chain has there.
 pub async fn resume(
     db: &PgPool,
     pool: Arc<Pool>,
     deployment: &Deployment,
     finality: Finality,
-    rewind: bool,
+    rewind: Rewind,
 ) -> Result<u64, IndexerError> {
     let chain_id = deployment.chain_id;
     let mut conn = db.acquire().await.map_err(StoreError::from)?;
     let Some((cursor, _)) = commit::load(&mut conn, chain_id).await? else { return Ok(0) };
-    if !rewind {
-        commit::clear_halt(&mut conn, chain_id).await?;
-        return Ok(0);
-    }
     let source = Source::new(pool, deployment.watched(), finality);
-    let kept = commit::kept(&mut conn, chain_id, 0, cursor.block.number).await?;
-    let (mut shared, mut differing) = (0, kept.len());
-    while shared < differing {
-        let middle = shared.midpoint(differing);
-        if source.agreed(kept[middle].number).await? == kept[middle].hash {
-            shared = middle + 1;
-        } else {
-            differing = middle;
+    let newest_before = deployment.from_block.saturating_sub(1);
+    let number = match rewind {
+        Rewind::No => {
+            commit::clear_halt(&mut conn, chain_id).await?;
+            return Ok(0);
         }
-    }
-    let to = match shared.checked_sub(1) {
-        Some(at) => kept[at],
-        None => {
-            let block = source.block(deployment.from_block.saturating_sub(1)).await?;
-            BlockId { number: block.number, hash: block.hash }
+        Rewind::To(number) => number.clamp(newest_before, cursor.block.number),
+        Rewind::ToShared => {
+            let kept = commit::kept(&mut conn, chain_id, 0, cursor.block.number).await?;
+            let (mut shared, mut differing) = (0, kept.len());
+            while shared < differing {
+                let middle = shared.midpoint(differing);
+                if source.agreed(kept[middle].number).await? == kept[middle].hash {
+                    shared = middle + 1;
+                } else {
+                    differing = middle;
+                }
+            }
+            shared.checked_sub(1).map_or(newest_before, |at| kept[at].number)
         }
     };
+    let to = BlockId { number, hash: source.agreed(number).await? };
     commit::rewind(db, chain_id, to).await?;
-    Ok(cursor.block.number.saturating_sub(to.number))
+    Ok(cursor.block.number.saturating_sub(number))
 }

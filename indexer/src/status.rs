@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::StoreError;
 
-use crate::{batch::Batch, source::Head};
+use crate::{batch::Batch, row::Table, source::Head};
 
 /// A stage's time, so that what is slow can be seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +43,19 @@ struct Counted {
 }
 
 impl Stages {
+    /// Shows what has not happened yet as zero, so that its first time is seen as a change.
+    pub fn begin(&self, chain_id: u64) {
+        let chain = chain_id.to_string();
+        for name in ["indexer_failures_total", "indexer_reorganisations_total", "indexer_quarantined_total"] {
+            metrics::counter!(name, "chain" => chain.clone()).increment(0);
+        }
+        metrics::gauge!("indexer_halted", "chain" => chain).set(0.0);
+    }
+
+    pub fn halted(&self, chain_id: u64, is_halted: bool) {
+        metrics::gauge!("indexer_halted", "chain" => chain_id.to_string()).set(f64::from(u8::from(is_halted)));
+    }
+
     /// Times a step of the loop.
     pub async fn time<T>(&self, stage: &'static str, step: impl Future<Output = T>) -> T {
         let start = Instant::now();
@@ -68,6 +81,9 @@ impl Stages {
         metrics::counter!("indexer_logs_total", "chain" => chain.clone()).increment(logs);
         metrics::counter!("indexer_rows_total", "chain" => chain.clone()).increment(rows);
         metrics::counter!("indexer_blocks_total", "chain" => chain.clone()).increment(blocks);
+        let quarantined =
+            batches.iter().filter_map(|batch| batch.rows.get(Table::Quarantine)).map(|rows| rows.count as u64);
+        metrics::counter!("indexer_quarantined_total", "chain" => chain.clone()).increment(quarantined.sum());
         metrics::counter!("indexer_commits_total", "chain" => chain).increment(1);
         let mut counted = self.lock();
         counted.logs += logs;
@@ -83,10 +99,15 @@ impl Stages {
         }
     }
 
-    pub fn lag(&self, chain_id: u64, head: &Head, held: u64) {
+    /// How far the mirror is behind the head, whose newest block was mined at `time`, where that is known.
+    pub fn lag(&self, chain_id: u64, head: &Head, held: u64, time: Option<u64>) {
         let lag = head.head.number.saturating_sub(held);
         let chain = chain_id.to_string();
         metrics::gauge!("indexer_lag_blocks", "chain" => chain.clone()).set(lag as f64);
+        if let Some(time) = time.or((lag == 0).then_some(head.head.timestamp)) {
+            let seconds = head.head.timestamp.saturating_sub(time);
+            metrics::gauge!("indexer_lag_seconds", "chain" => chain.clone()).set(seconds as f64);
+        }
         metrics::gauge!("indexer_head_block", "chain" => chain.clone()).set(head.head.number as f64);
         metrics::gauge!("indexer_finalized_block", "chain" => chain.clone()).set(head.finalized as f64);
         metrics::gauge!("indexer_head_timestamp_seconds", "chain" => chain).set(head.head.timestamp as f64);

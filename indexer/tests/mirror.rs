@@ -7,7 +7,7 @@ use alloy::{
 };
 use anyhow::{Result, ensure};
 use bindings::{AssetRegistry, Payouts, Registration, Share};
-use indexer::{Indexer, IndexerError, Progress};
+use indexer::{Indexer, IndexerError, Progress, Rewind};
 use service::Finality;
 use sqlx::PgPool;
 use store::deployments;
@@ -197,7 +197,7 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
             assert_eq!(contents(&market.pool).await?, held, "a halted mirror keeps what it has");
             let pool = market.chain.pool().await?;
             let finality = Finality::Depth(WINDOW);
-            let rewound = indexer::resume(&market.pool, pool, &market.deployment, finality, true).await?;
+            let rewound = indexer::resume(&market.pool, pool, &market.deployment, finality, Rewind::ToShared).await?;
             assert!(rewound >= depth, "{rewound} blocks");
             // The leader's epoch is of the past now.
             let _ = mirror.converge().await;
@@ -355,9 +355,9 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
         anyhow::Ok(indexer::resume(&market.pool, pool, &market.deployment, Finality::Depth(1), rewind).await?)
     };
     // Without a rewind it looks again, and halts again.
-    assert_eq!(resume(false).await?, 0);
+    assert_eq!(resume(Rewind::No).await?, 0);
     assert!(matches!(mirror.converge().await, Err(IndexerError::Halted(_))));
-    assert!(resume(true).await? > 0);
+    assert!(resume(Rewind::ToShared).await? > 0);
     // The leader's epoch is of the past now.
     let _ = mirror.converge().await;
     loop {
@@ -369,6 +369,31 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
             return Ok(());
         }
     }
+}
+
+#[tokio::test]
+async fn logs_that_are_missing_among_those_stored_halt_the_mirror_and_are_read_anew() -> Result<()> {
+    let market = Market::start().await?;
+    let mut mirror = indexer(&market, &market.pool, Finality::Depth(1)).await?;
+    let before = market.chain.provider.get_block_number().await?;
+    register(&market, 1, 1, &[]).await?;
+    level(&mut mirror).await?;
+    sqlx::query("DELETE FROM chain.logs WHERE block_number > $1").bind(before as i64).execute(&market.pool).await?;
+    register(&market, 1, 2, &[]).await?;
+    let halted = loop {
+        match mirror.converge().await {
+            Err(error @ IndexerError::Halted(_)) => break error.to_string(),
+            Err(IndexerError::Commit(_)) => {}
+            other => anyhow::bail!("{other:?}"),
+        }
+    };
+    assert!(halted.contains("logs are missing among those stored"), "{halted}");
+    let (pool, finality) = (market.chain.pool().await?, Finality::Depth(1));
+    assert!(indexer::resume(&market.pool, pool, &market.deployment, finality, Rewind::To(before)).await? > 0);
+    let _ = mirror.converge().await;
+    level(&mut mirror).await?;
+    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    Ok(())
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ use tokio::{sync::mpsc, time::sleep};
 
 /// How often [`connect`] asks an endpoint that is still starting.
 const START_PAUSE: Duration = Duration::from_millis(250);
+/// How long it waits for an answer then, and for the others when one has answered.
+const START_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest that a poll waits for others after the first good answer.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -66,8 +68,9 @@ pub enum RpcSetupError {
     Unreachable(String),
 }
 
-/// Asks each endpoint for its chain id, waiting for those that are still starting, and groups them by chain, in the order of first mention. When all that answered serve one chain, those that did not are taken to serve
-/// it too: they are asked again later, before their first use.
+/// Asks each endpoint for its chain id, waiting for those that are still starting, and groups them by chain, in the order of first
+/// mention. When all that answered serve one chain, those that did not are taken to serve it too: they are asked again later, before
+/// their first use.
 ///
 /// # Errors
 /// When a URL is wrong, or no endpoint answers.
@@ -83,7 +86,7 @@ pub async fn connect(urls: &[impl AsRef<str>], options: Options) -> Result<Vec<P
         let name = if same == 0 { name } else { format!("{name}#{}", same + 1) };
         endpoints.push(Endpoint::new(name, url, client.clone(), &options));
     }
-    let chains = join_all(endpoints.iter().map(|endpoint| first_answer(endpoint, options.start))).await;
+    let chains = first_answers(&endpoints, options.start).await;
     let mut ids: Vec<u64> = Vec::new();
     for id in chains.iter().flatten() {
         if !ids.contains(id) {
@@ -127,13 +130,26 @@ fn named(text: &str) -> Result<(String, Url), RpcSetupError> {
     Ok((name, url))
 }
 
-async fn first_answer(endpoint: &Endpoint, patience: Duration) -> Result<u64, Failure> {
+/// What each endpoint says its chain is. Those that do not answer are asked again: until the patience is over when none does, and
+/// for a moment when others do.
+async fn first_answers(endpoints: &[Endpoint], patience: Duration) -> Vec<Result<u64, Failure>> {
     let started = Instant::now();
+    let ask = async |endpoint: &Endpoint| {
+        tokio::time::timeout(START_TIMEOUT, endpoint.chain_id()).await.unwrap_or(Err(Failure::Timeout))
+    };
+    let mut chains = join_all(endpoints.iter().map(ask)).await;
     loop {
-        match endpoint.chain_id().await {
-            Err(_) if started.elapsed() < patience => sleep(START_PAUSE).await,
-            answer => return answer,
+        let silent = chains.iter().filter(|chain| chain.is_err()).count();
+        let patience = if silent < chains.len() { patience.min(START_TIMEOUT) } else { patience };
+        if silent == 0 || started.elapsed() >= patience {
+            return chains;
         }
+        sleep(START_PAUSE).await;
+        let again = endpoints.iter().zip(chains).map(async |(endpoint, chain)| match chain {
+            Ok(id) => Ok(id),
+            Err(_) => ask(endpoint).await,
+        });
+        chains = join_all(again).await;
     }
 }
 
@@ -176,6 +192,10 @@ pub enum Voices {
 
 impl Pool {
     fn new(chain_id: u64, endpoints: Vec<Endpoint>, options: Options) -> Self {
+        metrics::counter!("rpc_hedges_total", "chain" => chain_id.to_string()).increment(0);
+        for endpoint in &endpoints {
+            metrics::gauge!("rpc_endpoint_dropped", &endpoint.labels()).set(0.0);
+        }
         Self { chain_id, endpoints: endpoints.into_iter().map(Arc::new).collect(), options }
     }
 

@@ -1,7 +1,8 @@
-//! The mirror's process, killed again and again while the chain goes on and is reorganised: in the end it holds exactly the
-//! canonical rows. `KILLS` says how often; `./dev sim --kills N` sets it.
+//! The mirror's process as an operator has it: killed again and again while the chain goes on and is reorganised, it ends with exactly
+//! the canonical rows (`KILLS` says how often; `./dev sim --kills N` sets it); and its metrics are those that the dashboard shows.
 
 use std::{
+    collections::BTreeSet,
     env,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -51,8 +52,9 @@ async fn register(market: &Market, from: u32, content: u64) -> Result<()> {
 }
 
 /// The process as an operator starts it.
-fn mirror(database_url: &str, rpc_url: &str) -> Result<Child> {
+fn mirror(database_url: &str, rpc_url: &str, metrics: Option<&str>) -> Result<Child> {
     Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .envs(metrics.map(|listen| ("METRICS_LISTEN", listen)))
         .arg("indexer")
         .env("DATABASE_URL", database_url)
         .env("RPC_URL", rpc_url)
@@ -80,7 +82,7 @@ async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() 
     let (mut at, mut moved) = (None, 0);
     for kill in 0..kills {
         let snapshot = chain.provider.anvil_snapshot().await?;
-        let mut process = mirror(&url, &chain.url())?;
+        let mut process = mirror(&url, &chain.url(), None)?;
         let death = Duration::from_millis(100 + below(500));
         let traffic = async {
             for step in 0..1 + below(6) {
@@ -120,4 +122,46 @@ async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() 
             return Ok(());
         }
     }
+}
+
+/// Names of our metrics in a text.
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter(|word| word.starts_with("indexer_") || word.starts_with("rpc_"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_metrics_that_exist() -> Result<()> {
+    let url = testkit::database_url().await?;
+    let pool = store::connect(&url, 2).await?;
+    let market = Market::on(Chain::start_with_epoch(64).await?, pool.clone()).await?;
+    let snapshot = market.chain.provider.anvil_snapshot().await?;
+    register(&market, 1, 1).await?;
+    // The second endpoint is none, so that there are errors to count.
+    let listen = format!("127.0.0.1:{}", free_port()?);
+    let mut process = mirror(&url, &format!("{},http://{listen}/nothing", market.chain.url()), Some(&listen))?;
+    let read = async || anyhow::Ok(reqwest::get(format!("http://{listen}/metrics")).await?.text().await?);
+    let until = async |line: &str| loop {
+        match read().await {
+            Ok(text) if text.lines().any(|shown| shown.starts_with(line)) => return anyhow::Ok(text),
+            _ => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    };
+    until("indexer_lag_blocks{chain=\"31337\"} 0").await?;
+    ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
+    market.chain.mine(5).await?;
+    let text = until("indexer_reorganisations_total{chain=\"31337\"} 1").await?;
+    kill_9(process.id())?;
+    process.wait()?;
+    let dashboard: serde_json::Value = serde_json::from_str(include_str!("../deploy/grafana/mirror.json"))?;
+    let shown = dashboard["panels"].to_string();
+    let (shown, told) = (metrics_in(&shown), metrics_in(&text));
+    assert!(shown.len() > 15, "{shown:?}");
+    assert_eq!(shown.difference(&told).collect::<Vec<_>>(), Vec::<&&str>::new(), "metrics that nothing tells");
+    Ok(())
+}
+
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
