@@ -16,6 +16,10 @@ use clap::{Parser, Subcommand};
 use process::{Part, Process};
 use service::{Settings, Shutdown, telemetry};
 
+/// The mirror makes and drops millions of small values on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A marketplace for intellectual property that pays everyone upstream.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]

@@ -132,7 +132,7 @@ pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: b
         let rest = if in_bulk {
             "SELECT chain.create_bulk_log($1, 1)"
         } else {
-            "SELECT chain.create_log($1), chain.attach_generation($1, 1), chain.index_generation($1, 1)"
+            "SELECT chain.create_log($1), chain.attach_generation($1, 1), chain.index_generation($1, 1, NULL)"
         };
         sqlx::query(rest).bind(chain).execute(&mut *tx).await?;
     }
@@ -350,12 +350,13 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
     .await?
     .ok_or(CommitError::Overtaken)?;
     enter(&mut tx, chain_id, generation).await?;
-    // The raw log's index may stay when the rest fails: it is built beside the others.
-    let logs = async {
-        sqlx::query("SELECT chain.index_bulk_log($1, $2)").bind(chain).bind(generation).execute(db).await?;
-        Ok::<_, StoreError>(())
+    // What is built beside may stay when the rest fails.
+    let beside = async {
+        let mut conn = db.acquire().await?;
+        sqlx::query("SELECT chain.index_bulk_log($1, $2)").bind(chain).bind(generation).execute(&mut *conn).await?;
+        index(&mut conn, chain, generation, Some(true)).await
     };
-    futures::try_join!(logs, complete(&mut tx, chain_id, generation))?;
+    futures::try_join!(beside, complete(&mut tx, chain_id, generation, Some(false)))?;
     sqlx::query("SELECT chain.attach_bulk_log($1, $2), chain.attach_generation($1, $2)")
         .bind(chain)
         .bind(generation)
@@ -370,16 +371,27 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
     Ok(())
 }
 
-/// Gives a generation filled in bulk its keys, its indexes and its computed state.
-pub async fn complete(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Result<(), StoreError> {
+/// Gives a generation filled in bulk its keys, its indexes and its computed state; with `which` only those aside or the others.
+pub async fn complete(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    generation: i64,
+    which: Option<bool>,
+) -> Result<(), StoreError> {
     let chain = chain_id as i64;
-    sqlx::query("SELECT chain.index_generation($1, $2)").bind(chain).bind(generation).execute(&mut *tx).await?;
-    sqlx::query("SELECT chain.analyze_generation($1, $2)").bind(chain).bind(generation).execute(&mut *tx).await?;
+    index(tx, chain, generation, which).await?;
     let every: Vec<i64> = sqlx::query_scalar("SELECT asset_id FROM registrations WHERE chain_id = $1")
         .bind(chain)
         .fetch_all(&mut *tx)
         .await?;
     refresh(tx, chain, &every).await?;
+    Ok(())
+}
+
+async fn index(conn: &mut PgConnection, chain: i64, generation: i64, which: Option<bool>) -> Result<(), StoreError> {
+    for step in ["SELECT chain.index_generation($1, $2, $3)", "SELECT chain.analyze_generation($1, $2, $3)"] {
+        sqlx::query(step).bind(chain).bind(generation).bind(which).execute(&mut *conn).await?;
+    }
     Ok(())
 }
 

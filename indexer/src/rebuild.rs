@@ -123,7 +123,7 @@ pub async fn rebuild(
     }
     let mut tx = writer.begin().await?;
     commit::enter(&mut tx, chain_id, generation).await?;
-    commit::complete(&mut tx, chain_id, generation).await?;
+    commit::complete(&mut tx, chain_id, generation, None).await?;
     tx.commit().await?;
     compare(&mut writer, chain, cursor.generation, generation, (0, cursor.finalized), &mut rebuilt).await?;
 

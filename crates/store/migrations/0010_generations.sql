@@ -7,12 +7,14 @@
 -- A backfill fills tables without any index, primary keys included, that are not yet attached: its raw log too lies in the generation's
 -- schema, partitioned as it will be. At its end keys and indexes are built and everything is attached.
 
--- The projections, in the order in which they may be emptied.
-CREATE TABLE chain.projections (name text PRIMARY KEY);
-INSERT INTO chain.projections VALUES
+-- The projections, in the order in which they may be emptied. Those aside are large and no part of what `assets` is computed from:
+-- the end of a backfill indexes them beside the others.
+CREATE TABLE chain.projections (name text PRIMARY KEY, aside boolean NOT NULL DEFAULT false);
+INSERT INTO chain.projections (name) VALUES
     ('registrations'), ('transfers'), ('cid_updates'), ('royalty_changes'), ('fills'), ('cancelled_nonces'), ('maker_epochs'),
     ('credits'), ('fee_changes'), ('incomes'), ('root_proposals'), ('root_decisions'), ('claims'), ('payout_addresses'),
     ('inboxes'), ('totals_passed_over'), ('freezes'), ('module_events'), ('quarantine'), ('assets'), ('asset_parents');
+UPDATE chain.projections SET aside = true WHERE name IN ('fills', 'incomes', 'module_events');
 
 CREATE TABLE chain.secondary_indexes (
     name       text PRIMARY KEY,
@@ -111,29 +113,30 @@ BEGIN
     END IF;
 END $$;
 
--- Builds what keys and secondary indexes a generation lacks.
-CREATE FUNCTION chain.index_generation(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Builds what keys and secondary indexes a generation lacks: of all projections, or of those aside, or of the others.
+CREATE FUNCTION chain.index_generation(chain bigint, generation bigint, which boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     home CONSTANT text := format('chain_%s_%s', chain, generation);
     projection text;
     i record;
 BEGIN
-    FOR projection IN SELECT p.name FROM chain.projections p LOOP
+    FOR projection IN SELECT p.name FROM chain.projections p WHERE which IS NULL OR p.aside = which LOOP
         PERFORM chain.add_key(format('%I.%I', home, projection)::regclass, format('chain.%I', projection)::regclass);
     END LOOP;
-    FOR i IN SELECT * FROM chain.secondary_indexes LOOP
+    FOR i IN SELECT x.* FROM chain.secondary_indexes x JOIN chain.projections p ON p.name = x.projection
+             WHERE which IS NULL OR p.aside = which LOOP
         EXECUTE format('CREATE %s INDEX IF NOT EXISTS %I ON %I.%I %s', CASE WHEN i.is_unique THEN 'UNIQUE' ELSE '' END,
                        i.name, home, i.projection, i.definition);
     END LOOP;
 END $$;
 
 -- Lets the planner know a generation that was filled in bulk, by a small sample: autovacuum looks closer when more has come.
-CREATE FUNCTION chain.analyze_generation(chain bigint, generation bigint) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION chain.analyze_generation(chain bigint, generation bigint, which boolean) RETURNS void LANGUAGE plpgsql
 SET default_statistics_target = 25 AS $$
 DECLARE
     projection text;
 BEGIN
-    FOR projection IN SELECT p.name FROM chain.projections p LOOP
+    FOR projection IN SELECT p.name FROM chain.projections p WHERE which IS NULL OR p.aside = which LOOP
         EXECUTE format('ANALYZE %I.%I', format('chain_%s_%s', chain, generation), projection);
     END LOOP;
 END $$;
@@ -196,7 +199,7 @@ END $$;
 CREATE FUNCTION chain.index_log(leaf regclass) RETURNS void LANGUAGE plpgsql SET default_statistics_target = 25 AS $$
 BEGIN
     PERFORM chain.add_key(leaf, 'chain.logs');
-    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %s (address, stream, seq DESC) WHERE seq IS NOT NULL',
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON %s (stream, address, seq DESC) WHERE seq IS NOT NULL',
                    (SELECT relname FROM pg_class WHERE oid = leaf) || '_seq', leaf);
     EXECUTE format('ANALYZE %s', leaf);
 END $$;
@@ -231,7 +234,7 @@ BEGIN
     FOR mirrored IN SELECT chain_id FROM chain.cursors LOOP
         PERFORM chain.create_generation(mirrored, 1, true);
         PERFORM chain.attach_generation(mirrored, 1);
-        PERFORM chain.index_generation(mirrored, 1);
+        PERFORM chain.index_generation(mirrored, 1, NULL);
         PERFORM chain.create_log(mirrored);
         PERFORM chain.ensure_partition(mirrored, low, NULL)
         FROM (SELECT DISTINCT block_number / 1000000 * 1000000 AS low FROM chain_before.logs WHERE chain_id = mirrored) wide;
