@@ -435,27 +435,17 @@ impl Indexer {
         }
         match shared.checked_sub(1) {
             Some(at) => Ok(Some(kept[at])),
-            None => self.settled_ancestor(leader, cursor, newest).await,
+            None => self.settled_ancestor(leader, cursor).await,
         }
     }
 
     /// The node says that no kept block is shared, not even the finalized one: a majority must say so before the mirror halts.
-    /// A chain that is shorter than what was final is asked for its newest block instead.
-    async fn settled_ancestor(
-        &self,
-        leader: &mut Leader,
-        cursor: &Cursor,
-        newest: BlockId,
-    ) -> Result<Option<BlockId>, IndexerError> {
-        let is_short = newest.number < cursor.finalized;
-        let settled = if is_short {
-            newest
-        } else {
-            let block = commit::stored_hash(&mut leader.conn, self.chain_id(), cursor.finalized).await?;
-            block.unwrap_or(cursor.block)
-        };
+    /// While the chain is shorter than what was final, nobody can: the mirror waits.
+    async fn settled_ancestor(&self, leader: &mut Leader, cursor: &Cursor) -> Result<Option<BlockId>, IndexerError> {
+        let settled = commit::stored_hash(&mut leader.conn, self.chain_id(), cursor.finalized).await?;
+        let settled = settled.unwrap_or(cursor.block);
         let hash = self.source.agreed(settled.number).await?;
-        Ok((hash == settled.hash).then_some(if is_short { cursor.block } else { settled }))
+        Ok((hash == settled.hash).then_some(settled))
     }
 
     /// What this leader tells operators every second.
