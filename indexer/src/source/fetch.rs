@@ -142,7 +142,11 @@ impl Fetch<'_> {
             };
             let blocks = verify::identity(&told.headers);
             if before.as_ref() == Some(&blocks) {
-                return Err(failure);
+                return Err(match failure {
+                    // Settled blocks do not move, whichever node answers.
+                    Failure::Contradiction(reason) if to <= self.settled => Failure::Lie(reason),
+                    failure => failure,
+                });
             }
             before = Some(blocks);
         }

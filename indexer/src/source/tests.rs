@@ -233,12 +233,16 @@ async fn liars_are_dropped_and_never_believed() -> Result<()> {
         let range = at_last(&source(&both)).await.with_context(|| lie)?;
         assert_eq!(told(&range), truth, "{lie}");
         let status = both.endpoints();
-        assert_eq!((status[0].state, status[1].state), (State::Dropped, State::Healthy), "{lie}");
         let said = status[0].reason.clone().unwrap_or_default();
         assert!(said.contains(reason), "{lie}: {said}");
-        let calls = status[0].calls;
-        all(&source(&both), 0).await?;
-        assert_eq!(both.endpoints()[0].calls, calls, "{lie}: a dropped endpoint is not asked again");
+        assert_eq!(status[1].state, State::Healthy, "{lie}");
+        // Two nodes behind one address may contradict each other about new blocks: that is no proof.
+        if !said.contains("contradict each other") {
+            assert_eq!(status[0].state, State::Dropped, "{lie}");
+            let calls = status[0].calls;
+            all(&source(&both), 0).await?;
+            assert_eq!(both.endpoints()[0].calls, calls, "{lie}: a dropped endpoint is not asked again");
+        }
 
         let error = all(&source(&pool(&[liar]).await?), 0).await.err().with_context(|| format!("{lie}: believed"))?;
         assert!(error.to_string().contains(reason), "{lie}: {error}");

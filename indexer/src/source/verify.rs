@@ -28,7 +28,7 @@ pub(super) fn lie(reason: impl Into<String>) -> Doubt {
 }
 
 pub(super) fn contradiction(reason: impl Into<String>) -> Doubt {
-    Doubt::Unclear(Failure::Lie(reason.into()))
+    Doubt::Unclear(Failure::Contradiction(reason.into()))
 }
 
 /// The bits that a value sets in a bloom filter: byte and mask.

@@ -30,6 +30,9 @@ pub enum Failure {
     /// Most endpoints give another hash for a final block. A node that is slow to see a reorganisation does so once or twice.
     #[error("it stands against the majority: {0}")]
     Minority(String),
+    /// Its answers about new blocks do not fit together, again and again: it lies, or stands for nodes that see the chain differently.
+    #[error("its answers contradict each other: {0}")]
+    Contradiction(String),
     /// The answer contradicts itself, or a verified hash.
     #[error("it lied: {0}")]
     Lie(String),
@@ -48,6 +51,7 @@ impl Failure {
             Self::Moved => "moved",
             Self::OtherBranch => "other_branch",
             Self::Minority(_) => "minority",
+            Self::Contradiction(_) => "contradiction",
             Self::Lie(_) => "lie",
         }
     }
