@@ -25,6 +25,8 @@ pub struct Batch {
     /// The block that must be the mirror's newest when this is stored.
     pub parent: B256,
     pub to: BlockId,
+    /// Whether more than half of the endpoints have block `to`.
+    pub agreed: bool,
     /// When block `to` was mined, in seconds since 1970; unknown for stored logs.
     pub time: Option<u64>,
     pub rows: RowSet,
@@ -52,6 +54,7 @@ impl Batch {
             from: range.from,
             parent: range.parent,
             to: range.to,
+            agreed: range.agreed,
             time: range.blocks.get(&range.to.number).map(|block| block.timestamp),
             rows: RowSet::default(),
             logs: range.logs.len(),
@@ -86,6 +89,7 @@ impl Batch {
             to: logs
                 .last()
                 .map_or_else(BlockId::default, |(log, _)| BlockId { number: log.block, hash: log.block_hash }),
+            agreed: false,
             time: None,
             rows: RowSet::default(),
             logs: logs.len(),

@@ -20,7 +20,7 @@ use crate::{
     heads::{self, Heads},
     leader::Leader,
     row::{COPY_HEADER, COPY_TRAILER, FEW, Rows, Table, json_of},
-    source::{Block, BlockId, Head},
+    source::{Block, BlockId, Head, Proof},
 };
 
 /// The mirror's place.
@@ -279,7 +279,7 @@ pub async fn commit(
 }
 
 /// How far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back. A mirror on
-/// another branch than the one that most endpoints call final does not call its own blocks so.
+/// another branch than the one that most endpoints call final does not call its own blocks so: only a block whose hash they gave is.
 async fn marks(
     conn: &mut PgConnection,
     chain_id: u64,
@@ -289,12 +289,19 @@ async fn marks(
     batches: &[Batch],
 ) -> Result<(u64, u64), StoreError> {
     let mut finalized = cursor.finalized.max(head.finalized.min(height));
-    if let Some(agreed) = head.finalized_hash.filter(|_| finalized > cursor.finalized && finalized == head.finalized) {
-        let held = match batches.iter().find_map(|batch| batch.blocks.get(&finalized)) {
-            Some(hash) => Some(*hash),
-            None => stored_hash(conn, chain_id, finalized).await?.map(|block| block.hash),
+    if finalized > cursor.finalized {
+        let is_final = match head.proof {
+            Proof::Word => true,
+            Proof::Hash(agreed) if finalized == head.finalized => {
+                let held = match batches.iter().find_map(|batch| batch.blocks.get(&finalized)) {
+                    Some(hash) => Some(*hash),
+                    None => stored_hash(conn, chain_id, finalized).await?.map(|block| block.hash),
+                };
+                held == Some(agreed)
+            }
+            _ => batches.last().is_some_and(|batch| batch.agreed && batch.to.number == finalized),
         };
-        if held != Some(agreed) {
+        if !is_final {
             finalized = cursor.finalized;
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     commit,
     decode::Decoder,
     leader::Leader,
-    source::{Block, BlockId, Head, Log, Range},
+    source::{Block, BlockId, Head, Log, Proof, Range},
 };
 
 const SCENARIO: &str = include_str!("../../contracts/test/differential/scenario.txt");
@@ -105,12 +105,13 @@ async fn mirror(pool: &PgPool, scenario: &Scenario) -> Result<()> {
             from,
             parent: hash(from - 1),
             to: BlockId { number: to, hash: hash(to) },
+            agreed: true,
             blocks: blocks.collect(),
             logs: logs.collect(),
             bytes: 0,
         };
         let batch = Batch::decode(&decoder, range, 0, Facts::Each);
-        let head = Head { head: block(last, 0), safe: 0, finalized: 0, finalized_hash: None };
+        let head = Head { head: block(last, 0), safe: 0, finalized: 0, proof: Proof::Word };
         cursor = commit::commit(&mut leader, CHAIN, &cursor, cursor.block, &[batch], &head).await?;
     }
     Ok(())

@@ -63,8 +63,18 @@ pub struct Head {
     pub head: Block,
     pub safe: u64,
     pub finalized: u64,
-    /// What the endpoints agreed on at `finalized`; nothing where there is but one.
-    pub finalized_hash: Option<B256>,
+    pub proof: Proof,
+}
+
+/// Why `finalized` is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// There is one endpoint, and it says so.
+    Word,
+    /// More than half of the endpoints give this hash.
+    Hash(B256),
+    /// The head is below what they agreed on: of a lower block it says nothing.
+    None,
 }
 
 /// A verified range: its ends, the blocks that matter, and every log of the watched contracts.
@@ -74,6 +84,8 @@ pub struct Range {
     /// The parent of block `from`.
     pub parent: B256,
     pub to: BlockId,
+    /// Whether more than half of the endpoints give the last hash, or the only one does.
+    pub agreed: bool,
     /// Both ends, blocks with logs, and every block that was not settled.
     pub blocks: BTreeMap<u64, Block>,
     /// Ordered by block and index, without duplicates.
@@ -159,8 +171,12 @@ impl Source {
         let head = Block::from(best);
         let (agreed, hash) = self.agree(finalized).await;
         let finalized = agreed.min(head.number);
-        let finalized_hash = hash.filter(|_| finalized == agreed);
-        Ok(Head { head, safe: safe.clamp(finalized, head.number), finalized, finalized_hash })
+        let proof = match hash {
+            _ if self.inner.pool.size() == 1 => Proof::Word,
+            Some(hash) if finalized == agreed => Proof::Hash(hash),
+            _ => Proof::None,
+        };
+        Ok(Head { head, safe: safe.clamp(finalized, head.number), finalized, proof })
     }
 
     /// The block of this number, as the best endpoint has it.
@@ -203,10 +219,10 @@ impl Source {
             };
             let range = range.map_err(|error| missing(error, to))?;
             if !settles {
-                return Ok(range);
+                return Ok(Range { agreed: self.inner.pool.size() == 1, ..range });
             }
             match self.quorum(to).await {
-                Ok(hash) if hash == range.to.hash => return Ok(range),
+                Ok(hash) if hash == range.to.hash => return Ok(Range { agreed: true, ..range }),
                 Ok(hash) => rejected.push(format!("{} was read, the majority says {hash}", range.to.hash)),
                 Err(voices) => return Err(SourceError::NoQuorum { number: to, voices }),
             }

@@ -390,7 +390,7 @@ impl Told {
             return Err(Failure::Missing(self.to));
         };
         let (parent, to) = (first.parent_hash, last.id());
-        Ok(Range { from: self.from, parent, to, blocks, logs: self.logs, bytes: self.bytes })
+        Ok(Range { from: self.from, parent, to, agreed: false, blocks, logs: self.logs, bytes: self.bytes })
     }
 }
 
