@@ -1,7 +1,9 @@
 //! `tributary`: the one executable. `tributary help` lists its commands.
 
 mod demo;
+mod distribution;
 mod import;
+mod ledger;
 mod local;
 mod market;
 mod mirror;
@@ -44,6 +46,11 @@ enum Command {
     },
     /// Runs the background jobs and the transaction sender
     Workers,
+    /// Checks distributions
+    Distribution {
+        #[command(subcommand)]
+        command: distribution::Command,
+    },
     /// Brings the database schema up to date
     Migrate,
     /// Deploys the contracts with ENGINE_KEY to the chain at RPC_URL and records their addresses
@@ -57,6 +64,13 @@ enum Command {
     Demo {
         /// A git repository
         path: PathBuf,
+    },
+    /// Checks a receipt of the ledger against what was anchored, without any other part of Tributary
+    Verify(ledger::Verify),
+    /// Checks the ledger
+    Ledger {
+        #[command(subcommand)]
+        command: ledger::Command,
     },
     /// Prints the description of the HTTP API (OpenAPI 3.1)
     Openapi,
@@ -92,6 +106,10 @@ fn start(arguments: Arguments) -> Result<()> {
         println!("{}", backend::openapi().to_pretty_json()?);
         return Ok(());
     }
+    if let Command::Verify(arguments) = arguments.command {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+        return runtime.block_on(ledger::verify(arguments));
+    }
     let settings = Settings::load()?;
     telemetry::init(&settings.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
@@ -109,12 +127,14 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         }
         Command::Indexer { .. } => Process::start(settings, shutdown).await?.run(&[Part::Indexer]).await,
         Command::Workers => Process::start(settings, shutdown).await?.run(&[Part::Workers, Part::Sender]).await,
+        Command::Distribution { command } => distribution::run(&settings, command).await,
         Command::Migrate => process::migrate(&settings).await.map(|_| ()),
         Command::Deploy => process::deploy(settings, shutdown).await,
         Command::Import { source: Source::Git { path, owner, map } } => {
             import::command(&settings, &path, owner, map.as_deref()).await
         }
         Command::Demo { path } => demo::run(settings, shutdown, &path).await,
-        Command::Openapi => unreachable!("answered before the settings are read"),
+        Command::Ledger { command } => ledger::run(&settings, command).await,
+        Command::Openapi | Command::Verify(_) => unreachable!("answered before the settings are read"),
     }
 }

@@ -11,10 +11,14 @@ use chain::{
     rpc,
     sender::Sender,
 };
+use domain::{distribution::Policy, money::Amount};
 use indexer::Indexer;
 use service::{Settings, Shutdown};
 use sqlx::PgPool;
-use store::deployments::{self, Deployment};
+use store::{
+    deployments::{self, Deployment},
+    lineage::Cache,
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use vault::{BlockStore, DiskStore, KuboStore, Vault};
 
@@ -198,6 +202,7 @@ impl Process {
                         vault: self.vault.clone(),
                         deployment,
                         engine,
+                        distribution: distribution_policy(&self.settings),
                     };
                     self.tasks.spawn(async move {
                         workers::run(context, shutdown).await;
@@ -245,6 +250,7 @@ impl Process {
             vault: self.vault.clone(),
             settings: self.settings.clone(),
             deployment,
+            lineage: Cache::new(self.pool.clone(), deployment.chain_id),
         };
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
@@ -268,5 +274,15 @@ impl Process {
             }
         }
         Ok(())
+    }
+}
+
+fn distribution_policy(settings: &Settings) -> workers::DistributionPolicy {
+    workers::DistributionPolicy {
+        policy: match settings.distribution_policy {
+            service::DistributionPolicy::PassDown => Policy::PassDown,
+            service::DistributionPolicy::Pooled => Policy::Pooled,
+        },
+        min_payouts: settings.min_payouts.0.iter().map(|(token, amount)| (*token, Amount(*amount))).collect(),
     }
 }

@@ -28,7 +28,7 @@ use axum::{
 use problem::Problem;
 use service::{Settings, Shutdown};
 use sqlx::PgPool;
-use store::deployments::Deployment;
+use store::{deployments::Deployment, lineage};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -52,6 +52,8 @@ pub struct AppState {
     pub vault: Arc<Vault>,
     pub settings: Arc<Settings>,
     pub deployment: Deployment,
+    /// The chain's lineage in memory.
+    pub lineage: lineage::Cache,
 }
 
 impl AppState {

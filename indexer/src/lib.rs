@@ -414,8 +414,11 @@ impl Indexer {
             return Ok(Some(newest));
         }
         if number < newest.number {
-            // The node is behind: compare at its height, if that block is kept.
+            // The node is behind: compare at its height, if that block is kept. Below what is final there is nothing to compare.
             match commit::stored_hash(&mut leader.conn, self.chain_id(), number).await? {
+                Some(block) if block.hash != hash && number < cursor.finalized => {
+                    return Err(SourceError::Missing(cursor.finalized).into());
+                }
                 Some(block) if block.hash != hash => newest = block,
                 _ => return Ok(Some(cursor.block)),
             }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{
-    distribution::{Options, distribute},
+    distribution::{Input, Options},
     money::{Amount, BasisPoints},
 };
 use sqlx::{Acquire, PgConnection};
@@ -21,7 +21,7 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
     let mut divided = 0;
     for pot in pots::pots(&mut tx, chain_id).await? {
         let mut part = tx.begin().await?;
-        match divide(&mut part, chain_id, &pot).await {
+        match divide(context, &mut part, &pot).await {
             Ok(()) => {
                 part.commit().await?;
                 divided += 1;
@@ -41,19 +41,31 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
     Ok(())
 }
 
-async fn divide(tx: &mut PgConnection, chain_id: u64, pot: &Pot) -> Result<(), JobError> {
-    // The market took the protocol's fee at the sale, once, at the top: none is taken here.
-    let options = Options { fee: BasisPoints::ZERO, ..Options::default() };
+async fn divide(context: &Context, tx: &mut PgConnection, pot: &Pot) -> Result<(), JobError> {
+    let chain_id = context.deployment.chain_id;
     let lineage = pots::lineage(tx, chain_id, pot.asset_id).await?;
-    let result = distribute(&lineage.graph, lineage.start, Amount(pot.amount), &options)
-        .map_err(|error| JobError::Refused(error.to_string()))?;
-    let id = pots::record(tx, chain_id, pot, &lineage, &result).await?;
+    let input = Input {
+        brought: pots::waiting(tx, chain_id, pot.token, &lineage.graph.accounts()).await?,
+        graph: lineage.graph,
+        start: lineage.start,
+        amount: Amount(pot.amount),
+        options: Options {
+            // The market took the protocol's fee at the sale, once, at the top: none is taken here.
+            fee: BasisPoints::ZERO,
+            min_payout: context.distribution.min_payouts.get(&pot.token).copied().unwrap_or_default(),
+            policy: context.distribution.policy,
+            ..Options::default()
+        },
+    };
+    let result = input.distribute().map_err(|error| JobError::Refused(error.to_string()))?;
+    let id = pots::record(tx, chain_id, pot, &input, &result).await?;
     tracing::info!(
-        "distribution {id}: {} of asset {} to {} accounts, {} reserves",
+        "distribution {id}: {} of asset {} to {} accounts, {} reserves, {} carried on",
         pot.amount,
         pot.asset_id,
         result.payouts.len(),
-        result.reserved.len()
+        result.reserved.len(),
+        result.carried.len()
     );
     Ok(())
 }

@@ -9,16 +9,19 @@ mod activate;
 mod close;
 mod publish;
 mod relay;
+mod seal;
 mod standing;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use activate::activate;
 use alloy::{primitives::Address, providers::DynProvider};
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
 pub use close::close;
+use domain::{distribution::Policy, money::Amount};
 pub use publish::publish;
+pub use seal::seal;
 use serde::{Deserialize, Serialize};
 use service::Shutdown;
 use sqlx::{PgConnection, PgPool};
@@ -77,6 +80,15 @@ pub struct Context {
     pub deployment: Deployment,
     /// The account with the ENGINE role; the sender holds its key.
     pub engine: Address,
+    pub distribution: DistributionPolicy,
+}
+
+/// How pots are divided, where the rules leave a choice.
+#[derive(Clone, Debug, Default)]
+pub struct DistributionPolicy {
+    pub policy: Policy,
+    /// The least that is paid, by currency, in its base units; what is below waits for more.
+    pub min_payouts: BTreeMap<Address, Amount>,
 }
 
 /// Creates the queue's own tables.
@@ -121,7 +133,8 @@ async fn enqueue(
 
 /// Works until the shutdown.
 pub async fn run(context: Context, shutdown: Shutdown) {
-    tokio::join!(relay::run(context.clone(), shutdown.clone()), work(context, shutdown));
+    let sealing = seal::run(context.pool.clone(), shutdown.clone());
+    tokio::join!(sealing, relay::run(context.clone(), shutdown.clone()), work(context, shutdown));
 }
 
 async fn work(context: Context, shutdown: Shutdown) {

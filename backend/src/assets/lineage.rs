@@ -1,18 +1,22 @@
 //! GET /v1/assets/{id}/lineage
 
+use std::collections::HashMap;
+
 use axum::extract::State;
+use domain::{AssetId, lineage::Limits};
 use serde::Serialize;
+use store::lineage;
 use utoipa::ToSchema;
 
-use super::{parse_id, require};
+use super::parse_id;
 use crate::{
     AppState,
     extract::Path,
     problem::{Problem, Result},
 };
 
-/// Works shown at most; `complete` tells when there are more.
-const LIMIT: i64 = 1000;
+/// The works shown, the work itself among them; `complete` tells when there are more.
+const LIMITS: Limits = Limits { depth: 64, count: 1000 };
 
 /// The works above and beneath one work, and the packages it uses.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,7 +28,7 @@ pub struct Lineage {
     pub edges: Vec<LineageEdge>,
     pub dependencies: Vec<Dependency>,
     pub dependency_total: i64,
-    /// False when there are more than 1000 works or 200 dependencies.
+    /// False when there are more than 1000 works, works more than 64 steps away, or more than 200 dependencies.
     pub complete: bool,
 }
 
@@ -60,40 +64,37 @@ pub struct Dependency {
     responses((status = 200, body = Lineage), (status = 404, body = Problem)))]
 pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<Lineage>> {
     let id = parse_id(&id)?;
-    require(&state, id).await?;
-    let nodes = sqlx::query!(
-        r#"WITH RECURSIVE up (id, depth) AS (
-               SELECT $2::bigint, 0
-               UNION SELECT p.parent_id, up.depth - 1 FROM up JOIN chain.asset_parents p ON p.chain_id = $1 AND p.asset_id = up.id
-               WHERE up.depth > -64),
-           down (id, depth) AS (
-               SELECT $2::bigint, 0
-               UNION SELECT p.asset_id, down.depth + 1 FROM down JOIN chain.asset_parents p ON p.chain_id = $1 AND p.parent_id = down.id
-               WHERE down.depth < 64),
-           seen AS (SELECT id, CASE WHEN min(depth) < 0 THEN min(depth) ELSE max(depth) END AS depth
-                    FROM (SELECT * FROM up UNION ALL SELECT * FROM down) both_ways GROUP BY id)
-           SELECT s.id AS "id!", s.depth AS "depth!", a.kind, w.title AS "title?"
-           FROM seen s JOIN chain.assets a ON a.chain_id = $1 AND a.asset_id = s.id
-           LEFT JOIN LATERAL (
-               SELECT * FROM asset_works x WHERE x.chain_id = $1 AND x.asset_id = s.id LIMIT 1) aw ON true
+    // One snapshot: what is found is there to be described.
+    let mut tx = state.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let asset = AssetId(id as u64);
+    let graph = state.lineage.current(&mut tx).await?;
+    let shown = match graph.and_then(|graph| graph.neighbourhood(asset, LIMITS)) {
+        Some(shown) => Some(shown),
+        None => lineage::neighbourhood(&mut tx, state.chain_id(), asset, LIMITS).await?,
+    };
+    let shown = shown.ok_or_else(|| Problem::not_found(format!("asset {id}")))?;
+    let ids: Vec<i64> = shown.works.iter().map(|(id, _)| id.0 as i64).collect();
+    let described = sqlx::query!(
+        r#"SELECT a.asset_id, a.kind, w.title AS "title?"
+           FROM chain.assets a
+           LEFT JOIN (SELECT asset_id, work_id FROM asset_works WHERE chain_id = $1 AND asset_id = ANY ($2)) aw
+                  ON aw.asset_id = a.asset_id
            LEFT JOIN works w ON w.id = aw.work_id
-           ORDER BY abs(s.depth), s.id LIMIT $3::bigint + 1"#,
-        state.chain(),
-        id,
-        LIMIT
-    )
-    .fetch_all(&state.pool)
-    .await?;
-    let complete = nodes.len() as i64 <= LIMIT;
-    let ids: Vec<i64> = nodes.iter().take(LIMIT as usize).map(|node| node.id).collect();
-    let edges = sqlx::query!(
-        "SELECT asset_id, parent_id FROM chain.asset_parents
-         WHERE chain_id = $1 AND asset_id = ANY ($2) AND parent_id = ANY ($2) ORDER BY asset_id, parent_id",
+           WHERE a.chain_id = $1 AND a.asset_id = ANY ($2)"#,
         state.chain(),
         &ids
     )
-    .fetch_all(&state.pool)
+    .fetch_all(&mut *tx)
     .await?;
+    let mut described: HashMap<i64, (String, Option<String>)> =
+        described.into_iter().map(|row| (row.asset_id, (row.kind, row.title))).collect();
+    let nodes = shown.works.iter().filter_map(|(id, depth)| {
+        let (kind, title) = described.remove(&(id.0 as i64))?;
+        let title = title.unwrap_or_else(|| format!("Asset {id}"));
+        Some(LineageNode { id: id.to_string(), title, kind, depth: *depth as i32 })
+    });
+    let nodes: Vec<LineageNode> = nodes.collect();
+    let edges = shown.edges.iter().map(|(from, to)| LineageEdge { from: from.to_string(), to: to.to_string() });
     let dependencies = sqlx::query!(
         r#"SELECT e.purl, e.name, e.version, u.uses, count(*) OVER () AS "total!"
            FROM asset_works aw JOIN work_uses u ON u.work_id = aw.work_id AND u.user_id IS NULL
@@ -102,26 +103,14 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
         state.chain(),
         id
     )
-    .fetch_all(&state.pool)
+    .fetch_all(&mut *tx)
     .await?;
     let dependency_total = dependencies.first().map_or(0, |first| first.total);
     Ok(axum::Json(Lineage {
         id: id.to_string(),
-        nodes: nodes
-            .into_iter()
-            .take(LIMIT as usize)
-            .map(|node| LineageNode {
-                id: node.id.to_string(),
-                title: node.title.unwrap_or_else(|| format!("Asset {}", node.id)),
-                kind: node.kind,
-                depth: node.depth,
-            })
-            .collect(),
-        edges: edges
-            .into_iter()
-            .map(|edge| LineageEdge { from: edge.asset_id.to_string(), to: edge.parent_id.to_string() })
-            .collect(),
-        complete: complete && dependency_total <= dependencies.len() as i64,
+        nodes,
+        edges: edges.collect(),
+        complete: shown.complete && dependency_total <= dependencies.len() as i64,
         dependencies: dependencies
             .into_iter()
             .map(|row| Dependency { purl: row.purl, name: row.name, version: row.version, uses: row.uses })

@@ -250,19 +250,20 @@ async fn insert(tx: &mut PgConnection, work: i64, account: &[u8], rows: Vec<Valu
     .execute(&mut *tx)
     .await?;
     // Declared by the owner, with nothing to check it against: confidence .25 (the rules' table of evidence).
-    let recorded = sqlx::query!(
+    let recorded = sqlx::query_scalar!(
         "INSERT INTO contributions (work_id, contributor_id, kind, cost, coherence, confidence, weight, source_key, summary,
                                     evidence, occurred_at, recorded_by)
          SELECT $1, c.id, r.kind, r.cost, r.coherence, 0.25, r.weight, r.source_key, r.summary, r.evidence, r.occurred_at, $2
          FROM jsonb_to_recordset($3) AS r (key text, kind text, cost numeric, coherence numeric, weight numeric,
                                            source_key text, summary text, evidence text, occurred_at timestamptz)
          JOIN contributors c ON c.key = r.key
-         ON CONFLICT (work_id, source_key, contributor_id) DO NOTHING",
+         ON CONFLICT (work_id, source_key, contributor_id) DO NOTHING RETURNING id",
         work,
         account as _,
         rows
     )
-    .execute(tx)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(recorded.rows_affected() as i64)
+    store::contributions::tell_recorded(tx, &recorded).await?;
+    Ok(recorded.len() as i64)
 }

@@ -18,6 +18,7 @@ use indexer::Indexer;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use service::{Finality, Settings};
+use store::lineage::Cache;
 use tempfile::TempDir;
 use testkit::Market;
 use tokio::{net::TcpListener, sync::Mutex};
@@ -144,6 +145,7 @@ impl App {
             vault: Arc::new(Vault::new(store, UPLOAD_LIMIT)),
             settings: Arc::new(settings),
             deployment: market.deployment,
+            lineage: Cache::new(market.pool.clone(), market.deployment.chain_id),
         };
         let http =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(20));

@@ -224,6 +224,43 @@ async fn a_work_tells_where_it_comes_from_and_what_came_of_it() -> Result<()> {
     Ok(())
 }
 
+/// What a new registration changes is seen at once, whether memory holds it or not yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn lineage_is_the_same_from_memory() -> Result<()> {
+    let app = App::start().await?;
+    let ann = app.person(1).await?;
+    for (title, parents) in [("Root", &[][..]), ("Trunk", &[1]), ("Leaf", &[1, 2]), ("Stone", &[])] {
+        publish(&app, &ann, "CODE", title, "", parents).await?;
+    }
+    let all = async |count: u64| -> Result<Vec<Value>> {
+        let mut all = Vec::new();
+        for id in 1..=count {
+            all.push(app.get(&format!("/v1/assets/{id}/lineage")).await?.expect(200));
+        }
+        Ok(all)
+    };
+    let asked = all(4).await?;
+    let held = app.state.lineage.refresh().await?;
+    assert_eq!((held.graph.works(), held.graph.edges()), (4, 3));
+    assert_eq!(all(4).await?, asked);
+
+    publish(&app, &ann, "CODE", "Twig", "", &[3]).await?;
+    assert_eq!(held.graph.works(), 4);
+    let with_twig = all(5).await?;
+    let depths = |lineage: &Value| -> Vec<(String, i64)> {
+        let nodes = lineage["nodes"].as_array().into_iter().flatten();
+        nodes.filter_map(|node| Some((node["title"].as_str()?.to_owned(), node["depth"].as_i64()?))).collect()
+    };
+    let named =
+        |pairs: &[(&str, i64)]| pairs.iter().map(|(name, depth)| (name.to_string(), *depth)).collect::<Vec<_>>();
+    assert_eq!(depths(&with_twig[0]), named(&[("Root", 0), ("Trunk", 1), ("Leaf", 2), ("Twig", 3)]));
+    assert_eq!(depths(&with_twig[4]), named(&[("Twig", 0), ("Leaf", -1), ("Trunk", -2), ("Root", -3)]));
+    assert_eq!(app.state.lineage.refresh().await?.graph.works(), 5);
+    assert_eq!(all(5).await?, with_twig);
+    app.get("/v1/assets/6/lineage").await?.problem(404, "not_found").says("There is no asset");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn history_has_everything_newest_first() -> Result<()> {
     let app = App::start().await?;

@@ -8,6 +8,8 @@
 //! | [`coherence`] | how good a contribution was, and the weight it gets |
 //! | [`distribution`] | who is paid what when income arrives at a work |
 //! | [`derivation`] | why one recipient was paid what they were paid |
+//! | [`lineage`] | what a work was made from, what was made from it, and the shares between them |
+//! | [`ledger`] | the record of everything that happened, its hashes, proofs and receipts |
 //! | [`merkle`] | the payout tree whose root stands on chain |
 //!
 //! Money on chain is an integer number of base units and stays one here; costs off chain are decimals; nothing is a float.
@@ -16,6 +18,8 @@ pub mod coherence;
 pub mod cost;
 pub mod derivation;
 pub mod distribution;
+pub mod ledger;
+pub mod lineage;
 pub mod merkle;
 pub mod money;
 pub mod split;

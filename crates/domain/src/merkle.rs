@@ -142,7 +142,8 @@ pub fn verify(root: B256, leaf: B256, proof: &[B256]) -> bool {
     proof.iter().fold(leaf, |node, sibling| parent(node, *sibling)) == root
 }
 
-fn parent(a: B256, b: B256) -> B256 {
+/// The parent of two nodes, in whichever order.
+pub(crate) fn parent(a: B256, b: B256) -> B256 {
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
-    keccak256([low, high].concat())
+    keccak256(low.concat_const::<32, 64>(high))
 }

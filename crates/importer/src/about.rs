@@ -28,11 +28,13 @@ fn stem_is(path: &[u8], names: &[&str]) -> bool {
     !name.contains('/') && names.contains(&stem)
 }
 
-fn is_readme(path: &[u8]) -> bool {
+/// Whether a path at the top of the tree is that of a README.
+pub(crate) fn is_readme(path: &[u8]) -> bool {
     stem_is(path, &["readme"])
 }
 
-fn is_license(path: &[u8]) -> bool {
+/// Whether a file's name is that of a licence.
+pub(crate) fn is_license(path: &[u8]) -> bool {
     stem_is(path, &["license", "licence", "copying", "unlicense"])
 }
 

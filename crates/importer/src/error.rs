@@ -33,6 +33,14 @@ pub enum ImportError {
         /// The path that was given.
         path: PathBuf,
     },
+    /// No commit has the id that was asked for.
+    #[error("{} has no commit {commit}: give the full id of a commit, and fetch it first", path.display())]
+    NoSuchCommit {
+        /// The path that was given.
+        path: PathBuf,
+        /// The id that was given.
+        commit: String,
+    },
     /// The `git` executable cannot be started.
     #[error("cannot run {program}: install git 2.32 or later and have it in PATH")]
     GitMissing {

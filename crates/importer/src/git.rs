@@ -92,7 +92,19 @@ impl Git {
         Ok(git)
     }
 
-    /// The id of the commit at HEAD.
+    /// The same repository as it was at a commit, named by its full id.
+    pub(crate) fn at(mut self, commit: &str) -> Result<Self, ImportError> {
+        let unknown =
+            || ImportError::NoSuchCommit { path: self.path.clone(), commit: commit.chars().take(64).collect() };
+        if commit.len() < 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(unknown());
+        }
+        let found = self.ask(&["rev-parse", "--verify", "--quiet", &format!("{commit}^{{commit}}")]);
+        self.head = found.map_err(|error| if matches!(error, ImportError::Git { .. }) { unknown() } else { error })?;
+        Ok(self)
+    }
+
+    /// The id of the commit at HEAD, or the one that was chosen.
     pub(crate) fn head(&self) -> &str {
         &self.head
     }

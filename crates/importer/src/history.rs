@@ -24,9 +24,9 @@ const FORMAT: &str = "--format=%x01commit %H%x00%ct%x00%aN%x00%aE%x00%s%x00\
                       %(trailers:key=Co-authored-by,key=Payout-Address,only,unfold,separator=%x0a)";
 const MARK: &[u8] = b"\x01commit ";
 /// Subjects are cut here, in characters.
-const LONGEST_SUBJECT: usize = 200;
+pub(crate) const LONGEST_SUBJECT: usize = 200;
 /// The last second of the year 9999: later times are clocks gone wrong.
-const LAST_SECOND: i64 = 253_402_300_799;
+pub(crate) const LAST_SECOND: i64 = 253_402_300_799;
 
 /// What the history is before its changes are read.
 #[derive(Debug)]

@@ -13,6 +13,8 @@
 //! | `about` | name, title, description, licence |
 //! | `locks`, `cargo_lock`, `npm_lock`, `npm_source` | lock files |
 //! | `graph`, `purl` | the works beneath this one |
+//! | [`coherence`] | tests, documentation, reports and content of a commit: how coherent the work is |
+//! | [`github`] | what GitHub's webhook sends: pushes and pull requests |
 //!
 //! What the rules leave open is settled so:
 //! - Merge commits are left out. Of the others all lines count that were added or removed; a renamed file is one file
@@ -23,9 +25,11 @@
 
 mod about;
 mod cargo_lock;
+pub mod coherence;
 mod error;
 mod funding;
 mod git;
+pub mod github;
 mod graph;
 mod history;
 mod locks;

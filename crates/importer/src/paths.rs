@@ -6,12 +6,14 @@ const TEST_FOLDERS: [&str; 4] = ["test", "tests", "__tests__", "spec"];
 const FOREIGN_FOLDERS: [&str; 7] =
     ["node_modules", "vendor", "third_party", "fixtures", "__fixtures__", "testdata", "test-data"];
 
-fn folders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The folders above a file, outermost first.
+pub(crate) fn folders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let folders = path.iter().rposition(|byte| *byte == b'/').map_or(&[][..], |end| &path[..end]);
     folders.split(|byte| *byte == b'/').filter(|part| !part.is_empty())
 }
 
-fn one_of(part: &[u8], names: &[&str]) -> bool {
+/// Whether a part of a path is one of these names, in any case.
+pub(crate) fn one_of(part: &[u8], names: &[&str]) -> bool {
     names.iter().any(|name| part.eq_ignore_ascii_case(name.as_bytes()))
 }
 

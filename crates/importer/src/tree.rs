@@ -38,8 +38,8 @@ const MAX_FILES: u64 = 2_000_000;
 /// One file of HEAD.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    mode: String,
-    object: String,
+    pub(crate) mode: String,
+    pub(crate) object: String,
     pub(crate) size: u64,
     pub(crate) path: Vec<u8>,
 }
@@ -116,8 +116,12 @@ pub(crate) fn hash(
     Ok(tree)
 }
 
-/// Reads one answer of `cat-file --batch`: `<object> blob <size>\n<content>\n`.
-fn blob(running: &mut Running, object: &str, mut keep: Option<&mut Vec<u8>>) -> Result<(u64, [u8; 32]), ImportError> {
+/// Reads one answer of `cat-file --batch`: `<object> blob <size>\n<content>\n`. The size, and the content's SHA-256.
+pub(crate) fn blob(
+    running: &mut Running,
+    object: &str,
+    mut keep: Option<&mut Vec<u8>>,
+) -> Result<(u64, [u8; 32]), ImportError> {
     let mut head = Vec::new();
     if !next_until(running, b'\n', &mut head)? {
         return Err(running.missing(format!("{object} could not be read")));

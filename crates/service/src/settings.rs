@@ -1,9 +1,9 @@
 //! Settings come from one optional TOML file (`TRIBUTARY_CONFIG`) and from environment variables, which win.
 //! An unknown key in the file is an error, and a secret never prints itself. README.md has the table of all settings.
 
-use std::{env, fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, env, fmt, net::SocketAddr, path::PathBuf};
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use serde::Deserialize;
 
 /// A value that must not reach a log or an error message.
@@ -93,6 +93,13 @@ pub struct Settings {
     /// Seconds between the proposal of a payout root and its activation on a newly deployed market.
     #[serde(default = "default_payout_delay", deserialize_with = "number")]
     pub payout_delay: u64,
+    /// How income reaches the works beneath: `pass_down` or `pooled`.
+    #[serde(default)]
+    pub distribution_policy: DistributionPolicy,
+    /// The least that is paid, by currency: `0xtoken=amount` in base units, several with commas; the native coin is the zero
+    /// address. What is below waits for more.
+    #[serde(default)]
+    pub min_payouts: MinPayouts,
     /// The ERC-20 that is staked on works on a newly deployed market. Needed on every chain but a local one, which gets a test
     /// token.
     #[serde(default)]
@@ -134,6 +141,35 @@ fn default_log_format() -> String {
     "text".into()
 }
 
+/// How income reaches the works beneath.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DistributionPolicy {
+    #[default]
+    PassDown,
+    Pooled,
+}
+
+/// The least that is paid, by currency, in its base units.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MinPayouts(pub BTreeMap<Address, U256>);
+
+impl TryFrom<String> for MinPayouts {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty()).map(|pair| {
+            let parts = pair.split_once('=').and_then(|(token, amount)| {
+                let digits = Some(amount.trim()).filter(|digits| !digits.is_empty())?;
+                Some((token.trim().parse().ok()?, U256::from_str_radix(digits, 10).ok()?))
+            });
+            parts.ok_or_else(|| format!("min_payouts: `{pair}` is not `0xtoken=amount`, the amount in base units"))
+        });
+        pairs.collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// Numbers come as TOML integers from the file and as text from the environment.
 fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     #[derive(Deserialize)]
@@ -161,7 +197,7 @@ pub enum SettingsError {
 }
 
 /// Every setting that an environment variable of the same name in capitals may give.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "database_url",
     "rpc_url",
     "ws_url",
@@ -181,6 +217,8 @@ const KEYS: [&str; 19] = [
     "log_format",
     "verify_receipts",
     "metrics_listen",
+    "distribution_policy",
+    "min_payouts",
 ];
 
 impl Settings {
@@ -252,6 +290,20 @@ mod tests {
         assert!(missing.contains("database_url"), "{missing}");
         let finality = load(MINIMUM, &[("FINALITY", "soon")]).unwrap_err().to_string();
         assert!(finality.contains("soon"), "{finality}");
+    }
+
+    #[test]
+    fn least_payouts_are_by_currency() {
+        let token = "0x00000000000000000000000000000000000000aa";
+        let text = format!("0x0000000000000000000000000000000000000000=1000000000000000, {token}=5");
+        let settings = load(MINIMUM, &[("MIN_PAYOUTS", &text), ("DISTRIBUTION_POLICY", "pooled")]).unwrap();
+        assert_eq!(settings.min_payouts.0.len(), 2);
+        assert_eq!(settings.min_payouts.0[&token.parse::<Address>().unwrap()], U256::from(5));
+        assert_eq!(settings.distribution_policy, DistributionPolicy::Pooled);
+        for wrong in ["5", "0xaa=5", &format!("{token}=-1"), &format!("{token}=0x5"), &format!("{token}=")] {
+            let error = load(MINIMUM, &[("MIN_PAYOUTS", wrong)]).unwrap_err().to_string();
+            assert!(error.contains("base units"), "{wrong}: {error}");
+        }
     }
 
     #[test]

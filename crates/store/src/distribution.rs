@@ -1,20 +1,20 @@
 //! From the pot to payouts: which income is ready, the graph it flows through, and the record of its division.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use domain::{
     coherence::Weight,
     distribution::{
-        Beneficiary, Contribution, Contributor, Distribution, Graph, NodeIndex, Recipient, SharedEdges, Target, Work,
-        WorkKey,
+        Beneficiary, Contribution, Contributor, Distribution, Flow, Graph, Input, NodeIndex, RULES_VERSION, Recipient,
+        SharedEdges, Target, Work, WorkKey, digest,
     },
     money::{Amount, AssetId, BasisPoints},
 };
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, values, values::hex_bytes};
+use crate::{StoreError, ledger, values, values::hex_bytes};
 
 /// What passes on to the works beneath, when no licence says otherwise: to parents, and to dependencies.
 pub const UPSTREAM_SHARE: u16 = 1500;
@@ -305,27 +305,84 @@ fn owners(shares: &Value) -> Result<Vec<(Address, BasisPoints)>, StoreError> {
     shares.into_iter().map(|share| Ok((share.account, bps(share.bps)?))).collect()
 }
 
-/// Records a division: the distribution, its flows, payouts and reserves, and the incomes it covers, each once.
+/// What earlier distributions in this currency carried for these accounts.
+pub async fn waiting(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    token: Address,
+    accounts: &BTreeSet<Address>,
+) -> Result<BTreeMap<Address, Amount>, StoreError> {
+    let accounts: Vec<Vec<u8>> = accounts.iter().map(|account| account.to_vec()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT account AS "account: Vec<u8>", (sum(carried) - sum(brought))::text AS "amount!" FROM distribution_carries
+           WHERE chain_id = $1 AND token = $2 AND account = ANY ($3)
+           GROUP BY account HAVING sum(carried) > sum(brought)"#,
+        chain_id as i64,
+        token.as_slice() as _,
+        &accounts as _
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(|row| Ok((values::address(&row.account)?, Amount(values::amount(&row.amount)?)))).collect()
+}
+
+/// A recorded distribution's canonical input and result, by which it can be made again.
+pub struct Recorded {
+    pub input: Vec<u8>,
+    pub input_hash: B256,
+    pub result_hash: B256,
+}
+
+/// What decided a distribution; none where there is no such distribution, or where inputs were not kept yet.
+pub async fn recorded(tx: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT input AS "input!", input_hash AS "input_hash!: Vec<u8>", result_hash AS "result_hash!: Vec<u8>"
+           FROM distributions WHERE id = $1 AND input IS NOT NULL"#,
+        id
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| {
+        let (input_hash, result_hash) = (values::hash(&row.input_hash)?, values::hash(&row.result_hash)?);
+        Ok(Recorded { input: row.input, input_hash, result_hash })
+    })
+    .transpose()
+}
+
+/// Records a division: the distribution, its flows, payouts, reserves and carries, and the incomes it covers, each once.
 pub async fn record(
     tx: &mut PgConnection,
     chain_id: u64,
     pot: &Pot,
-    lineage: &Lineage,
+    input: &Input,
     result: &Distribution,
 ) -> Result<i64, StoreError> {
     let sum = |amounts: &mut dyn Iterator<Item = &Amount>| amounts.fold(U256::ZERO, |sum, amount| sum + amount.0);
     let distributed = sum(&mut result.payouts.values());
     let reserved = sum(&mut result.reserved.values());
+    let brought = sum(&mut result.brought.values());
+    let carried = sum(&mut result.carried.values());
+    let bytes = input.canonical();
+    let (input_hash, result_hash) = (digest(&bytes), digest(&result.canonical(&input.graph)));
     let id = sqlx::query_scalar!(
-        "INSERT INTO distributions (chain_id, asset_id, token, amount, distributed, reserved, policy, through_block)
-         VALUES ($1, $2, $3, $4::text::numeric, $5::text::numeric, $6::text::numeric, 'pass_down', $7) RETURNING id",
+        "INSERT INTO distributions (chain_id, asset_id, token, amount, distributed, reserved, brought, carried, policy,
+                                    through_block, rules, input, input_hash, result_hash)
+         VALUES ($1, $2, $3, $4::text::numeric, $5::text::numeric, $6::text::numeric, $7::text::numeric, $8::text::numeric, $9,
+                 $10, $11, $12, $13, $14) RETURNING id",
         chain_id as i64,
         pot.asset_id as i64,
         pot.token.as_slice() as _,
         pot.amount.to_string(),
         distributed.to_string(),
         reserved.to_string(),
-        pot.through_block as i64
+        brought.to_string(),
+        carried.to_string(),
+        input.options.policy.as_str(),
+        pot.through_block as i64,
+        RULES_VERSION as i32,
+        bytes,
+        input_hash.as_slice() as _,
+        result_hash.as_slice() as _
     )
     .fetch_one(&mut *tx)
     .await?;
@@ -343,44 +400,68 @@ pub async fn record(
     )
     .execute(&mut *tx)
     .await?;
-    record_flows(tx, id, lineage, result).await?;
+    record_flows(tx, id, &input.graph, result).await?;
     record_payouts(tx, chain_id, id, pot, result).await?;
     record_reserves(tx, chain_id, id, pot, result).await?;
+    record_carries(tx, chain_id, id, pot, result).await?;
+    let told = json!({
+        "amount": pot.amount.to_string(), "token": pot.token.to_checksum(None), "throughBlock": pot.through_block,
+        "distributed": distributed.to_string(), "reserved": reserved.to_string(), "brought": brought.to_string(),
+        "carried": carried.to_string(), "policy": input.options.policy.as_str(), "rules": RULES_VERSION,
+        "inputHash": input_hash, "resultHash": result_hash,
+    });
+    let streams = [format!("distribution:{id}"), format!("asset:{chain_id}:{}", pot.asset_id)];
+    let closed = ledger::event("distribution.closed", format!("distribution:{id}"), streams, &told)?;
+    ledger::append(tx, &[closed]).await?;
     Ok(id)
 }
 
-async fn record_flows(
-    tx: &mut PgConnection,
-    id: i64,
-    lineage: &Lineage,
-    result: &Distribution,
-) -> Result<(), StoreError> {
-    let name = |node: NodeIndex| lineage.graph.works()[node.0 as usize].key.to_string();
-    let rows: Vec<Value> = result
-        .flows
-        .iter()
-        .enumerate()
-        .map(|(step, flow)| {
-            let target = match &flow.to {
-                Target::Work(node) => name(*node),
-                Target::Account(account) => format!("account:{}", account.to_checksum(None)),
-                Target::Reserved(beneficiary) => format!("reserved:{beneficiary}"),
-                Target::Fee => "fee".to_owned(),
-            };
-            json!({
-                "distribution_id": id, "step": step, "source": name(flow.from), "target": target,
-                "rule": flow.rule.as_str(), "contribution_id": flow.contribution, "weight": flow.weight.to_string(),
-                "of_weight": flow.of.to_string(), "amount": flow.amount.to_string(),
-            })
+/// A distribution's flows as rows of `distribution_flows`.
+fn flow_rows(id: i64, graph: &Graph, result: &Distribution) -> Value {
+    let name = |node: NodeIndex| graph.works()[node.0 as usize].key.to_string();
+    let row = |(step, flow): (usize, &Flow)| {
+        let target = match &flow.to {
+            Target::Work(node) => name(*node),
+            Target::Account(account) => format!("account:{}", account.to_checksum(None)),
+            Target::Reserved(beneficiary) => format!("reserved:{beneficiary}"),
+            Target::Fee => "fee".to_owned(),
+        };
+        json!({
+            "distribution_id": id, "step": step, "source": name(flow.from), "target": target,
+            "rule": flow.rule.as_str(), "contribution_id": flow.contribution, "weight": flow.weight.to_string(),
+            "of_weight": flow.of.to_string(), "amount": flow.amount.to_string(),
         })
-        .collect();
+    };
+    result.flows.iter().enumerate().map(row).collect()
+}
+
+async fn record_flows(tx: &mut PgConnection, id: i64, graph: &Graph, result: &Distribution) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO distribution_flows SELECT * FROM jsonb_populate_recordset(NULL::distribution_flows, $1)",
-        Value::Array(rows)
+        flow_rows(id, graph, result)
     )
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// The first step of a recorded distribution that is not the one of this result.
+pub async fn differing_flow(
+    tx: &mut PgConnection,
+    id: i64,
+    graph: &Graph,
+    result: &Distribution,
+) -> Result<Option<i32>, StoreError> {
+    let step = sqlx::query_scalar!(
+        r#"SELECT min(step) FROM (SELECT * FROM distribution_flows WHERE distribution_id = $1) stored
+           FULL JOIN jsonb_populate_recordset(NULL::distribution_flows, $2) given USING (step)
+           WHERE stored IS DISTINCT FROM given"#,
+        id,
+        flow_rows(id, graph, result)
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(step)
 }
 
 async fn record_payouts(
@@ -428,6 +509,39 @@ async fn record_reserves(
         "INSERT INTO reserves (distribution_id, chain_id, token, beneficiary, work_id, amount)
          SELECT $1, $2, $3, beneficiary, work_id, amount
          FROM jsonb_to_recordset($4) AS r (beneficiary text, work_id bigint, amount numeric)",
+        id,
+        chain_id as i64,
+        pot.token.as_slice() as _,
+        Value::Array(rows)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn record_carries(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    id: i64,
+    pot: &Pot,
+    result: &Distribution,
+) -> Result<(), StoreError> {
+    let accounts: BTreeSet<&Address> = result.brought.keys().chain(result.carried.keys()).collect();
+    let of =
+        |amounts: &BTreeMap<Address, Amount>, account| amounts.get(account).copied().unwrap_or_default().to_string();
+    let rows: Vec<Value> = accounts
+        .into_iter()
+        .map(|account| {
+            json!({
+                "account": hex_bytes(account.as_slice()), "brought": of(&result.brought, account),
+                "carried": of(&result.carried, account),
+            })
+        })
+        .collect();
+    sqlx::query!(
+        "INSERT INTO distribution_carries (distribution_id, chain_id, token, account, brought, carried)
+         SELECT $1, $2, $3, account, brought, carried
+         FROM jsonb_to_recordset($4) AS c (account bytea, brought numeric, carried numeric)",
         id,
         chain_id as i64,
         pot.token.as_slice() as _,

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, outbox, outbox::NewEvent, values::hex_bytes};
+use crate::{StoreError, contributions, outbox, outbox::NewEvent, values::hex_bytes};
 
 /// Rows sent in one statement.
 const BATCH: usize = 5000;
@@ -180,7 +180,7 @@ async fn store_contributions(
                 }));
             }
         }
-        let stored = sqlx::query!(
+        let stored = sqlx::query_scalar!(
             "INSERT INTO contributions (work_id, contributor_id, kind, cost, coherence, confidence, weight, source_key, summary,
                                         occurred_at, recorded_by)
              SELECT $1, c.id, r.kind, r.cost, r.coherence, $2::text::numeric, r.weight, r.source_key, r.summary,
@@ -189,15 +189,16 @@ async fn store_contributions(
                  AS r (key text, cost numeric, coherence numeric, weight numeric, source_key text, summary text,
                        at double precision, kind text, place bigint)
              JOIN contributors c ON c.key = r.key ORDER BY r.place
-             ON CONFLICT (work_id, source_key, contributor_id) DO NOTHING",
+             ON CONFLICT (work_id, source_key, contributor_id) DO NOTHING RETURNING id",
             work_id,
             Evidence::FilesAndLines.confidence().to_string(),
             owner.as_slice() as _,
             Value::Array(rows)
         )
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
-        added += stored.rows_affected();
+        contributions::tell_recorded(tx, &stored).await?;
+        added += stored.len() as u64;
     }
     Ok(added)
 }

@@ -4,9 +4,12 @@
 //! Rust number type of the driver holds 256 bits. Functions take `&mut PgConnection`, so that the caller decides what
 //! one transaction is.
 
+pub mod contributions;
 pub mod deployments;
 pub mod distribution;
 pub mod imports;
+pub mod ledger;
+pub mod lineage;
 pub mod outbox;
 pub mod roots;
 pub mod values;

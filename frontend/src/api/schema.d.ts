@@ -659,7 +659,7 @@ export interface components {
         };
         /** @description The works above and beneath one work, and the packages it uses. */
         Lineage: {
-            /** @description False when there are more than 1000 works or 200 dependencies. */
+            /** @description False when there are more than 1000 works, works more than 64 steps away, or more than 200 dependencies. */
             complete: boolean;
             dependencies: components["schemas"]["Dependency"][];
             /** Format: int64 */

@@ -3,7 +3,12 @@
 use std::time::Instant;
 
 use alloy::primitives::{Address, U256};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use domain::{
+    distribution::{Input, digest},
+    money::Amount,
+};
+use store::ledger;
 use testkit::account;
 use tokio::task::JoinSet;
 
@@ -185,5 +190,51 @@ async fn a_large_history_is_divided_in_one_go() -> Result<()> {
     assert_eq!(stage.number("SELECT count(*) FROM reserves").await?, 100);
     assert_eq!(stage.number("SELECT count(*) FROM payouts").await?, 200);
     assert_eq!(stage.number("SELECT count(*) FROM payout_root_entries").await?, 200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_below_the_least_payout_waits_and_every_distribution_can_be_made_again() -> Result<()> {
+    let mut stage = Stage::start().await?;
+    stage.context.distribution.min_payouts.insert(Address::ZERO, Amount(U256::from(500)));
+    let shares = [(account(2), 7_000), (account(3), 3_000)];
+    let asset = stage.register(1, content("song"), &[], &shares).await?;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        stage.fund(asset, 600).await?;
+        stage.settle().await?;
+        close_at_once(&stage, 2).await?;
+        let mut paid = stage.paid().await?;
+        paid.sort();
+        told.push(paid.into_iter().map(|(who, amount)| (who == account(2), amount.to::<u64>())).collect::<Vec<_>>());
+    }
+    // 420 and 180 each time: the first is paid from the second time on, the second from the third on.
+    assert_eq!(told[0], []);
+    assert_eq!(told[1], [(true, 840)]);
+    let mut third = told[2].clone();
+    third.sort();
+    assert_eq!(third, [(false, 540), (true, 840)]);
+    assert_eq!(stage.number("SELECT (sum(carried) - sum(brought))::bigint FROM distribution_carries").await?, 420);
+
+    while workers::seal(stage.pool()).await? > 0 {}
+    let mut conn = stage.pool().acquire().await?;
+    let told = ledger::history(&mut conn, "distribution:3", 0, u64::MAX, 10).await?;
+    assert_eq!(told.iter().map(|entry| entry.event.kind.as_str()).collect::<Vec<_>>(), ["distribution.closed"]);
+    assert_eq!(ledger::verify(&mut conn, &[], |_, _| ()).await??.head.size, 3);
+    for id in 1..=3 {
+        let recorded = store::distribution::recorded(&mut conn, id).await?.context("no input was kept")?;
+        assert_eq!(digest(&recorded.input), recorded.input_hash);
+        let input = Input::parse(&recorded.input)?;
+        let again = input.distribute()?;
+        assert_eq!(digest(&again.canonical(&input.graph)), recorded.result_hash);
+        assert_eq!(store::distribution::differing_flow(&mut conn, id, &input.graph, &again).await?, None);
+        if id == 2 {
+            sqlx::query("UPDATE distribution_flows SET amount = amount + 1 WHERE distribution_id = 2 AND step = 1")
+                .execute(stage.pool())
+                .await?;
+            let step = store::distribution::differing_flow(&mut conn, id, &input.graph, &again).await?;
+            assert_eq!(step, Some(1), "a changed flow is found");
+        }
+    }
     Ok(())
 }

@@ -44,6 +44,7 @@ impl Stage {
             vault: Arc::new(Vault::new(Arc::new(DiskStore::open(content.path())?), 1 << 30)),
             deployment: market.deployment,
             engine: signer(0).address(),
+            distribution: workers::DistributionPolicy::default(),
         };
         Ok(Self { market, context, _content: content })
     }
@@ -206,7 +207,7 @@ impl Stage {
 }
 
 /// What must hold, and a query for where it does not.
-const BOOKS: [(&str, &str); 6] = [
+const BOOKS: [(&str, &str); 7] = [
     (
         "a distribution's amount is the income it covers",
         "SELECT d::text FROM distributions d WHERE amount <> (
@@ -214,12 +215,19 @@ const BOOKS: [(&str, &str); 6] = [
              JOIN chain.incomes i USING (chain_id, block_number, log_index) WHERE x.distribution_id = d.id)",
     ),
     (
-        "a distribution is paid out or reserved, to the last unit",
+        "a distribution and what it brought is paid out, reserved or carried on, to the last unit",
         "SELECT d::text FROM distributions d
          WHERE distributed <> (SELECT coalesce(sum(amount), 0) FROM payouts p
                                WHERE p.distribution_id = d.id AND p.reserve_id IS NULL)
             OR reserved <> (SELECT coalesce(sum(amount), 0) FROM reserves r WHERE r.distribution_id = d.id)
-            OR amount <> distributed + reserved",
+            OR brought <> (SELECT coalesce(sum(brought), 0) FROM distribution_carries c WHERE c.distribution_id = d.id)
+            OR carried <> (SELECT coalesce(sum(carried), 0) FROM distribution_carries c WHERE c.distribution_id = d.id)
+            OR amount + brought <> distributed + reserved + carried",
+    ),
+    (
+        "nobody brings along more than was carried",
+        "SELECT format('%s in %s', account, token) FROM distribution_carries GROUP BY chain_id, token, account
+         HAVING sum(brought) > sum(carried)",
     ),
     (
         "what flows into a work flows out of it",
@@ -234,10 +242,12 @@ const BOOKS: [(&str, &str); 6] = [
              SELECT coalesce(sum(f.amount), 0) FROM distribution_flows f WHERE f.distribution_id = s.id AND f.source = s.node)",
     ),
     (
-        "what flows to an account is its payout",
+        "what flows to an account, and what was brought for it, is its payout",
         "SELECT p::text FROM payouts p WHERE reserve_id IS NULL AND amount <> (
-             SELECT sum(f.amount) FROM distribution_flows f WHERE f.distribution_id = p.distribution_id
-               AND lower(f.target) = 'account:0x' || encode(p.account, 'hex'))",
+             SELECT coalesce(sum(f.amount), 0) FROM distribution_flows f WHERE f.distribution_id = p.distribution_id
+               AND lower(f.target) = 'account:0x' || encode(p.account, 'hex'))
+             + coalesce((SELECT brought FROM distribution_carries c
+                         WHERE c.distribution_id = p.distribution_id AND c.account = p.account), 0)",
     ),
     (
         "a released reserve is paid in full",

@@ -12,7 +12,7 @@ use super::{
     party::{Beneficiary, WorkKey},
 };
 use crate::{
-    money::{Amount, BasisPoints},
+    money::{Address, Amount, BasisPoints},
     split::{SplitError, largest_remainder},
 };
 
@@ -35,24 +35,37 @@ pub enum Policy {
     Pooled,
 }
 
+impl Policy {
+    /// The name under which it is stored and chosen.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PassDown => "pass_down",
+            Self::Pooled => "pooled",
+        }
+    }
+}
+
 /// What may be chosen for one distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// The protocol fee, taken once of the whole amount. 2 % by default.
     pub fee: BasisPoints,
-    /// How income reaches the works beneath.
-    pub policy: Policy,
     /// How many edges income may follow before it is paid to owners instead; `None` for no limit. A work's depth is the
     /// number of edges on the shortest way from the start. An edge out of a work at the limit still gets its part, but
     /// the parent pays that part to its owners by shares (or reserves it, without owners) instead of dividing it. A pool
     /// ends at the limit.
     pub max_depth: Option<u32>,
+    /// The least that an account is paid: what it earned and what was brought for it, together. Below that, both are
+    /// carried. Nothing by default.
+    pub min_payout: Amount,
+    /// How income reaches the works beneath.
+    pub policy: Policy,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { fee: BasisPoints::new(200), policy: Policy::default(), max_depth: None }
+        Self { fee: BasisPoints::new(200), max_depth: None, min_payout: Amount::ZERO, policy: Policy::default() }
     }
 }
 
@@ -82,17 +95,46 @@ pub enum DistributionError {
         /// Why.
         source: SplitError,
     },
+    /// What was brought for an account and what it earned sum beyond 256 bits.
+    #[error("what was brought for {0} and what it earned do not sum within 256 bits")]
+    BroughtOverflow(Address),
 }
 
 fn names(path: &[WorkKey]) -> String {
     path.iter().map(WorkKey::to_string).collect::<Vec<_>>().join(" -> ")
 }
 
-/// Divides `amount`, which arrived at `start`, over everyone upstream. See the [module](super) for the rules.
+/// Divides `amount`, which arrived at `start`, over everyone upstream; nothing was carried before. See the
+/// [module](super) for the rules, and [`Input`](super::Input) for what brings something along.
 ///
 /// # Errors
 /// A [`DistributionError`]; then nothing is to be paid to anyone.
 pub fn distribute(
+    graph: &Graph,
+    start: NodeIndex,
+    amount: Amount,
+    options: &Options,
+) -> Result<Distribution, DistributionError> {
+    settle(divide(graph, start, amount, options)?, &BTreeMap::new(), options.min_payout)
+}
+
+/// Adds to what everybody earned what was brought for them, and carries what is below the least payout.
+pub(super) fn settle(
+    mut earned: Distribution,
+    brought: &BTreeMap<Address, Amount>,
+    min_payout: Amount,
+) -> Result<Distribution, DistributionError> {
+    for (account, amount) in brought.iter().filter(|(_, amount)| !amount.is_zero()) {
+        let total = earned.payouts.entry(*account).or_default();
+        *total = total.checked_add(*amount).ok_or(DistributionError::BroughtOverflow(*account))?;
+        earned.brought.insert(*account, *amount);
+    }
+    earned.carried = earned.payouts.extract_if(.., |_, amount| *amount < min_payout).collect();
+    Ok(earned)
+}
+
+/// Divides the amount. Nothing is brought or carried, and what is paid is what was earned.
+pub(super) fn divide(
     graph: &Graph,
     start: NodeIndex,
     amount: Amount,
@@ -335,19 +377,24 @@ impl<'a> Run<'a> {
 }
 
 fn summarise(start: NodeIndex, amount: Amount, flows: Vec<Flow>) -> Distribution {
-    let mut distribution = Distribution { start, amount, flows, ..Distribution::default() };
+    let mut distribution = Distribution { start, amount, ..Distribution::default() };
+    // Sorted first: a map made of many accounts in no order would take most of the time of a large distribution.
+    let mut paid: Vec<(Address, U256)> = Vec::new();
     // Every sum is part of the amount distributed, so it fits.
-    for flow in &distribution.flows {
-        let total = match &flow.to {
-            Target::Work(_) => continue,
-            Target::Fee => &mut distribution.fee,
-            Target::Account(address) => distribution.payouts.entry(*address).or_default(),
+    for flow in &flows {
+        match &flow.to {
+            Target::Work(_) => {}
+            Target::Fee => distribution.fee.0 += flow.amount.0,
+            Target::Account(address) => paid.push((*address, flow.amount.0)),
             Target::Reserved(beneficiary) => match distribution.reserved.get_mut(beneficiary) {
-                Some(total) => total,
-                None => distribution.reserved.entry(beneficiary.clone()).or_default(),
+                Some(total) => total.0 += flow.amount.0,
+                None => drop(distribution.reserved.insert(beneficiary.clone(), flow.amount)),
             },
-        };
-        total.0 += flow.amount.0;
+        }
     }
+    paid.sort_unstable_by_key(|(address, _)| *address);
+    let payouts = paid.chunk_by(|a, b| a.0 == b.0);
+    distribution.payouts = payouts.map(|of| (of[0].0, Amount(of.iter().map(|(_, amount)| *amount).sum()))).collect();
+    distribution.flows = flows;
     distribution
 }

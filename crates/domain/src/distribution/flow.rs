@@ -11,19 +11,25 @@ use super::{
 };
 use crate::money::{self, Address, Amount};
 
-/// One exact division of income: `fee` + all `payouts` + all `reserved` = `amount`.
+/// One exact division of income: `amount` + all `brought` = `fee` + all `payouts` + all `reserved` + all `carried`.
+///
+/// What an account earned is the sum of the flows to it: its payout or what is carried for it, less what was brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Distribution {
     /// The work whose income was divided.
     pub start: NodeIndex,
     /// The income.
     pub amount: Amount,
+    /// What earlier distributions carried for each account, as far as it was brought along. Never zero.
+    pub brought: BTreeMap<Address, Amount>,
     /// The protocol fee.
     pub fee: Amount,
     /// What each account is paid.
     pub payouts: BTreeMap<Address, Amount>,
     /// What is kept for those who have no account yet.
     pub reserved: BTreeMap<Beneficiary, Amount>,
+    /// What is below the least payout, kept for each account until a later distribution brings it.
+    pub carried: BTreeMap<Address, Amount>,
     /// Every step, children before parents. At every work the flows in (and `amount` at the start) sum to the flows out.
     pub flows: Vec<Flow>,
 }

@@ -1,11 +1,14 @@
 //! The graph of works that take part, checked and brought into one order when it is made.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 
-use super::party::{Contributor, WorkKey};
+use super::party::{Contributor, Recipient, WorkKey};
 use crate::{
     coherence::Weight,
     money::{Address, BasisPoints},
@@ -182,6 +185,22 @@ impl Graph {
     /// The index of a work.
     pub fn find(&self, key: &WorkKey) -> Option<NodeIndex> {
         self.index.get(key).copied()
+    }
+
+    /// Every account that a distribution over this graph could pay: owners, contributors, and who triggered a SYSTEM.
+    pub fn accounts(&self) -> BTreeSet<Address> {
+        let owners = self.works.iter().flat_map(|work| work.owners.iter().map(|(owner, _)| *owner));
+        let contributions = self.works.iter().flat_map(|work| &work.contributions);
+        let contributors = contributions.filter_map(|contribution| match contribution.contributor.human() {
+            Some(Recipient::Account(account)) => Some(*account),
+            _ => None,
+        });
+        owners.chain(contributors).collect()
+    }
+
+    /// The works in the order of their keys.
+    pub(super) fn by_key(&self) -> impl Iterator<Item = &Work> {
+        self.index.values().map(|node| self.work(*node))
     }
 
     /// The work at an index of this graph.

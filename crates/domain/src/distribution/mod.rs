@@ -12,6 +12,12 @@
 //! 7. A work without owners that is not registered here keeps the rest in reserve; a registered one without owners is an
 //!    error, and nothing is paid.
 //!
+//! 8. An account is paid what it earned and what earlier distributions in the same currency carried for it, unless that is
+//!    below [`Options::min_payout`]: then it is carried. What is reserved is not paid, and has no least amount.
+//!
+//! [`Input`] holds all that decides a distribution. Input and result have canonical bytes, the same for the same content in
+//! whatever order it was given; stored with their SHA-256, they let anyone divide again and compare, years later.
+//!
 //! Every division is by [largest remainder](crate::split::largest_remainder) with ties to the lower id, so at every work
 //! what came in equals what went out, to the last unit, and the result does not depend on the order in which works,
 //! contributions, edges or owners were given. Works are processed once each, children before parents, without recursion:
@@ -38,13 +44,17 @@
 //! assert_eq!(paid.payouts[&ben], Amount::from(41_667_u64));
 //! ```
 
+mod canonical;
 mod engine;
 mod flow;
 mod graph;
+mod input;
 mod order;
 mod party;
 
+pub use canonical::{RULES_VERSION, digest};
 pub use engine::{DistributionError, Options, Policy, distribute};
 pub use flow::{Distribution, Flow, Rule, Target, UnknownRule};
 pub use graph::{Contribution, Graph, GraphError, NodeIndex, SharedEdges, Work};
+pub use input::{Input, InputError};
 pub use party::{Beneficiary, Contributor, ParsePartyError, Recipient, WorkKey};

@@ -81,7 +81,8 @@ impl With for Work {
     }
 }
 
-pub const NO_FEE: Options = Options { fee: BasisPoints::ZERO, policy: Policy::PassDown, max_depth: None };
+pub const NO_FEE: Options =
+    Options { fee: BasisPoints::ZERO, max_depth: None, min_payout: Amount::ZERO, policy: Policy::PassDown };
 
 /// Distributes income of the first work.
 pub fn run(works: Vec<Work>, amount: u64, options: &Options) -> Result<Distribution, DistributionError> {

@@ -223,6 +223,16 @@ fn an_unknown_start_is_an_error() {
 }
 
 #[test]
+fn a_graph_tells_whom_it_can_pay() {
+    let works = vec![
+        asset(1, 4).by(1, human(3), 0).by(2, system(Some(system(Some(human(1))))), 1).by(3, system(None), 1),
+        external("pkg:a").by(1, somebody("mailto:a@b.c"), 1).owned(&[(2, 10_000)]),
+    ];
+    let accounts: Vec<_> = Graph::new(works).unwrap().accounts().into_iter().collect();
+    assert_eq!(accounts, [1, 2, 3, 4].map(account));
+}
+
+#[test]
 fn works_that_make_no_graph() {
     let key = || asset_key(1);
     let cases = [

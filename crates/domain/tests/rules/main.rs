@@ -1,10 +1,16 @@
-//! The rules as a whole: known answers, properties, a slow and obvious second implementation, and scale.
+//! The rules as a whole: known answers, properties, slow and obvious second implementations, and scale.
 
+mod agreement;
 mod build;
+mod canonical;
+mod carried;
 mod derivation;
 mod differential;
 mod distribution;
+mod ledger;
+mod lineage;
 mod merkle;
+mod obvious;
 mod properties;
 mod reference;
 mod scale;

@@ -89,12 +89,13 @@ pub fn options() -> impl Strategy<Value = Options> {
     let policy = prop_oneof![3 => Just(Policy::PassDown), 1 => Just(Policy::Pooled)];
     (0_u16..1_000, policy, prop::option::weighted(0.3, 0_u32..4)).prop_map(|(fee, policy, max_depth)| Options {
         fee: BasisPoints::new(fee),
-        policy,
         max_depth,
+        min_payout: Amount::ZERO,
+        policy,
     })
 }
 
-fn conserved(graph: &Graph, paid: &Distribution) {
+pub fn conserved(graph: &Graph, paid: &Distribution) {
     let mut income = vec![U256::ZERO; graph.works().len()];
     let mut spent = income.clone();
     income[paid.start.0 as usize] = paid.amount.0;
@@ -111,12 +112,13 @@ fn conserved(graph: &Graph, paid: &Distribution) {
         assert!(flow.amount.0 == exact || flow.amount.0 == exact + U256::ONE, "not the proportion: {flow:?}");
     }
     assert_eq!(income, spent);
-    let all = paid.payouts.values().chain(paid.reserved.values()).chain([&paid.fee]).copied();
-    assert_eq!(Amount::checked_sum(all), Some(paid.amount));
+    let paid_out = paid.payouts.values().chain(paid.carried.values()).chain(paid.reserved.values()).chain([&paid.fee]);
+    let paid_in = paid.brought.values().chain([&paid.amount]);
+    assert_eq!(Amount::checked_sum(paid_out.copied()), Amount::checked_sum(paid_in.copied()));
 }
 
 /// The graph with its works at other indices and everything in them in another order.
-fn shuffled(works: &[Work], by: usize) -> (Vec<Work>, NodeIndex) {
+pub fn shuffled(works: &[Work], by: usize) -> (Vec<Work>, NodeIndex) {
     let count = works.len();
     let moved = |index: usize| (index + by) % count;
     let mut result = works.to_vec();
@@ -162,7 +164,10 @@ proptest! {
     #[test]
     fn nothing_is_lost_and_nothing_created(works in works(12), options in options(), amount: u64) {
         let graph = Graph::new(works).unwrap();
-        conserved(&graph, &distribute(&graph, NodeIndex(0), Amount::from(amount), &options).unwrap());
+        let paid = distribute(&graph, NodeIndex(0), Amount::from(amount), &options).unwrap();
+        conserved(&graph, &paid);
+        let accounts = graph.accounts();
+        prop_assert!(paid.payouts.keys().all(|account| accounts.contains(account)));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Amount, BasisPoints,
-    distribution::{Beneficiary, Graph, NodeIndex, Options, Policy, Recipient, Work, WorkKey, distribute},
+    Amount,
+    distribution::{Beneficiary, Graph, NodeIndex, Recipient, Work, WorkKey, distribute},
 };
 use proptest::prelude::*;
 
@@ -90,9 +90,8 @@ proptest! {
 
     #[test]
     fn the_engine_agrees_with_the_obvious_way(works in works(6)) {
-        let options = Options { fee: BasisPoints::ZERO, policy: Policy::PassDown, max_depth: None };
         let graph = Graph::new(works.clone()).unwrap();
-        let paid = distribute(&graph, NodeIndex(0), Amount::from(AMOUNT), &options).unwrap();
+        let paid = distribute(&graph, NodeIndex(0), Amount::from(AMOUNT), &NO_FEE).unwrap();
         let mut reference = Reference { works: &works, shares: Shares::new() };
         reference.income(NodeIndex(0), Fraction(AMOUNT.into(), 1));
 

@@ -1,7 +1,5 @@
 //! Deep, wide and large graphs.
 
-use std::time::Instant;
-
 use domain::{
     Amount,
     derivation::explain,
@@ -49,45 +47,4 @@ fn a_work_with_10000_contributions_and_parents_is_cheap() {
     let works: Vec<Work> = [work].into_iter().chain((1..=10_000).map(|n| asset(n, n))).collect();
     let paid = run(works, u64::MAX, &Options::default()).unwrap();
     assert_eq!(Amount::checked_sum(paid.payouts.values().copied().chain([paid.fee])), Some(Amount::from(u64::MAX)));
-}
-
-/// `cargo test -p domain --release -- --ignored --nocapture million` prints the times.
-#[test]
-#[ignore = "a measurement, of use only in release"]
-fn a_million_contributions_over_100000_assets() {
-    const ASSETS: u32 = 100_000;
-    let mut works = Vec::new();
-    for n in 0..ASSETS {
-        let mut work = asset(n.into(), u64::from(n) % 5_000);
-        for k in 0..10 {
-            work = work.by(k, human(u64::from(n) * 7 + k * 13), (u64::from(n) * 31 + k * 17) % 1_000_000 + 1);
-        }
-        // A tree of three parents each, so that all take part, with a second way to most of them.
-        let parents: Vec<(u32, u64)> =
-            (1..=3).map(|k| n * 3 + k).filter(|to| *to < ASSETS).map(|to| (to, u64::from(to) % 5 + 1)).collect();
-        if !parents.is_empty() {
-            work = work.shared(4_000, &parents);
-        }
-        if n + 1 < ASSETS {
-            work = work.cost(n + 1, 100_000);
-        }
-        works.push(work);
-    }
-    let begin = Instant::now();
-    let graph = Graph::new(works).unwrap();
-    let built = begin.elapsed();
-    let amount = Amount::from(10_u128.pow(30));
-    let begin = Instant::now();
-    let paid = distribute(&graph, NodeIndex(0), amount, &Options::default()).unwrap();
-    let divided = begin.elapsed();
-    let begin = Instant::now();
-    let why = explain(&graph, &paid, &Recipient::Account(account(700)));
-    let explained = begin.elapsed();
-    println!(
-        "graph {built:?}, distribute {divided:?}, explain {explained:?}: {} flows, {} accounts, {} steps",
-        paid.flows.len(),
-        paid.payouts.len(),
-        why.steps.len()
-    );
-    assert_eq!(Amount::checked_sum(paid.payouts.values().copied().chain([paid.fee])), Some(amount));
 }

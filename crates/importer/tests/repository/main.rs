@@ -1,5 +1,6 @@
 //! The importer on real repositories.
 
+mod coherence;
 mod dependencies;
 mod history;
 mod limits;

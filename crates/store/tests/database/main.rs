@@ -1,6 +1,8 @@
 //! Against a real PostgreSQL: what is stored, what is not, and what others see of it meanwhile.
 
 mod imports;
+mod ledger;
+mod lineage;
 mod outbox;
 mod repo;
 mod roots;

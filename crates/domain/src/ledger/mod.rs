@@ -1,0 +1,32 @@
+//! The ledger: everything that happened, in one order, so that anyone can check any entry, offline, years later.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`canonical`] | the one form of JSON that is hashed (RFC 8785) |
+//! | [`event`] | what happened, and the hash that ties it to all before |
+//! | [`chain`] | reading all entries and naming the first bad one |
+//! | [`tree`] | the growing Merkle tree, its proofs of inclusion and of growth |
+//! | [`anchor`] | how the contract chains the roots it was given |
+//! | [`receipt`] | one event with all it takes to check it |
+//!
+//! Exactly what is hashed:
+//!
+//! ```text
+//! event    {"at":..,"body":{..},"kind":"..","seq":..,"streams":[..],"subject":".."}      canonical JSON, UTF-8
+//! entry 0  SHA-256("tributary ledger, version 1: genesis")
+//! entry n  SHA-256("tributary ledger, version 1: entry\n" || entry n-1 || event n)
+//! leaf n   keccak256(keccak256(keccak256("tributary ledger, version 1: leaf") || n as 32 bytes || entry n))
+//! node     keccak256(smaller child || larger child); an odd node moves up as it is
+//! anchor   first 22 bytes of keccak256(abi.encode(anchor before, its number, root, size, time))
+//! ```
+
+pub mod anchor;
+pub mod canonical;
+pub mod chain;
+pub mod event;
+pub mod receipt;
+pub mod tree;
+
+pub use canonical::Canonical;
+pub use event::{Entry, Event, NewEvent};
+pub use receipt::{Receipt, verify_receipt};

@@ -1,0 +1,96 @@
+//! How much of a work's income goes where.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::U256;
+use rust_decimal::Decimal;
+
+use super::graph::Graph;
+use crate::{
+    money::{Amount, AssetId},
+    split::largest_remainder,
+};
+
+/// A part of an income, in units of 10^-18 of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Share(pub u64);
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Self = Self(10_u64.pow(18));
+
+    /// As a fraction of one, with 18 decimals.
+    pub fn as_decimal(self) -> Decimal {
+        Decimal::from_i128_with_scale(self.0.into(), 18)
+    }
+}
+
+impl Graph {
+    /// What arrives at each ancestor of an income of `amount` at `from`, which itself stands in the list too. Ascending
+    /// by id, without those at which nothing arrives; `None` when the work is not in the graph.
+    ///
+    /// Every work's income is divided as one sum, children before parents, exactly: what a work keeps, its income less
+    /// what arrives from it at its parents, sums to `amount` over all works.
+    pub fn incomes(&self, from: AssetId, amount: Amount) -> Option<Vec<(AssetId, Amount)>> {
+        let start = self.find(from)?;
+        // By place, so that what comes first has all of its income.
+        let mut waiting = BTreeMap::from([(self.place(start), amount.0)]);
+        let mut arrived = Vec::new();
+        while let Some((place, income)) = waiting.pop_first() {
+            let node = self.at(place);
+            arrived.push((self.id(node), Amount(income)));
+            for (parent, part) in self.parents.of(node).iter().zip(self.passed_on(node, income)) {
+                if !part.is_zero() {
+                    // All of it is part of `amount`, so the sum fits.
+                    *waiting.entry(self.place(*parent)).or_default() += part;
+                }
+            }
+        }
+        arrived.retain(|(_, amount)| !amount.is_zero());
+        arrived.sort_unstable();
+        Some(arrived)
+    }
+
+    /// What each parent of a work gets of its income.
+    fn passed_on(&self, node: u32, income: U256) -> Vec<U256> {
+        let weights: Vec<U256> = self.weights(node).iter().map(|weight| U256::from(*weight)).collect();
+        let up = self.upstream(node);
+        // Neither division can fail: the first is by 10 000, the second by 32-bit weights above zero.
+        let up = largest_remainder(income, &[up.weight(), up.complement().weight()]).map(|parts| parts[0]);
+        match (up, weights.as_slice()) {
+            (_, []) => Vec::new(),
+            (Ok(up), [_]) => vec![up],
+            (Ok(up), weights) => largest_remainder(up, weights).unwrap_or_default(),
+            (Err(_), _) => Vec::new(),
+        }
+    }
+
+    /// The share of an ancestor in the income of a work, over all ways: what arrives at it of an income of 10^18 units.
+    /// The work's own share is the whole, and that of a work that is no ancestor nothing. `None` when one of the two is not
+    /// in the graph.
+    pub fn share(&self, of: AssetId, ancestor: AssetId) -> Option<Share> {
+        self.find(ancestor)?;
+        let incomes = self.incomes(of, Amount::from(Share::WHOLE.0))?;
+        let at = incomes.binary_search_by_key(&ancestor, |(id, _)| *id).ok();
+        Some(at.map_or(Share::default(), |at| Share(incomes[at].1.0.to())))
+    }
+
+    /// The share of the last work of a path in the income of the first, over this path alone: the product of what each
+    /// step passes on, rounded down at each step, and so below the truth by less than one unit a step. The whole for a
+    /// path of one work; `None` when the works make no path from child to parent.
+    pub fn share_along(&self, path: &[AssetId]) -> Option<Share> {
+        let mut nodes = path.iter().map(|id| self.find(*id));
+        let mut node = nodes.next()??;
+        let mut share = u128::from(Share::WHOLE.0);
+        for next in nodes {
+            let next = next?;
+            let at = self.parents.of(node).binary_search(&next).ok()?;
+            let weights = self.weights(node);
+            let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
+            // 60 bits by 14 by 32.
+            share = share * u128::from(self.upstream(node).get()) * u128::from(weights[at]) / (10_000 * total);
+            node = next;
+        }
+        u64::try_from(share).ok().map(Share)
+    }
+}

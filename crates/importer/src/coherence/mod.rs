@@ -1,0 +1,202 @@
+//! Coherence measured, not typed in: what a commit of a repository shows about the work (rules, section 1).
+//!
+//! [`survey()`] reads the files of the commit once. [`Survey::measure`] puts what it found beside what the market knows, and
+//! says of each input where its value comes from. The survey of a commit is always the same, so it can be kept, and measured
+//! again when the market has changed.
+//!
+//! | input | from |
+//! |---|---|
+//! | code quality | a SARIF report in the repository: module `code_quality` |
+//! | test coverage | an lcov report in the repository, or the share of code that tests: `test_coverage` |
+//! | documentation | the README, pages and comments: `documentation` |
+//! | network | works that use it, and how evenly contributors share its cost: `network` |
+//! | novelty | the signatures of earlier works: `novelty`, [`signature`] |
+//! | architecture alignment, value added | nothing measures them: they count as 0.5, and the confidence says so |
+
+mod attributes;
+mod code_quality;
+mod documentation;
+mod language;
+pub mod lcov;
+mod lines;
+mod network;
+mod novelty;
+mod origin;
+pub mod sarif;
+pub mod signature;
+mod survey;
+mod test_coverage;
+
+use domain::coherence::{Inputs, Weight};
+use rust_decimal::{Decimal, RoundingStrategy::MidpointAwayFromZero};
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    lines::Lines,
+    network::contributor_weights,
+    signature::{Signature, similarity},
+    survey::{
+        LeftOut, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, MAX_REPORT_BYTES, MAX_REPORTS, ReportedCoverage,
+        ReportedFindings, Survey, Unreadable, survey,
+    },
+};
+
+/// What the market knows of a work and its neighbours.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Works that use this one; none where that is not known.
+    pub downstream: Option<u64>,
+    /// The weighted cost of each contributor, one entry for each.
+    pub contributors: &'a [Weight],
+    /// Earlier works, without other versions of this one; those that share no hash of the signature may be missing. None
+    /// where the catalogue was not searched.
+    pub earlier: Option<&'a [Earlier]>,
+}
+
+/// An earlier work of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// What to call it in an explanation.
+    pub name: String,
+    /// Its content.
+    pub signature: Signature,
+}
+
+/// One input of coherence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// [`Inputs::code_quality`].
+    CodeQuality,
+    /// [`Inputs::architecture_alignment`].
+    ArchitectureAlignment,
+    /// [`Inputs::value_add`].
+    ValueAdd,
+    /// [`Inputs::test_coverage`].
+    TestCoverage,
+    /// [`Inputs::documentation`].
+    Documentation,
+    /// [`Inputs::network`].
+    Network,
+    /// [`Inputs::novelty`].
+    Novelty,
+}
+
+/// What a value rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Counted in the files of the commit.
+    Counted,
+    /// A report in the repository says so: whoever wrote the repository wrote the report, perhaps of an older commit.
+    Reported,
+    /// This market's own records say so.
+    Recorded,
+    /// Nothing: there is no value.
+    Unmeasured,
+}
+
+/// Where the value of an input comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Which input.
+    pub input: Input,
+    /// Its value, in [0, 1], to 4 decimals; none where nothing was measured.
+    pub value: Option<Decimal>,
+    /// What it rests on.
+    pub kind: Kind,
+    /// The same in plain words, with the numbers.
+    pub how: String,
+}
+
+impl Source {
+    fn counted(input: Input, value: Decimal, how: String) -> Self {
+        Self { input, value: Some(value), kind: Kind::Counted, how }
+    }
+
+    fn reported(input: Input, value: Decimal, how: String) -> Self {
+        Self { input, value: Some(value), kind: Kind::Reported, how }
+    }
+
+    fn recorded(input: Input, value: Decimal, how: String) -> Self {
+        Self { input, value: Some(value), kind: Kind::Recorded, how }
+    }
+
+    fn unmeasured(input: Input, why: &str) -> Self {
+        Self {
+            input,
+            value: None,
+            kind: Kind::Unmeasured,
+            how: format!("{why} It counts as 0.5 and lowers the confidence."),
+        }
+    }
+}
+
+/// The coherence of a commit, and where each part of it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The commit's full id.
+    pub commit: String,
+    /// What the rules ask for.
+    pub inputs: Inputs,
+    /// One for each input, in the order of the rules.
+    pub sources: Vec<Source>,
+    /// What to compare the content of works by; to be kept with the version.
+    pub signature: Option<Signature>,
+}
+
+impl Survey {
+    /// Puts the survey beside what the market knows.
+    pub fn measure(&self, surroundings: &Surroundings<'_>) -> Measured {
+        let mut sources = vec![
+            code_quality::source(self),
+            Source::unmeasured(
+                Input::ArchitectureAlignment,
+                "Nothing measures how well it fits the shape of the work.",
+            ),
+            Source::unmeasured(Input::ValueAdd, "Nothing measures what it adds for users."),
+            test_coverage::source(self),
+            documentation::source(self),
+            network::source(surroundings),
+            novelty::source(self, surroundings),
+        ];
+        for Unreadable { input, why } in &self.unreadable {
+            for source in sources.iter_mut().filter(|source| source.input == *input) {
+                source.how.push_str(&format!(" A report could not be read: {why}."));
+            }
+        }
+        let mut inputs = Inputs::default();
+        for Source { input, value, .. } in &sources {
+            let place = match input {
+                Input::CodeQuality => &mut inputs.code_quality,
+                Input::ArchitectureAlignment => &mut inputs.architecture_alignment,
+                Input::ValueAdd => &mut inputs.value_add,
+                Input::TestCoverage => &mut inputs.test_coverage,
+                Input::Documentation => &mut inputs.documentation,
+                Input::Network => &mut inputs.network,
+                Input::Novelty => &mut inputs.novelty,
+            };
+            *place = *value;
+        }
+        Measured { commit: self.commit.clone(), inputs, sources, signature: self.signature.clone() }
+    }
+}
+
+/// A share to 4 decimals; 0 of nothing.
+fn ratio(part: u64, whole: u64) -> Decimal {
+    if whole == 0 { Decimal::ZERO } else { rounded(Decimal::from(part) / Decimal::from(whole)) }
+}
+
+fn rounded(value: Decimal) -> Decimal {
+    value.round_dp_with_strategy(4, MidpointAwayFromZero).normalize()
+}
+
+/// A number and what is counted, for an explanation.
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A repository's own text for an explanation: on one line, not longer than a line or two.
+fn plain(text: &str) -> String {
+    text.chars().take(200).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}

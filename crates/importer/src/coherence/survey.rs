@@ -1,0 +1,337 @@
+//! One pass over the files of a commit: lines counted, reports read, the signature taken.
+//!
+//! Only regular files count. Left out are files that the repository's `.gitattributes` or their paths call generated or
+//! vendored, or that say so at their beginning; files of more than [`MAX_FILE_BYTES`]; and what lies beyond the limits
+//! together, in the order of paths. How many were left out, and why, is said.
+
+use std::{ffi::OsStr, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Input,
+    attributes::Attributes,
+    language::Form,
+    lcov,
+    lines::{self, Lines},
+    origin, plain,
+    sarif::{self, Findings},
+    signature::{Signature, Sketch},
+};
+use crate::{
+    ImportError, about,
+    git::Git,
+    paths,
+    tree::{self, Entry},
+};
+
+/// A larger file is left out, unless it is a report.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Files beyond this many are left out.
+pub const MAX_FILES: u64 = 200_000;
+/// Files are left out once those before them have this many bytes.
+pub const MAX_BYTES: u64 = 512 << 20;
+/// Reports of one kind beyond this many are left out.
+pub const MAX_REPORTS: u64 = 16;
+/// Reports of one kind are left out once those before them have this many bytes.
+pub const MAX_REPORT_BYTES: u64 = 64 << 20;
+/// Files of attributes beyond this many, or larger than the next, are passed over.
+const MAX_ATTRIBUTES: usize = 64;
+const MAX_ATTRIBUTES_BYTES: u64 = 64 << 10;
+/// Folders of what is written for readers.
+const DOCS: [&str; 8] = ["doc", "docs", "documentation", "guide", "guides", "book", "man", "manual"];
+
+/// Files that were not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Made by programs, or fed to tests.
+    pub generated: u64,
+    /// Written by others.
+    pub vendored: u64,
+    /// Larger than [`MAX_FILE_BYTES`].
+    pub large: u64,
+    /// Beyond [`MAX_FILES`] or [`MAX_BYTES`], or reports beyond their limits.
+    pub beyond: u64,
+}
+
+/// What a run of tests reached, as reports in the repository say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedCoverage {
+    /// The reports' paths.
+    pub reports: Vec<String>,
+    /// Files that the reports name.
+    pub files: u64,
+    /// Lines that could be run.
+    pub lines: u64,
+    /// Lines that were.
+    pub lines_hit: u64,
+}
+
+/// What linters found, as reports in the repository say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedFindings {
+    /// The reports' paths.
+    pub reports: Vec<String>,
+    /// What they say.
+    pub findings: Findings,
+}
+
+/// A report that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// What it would have measured.
+    pub input: Input,
+    /// Its path, the line, and what is wrong there.
+    pub why: String,
+}
+
+/// What the files of one commit say. The same commit always gives the same survey.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// The commit's full id.
+    pub commit: String,
+    /// Files that were read.
+    pub files: u64,
+    /// Lines of all languages.
+    pub lines: Lines,
+    /// Words of the README; none where there is none.
+    pub readme_words: Option<u64>,
+    /// Lines with text in files of prose in folders of documentation.
+    pub docs_lines: u64,
+    /// From lcov reports.
+    pub coverage: Option<ReportedCoverage>,
+    /// From SARIF reports.
+    pub findings: Option<ReportedFindings>,
+    /// Reports that could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// What was not counted.
+    pub left_out: LeftOut,
+    /// What to compare the content of works by; none of a work without content.
+    pub signature: Option<Signature>,
+}
+
+/// Surveys the repository at `path` at a commit, named by its full id, or at HEAD.
+///
+/// # Errors
+/// When there is no readable, complete repository, or no such commit, or `git` is missing or too old. A report that cannot
+/// be read is no error: the survey names it.
+pub fn survey(git: &OsStr, path: &Path, commit: Option<&str>) -> Result<Survey, ImportError> {
+    let mut git = Git::open(git, path)?;
+    if let Some(commit) = commit {
+        git = git.at(commit)?;
+    }
+    let entries = tree::list(&git)?;
+    let mut surveyor = Surveyor::default();
+    let mut attributes: Vec<_> = entries.iter().filter(is_attributes).map(|entry| (Task::Attributes, entry)).collect();
+    attributes.sort_by_key(|(_, entry)| paths::folders(&entry.path).count());
+    attributes.truncate(MAX_ATTRIBUTES);
+    read(&git, attributes, &mut surveyor)?;
+    let chosen = surveyor.choose(&entries);
+    read(&git, chosen, &mut surveyor)?;
+    Ok(surveyor.finish(git.head()))
+}
+
+/// What a file is read for.
+#[derive(Debug, Clone, Copy)]
+enum Task {
+    Attributes,
+    Coverage,
+    Findings,
+    /// To be counted; `ours` where the attributes say that no program made it.
+    Count {
+        form: Form,
+        ours: bool,
+    },
+}
+
+/// Reads files in their order, through one process.
+fn read(git: &Git, chosen: Vec<(Task, &Entry)>, surveyor: &mut Surveyor) -> Result<(), ImportError> {
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let request: String = chosen.iter().flat_map(|(_, entry)| [&*entry.object, "\n"]).collect();
+    let mut running = git.run(&["cat-file", "--batch", "--buffer"], Some(request.into_bytes()))?;
+    let mut content = Vec::new();
+    for (task, entry) in chosen {
+        content.clear();
+        let (_, sha256) = tree::blob(&mut running, &entry.object, Some(&mut content))?;
+        match task {
+            Task::Attributes => surveyor.attributes.add(&entry.path, &content),
+            Task::Coverage => surveyor.coverage(&entry.path, &content),
+            Task::Findings => surveyor.findings(&entry.path, &content),
+            Task::Count { form, ours } => {
+                if ours || origin::is_binary(&content) || !origin::says_generated(&content) {
+                    surveyor.count(&entry.path, form, &content, &sha256);
+                } else {
+                    surveyor.survey.left_out.generated += 1;
+                }
+            }
+        }
+    }
+    running.finish()
+}
+
+fn is_attributes(entry: &&Entry) -> bool {
+    paths::file_name(&entry.path) == b".gitattributes" && is_regular(entry) && entry.size <= MAX_ATTRIBUTES_BYTES
+}
+
+fn is_regular(entry: &Entry) -> bool {
+    entry.mode.starts_with("100")
+}
+
+/// The kind of report that a path names, unless it lies among what tests are fed with or others wrote.
+fn report(path: &[u8]) -> Option<Task> {
+    let name = String::from_utf8_lossy(paths::file_name(path)).to_ascii_lowercase();
+    let kind = if name == "lcov.info" || name.ends_with(".lcov") {
+        Task::Coverage
+    } else if name.ends_with(".sarif") || name.ends_with(".sarif.json") {
+        Task::Findings
+    } else {
+        return None;
+    };
+    (!paths::is_foreign(path)).then_some(kind)
+}
+
+#[derive(Default)]
+struct Surveyor {
+    attributes: Attributes,
+    coverage: lcov::Coverage,
+    coverage_reports: Vec<String>,
+    findings: Findings,
+    findings_reports: Vec<String>,
+    sketch: Sketch,
+    survey: Survey,
+}
+
+impl Surveyor {
+    /// Which files are read, and what for. Nothing is read yet: all limits hold beforehand.
+    fn choose<'a>(&mut self, entries: &'a [Entry]) -> Vec<(Task, &'a Entry)> {
+        let mut chosen = Vec::new();
+        let mut bytes = 0;
+        let (mut coverage, mut findings) = ((0, 0), (0, 0));
+        for entry in entries.iter().filter(|entry| is_regular(entry)) {
+            if let Some(task) = report(&entry.path) {
+                let ((count, together), limit) = match task {
+                    Task::Coverage => (&mut coverage, lcov::MAX_BYTES),
+                    _ => (&mut findings, sarif::MAX_BYTES),
+                };
+                if entry.size > limit {
+                    let why = format!("it has {} bytes, the limit is {limit}", entry.size);
+                    self.refuse(task, &entry.path, &why);
+                } else if *count >= MAX_REPORTS || *together + entry.size > MAX_REPORT_BYTES {
+                    self.survey.left_out.beyond += 1;
+                } else {
+                    *count += 1;
+                    *together += entry.size;
+                    chosen.push((task, entry));
+                }
+                continue;
+            }
+            let marks = self.attributes.of(&entry.path);
+            let left_out = &mut self.survey.left_out;
+            if marks.vendored.unwrap_or_else(|| origin::is_vendored(&entry.path)) {
+                left_out.vendored += 1;
+            } else if marks.generated.unwrap_or_else(|| origin::is_generated(&entry.path)) {
+                left_out.generated += 1;
+            } else if entry.size > MAX_FILE_BYTES {
+                left_out.large += 1;
+            } else if chosen.len() as u64 >= MAX_FILES || bytes + entry.size > MAX_BYTES {
+                left_out.beyond += 1;
+            } else {
+                bytes += entry.size;
+                let form = Form::of(paths::file_name(&entry.path));
+                chosen.push((Task::Count { form, ours: marks.generated.is_some() }, entry));
+            }
+        }
+        chosen
+    }
+
+    fn coverage(&mut self, path: &[u8], report: &[u8]) {
+        match self.coverage.add(report) {
+            Ok(()) => self.coverage_reports.push(plain(&String::from_utf8_lossy(path))),
+            Err(error) => self.refuse(Task::Coverage, path, &error.to_string()),
+        }
+    }
+
+    fn findings(&mut self, path: &[u8], report: &[u8]) {
+        match self.findings.add(report) {
+            Ok(()) => self.findings_reports.push(plain(&String::from_utf8_lossy(path))),
+            Err(why) => self.refuse(Task::Findings, path, &why),
+        }
+    }
+
+    fn refuse(&mut self, task: Task, path: &[u8], why: &str) {
+        let input = if matches!(task, Task::Coverage) { Input::TestCoverage } else { Input::CodeQuality };
+        let why = format!("{}: {}", plain(&String::from_utf8_lossy(path)), plain(why));
+        self.survey.unreadable.push(Unreadable { input, why });
+    }
+
+    fn count(&mut self, path: &[u8], form: Form, content: &[u8], sha256: &[u8; 32]) {
+        let survey = &mut self.survey;
+        let is_text = !origin::is_binary(content);
+        survey.files += 1;
+        // Licences and empty files are common to works that have nothing else in common.
+        if !content.is_empty() && !about::is_license(paths::file_name(path)) {
+            self.sketch.add_content(sha256);
+            if is_text && !matches!(form, Form::Data) {
+                self.sketch.add_text(content);
+            }
+        }
+        if !is_text {
+            return;
+        }
+        if about::is_readme(path) {
+            let words = content.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count() as u64;
+            survey.readme_words = survey.readme_words.max(Some(words));
+        }
+        match form {
+            Form::Code(language) => survey.lines.add(lines::count(language, paths::is_test(path), content)),
+            Form::Prose if !paths::is_test(path) && paths::folders(path).any(|folder| paths::one_of(folder, &DOCS)) => {
+                let lines = content.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+                survey.docs_lines += lines.count() as u64;
+            }
+            Form::Prose | Form::Data | Form::Other => {}
+        }
+    }
+
+    fn finish(mut self, commit: &str) -> Survey {
+        self.survey.commit = commit.to_owned();
+        let lcov::Reached { found, hit } = self.coverage.reached();
+        self.survey.coverage = (found > 0).then_some(ReportedCoverage {
+            reports: self.coverage_reports,
+            files: self.coverage.files.len() as u64,
+            lines: found,
+            lines_hit: hit,
+        });
+        self.survey.findings = (!self.findings.tools.is_empty())
+            .then_some(ReportedFindings { reports: self.findings_reports, findings: self.findings });
+        self.survey.signature = self.sketch.finish();
+        self.survey
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beyond(extension: &str, count: u64, size: u64) -> (u64, u64) {
+        let entry = |number| Entry {
+            mode: "100644".to_owned(),
+            object: String::new(),
+            size,
+            path: format!("src/{number:06}.{extension}").into_bytes(),
+        };
+        let entries: Vec<Entry> = (0..count).map(entry).collect();
+        let mut surveyor = Surveyor::default();
+        let chosen = surveyor.choose(&entries).len() as u64;
+        (surveyor.survey.left_out.beyond, chosen)
+    }
+
+    #[test]
+    fn a_tree_has_limits() {
+        assert_eq!(beyond("rs", MAX_BYTES / MAX_FILE_BYTES + 2, MAX_FILE_BYTES), (2, MAX_BYTES / MAX_FILE_BYTES));
+        assert_eq!(beyond("rs", MAX_FILES + 1, 1), (1, MAX_FILES));
+        assert_eq!(beyond("lcov", 3, MAX_REPORT_BYTES / 2), (1, 2));
+        assert_eq!(beyond("sarif", MAX_REPORTS + 3, 1), (3, MAX_REPORTS));
+    }
+}

@@ -1,0 +1,297 @@
+//! A push, and the contributions its commits are.
+//!
+//! What counts, and what does not:
+//! - Commits that reach the default branch. Those of other branches count when they are merged: the push of the merge lists
+//!   them again. So it does not matter that GitHub then no longer calls them `distinct`.
+//! - A commit is one contribution of its author and co-authors, under the key an import gives it: pushes may come again, and
+//!   in any order, and an import may follow.
+//! - Merge commits carry no work of their own. A payload does not tell parents, so they are known by the messages that git
+//!   and GitHub write; a merge with another message counts as a commit.
+//! - A payload tells files and no lines: the cost follows from files alone, and so does its confidence.
+//! - A deleted branch, or a tag, brings nothing, and what was contributed stays contributed.
+//! - After a force push the same work may come under new ids. It is taken, and the push is marked as rewritten, for
+//!   somebody to look at.
+
+use std::collections::HashSet;
+
+use chrono::DateTime;
+use domain::{
+    coherence::hint_for_commit,
+    cost::{CommitPolicy, CommitSize, Evidence},
+};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::{
+    PayloadError, Repository,
+    payload::{check_commits, check_files, check_id, field_error},
+};
+use crate::{history, paths, people::Contact};
+
+/// How many commits GitHub lists: a push of as many may have had more.
+const LISTED: usize = 2048;
+/// What git and GitHub begin the message of a merge with.
+const MERGES: [&str; 6] = [
+    "Merge pull request #",
+    "Merge branch '",
+    "Merge branches '",
+    "Merge remote-tracking branch '",
+    "Merge tag '",
+    "Merge commit '",
+];
+
+/// The payload of `push`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Push {
+    /// The full name of what was pushed to: `refs/heads/main`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The commit it named before; zeros when it is new.
+    pub before: String,
+    /// The commit it names now; zeros when it is gone.
+    pub after: String,
+    /// Whether it is gone.
+    #[serde(default)]
+    pub deleted: bool,
+    /// Whether commits were taken from it.
+    #[serde(default)]
+    pub forced: bool,
+    /// What is new on it, oldest first.
+    #[serde(default)]
+    pub commits: Vec<Commit>,
+    /// Where it happened.
+    pub repository: Repository,
+}
+
+/// A commit of a push.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Commit {
+    /// Its full id.
+    pub id: String,
+    /// Its whole message.
+    pub message: String,
+    /// When it was made, as ISO 8601 with an offset.
+    pub timestamp: String,
+    /// Its page at GitHub.
+    pub url: String,
+    /// Who wrote it.
+    pub author: Signer,
+    /// Paths of new files.
+    #[serde(default)]
+    pub added: Vec<String>,
+    /// Paths of files that are gone.
+    #[serde(default)]
+    pub removed: Vec<String>,
+    /// Paths of files that changed.
+    #[serde(default)]
+    pub modified: Vec<String>,
+}
+
+/// Who a commit names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Signer {
+    /// Their name.
+    pub name: String,
+    /// Their email; GitHub may hide it.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// The account GitHub finds by the email.
+    #[serde(default)]
+    pub username: Option<String>,
+}
+
+/// What follows from a push.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contributions {
+    /// One for each commit that counts, oldest first.
+    pub taken: Vec<Contribution>,
+    /// Commits that do not count.
+    pub left_out: Vec<LeftOut>,
+    /// Whether there may be commits that GitHub did not list: import the repository.
+    pub incomplete: bool,
+    /// Whether the default branch lost commits: their work may come again under other ids.
+    pub rewritten: bool,
+}
+
+/// A commit as a contribution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contribution {
+    /// `git:` and the commit's id: the same however often, and from wherever, it comes.
+    pub key: String,
+    /// The commit's id.
+    pub commit: String,
+    /// The first paragraph of its message on one line, at most 200 characters.
+    pub subject: String,
+    /// When it was made, in seconds since 1970.
+    pub time: i64,
+    /// Its page at GitHub.
+    pub url: String,
+    /// The author, then the co-authors, each once. They share the cost equally.
+    pub authors: Vec<Author>,
+    /// Paths of new files.
+    pub added: Vec<String>,
+    /// Paths of files that changed.
+    pub modified: Vec<String>,
+    /// Paths of files that are gone.
+    pub removed: Vec<String>,
+    /// Whether it added to or changed a test.
+    pub touches_tests: bool,
+    /// Its coherence as far as a push can hint at it.
+    pub coherence: Decimal,
+    /// Its cost by the policy `normalised`, from files alone.
+    pub cost: Decimal,
+    /// What the cost rests on.
+    pub evidence: Evidence,
+}
+
+/// Somebody, or some program, who wrote a commit, as the commit says: nobody has proved it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// As [`crate::Person::identity`].
+    pub identity: String,
+    /// What they call themselves, at most 200 characters.
+    pub name: String,
+    /// Their email.
+    pub email: Option<String>,
+    /// Their account at GitHub, where it is known.
+    pub login: Option<String>,
+    /// Whether this is a program.
+    pub system: bool,
+}
+
+/// A commit that does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its id.
+    pub commit: String,
+    /// Why it does not count.
+    pub reason: Reason,
+}
+
+/// Why a commit does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not on the default branch yet, or only a tag names it.
+    OtherBranch,
+    /// It merges others.
+    Merge,
+    /// The push lists it twice.
+    Repeated,
+}
+
+impl Push {
+    pub(super) fn check(&self) -> Result<(), PayloadError> {
+        check_id("before", &self.before)?;
+        check_id("after", &self.after)?;
+        if !self.reference.starts_with("refs/") {
+            return Err(field_error("ref", &self.reference, "it must begin with refs/"));
+        }
+        check_commits(self.commits.len())?;
+        for commit in &self.commits {
+            check_id("a commit's id", &commit.id)?;
+            check_files(&commit.id, commit.added.iter().chain(&commit.modified).chain(&commit.removed))?;
+            if DateTime::parse_from_rfc3339(&commit.timestamp).is_err() {
+                return Err(field_error("a commit's timestamp", &commit.timestamp, "it must be a time of ISO 8601"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it went to the branch that counts.
+    fn is_default(&self) -> bool {
+        self.reference.strip_prefix("refs/heads/") == Some(&*self.repository.default_branch)
+    }
+}
+
+/// The contributions a push brings.
+pub fn contributions_of(push: &Push) -> Contributions {
+    let mut found = Contributions::default();
+    if push.deleted || !push.is_default() {
+        let left_out = |commit: &Commit| LeftOut { commit: commit.id.clone(), reason: Reason::OtherBranch };
+        found.left_out = push.commits.iter().map(left_out).collect();
+        return found;
+    }
+    let mut seen = HashSet::new();
+    for commit in &push.commits {
+        let reason = if !seen.insert(&commit.id) {
+            Reason::Repeated
+        } else if MERGES.iter().any(|start| commit.message.starts_with(start)) {
+            Reason::Merge
+        } else {
+            found.taken.push(contribution(commit));
+            continue;
+        };
+        found.left_out.push(LeftOut { commit: commit.id.clone(), reason });
+    }
+    let ends_elsewhere = push.commits.last().is_some_and(|last| last.id != push.after);
+    found.incomplete = ends_elsewhere || push.commits.len() >= LISTED;
+    found.rewritten = push.forced;
+    found
+}
+
+fn contribution(commit: &Commit) -> Contribution {
+    let touched: HashSet<&String> = commit.added.iter().chain(&commit.modified).collect();
+    let files = u32::try_from(touched.len()).unwrap_or(u32::MAX);
+    let touches_tests = touched.iter().any(|path| paths::is_test(path.as_bytes()));
+    let time = DateTime::parse_from_rfc3339(&commit.timestamp).map_or(0, |time| time.timestamp());
+    Contribution {
+        key: format!("git:{}", commit.id),
+        commit: commit.id.clone(),
+        subject: subject(&commit.message),
+        time: time.clamp(0, history::LAST_SECOND),
+        url: commit.url.clone(),
+        authors: authors(commit),
+        added: commit.added.clone(),
+        modified: commit.modified.clone(),
+        removed: commit.removed.clone(),
+        touches_tests,
+        coherence: hint_for_commit(touches_tests),
+        cost: CommitPolicy::Normalised.cost(CommitSize { files, changed_lines: 0 }),
+        evidence: Evidence::FilesOrLines,
+    }
+}
+
+fn subject(message: &str) -> String {
+    let paragraph = message.trim_start().lines().map(str::trim).take_while(|line| !line.is_empty());
+    paragraph.collect::<Vec<_>>().join(" ").chars().take(history::LONGEST_SUBJECT).collect()
+}
+
+fn authors(commit: &Commit) -> Vec<Author> {
+    let Signer { name, email, username } = &commit.author;
+    let contact = Contact { name: name.clone(), email: email.clone().unwrap_or_default() };
+    let mut authors = vec![author(&contact, username.as_deref())];
+    for contact in co_authors(&commit.message) {
+        let author = author(&contact, None);
+        if authors.iter().all(|other| other.identity != author.identity) {
+            authors.push(author);
+        }
+    }
+    authors
+}
+
+/// Those whom the last paragraph of a message names, unless it is the first one too.
+fn co_authors(message: &str) -> impl Iterator<Item = Contact> {
+    let lines: Vec<&str> = message.trim().lines().map(str::trim).collect();
+    let last = lines.iter().rposition(|line| line.is_empty()).map_or(lines.len(), |blank| blank + 1);
+    let trailers = lines[last..].iter().filter_map(|line| line.split_once(':'));
+    let named = trailers.filter(|(key, value)| key.eq_ignore_ascii_case("Co-authored-by") && !value.trim().is_empty());
+    named.map(|(_, value)| Contact::parse(value.trim())).collect::<Vec<_>>().into_iter()
+}
+
+fn author(contact: &Contact, username: Option<&str>) -> Author {
+    let login = username.filter(|login| !login.is_empty()).or_else(|| login_in(&contact.email)).map(str::to_owned);
+    let email = contact.email.trim();
+    Author {
+        identity: contact.identity(),
+        name: contact.display_name(),
+        email: (!email.is_empty()).then(|| email.to_owned()),
+        system: contact.is_system() || login.as_ref().is_some_and(|login| login.ends_with("[bot]")),
+        login,
+    }
+}
+
+/// The account in one of GitHub's private addresses: `1234+octocat@users.noreply.github.com`.
+fn login_in(email: &str) -> Option<&str> {
+    let mailbox = email.trim().strip_suffix("@users.noreply.github.com")?;
+    Some(mailbox.split_once('+').map_or(mailbox, |(_, login)| login)).filter(|login| !login.is_empty())
+}

@@ -1,0 +1,197 @@
+//! The ledger: events are appended where state changes, sealed one after the other, and read by number or by stream.
+//!
+//! [`append`] belongs to the transaction that makes the event true. It waits for nobody: [`seal`](seal::seal), called
+//! again and again by a worker, gives what was committed its numbers and hashes, in batches, and without gaps. An event
+//! is therefore in the ledger some milliseconds after its transaction, in an order in which causes come first.
+
+mod proof;
+mod seal;
+mod verify;
+
+use alloy_primitives::B256;
+use chrono::{DateTime, Utc};
+use domain::ledger::{Canonical, Entry, Event, NewEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sqlx::PgConnection;
+
+pub use proof::{consistency, proof, root_at};
+pub use seal::{Sealed, seal};
+pub use verify::{Fault, Verified, verify};
+
+use crate::{StoreError, values};
+
+/// So many events wait in one row: more would make rows of many megabytes, fewer cost a row each.
+const EVENTS_PER_ROW: usize = 256;
+
+/// An event between its transaction and its sealing.
+#[derive(Serialize, Deserialize)]
+struct Waiting<'a> {
+    kind: std::borrow::Cow<'a, str>,
+    subject: std::borrow::Cow<'a, str>,
+    streams: std::borrow::Cow<'a, [String]>,
+    /// Kept to the byte.
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+/// Where the ledger ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many events are sealed.
+    pub size: u64,
+    /// The hash of the last; the genesis hash before the first.
+    pub hash: B256,
+}
+
+/// Appends events, in order, within the caller's transaction: they are in the ledger if, and only if, it commits.
+///
+/// Their place among others' events is drawn at the commit, by a deferred constraint: a transaction that makes constraints
+/// immediate before its end gives up that causes come first.
+pub async fn append(tx: &mut PgConnection, events: &[NewEvent]) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<String> = events.chunks(EVENTS_PER_ROW).map(waiting).collect::<Result<_, _>>()?;
+    sqlx::query!(
+        "INSERT INTO ledger.pending (events)
+         SELECT events FROM unnest($1::text[]) WITH ORDINALITY AS e (events, place) ORDER BY place",
+        &rows
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// An event, or why the ledger cannot hold it.
+pub fn event(
+    kind: &str,
+    subject: impl Into<String>,
+    streams: impl IntoIterator<Item = impl Into<String>>,
+    body: &serde_json::Value,
+) -> Result<NewEvent, StoreError> {
+    let refused =
+        |error: &dyn std::fmt::Display| StoreError::Refused(format!("the ledger cannot hold `{kind}`: {error}"));
+    let body = Canonical::of(body).map_err(|error| refused(&error))?;
+    NewEvent::new(kind, subject, streams, body).map_err(|error| refused(&error))
+}
+
+fn waiting(events: &[NewEvent]) -> Result<String, StoreError> {
+    let waiting = |event: &NewEvent| -> serde_json::Result<String> {
+        serde_json::to_string(&Waiting {
+            kind: event.kind().into(),
+            subject: event.subject().into(),
+            streams: event.streams().into(),
+            body: serde_json::from_str(event.body().as_str())?,
+        })
+    };
+    let events = events.iter().map(waiting).collect::<Result<Vec<_>, _>>();
+    let events = events.map_err(|error| StoreError::Refused(format!("an event cannot be written as JSON: {error}")))?;
+    Ok(format!("[{}]", events.join(",")))
+}
+
+/// Where the ledger ends now.
+pub async fn head(tx: &mut PgConnection) -> Result<Head, StoreError> {
+    let row = sqlx::query!(r#"SELECT size, hash AS "hash: Vec<u8>" FROM ledger.head"#).fetch_one(tx).await?;
+    Ok(Head { size: unsigned(row.size), hash: values::hash(&row.hash)? })
+}
+
+/// Every root that the mirror saw anchored, on any chain, and how many events it covers.
+pub async fn anchored(tx: &mut PgConnection) -> Result<Vec<(u64, B256)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT size::bigint AS "size!", decode(substr(root, 3), 'hex') AS "root!" FROM chain.anchors ORDER BY size"#
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(|row| Ok((unsigned(row.size), values::hash(&row.root)?))).collect()
+}
+
+/// The entry with this number.
+pub async fn entry(tx: &mut PgConnection, seq: u64) -> Result<Option<Entry>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Vec<u8>", hash AS "hash: Vec<u8>"
+           FROM ledger.events WHERE seq = $1"#,
+        signed(seq)
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(Row::entry).transpose()
+}
+
+/// A stream's events after entry `after` and not after entry `through`, oldest first, `limit` at most: what happened to
+/// an asset, say, as of an entry. The next page is after the last one's number.
+pub async fn history(
+    tx: &mut PgConnection,
+    stream: &str,
+    after: u64,
+    through: u64,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT e.seq, e.at, e.kind, e.subject, e.streams, e.body,
+                  e.previous AS "previous: Vec<u8>", e.hash AS "hash: Vec<u8>"
+           FROM ledger.streams s JOIN ledger.events e ON e.seq = s.seq
+           WHERE s.stream = $1 AND s.seq > $2 AND s.seq <= $3 ORDER BY s.seq LIMIT $4"#,
+        stream,
+        signed(after),
+        signed(through),
+        limit
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(Row::entry).collect()
+}
+
+/// A stream's events before entry `before`, newest first, `limit` at most. The next page is before the last one's number.
+pub async fn newest(tx: &mut PgConnection, stream: &str, before: u64, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT e.seq, e.at, e.kind, e.subject, e.streams, e.body,
+                  e.previous AS "previous: Vec<u8>", e.hash AS "hash: Vec<u8>"
+           FROM ledger.streams s JOIN ledger.events e ON e.seq = s.seq
+           WHERE s.stream = $1 AND s.seq < $2 ORDER BY s.seq DESC LIMIT $3"#,
+        stream,
+        signed(before),
+        limit
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(Row::entry).collect()
+}
+
+/// A row of `ledger.events`.
+struct Row {
+    seq: i64,
+    at: DateTime<Utc>,
+    kind: String,
+    subject: String,
+    streams: Vec<String>,
+    body: String,
+    previous: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl Row {
+    fn entry(self) -> Result<Entry, StoreError> {
+        let Self { seq, at, kind, subject, streams, body, previous, hash } = self;
+        let event = Event { seq: unsigned(seq), at: micros(at), kind, subject, streams, body };
+        Ok(Entry { event, previous: values::hash(&previous)?, hash: values::hash(&hash)? })
+    }
+}
+
+/// Microseconds since 1970, which is what the database's clock counts.
+fn micros(at: DateTime<Utc>) -> u64 {
+    unsigned(at.timestamp_micros())
+}
+
+/// Stored numbers are not negative; a row that others made so is not taken for another.
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// No stored number is larger than the largest one here.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,256 @@
+//! The lineage of a chain's assets: loaded into memory, kept there while it holds, or asked of the database.
+//!
+//! It is what registrations say: an asset's parents never change. External works stay out of it. They are known to one work
+//! only (`work_uses`) and lead to no asset, and what flows to them is a fixed share beside that of the parents, so they
+//! change neither who stands above whom nor the share of any parent.
+//!
+//! [`Cache::current`] answers from memory while the chain's [`Version`] is that of its graph. The functions beside it ask
+//! the database for the surroundings of one asset and give the same answers: for when the graph is being made anew.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use domain::{
+    AssetId, BasisPoints,
+    lineage::{Edge, Graph, Limits, Neighbourhood, Node, Reach},
+};
+use futures::TryStreamExt;
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::Mutex;
+
+use crate::{StoreError, distribution::UPSTREAM_SHARE};
+
+/// Names a state of a chain's lineage. Two equal versions hold the same assets and parents; another version may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Which projections are read.
+    generation: Option<i64>,
+    /// How often blocks left the mirror.
+    reorganisations: Option<i64>,
+    /// Block and log of the newest registration.
+    newest: Option<(i64, i32)>,
+}
+
+/// The present version: two look-ups by key.
+pub async fn version(conn: &mut PgConnection, chain_id: u64) -> Result<Version, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT c.generation AS "generation?", c.reorganisations AS "reorganisations?",
+                  r.block_number AS "block_number?", r.log_index AS "log_index?"
+           FROM (SELECT) one
+           LEFT JOIN chain.cursors c ON c.chain_id = $1
+           LEFT JOIN LATERAL (SELECT block_number, log_index FROM chain.registrations WHERE chain_id = $1
+                              ORDER BY block_number DESC, log_index DESC LIMIT 1) r ON true"#,
+        chain_id as i64
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Version {
+        generation: row.generation,
+        reorganisations: row.reorganisations,
+        newest: row.block_number.zip(row.log_index),
+    })
+}
+
+/// Loads the whole lineage of a chain, row by row.
+pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Graph, StoreError> {
+    let mut rows = sqlx::query!(
+        "SELECT asset_id, parents FROM chain.assets WHERE chain_id = $1 ORDER BY asset_id",
+        chain_id as i64
+    )
+    .fetch(conn);
+    let (mut works, mut edges) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.try_next().await? {
+        works.push(node(row.asset_id)?);
+        // The registry takes only parents that ascend.
+        edges.extend(row.parents.into_iter().map(|parent| edge(row.asset_id, parent)));
+    }
+    drop(rows);
+    tokio::task::spawn_blocking(move || graph(works, edges))
+        .await
+        .map_err(|error| StoreError::Refused(format!("the lineage of chain {chain_id} could not be made: {error}")))?
+}
+
+fn node(id: i64) -> Result<Node, StoreError> {
+    let upstream = BasisPoints::try_from(UPSTREAM_SHARE)
+        .map_err(|_| StoreError::Corrupt { what: "share", value: UPSTREAM_SHARE.to_string() })?;
+    Ok(Node { id: AssetId(id as u64), upstream })
+}
+
+/// Parents share equally.
+fn edge(child: i64, parent: i64) -> Edge {
+    Edge { child: AssetId(child as u64), parent: AssetId(parent as u64), weight: 1 }
+}
+
+/// Leaves out parents that are no assets, as distributions do.
+fn graph(works: Vec<Node>, mut edges: Vec<Edge>) -> Result<Graph, StoreError> {
+    edges.retain(|edge| works.binary_search_by_key(&edge.parent, |work| work.id).is_ok());
+    Graph::new(&works, &edges).map_err(|error| StoreError::Refused(format!("the lineage is not valid: {error}")))
+}
+
+/// What an asset was made from, as [`Graph::ancestors`] tells it, by a recursive query. `None` when there is no such asset.
+pub async fn ancestors(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    id: AssetId,
+    limits: Limits,
+) -> Result<Option<Reach>, StoreError> {
+    let rows = sqlx::query!(
+        r#"WITH RECURSIVE up (id, depth) AS (
+               SELECT asset_id, 0 FROM chain.assets WHERE chain_id = $1 AND asset_id = $2
+               UNION SELECT p.parent_id, up.depth + 1
+               FROM up JOIN chain.asset_parents p ON p.chain_id = $1 AND p.asset_id = up.id WHERE up.depth < $3)
+           SELECT up.id AS "id!", min(up.depth) AS "depth!"
+           FROM up JOIN chain.assets a ON a.chain_id = $1 AND a.asset_id = up.id
+           GROUP BY up.id ORDER BY min(up.depth), up.id LIMIT $4"#,
+        chain_id as i64,
+        id.0 as i64,
+        deeper(limits),
+        more(limits)
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(within(rows.into_iter().map(|row| (row.id, row.depth)), limits))
+}
+
+/// What was made from an asset, as [`Graph::descendants`] tells it, by a recursive query. `None` when there is no such asset.
+pub async fn descendants(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    id: AssetId,
+    limits: Limits,
+) -> Result<Option<Reach>, StoreError> {
+    let rows = sqlx::query!(
+        r#"WITH RECURSIVE down (id, depth) AS (
+               SELECT asset_id, 0 FROM chain.assets WHERE chain_id = $1 AND asset_id = $2
+               UNION SELECT p.asset_id, down.depth + 1
+               FROM down JOIN chain.asset_parents p ON p.chain_id = $1 AND p.parent_id = down.id WHERE down.depth < $3)
+           SELECT id AS "id!", min(depth) AS "depth!" FROM down GROUP BY id ORDER BY min(depth), id LIMIT $4"#,
+        chain_id as i64,
+        id.0 as i64,
+        deeper(limits),
+        more(limits)
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(within(rows.into_iter().map(|row| (row.id, row.depth)), limits))
+}
+
+/// One level more than asked for, which tells whether there is more.
+fn deeper(limits: Limits) -> i32 {
+    i32::try_from(limits.depth).unwrap_or(i32::MAX - 1) + 1
+}
+
+/// The asset itself and one more than asked for, which tells whether there are more.
+fn more(limits: Limits) -> i64 {
+    i64::try_from(limits.count).unwrap_or(i64::MAX - 2) + 2
+}
+
+/// Rows by depth, of which the first is the asset itself.
+fn within(rows: impl Iterator<Item = (i64, i32)>, limits: Limits) -> Option<Reach> {
+    let mut rows = rows.map(|(id, depth)| (AssetId(id as u64), depth as u32));
+    rows.next()?;
+    let mut works: Vec<(AssetId, u32)> = rows.collect();
+    let found = works.len();
+    works.retain(|(_, depth)| *depth <= limits.depth);
+    works.truncate(limits.count);
+    Some(Reach { complete: works.len() == found, works })
+}
+
+/// What stands around an asset, as [`Graph::neighbourhood`] tells it, from a graph of its surroundings alone. `None` when
+/// there is no such asset.
+pub async fn neighbourhood(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    id: AssetId,
+    limits: Limits,
+) -> Result<Option<Neighbourhood>, StoreError> {
+    let Some(above) = ancestors(conn, chain_id, id, limits).await? else { return Ok(None) };
+    let Some(below) = descendants(conn, chain_id, id, limits).await? else { return Ok(None) };
+    let ids: BTreeSet<i64> =
+        above.works.iter().chain(&below.works).map(|(id, _)| id.0 as i64).chain([id.0 as i64]).collect();
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let edges = sqlx::query!(
+        "SELECT asset_id, parent_id FROM chain.asset_parents
+         WHERE chain_id = $1 AND asset_id = ANY ($2) AND parent_id = ANY ($2) ORDER BY asset_id, parent_id",
+        chain_id as i64,
+        &ids
+    )
+    .fetch_all(conn)
+    .await?;
+    let works = ids.iter().map(|id| node(*id)).collect::<Result<Vec<Node>, StoreError>>()?;
+    let surroundings = graph(works, edges.iter().map(|row| edge(row.asset_id, row.parent_id)).collect())?;
+    let shown = surroundings.neighbourhood(id, limits);
+    Ok(shown.map(|shown| Neighbourhood { complete: shown.complete && above.complete && below.complete, ..shown }))
+}
+
+/// The lineage of one chain in memory: one graph, and while it is made anew the next. Cheap to clone.
+#[derive(Clone)]
+pub struct Cache {
+    pool: PgPool,
+    chain_id: u64,
+    held: Arc<RwLock<Option<Held>>>,
+    /// Held by whoever makes the next graph.
+    making: Arc<Mutex<()>>,
+}
+
+/// A graph, and the version of the lineage it holds.
+#[derive(Clone)]
+pub struct Held {
+    pub graph: Arc<Graph>,
+    pub version: Version,
+}
+
+impl Cache {
+    /// An empty cache: the first question fills it.
+    pub fn new(pool: PgPool, chain_id: u64) -> Self {
+        Self { pool, chain_id, held: Arc::default(), making: Arc::default() }
+    }
+
+    /// The newest graph there is, which may be an older version; nothing before the first is made. Never waits for the
+    /// database.
+    pub fn latest(&self) -> Option<Held> {
+        // A panic cannot leave half a value here.
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The graph of the version that `conn` sees. When there is none, it begins to make one of the present version, unless
+    /// that is under way, and returns at once without.
+    pub async fn current(&self, conn: &mut PgConnection) -> Result<Option<Arc<Graph>>, StoreError> {
+        let version = version(conn, self.chain_id).await?;
+        if let Some(held) = self.latest().filter(|held| held.version == version) {
+            return Ok(Some(held.graph));
+        }
+        if let Ok(making) = self.making.clone().try_lock_owned() {
+            let cache = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = cache.make().await {
+                    tracing::error!("the lineage of chain {} stays as it was: {error}", cache.chain_id);
+                }
+                drop(making);
+            });
+        }
+        Ok(None)
+    }
+
+    /// Loads the present graph, after any that is being made.
+    pub async fn refresh(&self) -> Result<Held, StoreError> {
+        let _making = self.making.lock().await;
+        self.make().await
+    }
+
+    async fn make(&self) -> Result<Held, StoreError> {
+        // One snapshot, so that the version is that of the graph.
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let version = version(&mut tx, self.chain_id).await?;
+        if let Some(held) = self.latest().filter(|held| held.version == version) {
+            return Ok(held);
+        }
+        let graph = Arc::new(load(&mut tx, self.chain_id).await?);
+        tx.commit().await?;
+        let held = Held { graph, version };
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
+        Ok(held)
+    }
+}

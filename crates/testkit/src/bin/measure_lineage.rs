@@ -1,0 +1,178 @@
+//! How long questions about lineage take, in memory and by recursive queries, on a graph of a million edges in PostgreSQL.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use domain::{
+    AssetId, BasisPoints,
+    lineage::{Edge, Graph, Limits, Node},
+};
+use futures::TryStreamExt;
+use sqlx::{PgConnection, PgPool};
+use store::lineage;
+use testkit::sim::Rng;
+
+const CHAIN: u64 = 31337;
+/// Works of one family are made from earlier ones of the same.
+const FAMILY: u64 = 1_200;
+/// How far back parents lie at most.
+const RECENT: u64 = 200;
+/// What the page of a work shows at most.
+const SHOWN: Limits = Limits { depth: 64, count: 1_000 };
+const ROWS: usize = 10_000;
+
+/// Fills the empty database of DATABASE_URL with works and their parents, and prints a figure a line: metric, value, unit,
+/// better, peer, the peer's value, separated by tabs.
+#[derive(Parser)]
+struct Arguments {
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
+    /// How many edges the graph has, or a few more.
+    #[arg(long, default_value_t = 1_000_000)]
+    edges: u64,
+    /// How many times each question is asked.
+    #[arg(long, default_value_t = 200)]
+    questions: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let pool = store::connect(&arguments.database_url, 4).await?;
+    store::migrate(&pool).await?;
+    fill(&pool, arguments.edges).await?;
+    let mut conn = pool.acquire().await?;
+
+    let (reading, (works, edges)) = timed(read(&mut conn)).await?;
+    let begin = Instant::now();
+    Graph::new(&works, &edges)?;
+    figure("lineage_build_ms", begin.elapsed(), "target", Duration::from_secs(1));
+    let works = works.len() as u64;
+    let (loading, graph) = timed(async { Ok(lineage::load(&mut conn, CHAIN).await?) }).await?;
+    ensure!(graph.edges() as u64 >= arguments.edges, "the graph has {} edges", graph.edges());
+    figure("lineage_load_beside_ms", loading, "reading the rows", reading);
+
+    // Of each family the newest, who have all of it above them.
+    let mut rng = Rng::new(2);
+    let families = works / FAMILY;
+    let newest = |rng: &mut Rng| AssetId(rng.below(families) + 1 + families * (FAMILY - 1 - rng.below(FAMILY / 50)));
+    let asked: Vec<AssetId> = (0..arguments.questions).map(|_| newest(&mut rng)).collect();
+    let mut times: [Vec<Duration>; 5] = Default::default();
+    let mut answered = 0;
+    for &id in &asked {
+        let begin = Instant::now();
+        let above = graph.ancestors(id, SHOWN).context("the asset is there")?;
+        times[0].push(begin.elapsed());
+        let (time, same) = timed(async { Ok(lineage::ancestors(&mut conn, CHAIN, id, SHOWN).await?) }).await?;
+        times[1].push(time);
+        answered += above.works.len();
+        ensure!(same == Some(above), "memory and database differ on the ancestors of {id}");
+
+        let begin = Instant::now();
+        let around = graph.neighbourhood(id, SHOWN);
+        times[2].push(begin.elapsed());
+        let (time, same) = timed(async { Ok(lineage::neighbourhood(&mut conn, CHAIN, id, SHOWN).await?) }).await?;
+        times[3].push(time);
+        ensure!(same == around, "memory and database differ on the neighbourhood of {id}");
+
+        let begin = Instant::now();
+        let share = graph.share(id, AssetId((id.0 - 1) % families + 1));
+        times[4].push(begin.elapsed());
+        ensure!(share.is_some());
+    }
+    eprintln!("{works} works, {} edges; {} ancestors an answer", graph.edges(), answered / asked.len());
+    let [above, above_sql, around, around_sql, share] = times.map(p95);
+    let target = Duration::from_millis(5);
+    figure("lineage_1000_ancestors_p95_ms", above, "target", target);
+    figure("lineage_1000_ancestors_beside_ms", above, "recursive query", above_sql);
+    figure("lineage_1000_around_p95_ms", around, "target", target);
+    figure("lineage_1000_around_beside_ms", around, "recursive queries", around_sql);
+    figure("lineage_1000_around_sql_p95_ms", around_sql, "target", target);
+    figure("lineage_share_p95_ms", share, "target", target);
+    Ok(())
+}
+
+fn figure(metric: &str, time: Duration, peer: &str, other: Duration) {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
+    println!("{metric}\t{:.4}\tms\tlower\t{peer}\t{:.4}", milliseconds(time), milliseconds(other));
+}
+
+fn p95(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() * 95 / 100).copied().unwrap_or_default()
+}
+
+async fn timed<T>(work: impl Future<Output = Result<T>>) -> Result<(Duration, T)> {
+    let begin = Instant::now();
+    let result = work.await?;
+    Ok((begin.elapsed(), result))
+}
+
+/// Reads the rows from which a graph is made.
+async fn read(conn: &mut PgConnection) -> Result<(Vec<Node>, Vec<Edge>)> {
+    let mut rows = sqlx::query_as::<_, (i64, Vec<i64>)>(
+        "SELECT asset_id, parents FROM chain.assets WHERE chain_id = $1 ORDER BY asset_id",
+    )
+    .bind(CHAIN as i64)
+    .fetch(conn);
+    let (mut works, mut edges) = (Vec::new(), Vec::new());
+    while let Some((id, parents)) = rows.try_next().await? {
+        let child = AssetId(id as u64);
+        works.push(Node { id: child, upstream: BasisPoints::FULL });
+        edges.extend(parents.into_iter().map(|parent| Edge { child, parent: AssetId(parent as u64), weight: 1 }));
+    }
+    Ok((works, edges))
+}
+
+/// Registers families of works, one member of each after the other, until there are so many edges.
+async fn fill(pool: &PgPool, edges: u64) -> Result<()> {
+    let mut conn = pool.acquire().await?;
+    sqlx::query(
+        "SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1), chain.index_generation($1, 1)",
+    )
+    .bind(CHAIN as i64)
+    .execute(&mut *conn)
+    .await?;
+    let mut rng = Rng::new(1);
+    // Three parents each, but for the few first of a family and for parents drawn twice.
+    let families = (edges / (FAMILY * 3 - 40)).max(1) + 1;
+    let works = families * FAMILY;
+    let mut rows: Vec<(i64, String)> = Vec::with_capacity(ROWS);
+    for id in 1..=works {
+        let (family, member) = ((id - 1) % families, (id - 1) / families);
+        let drawn = |_| (member - 1 - rng.below(member.min(RECENT))) * families + family + 1;
+        let mut parents: Vec<u64> = (0..if member == 0 { 0 } else { 3 }).map(drawn).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        let parents: Vec<String> = parents.iter().map(u64::to_string).collect();
+        rows.push((id as i64, format!("{{{}}}", parents.join(","))));
+        if rows.len() == ROWS || id == works {
+            store_works(&mut conn, &rows).await?;
+            rows.clear();
+        }
+    }
+    sqlx::query("INSERT INTO chain.asset_parents SELECT chain_id, asset_id, unnest(parents) FROM chain.assets")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("SELECT chain.analyze_generation($1, 1)").bind(CHAIN as i64).execute(&mut *conn).await?;
+    Ok(())
+}
+
+async fn store_works(conn: &mut PgConnection, rows: &[(i64, String)]) -> Result<()> {
+    let (ids, parents): (Vec<i64>, Vec<String>) = rows.iter().cloned().unzip();
+    sqlx::query(
+        "INSERT INTO chain.assets (chain_id, asset_id, kind, open, content_hash, cid, royalty_bps, registrant, first_owner, owner,
+                                   epoch, shares, parents, registered_at, block_number, tx_hash, log_index)
+         SELECT $1, id, 'CODE', true, sha256(int8send(id)), '', 0, $4, $4, $4, 0, '[]', parents::bigint[], now(), id,
+                sha256(int8send(id)), 0
+         FROM unnest($2::bigint[], $3::text[]) AS w (id, parents)",
+    )
+    .bind(CHAIN as i64)
+    .bind(&ids)
+    .bind(&parents)
+    .bind([1_u8; 20].as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}

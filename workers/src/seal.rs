@@ -1,0 +1,40 @@
+//! Sealing the ledger: what transactions appended gets its number and its hash, in the order in which they committed.
+
+use std::time::Duration;
+
+use service::Shutdown;
+use sqlx::PgPool;
+use store::{StoreError, ledger};
+
+/// Appends that are sealed at once.
+const BATCH: i64 = 2_000;
+/// A pause when little waited. There is no notification to wait for: it would take a lock for every commit of the server.
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Seals until the shutdown. Several processes may: one goes on, the others wait for it.
+pub async fn run(pool: PgPool, shutdown: Shutdown) {
+    while !shutdown.has_begun() {
+        let pause = match seal(&pool).await {
+            Ok(events) if events >= BATCH as u64 => continue,
+            Ok(_) => PAUSE,
+            Err(error) => {
+                tracing::warn!("the ledger waits: {error}");
+                PAUSE_AFTER_FAILURE
+            }
+        };
+        shutdown.sleep(pause).await;
+    }
+}
+
+/// Seals what waits, and says how many events that were.
+pub async fn seal(pool: &PgPool) -> Result<u64, StoreError> {
+    let mut tx = pool.begin().await?;
+    let sealed = ledger::seal(&mut tx, BATCH).await?;
+    tx.commit().await?;
+    if sealed.events > 0 {
+        metrics::counter!("ledger_events_total").increment(sealed.events);
+        metrics::gauge!("ledger_size").set(sealed.size as f64);
+    }
+    Ok(sealed.events)
+}
