@@ -222,7 +222,8 @@ impl Indexer {
             return Err(IndexerError::Halted(reason));
         };
         self.stages.lag(self.chain_id(), &head, ancestor.number, None);
-        if ancestor.number < cursor.block.number {
+        // A head that does not reach beyond what is shared has nothing to put in place of the rest yet.
+        if ancestor.number < cursor.block.number && ancestor.number < head.head.number {
             self.reorganise(leader, &cursor, ancestor, &head).await?;
             return Ok(Progress::Advanced);
         }
@@ -414,9 +415,9 @@ impl Indexer {
             return Ok(Some(newest));
         }
         if number < newest.number {
-            // The node is behind: compare at its height, if that block is kept. Below what is final there is nothing to compare.
+            // The node is behind: compare at its height, if that block is kept. What is final cannot be replaced from there.
             match commit::stored_hash(&mut leader.conn, self.chain_id(), number).await? {
-                Some(block) if block.hash != hash && number < cursor.finalized => {
+                Some(block) if block.hash != hash && number <= cursor.finalized => {
                     return Err(SourceError::Missing(cursor.finalized).into());
                 }
                 Some(block) if block.hash != hash => newest = block,

@@ -96,6 +96,9 @@ struct Told {
 impl Fetch<'_> {
     /// Reads `from..=to` in parts as large as the endpoint takes.
     pub async fn range(&self, from: u64, to: u64) -> Result<Range, Failure> {
+        if from > to {
+            return Err(Failure::Missing(from));
+        }
         let mut whole: Option<Range> = None;
         let mut next = from;
         loop {
