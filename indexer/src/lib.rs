@@ -27,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy::primitives::B256;
 use batch::{Batch, Facts};
 use chain::pool::Pool;
 pub use commit::{CommitError, Cursor};
@@ -88,6 +89,13 @@ impl Default for Options {
     fn default() -> Self {
         Self { fetchers: 4, buffer: 32 << 20, bulk_blocks: 256 }
     }
+}
+
+/// The chain has another block where one was final.
+struct Left {
+    held: BlockId,
+    /// The hash that most endpoints give.
+    chain: B256,
 }
 
 /// A batch that waits for its commit, with its place in the buffer; or why there are no more.
@@ -215,11 +223,17 @@ impl Indexer {
     async fn round(&self, leader: &mut Leader) -> Result<Progress, IndexerError> {
         let head = self.stages.time("head", self.source.head()).await?;
         let cursor = self.cursor(leader, &head).await?;
-        let Some(ancestor) = self.common_ancestor(leader, &cursor, &head).await? else {
-            let reason = format!("the chain left the finalized block {} that this mirror holds", cursor.finalized);
-            tracing::error!("the mirror of chain {} halts: {reason}", self.chain_id());
-            commit::halt(leader, self.chain_id(), &reason).await?;
-            return Err(IndexerError::Halted(reason));
+        let ancestor = match self.common_ancestor(leader, &cursor, &head).await? {
+            Ok(ancestor) => ancestor,
+            Err(Left { held, chain }) => {
+                let reason = format!(
+                    "the chain left the finalized block {} that this mirror holds: its hash was {}, now it is {chain}",
+                    held.number, held.hash
+                );
+                tracing::error!("the mirror of chain {} halts: {reason}", self.chain_id());
+                commit::halt(leader, self.chain_id(), &reason).await?;
+                return Err(IndexerError::Halted(reason));
+            }
         };
         self.stages.lag(self.chain_id(), &head, ancestor.number, None);
         // A head that does not reach beyond what is shared has nothing to put in place of the rest yet.
@@ -401,18 +415,18 @@ impl Indexer {
         }
     }
 
-    /// The newest block that the mirror and the chain share; none when they differ below the finalized one. A head that
+    /// The newest block that the mirror and the chain share, unless they differ at the finalized one. A head that
     /// went backwards on the same branch is no difference.
     async fn common_ancestor(
         &self,
         leader: &mut Leader,
         cursor: &Cursor,
         head: &Head,
-    ) -> Result<Option<BlockId>, IndexerError> {
+    ) -> Result<Result<BlockId, Left>, IndexerError> {
         let mut newest = cursor.block;
         let (number, hash) = (head.head.number, head.head.hash);
         if hash == newest.hash || (number == newest.number + 1 && head.head.parent_hash == newest.hash) {
-            return Ok(Some(newest));
+            return Ok(Ok(newest));
         }
         if number < newest.number {
             // The node is behind: compare at its height, if that block is kept. What is final cannot be replaced from there.
@@ -421,10 +435,10 @@ impl Indexer {
                     return Err(SourceError::Missing(cursor.finalized).into());
                 }
                 Some(block) if block.hash != hash => newest = block,
-                _ => return Ok(Some(cursor.block)),
+                _ => return Ok(Ok(cursor.block)),
             }
         } else if self.source.block(newest.number).await?.hash == newest.hash {
-            return Ok(Some(newest));
+            return Ok(Ok(newest));
         }
         // Below the fork all blocks are shared, above it none: search by halves.
         let kept = commit::kept(&mut leader.conn, self.chain_id(), cursor.finalized, newest.number).await?;
@@ -438,18 +452,22 @@ impl Indexer {
             }
         }
         match shared.checked_sub(1) {
-            Some(at) => Ok(Some(kept[at])),
+            Some(at) => Ok(Ok(kept[at])),
             None => self.settled_ancestor(leader, cursor).await,
         }
     }
 
     /// The node says that no kept block is shared, not even the finalized one: a majority must say so before the mirror halts.
     /// While the chain is shorter than what was final, nobody can: the mirror waits.
-    async fn settled_ancestor(&self, leader: &mut Leader, cursor: &Cursor) -> Result<Option<BlockId>, IndexerError> {
-        let settled = commit::stored_hash(&mut leader.conn, self.chain_id(), cursor.finalized).await?;
-        let settled = settled.unwrap_or(cursor.block);
-        let hash = self.source.agreed(settled.number).await?;
-        Ok((hash == settled.hash).then_some(settled))
+    async fn settled_ancestor(
+        &self,
+        leader: &mut Leader,
+        cursor: &Cursor,
+    ) -> Result<Result<BlockId, Left>, IndexerError> {
+        let held = commit::stored_hash(&mut leader.conn, self.chain_id(), cursor.finalized).await?;
+        let held = held.unwrap_or(cursor.block);
+        let chain = self.source.agreed(held.number).await?;
+        Ok(if chain == held.hash { Ok(held) } else { Err(Left { held, chain }) })
     }
 
     /// What this leader tells operators every second.
