@@ -11,7 +11,6 @@ use chain::{
     rpc,
     sender::Sender,
 };
-use domain::{distribution::Policy, money::Amount};
 use indexer::Indexer;
 use service::{Settings, Shutdown};
 use sqlx::PgPool;
@@ -202,7 +201,10 @@ impl Process {
                         vault: self.vault.clone(),
                         deployment,
                         engine,
-                        distribution: distribution_policy(&self.settings),
+                        distribution: workers::DistributionPolicy {
+                            policy: self.settings.distribution_policy,
+                            min_payouts: self.settings.min_payouts.0.clone(),
+                        },
                     };
                     self.tasks.spawn(async move {
                         workers::run(context, shutdown).await;
@@ -274,15 +276,5 @@ impl Process {
             }
         }
         Ok(())
-    }
-}
-
-fn distribution_policy(settings: &Settings) -> workers::DistributionPolicy {
-    workers::DistributionPolicy {
-        policy: match settings.distribution_policy {
-            service::DistributionPolicy::PassDown => Policy::PassDown,
-            service::DistributionPolicy::Pooled => Policy::Pooled,
-        },
-        min_payouts: settings.min_payouts.0.iter().map(|(token, amount)| (*token, Amount(*amount))).collect(),
     }
 }

@@ -8,48 +8,11 @@ use std::{
     time::Duration,
 };
 
-use alloy::{
-    primitives::{B256, U256},
-    providers::{Provider, ext::AnvilApi},
-    sol_types::SolCall,
-};
+use alloy::providers::{Provider, ext::AnvilApi};
 use anyhow::{Context, Result, ensure};
-use bindings::{AssetRegistry, Registration, Share};
 use indexer::Indexer;
 use service::Finality;
-use sqlx::{AssertSqlSafe, PgPool};
-use store::deployments;
-use testkit::{Chain, Market, account, kill_9};
-
-/// What the mirror holds of the chain, row by row.
-const TABLES: [&str; 8] =
-    ["logs", "registrations", "transfers", "fee_changes", "module_events", "quarantine", "assets", "asset_parents"];
-
-async fn contents(pool: &PgPool) -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for table in TABLES {
-        let rows = format!("SELECT '{table} ' || t::text FROM chain.{table} t ORDER BY 1");
-        all.extend(sqlx::query_scalar::<_, String>(AssertSqlSafe(rows)).fetch_all(pool).await?);
-    }
-    Ok(all)
-}
-
-async fn register(market: &Market, from: u32, content: u64) -> Result<()> {
-    let registration = Registration {
-        to: account(from),
-        kind: 0,
-        open: true,
-        contentHash: B256::from(U256::from(content)),
-        cid: format!("bafy{content}"),
-        royaltyBps: 500,
-        shares: vec![Share { account: account(from), bps: 10_000 }],
-        parents: vec![],
-        consents: vec![],
-    };
-    let call = AssetRegistry::registerCall { registration }.abi_encode();
-    market.call(from, market.deployment.asset_registry, U256::ZERO, call).await?;
-    Ok(())
-}
+use testkit::{Chain, Market, kill_9, mirrored};
 
 /// The process as an operator starts it.
 fn mirror(database_url: &str, rpc_url: &str, metrics: Option<&str>) -> Result<Child> {
@@ -86,7 +49,7 @@ async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() 
         let death = Duration::from_millis(100 + below(500));
         let traffic = async {
             for step in 0..1 + below(6) {
-                register(&market, 1 + (step % 3) as u32, 1 + kill * 100 + step).await?;
+                market.register(1 + (step % 3) as u32, 1 + kill * 100 + step, &[]).await?;
             }
             if kill % 3 == 1 {
                 // Another branch, longer than the one that is lost.
@@ -105,17 +68,14 @@ async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() 
         at = cursor;
     }
     println!("{kills} kills, {moved} of them after something was committed");
-    let fresh = testkit::database().await?;
-    let mut tx = fresh.begin().await?;
-    deployments::record(&mut tx, &market.deployment).await?;
-    tx.commit().await?;
+    let fresh = market.another_database().await?;
     // The sender may send again what a lost branch had: compare when the chain stands still.
     loop {
         let head = chain.provider.get_block_number().await?;
         for database in [&pool, &fresh] {
             Indexer::new(database.clone(), chain.pool().await?, market.deployment, Finality::Depth(64)).level().await?;
         }
-        let (held, canonical) = (contents(&pool).await?, contents(&fresh).await?);
+        let (held, canonical) = (mirrored(&pool).await?, mirrored(&fresh).await?);
         if chain.provider.get_block_number().await? == head {
             assert_eq!(held, canonical);
             assert!(held.len() as u64 > kills, "{} rows", held.len());
@@ -137,7 +97,7 @@ async fn the_dashboard_shows_metrics_that_exist() -> Result<()> {
     let pool = store::connect(&url, 2).await?;
     let market = Market::on(Chain::start_with_epoch(64).await?, pool.clone()).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
-    register(&market, 1, 1).await?;
+    market.register(1, 1, &[]).await?;
     // The second endpoint is none, so that there are errors to count.
     let listen = format!("127.0.0.1:{}", free_port()?);
     let mut process = mirror(&url, &format!("{},http://{listen}/nothing", market.chain.url()), Some(&listen))?;

@@ -20,6 +20,7 @@ pub enum Facts {
     None,
 }
 
+#[derive(Default)]
 pub struct Batch {
     pub from: u64,
     /// The block that must be the mirror's newest when this is stored.
@@ -56,14 +57,9 @@ impl Batch {
             to: range.to,
             agreed: range.agreed,
             time: range.blocks.get(&range.to.number).map(|block| block.timestamp),
-            rows: RowSet::default(),
             logs: range.logs.len(),
-            numbers: Vec::new(),
-            totals: Vec::new(),
-            touched: BTreeSet::new(),
-            facts: Vec::new(),
-            blocks: BTreeMap::new(),
             partitions: range.logs.iter().map(|log| log.block / PARTITION * PARTITION).collect(),
+            ..Self::default()
         };
         let with_logs: BTreeSet<u64> = range.logs.iter().map(|log| log.block).collect();
         for block in range.blocks.values() {
@@ -83,23 +79,7 @@ impl Batch {
 
     /// Decodes logs that are stored already: projections only.
     pub fn of_stored(decoder: &Decoder, previous: Option<&Log>, logs: &[(Log, u64)]) -> Self {
-        let mut batch = Self {
-            from: logs.first().map_or(0, |(log, _)| log.block),
-            parent: B256::ZERO,
-            to: logs
-                .last()
-                .map_or_else(BlockId::default, |(log, _)| BlockId { number: log.block, hash: log.block_hash }),
-            agreed: false,
-            time: None,
-            rows: RowSet::default(),
-            logs: logs.len(),
-            numbers: Vec::new(),
-            totals: Vec::new(),
-            touched: BTreeSet::new(),
-            facts: Vec::new(),
-            blocks: BTreeMap::new(),
-            partitions: BTreeSet::new(),
-        };
+        let mut batch = Self { logs: logs.len(), ..Self::default() };
         let mut previous = previous;
         for (log, time) in logs {
             batch.add(decoder, previous, log, *time, Facts::None, false);

@@ -37,7 +37,7 @@ use leader::Leader;
 pub use rebuild::{RebuildError, Rebuilt, rebuild};
 use service::{Finality, Shutdown};
 pub use source::SourceError;
-use source::{BlockId, Head, Source};
+use source::{BlockId, Head, Source, Word};
 use sqlx::PgPool;
 use status::Stages;
 pub use status::{Status, status};
@@ -440,19 +440,9 @@ impl Indexer {
         } else if self.source.block(newest.number).await?.hash == newest.hash {
             return Ok(Ok(newest));
         }
-        // Below the fork all blocks are shared, above it none: search by halves.
         let kept = commit::kept(&mut leader.conn, self.chain_id(), cursor.finalized, newest.number).await?;
-        let (mut shared, mut differing) = (0, kept.len());
-        while shared < differing {
-            let middle = shared.midpoint(differing);
-            if self.source.block(kept[middle].number).await?.hash == kept[middle].hash {
-                shared = middle + 1;
-            } else {
-                differing = middle;
-            }
-        }
-        match shared.checked_sub(1) {
-            Some(at) => Ok(Ok(kept[at])),
+        match self.source.newest_shared(&kept, Word::Best).await? {
+            Some(block) => Ok(Ok(block)),
             None => self.settled_ancestor(leader, cursor).await,
         }
     }
@@ -512,16 +502,8 @@ pub async fn resume(
         Rewind::To(number) => number.clamp(newest_before, cursor.block.number),
         Rewind::ToShared => {
             let kept = commit::kept(&mut conn, chain_id, 0, cursor.block.number).await?;
-            let (mut shared, mut differing) = (0, kept.len());
-            while shared < differing {
-                let middle = shared.midpoint(differing);
-                if source.agreed(kept[middle].number).await? == kept[middle].hash {
-                    shared = middle + 1;
-                } else {
-                    differing = middle;
-                }
-            }
-            shared.checked_sub(1).map_or(newest_before, |at| kept[at].number)
+            let shared = source.newest_shared(&kept, Word::Majority).await?;
+            shared.map_or(newest_before, |block| block.number)
         }
     };
     let to = BlockId { number, hash: source.agreed(number).await? };

@@ -77,6 +77,15 @@ pub enum Proof {
     None,
 }
 
+/// Whose word on a block's hash is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The best endpoint's.
+    Best,
+    /// The majority's, as [`Source::agreed`] has it.
+    Majority,
+}
+
 /// A verified range: its ends, the blocks that matter, and every log of the watched contracts.
 #[derive(Clone, Debug)]
 pub struct Range {
@@ -239,6 +248,28 @@ impl Source {
             return Ok(self.block(number).await?.hash);
         }
         self.quorum(number).await.map_err(|voices| SourceError::NoQuorum { number, voices })
+    }
+
+    /// The newest of these blocks, oldest first, that the chain has as well. Below a fork all are shared, above it none: a search by
+    /// halves.
+    ///
+    /// # Errors
+    /// When the one that is asked does not answer.
+    pub async fn newest_shared(&self, kept: &[BlockId], word: Word) -> Result<Option<BlockId>, SourceError> {
+        let (mut shared, mut differing) = (0, kept.len());
+        while shared < differing {
+            let middle = shared.midpoint(differing);
+            let hash = match word {
+                Word::Best => self.block(kept[middle].number).await?.hash,
+                Word::Majority => self.agreed(kept[middle].number).await?,
+            };
+            if hash == kept[middle].hash {
+                shared = middle + 1;
+            } else {
+                differing = middle;
+            }
+        }
+        Ok(shared.checked_sub(1).map(|at| kept[at]))
     }
 
     /// Something was missing in what passed for complete: from now on every header, link and receipt is checked. False when they

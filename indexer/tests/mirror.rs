@@ -6,50 +6,11 @@ use alloy::{
     sol_types::SolCall,
 };
 use anyhow::{Result, ensure};
-use bindings::{AssetRegistry, Payouts, Registration, Share};
+use bindings::{AssetRegistry, Payouts};
 use indexer::{Indexer, IndexerError, Progress, Rewind, SourceError};
 use service::Finality;
 use sqlx::PgPool;
-use store::deployments;
-use testkit::{Chain, Market, account};
-
-/// Every table the mirror fills; `outbox` and cursors tell a story, not a state.
-const TABLES: [&str; 22] = [
-    "logs",
-    "registrations",
-    "transfers",
-    "cid_updates",
-    "royalty_changes",
-    "fills",
-    "cancelled_nonces",
-    "maker_epochs",
-    "credits",
-    "fee_changes",
-    "incomes",
-    "root_proposals",
-    "root_decisions",
-    "claims",
-    "payout_addresses",
-    "inboxes",
-    "totals_passed_over",
-    "freezes",
-    "module_events",
-    "quarantine",
-    "assets",
-    "asset_parents",
-];
-
-async fn contents(pool: &PgPool) -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for table in TABLES {
-        let rows: Vec<String> =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT t::text FROM chain.{table} t ORDER BY 1")))
-                .fetch_all(pool)
-                .await?;
-        all.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
-    }
-    Ok(all)
-}
+use testkit::{Chain, Market, account, mirrored};
 
 async fn indexer(market: &Market, db: &PgPool, finality: Finality) -> Result<Indexer> {
     Ok(Indexer::new(db.clone(), market.chain.pool().await?, market.deployment, finality))
@@ -61,29 +22,9 @@ async fn level(indexer: &mut Indexer) -> Result<()> {
 
 /// A database whose mirror reads the chain from the beginning, to compare with.
 async fn fresh(market: &Market) -> Result<Vec<String>> {
-    let pool = testkit::database().await?;
-    let mut tx = pool.begin().await?;
-    deployments::record(&mut tx, &market.deployment).await?;
-    tx.commit().await?;
+    let pool = market.another_database().await?;
     level(&mut indexer(market, &pool, Finality::Depth(64)).await?).await?;
-    contents(&pool).await
-}
-
-async fn register(market: &Market, from: u32, content: u64, parents: &[u64]) -> Result<()> {
-    let registration = Registration {
-        to: account(from),
-        kind: 0,
-        open: true,
-        contentHash: B256::from(U256::from(content)),
-        cid: format!("bafy{content}"),
-        royaltyBps: 500,
-        shares: vec![Share { account: account(from), bps: 10_000 }],
-        parents: parents.iter().map(|parent| U256::from(*parent)).collect(),
-        consents: vec![],
-    };
-    let call = AssetRegistry::registerCall { registration }.abi_encode();
-    market.call(from, market.deployment.asset_registry, U256::ZERO, call).await?;
-    Ok(())
+    mirrored(&pool).await
 }
 
 async fn transfer(market: &Market, from: u32, to: u32, asset: u64) -> Result<()> {
@@ -103,8 +44,8 @@ async fn fund(market: &Market, from: u32, asset: U256, wei: u64) -> Result<()> {
 #[tokio::test]
 async fn holds_what_the_contracts_hold() -> Result<()> {
     let market = Market::start().await?;
-    register(&market, 1, 11, &[]).await?;
-    register(&market, 2, 12, &[1]).await?;
+    market.register(1, 11, &[]).await?;
+    market.register(2, 12, &[1]).await?;
     transfer(&market, 1, 3, 1).await?;
     transfer(&market, 3, 4, 1).await?;
     fund(&market, 5, U256::from(2), 1000).await?;
@@ -156,7 +97,7 @@ async fn branch(market: &Market, depth: u64) -> Result<()> {
     }
     while market.chain.provider.get_block_number().await? < end {
         let number = market.chain.provider.get_block_number().await?;
-        register(market, 3, 1000 * depth + number, &[2]).await?;
+        market.register(3, 1000 * depth + number, &[2]).await?;
         market.chain.mine(6.min(end.saturating_sub(number + 1))).await?;
     }
     Ok(())
@@ -167,8 +108,8 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
     const WINDOW: u64 = 100;
     let market = Market::on(Chain::start_with_epoch(64).await?, testkit::database().await?).await?;
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(WINDOW)).await?;
-    register(&market, 1, 1, &[]).await?;
-    register(&market, 2, 2, &[1]).await?;
+    market.register(1, 1, &[]).await?;
+    market.register(2, 2, &[1]).await?;
     for depth in [1_u64, 6, 64, WINDOW + 10] {
         level(&mut mirror).await?;
         let snapshot = market.chain.provider.anvil_snapshot().await?;
@@ -179,23 +120,23 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
         assert!(lost >= before + depth);
         ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
         // A head that went backwards is no reorganisation: nothing changes yet.
-        let held = contents(&market.pool).await?;
+        let held = mirrored(&market.pool).await?;
         let backwards = mirror.level().await;
         // A chain that is shorter than what was final is waited for.
         let waits = matches!(backwards, Err(IndexerError::Source(SourceError::Missing(_))));
         assert!(backwards.is_ok() || waits && depth > WINDOW, "depth {depth}: {backwards:?}");
         // Unless the sender was quick to send its lost transactions again.
         if market.chain.provider.get_block_number().await? <= before {
-            assert_eq!(contents(&market.pool).await?, held, "depth {depth}: the mirror changed without a new block");
+            assert_eq!(mirrored(&market.pool).await?, held, "depth {depth}: the mirror changed without a new block");
         }
         // Another branch: the same contents on other blocks, and new ones. The sender sends its lost transactions again.
-        register(&market, 4, 2000 * depth, &[1, 2]).await?;
+        market.register(4, 2000 * depth, &[1, 2]).await?;
         market.chain.mine(depth + 4).await?;
         if depth > WINDOW {
             // What was final is gone: a person must say that this is right.
             let halted = mirror.level().await.expect_err("the mirror must halt");
             assert!(matches!(halted, IndexerError::Halted(_)), "{halted}");
-            assert_eq!(contents(&market.pool).await?, held, "a halted mirror keeps what it has");
+            assert_eq!(mirrored(&market.pool).await?, held, "a halted mirror keeps what it has");
             let pool = market.chain.pool().await?;
             let finality = Finality::Depth(WINDOW);
             let rewound = indexer::resume(&market.pool, pool, &market.deployment, finality, Rewind::ToShared).await?;
@@ -208,7 +149,7 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
             let head = market.chain.provider.get_block_number().await?;
             assert!(head > lost, "the chain grew");
             level(&mut mirror).await?;
-            let (held, canonical) = (contents(&market.pool).await?, fresh(&market).await?);
+            let (held, canonical) = (mirrored(&market.pool).await?, fresh(&market).await?);
             if market.chain.provider.get_block_number().await? == head {
                 assert_eq!(held, canonical, "depth {depth}");
                 break;
@@ -229,10 +170,10 @@ async fn a_chain_that_leaves_a_finalized_block_halts_the_mirror_and_changes_noth
     let market = Market::start().await?;
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(1)).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
-    register(&market, 1, 1, &[]).await?;
+    market.register(1, 1, &[]).await?;
     market.chain.mine(5).await?;
     level(&mut mirror).await?;
-    let held = contents(&market.pool).await?;
+    let held = mirrored(&market.pool).await?;
     ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
     market.chain.provider.anvil_set_next_block_timestamp(4_000_000_000).await?;
     market.chain.mine(20).await?;
@@ -240,7 +181,7 @@ async fn a_chain_that_leaves_a_finalized_block_halts_the_mirror_and_changes_noth
         let error = mirror.converge().await.expect_err("the mirror must halt");
         assert!(matches!(error, IndexerError::Halted(_)), "{error}");
     }
-    assert_eq!(contents(&market.pool).await?, held);
+    assert_eq!(mirrored(&market.pool).await?, held);
     let halted: Option<String> = sqlx::query_scalar("SELECT halted FROM chain.cursors").fetch_one(&market.pool).await?;
     assert!(halted.is_some_and(|reason| reason.contains("finalized")));
     Ok(())
@@ -250,17 +191,17 @@ async fn a_chain_that_leaves_a_finalized_block_halts_the_mirror_and_changes_noth
 async fn two_mirrors_at_once_commit_each_block_once() -> Result<()> {
     let market = Market::start().await?;
     for content in 1..=12 {
-        register(&market, 1 + (content % 3) as u32, content, &[]).await?;
+        market.register(1 + (content % 3) as u32, content, &[]).await?;
     }
     let mut first = indexer(&market, &market.pool, Finality::Depth(64)).await?;
     let mut second = indexer(&market, &market.pool, Finality::Depth(64)).await?;
     level(&mut first).await?;
     assert_eq!(second.converge().await?, Progress::Standby, "one leads, the other stands by");
-    register(&market, 1, 100, &[]).await?;
+    market.register(1, 100, &[]).await?;
     // The leader ends, and with its session its lock: the standby goes on where it stopped.
     drop(first);
     level(&mut second).await?;
-    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
     let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM chain.cursors").fetch_one(&market.pool).await?;
     assert_eq!(epoch, 2);
     Ok(())
@@ -270,24 +211,24 @@ async fn two_mirrors_at_once_commit_each_block_once() -> Result<()> {
 async fn a_leader_that_sleeps_through_its_replacement_commits_nothing() -> Result<()> {
     let market = Market::start().await?;
     let mut first = indexer(&market, &market.pool, Finality::Depth(64)).await?;
-    register(&market, 1, 1, &[]).await?;
+    market.register(1, 1, &[]).await?;
     level(&mut first).await?;
     // It says nothing for longer than a standby waits: its session is ended, and the lead changes hands.
     sqlx::query("UPDATE chain.leaders SET epoch = epoch + 1, beat_at = now() - interval '1 minute'")
         .execute(&market.pool)
         .await?;
     let mut second = indexer(&market, &market.pool, Finality::Depth(64)).await?;
-    register(&market, 1, 2, &[]).await?;
+    market.register(1, 2, &[]).await?;
     assert_eq!(second.converge().await?, Progress::Standby, "this round ends the silent leader's session");
     level(&mut second).await?;
-    let held = contents(&market.pool).await?;
-    register(&market, 1, 3, &[]).await?;
+    let held = mirrored(&market.pool).await?;
+    market.register(1, 3, &[]).await?;
     let gone = first.converge().await.expect_err("the old leader's session is gone");
     assert!(matches!(gone, IndexerError::Store(_)), "{gone}");
-    assert_eq!(contents(&market.pool).await?, held);
+    assert_eq!(mirrored(&market.pool).await?, held);
     assert_eq!(first.converge().await?, Progress::Standby);
     level(&mut second).await?;
-    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
     Ok(())
 }
 
@@ -295,20 +236,20 @@ async fn a_leader_that_sleeps_through_its_replacement_commits_nothing() -> Resul
 async fn rebuilt_projections_are_the_same_bytes_and_take_the_place_of_the_old() -> Result<()> {
     let market = Market::start().await?;
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?;
-    register(&market, 1, 1, &[]).await?;
-    register(&market, 2, 2, &[1]).await?;
+    market.register(1, 1, &[]).await?;
+    market.register(2, 2, &[1]).await?;
     transfer(&market, 1, 3, 1).await?;
     fund(&market, 5, U256::from(2), 1000).await?;
     fund(&market, 5, U256::MAX, 7).await?;
     level(&mut mirror).await?;
-    let held = contents(&market.pool).await?;
+    let held = mirrored(&market.pool).await?;
     let rebuilt = indexer::rebuild(&market.pool, market.deployment, false, |_, _| ()).await?;
     assert!(rebuilt.differing.is_empty(), "{rebuilt:?}");
-    assert_eq!((rebuilt.generation, contents(&market.pool).await?), (2, held.clone()));
+    assert_eq!((rebuilt.generation, mirrored(&market.pool).await?), (2, held.clone()));
     // The mirror goes on into the new generation.
     transfer(&market, 3, 4, 1).await?;
     level(&mut mirror).await?;
-    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
 
     // Rows that others changed are found, and replaced only when that is wanted.
     sqlx::query("UPDATE chain.incomes SET amount = amount + 1").execute(&market.pool).await?;
@@ -316,10 +257,10 @@ async fn rebuilt_projections_are_the_same_bytes_and_take_the_place_of_the_old() 
     let refused = indexer::rebuild(&market.pool, market.deployment, false, |_, _| ()).await;
     let told = refused.expect_err("the rows differ").to_string();
     assert!(told.contains("1 rows of incomes") && told.contains("1 rows of quarantine"), "{told}");
-    assert_ne!(contents(&market.pool).await?, fresh(&market).await?);
+    assert_ne!(mirrored(&market.pool).await?, fresh(&market).await?);
     let rebuilt = indexer::rebuild(&market.pool, market.deployment, true, |_, _| ()).await?;
     assert_eq!(rebuilt.differing.len(), 2);
-    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
     Ok(())
 }
 
@@ -327,13 +268,13 @@ async fn rebuilt_projections_are_the_same_bytes_and_take_the_place_of_the_old() 
 async fn projections_of_another_version_are_rebuilt_by_themselves() -> Result<()> {
     let market = Market::start().await?;
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?;
-    register(&market, 1, 1, &[]).await?;
+    market.register(1, 1, &[]).await?;
     level(&mut mirror).await?;
-    let held = contents(&market.pool).await?;
+    let held = mirrored(&market.pool).await?;
     sqlx::query("UPDATE chain.cursors SET projection_version = 0").execute(&market.pool).await?;
     sqlx::query("UPDATE chain.registrations SET cid = 'as an older version decoded it'").execute(&market.pool).await?;
     level(&mut mirror).await?;
-    assert_eq!(contents(&market.pool).await?, held);
+    assert_eq!(mirrored(&market.pool).await?, held);
     Ok(())
 }
 
@@ -341,9 +282,9 @@ async fn projections_of_another_version_are_rebuilt_by_themselves() -> Result<()
 async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Result<()> {
     let market = Market::start().await?;
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(1)).await?;
-    register(&market, 2, 7, &[]).await?;
+    market.register(2, 7, &[]).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
-    register(&market, 1, 1, &[]).await?;
+    market.register(1, 1, &[]).await?;
     market.chain.mine(5).await?;
     level(&mut mirror).await?;
     ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
@@ -364,7 +305,7 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
     loop {
         level(&mut mirror).await?;
         let (head, held, canonical) =
-            (market.chain.provider.get_block_number().await?, contents(&market.pool).await?, fresh(&market).await?);
+            (market.chain.provider.get_block_number().await?, mirrored(&market.pool).await?, fresh(&market).await?);
         if market.chain.provider.get_block_number().await? == head {
             assert_eq!(held, canonical);
             return Ok(());
@@ -377,10 +318,10 @@ async fn logs_that_are_missing_among_those_stored_halt_the_mirror_and_are_read_a
     let market = Market::start().await?;
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(1)).await?;
     let before = market.chain.provider.get_block_number().await?;
-    register(&market, 1, 1, &[]).await?;
+    market.register(1, 1, &[]).await?;
     level(&mut mirror).await?;
     sqlx::query("DELETE FROM chain.logs WHERE block_number > $1").bind(before as i64).execute(&market.pool).await?;
-    register(&market, 1, 2, &[]).await?;
+    market.register(1, 2, &[]).await?;
     let halted = loop {
         match mirror.converge().await {
             Err(error @ IndexerError::Halted(_)) => break error.to_string(),
@@ -393,7 +334,7 @@ async fn logs_that_are_missing_among_those_stored_halt_the_mirror_and_are_read_a
     assert!(indexer::resume(&market.pool, pool, &market.deployment, finality, Rewind::To(before)).await? > 0);
     let _ = mirror.converge().await;
     level(&mut mirror).await?;
-    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
     Ok(())
 }
 
@@ -401,7 +342,7 @@ async fn logs_that_are_missing_among_those_stored_halt_the_mirror_and_are_read_a
 async fn a_backfill_in_bulk_ends_like_any_other() -> Result<()> {
     let market = Market::start().await?;
     for content in 1..=9 {
-        register(&market, 1 + (content % 3) as u32, content, &[]).await?;
+        market.register(1 + (content % 3) as u32, content, &[]).await?;
     }
     transfer(&market, 2, 3, 1).await?;
     fund(&market, 5, U256::from(1), 100).await?;
@@ -415,7 +356,7 @@ async fn a_backfill_in_bulk_ends_like_any_other() -> Result<()> {
     assert!(in_bulk);
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?.with_options(bulk);
     level(&mut mirror).await?;
-    assert_eq!(contents(&market.pool).await?, fresh(&market).await?);
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
     let indexes: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM chain.secondary_indexes i JOIN pg_indexes p ON p.indexname = i.name AND p.schemaname LIKE 'chain\\_%'",
     )

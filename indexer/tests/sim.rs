@@ -22,12 +22,15 @@ use serde_json::Value;
 use service::Finality;
 use sqlx::{AssertSqlSafe, PgPool};
 use store::deployments;
-use testkit::sim::{
-    Rng,
-    chain::{Change, SimChain},
-    endpoint::{Endpoint, Net, Plan},
-    replay::Replay,
-    traffic,
+use testkit::{
+    mirrored,
+    sim::{
+        Rng,
+        chain::{Change, SimChain},
+        endpoint::{Endpoint, Net, Plan},
+        replay::Replay,
+        traffic,
+    },
 };
 use tokio::net::TcpListener;
 
@@ -37,31 +40,6 @@ const EVENTS: u64 = 10_000;
 /// Rounds in which a mirror must hold the head of a chain that stands still.
 const ROUNDS: u64 = 600;
 
-/// What a mirror tells in the end; cursors and the outbox tell how it came about.
-const TABLES: [&str; 22] = [
-    "logs",
-    "registrations",
-    "transfers",
-    "cid_updates",
-    "royalty_changes",
-    "fills",
-    "cancelled_nonces",
-    "maker_epochs",
-    "credits",
-    "fee_changes",
-    "incomes",
-    "root_proposals",
-    "root_decisions",
-    "claims",
-    "payout_addresses",
-    "inboxes",
-    "totals_passed_over",
-    "freezes",
-    "module_events",
-    "quarantine",
-    "assets",
-    "asset_parents",
-];
 /// Facts about an asset whose loss is told as the asset's retraction.
 const OF_ASSETS: [&str; 6] = [
     "asset.registered",
@@ -124,16 +102,6 @@ async fn clear(pool: &PgPool) -> Result<()> {
     deployments::record(&mut tx, &traffic::deployment()).await?;
     tx.commit().await?;
     Ok(())
-}
-
-async fn contents(pool: &PgPool) -> Result<Vec<String>> {
-    let mut all = vec![];
-    for table in TABLES {
-        let query = format!("SELECT t::text FROM chain.{table} t ORDER BY 1");
-        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(pool).await?;
-        all.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
-    }
-    Ok(all)
 }
 
 /// The outbox as a reader has understood it: every fact that was not taken back. Fails when a fact is told twice, or when
@@ -312,7 +280,7 @@ impl Story {
         clear(fresh).await?;
         let honest = [Endpoint::start(Arc::clone(&self.net), Plan::honest(), Rng::new(0)).await?];
         indexer(fresh, &urls(&honest), u64::MAX).await?.level().await?;
-        same("the mirror", &contents(&self.pool).await?, "a fresh mirror", &contents(fresh).await?)?;
+        same("the mirror", &mirrored(&self.pool).await?, "a fresh mirror", &mirrored(fresh).await?)?;
         let (told, mut plain) = (understood(&self.pool).await?, understood(fresh).await?);
         // A backfill in bulk says only through which block it went.
         let through: Option<i64> = sqlx::query_scalar(

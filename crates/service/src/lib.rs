@@ -5,5 +5,5 @@ pub mod telemetry;
 
 mod shutdown;
 
-pub use settings::{DistributionPolicy, Finality, MinPayouts, Secret, Settings, SettingsError};
+pub use settings::{Finality, MinPayouts, Secret, Settings, SettingsError};
 pub use shutdown::Shutdown;

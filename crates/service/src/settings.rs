@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, env, fmt, net::SocketAddr, path::PathBuf};
 
 use alloy_primitives::{Address, U256};
+use domain::{distribution::Policy, money::Amount};
 use serde::Deserialize;
 
 /// A value that must not reach a log or an error message.
@@ -95,7 +96,7 @@ pub struct Settings {
     pub payout_delay: u64,
     /// How income reaches the works beneath: `pass_down` or `pooled`.
     #[serde(default)]
-    pub distribution_policy: DistributionPolicy,
+    pub distribution_policy: Policy,
     /// The least that is paid, by currency: `0xtoken=amount` in base units, several with commas; the native coin is the zero
     /// address. What is below waits for more.
     #[serde(default)]
@@ -141,19 +142,10 @@ fn default_log_format() -> String {
     "text".into()
 }
 
-/// How income reaches the works beneath.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DistributionPolicy {
-    #[default]
-    PassDown,
-    Pooled,
-}
-
 /// The least that is paid, by currency, in its base units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct MinPayouts(pub BTreeMap<Address, U256>);
+pub struct MinPayouts(pub BTreeMap<Address, Amount>);
 
 impl TryFrom<String> for MinPayouts {
     type Error = String;
@@ -162,7 +154,7 @@ impl TryFrom<String> for MinPayouts {
         let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty()).map(|pair| {
             let parts = pair.split_once('=').and_then(|(token, amount)| {
                 let digits = Some(amount.trim()).filter(|digits| !digits.is_empty())?;
-                Some((token.trim().parse().ok()?, U256::from_str_radix(digits, 10).ok()?))
+                Some((token.trim().parse().ok()?, Amount(U256::from_str_radix(digits, 10).ok()?)))
             });
             parts.ok_or_else(|| format!("min_payouts: `{pair}` is not `0xtoken=amount`, the amount in base units"))
         });
@@ -298,8 +290,8 @@ mod tests {
         let text = format!("0x0000000000000000000000000000000000000000=1000000000000000, {token}=5");
         let settings = load(MINIMUM, &[("MIN_PAYOUTS", &text), ("DISTRIBUTION_POLICY", "pooled")]).unwrap();
         assert_eq!(settings.min_payouts.0.len(), 2);
-        assert_eq!(settings.min_payouts.0[&token.parse::<Address>().unwrap()], U256::from(5));
-        assert_eq!(settings.distribution_policy, DistributionPolicy::Pooled);
+        assert_eq!(settings.min_payouts.0[&token.parse::<Address>().unwrap()], Amount(U256::from(5)));
+        assert_eq!(settings.distribution_policy, Policy::Pooled);
         for wrong in ["5", "0xaa=5", &format!("{token}=-1"), &format!("{token}=0x5"), &format!("{token}=")] {
             let error = load(MINIMUM, &[("MIN_PAYOUTS", wrong)]).unwrap_err().to_string();
             assert!(error.contains("base units"), "{wrong}: {error}");

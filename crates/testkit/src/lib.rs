@@ -9,19 +9,21 @@ use std::{env, process::Command, sync::Arc, time::Duration};
 
 use alloy::{
     node_bindings::{Anvil, AnvilInstance},
-    primitives::{Address, U256},
+    primitives::{Address, B256, U256},
     providers::{DynProvider, ext::AnvilApi},
     signers::local::PrivateKeySigner,
+    sol_types::SolCall,
 };
 use anyhow::{Context, Result};
+use bindings::{AssetRegistry, Registration, Share};
 use chain::{
     deploy::{self, Plan},
     pool::Pool,
     sender::{Intent, Sender, Settled},
 };
 use service::Shutdown;
-use sqlx::{Connection, PgConnection, PgPool};
-use store::deployments::Deployment;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use store::deployments::{self, Deployment};
 use tokio::sync::OnceCell;
 
 /// The longest a transaction of a test may take.
@@ -188,12 +190,54 @@ impl Market {
         let sent = self.sender.send(&intent, &self.shutdown);
         Ok(tokio::time::timeout(PATIENCE, sent).await.context("the transaction was not mined in time")??)
     }
+
+    /// Registers a code asset of the n-th account's, whole, open to be built on, with this number for its content.
+    pub async fn register(&self, from: u32, content: u64, parents: &[u64]) -> Result<()> {
+        let registration = Registration {
+            to: account(from),
+            kind: 0,
+            open: true,
+            contentHash: B256::from(U256::from(content)),
+            cid: format!("bafy{content}"),
+            royaltyBps: 500,
+            shares: vec![Share { account: account(from), bps: 10_000 }],
+            parents: parents.iter().map(|parent| U256::from(*parent)).collect(),
+            consents: vec![],
+        };
+        let call = AssetRegistry::registerCall { registration }.abi_encode();
+        self.call(from, self.deployment.asset_registry, U256::ZERO, call).await?;
+        Ok(())
+    }
+
+    /// Another database that knows this market, and nothing of its chain yet.
+    pub async fn another_database(&self) -> Result<PgPool> {
+        let pool = database().await?;
+        let mut tx = pool.begin().await?;
+        deployments::record(&mut tx, &self.deployment).await?;
+        tx.commit().await?;
+        Ok(pool)
+    }
 }
 
 impl Drop for Market {
     fn drop(&mut self) {
         self.shutdown.begin();
     }
+}
+
+/// All that a mirror holds of the chain, row by row. Cursors and the outbox tell how it came about, and are left out.
+pub async fn mirrored(pool: &PgPool) -> Result<Vec<String>> {
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT 'logs' UNION ALL SELECT name FROM chain.projections ORDER BY 1")
+            .fetch_all(pool)
+            .await?;
+    let mut all = vec![];
+    for table in tables {
+        let query = format!("SELECT t::text FROM chain.{table} t ORDER BY 1");
+        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(pool).await?;
+        all.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
+    }
+    Ok(all)
 }
 
 /// The address of a local chain's n-th account.

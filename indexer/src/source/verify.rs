@@ -107,13 +107,13 @@ pub(super) fn check_logs(
         if !follows {
             return Err(lie(format!("logs of block {} are out of order, or twice the same", log.block)));
         }
-        let speaks = || {
+        let mut speaks = || {
             holds(&header.logs_bloom, &watched.bits[at])
                 && log.topics.iter().all(|topic| {
                     holds(&header.logs_bloom, topic_bits.entry(*topic).or_insert_with(|| bits(topic.as_slice())))
                 })
         };
-        if blooms && !{ speaks }() {
+        if blooms && !speaks() {
             return Err(lie(format!("a log of block {} that its bloom does not know", log.block)));
         }
         previous = Some(log);
