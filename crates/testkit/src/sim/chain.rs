@@ -125,6 +125,12 @@ impl SimChain {
         &self.replaced
     }
 
+    /// Whether the branch before the last fork has the finalized block too.
+    pub fn replaced_is_possible(&self) -> bool {
+        let finalized = |branch: &Branch| branch.get(self.finalized as usize).map(|mined| mined.block.hash);
+        finalized(&self.replaced) == finalized(&self.canonical)
+    }
+
     /// Every canonical log with its block and its place there.
     pub fn logs(&self) -> impl Iterator<Item = (&Block, usize, &Log)> {
         self.canonical
@@ -192,6 +198,9 @@ mod tests {
         chain.change(Change::Fork { depth: 30, length: 1 });
         assert_eq!((chain.head().number(), chain.finalized()), (32, 31));
         assert_eq!(chain.canonical()[31].block.hash, settled);
+        assert!(chain.replaced_is_possible());
+        chain.change(Change::Grow(10));
+        assert!(!chain.replaced_is_possible(), "block 32 is final, and another there");
         chain.change(Change::ForkPastFinality { depth: 20, length: 25 });
         assert_ne!(chain.canonical()[31].block.hash, settled);
         assert!(linked(chain.canonical()));

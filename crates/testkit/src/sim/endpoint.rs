@@ -324,8 +324,8 @@ impl Node {
             memory.stale = if self.plan.stale { memory.rng.below(STALE) } else { 0 };
         }
         memory.stale = memory.stale.saturating_sub(1);
-        // It flaps: while it is stale, it may tell either branch.
-        if memory.stale > 0 && memory.rng.chance(70) {
+        // It flaps: while it is stale, it may tell either branch, unless one has left the finalized block: nodes keep to that.
+        if memory.stale > 0 && chain.replaced_is_possible() && memory.rng.chance(70) {
             branch = chain.replaced().clone();
         }
         self.go_astray(memory, &mut branch);
