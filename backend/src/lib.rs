@@ -3,6 +3,7 @@
 
 mod assets;
 mod auth;
+mod books;
 mod content;
 mod docs;
 mod earnings;
@@ -100,6 +101,7 @@ fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .merge(assets::routes())
         .merge(auth::routes())
+        .merge(books::routes())
         .merge(earnings::routes())
         .merge(orders::routes())
         .merge(works::routes())

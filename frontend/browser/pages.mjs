@@ -114,6 +114,16 @@ export async function pages({ browser, url, check, screenshots }) {
     await picture("account");
   });
 
+  await check("the books show where the income is, and that the contracts hold it", async () => {
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Books" }).click();
+    await page.getByRole("heading", { level: 1, name: "The books" }).waitFor();
+    paths.books = new URL(page.url()).pathname;
+    await page.getByText(/^Balanced/).waitFor({ timeout: MONEY_LIMIT });
+    const ether = page.getByRole("region", { name: "Ether" });
+    for (const line of ["Paid in, in all", "Not divided yet", "The contracts must hold", "They hold"]) await ether.getByText(line, { exact: true }).waitFor();
+    await picture("books");
+  });
+
   await check("lineage leads to the work it was made from, and back", async () => {
     await page.goto(paths.work);
     await page.getByRole("region", { name: "Lineage" }).getByRole("link", { name: "River gauges, spring 2025" }).click();

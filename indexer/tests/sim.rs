@@ -6,13 +6,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
-    future::poll_fn,
-    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -23,7 +20,7 @@ use service::Finality;
 use sqlx::{AssertSqlSafe, PgPool};
 use store::deployments;
 use testkit::{
-    mirrored,
+    mirrored, polled,
     sim::{
         Rng,
         chain::{Change, SimChain},
@@ -132,20 +129,6 @@ async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i64, String, String)
 
 fn locked(net: &Mutex<Net>) -> MutexGuard<'_, Net> {
     net.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Drives a future for so many polls at most: what a kill leaves of it.
-async fn polled<T>(future: impl Future<Output = T>, most: u64) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = most;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
 }
 
 /// One seed's story.

@@ -50,7 +50,7 @@ pub async fn license(
         currency: Address::ZERO,
         price: price.to(),
         duration: 0,
-        revenueShareBps: 0,
+        revenueShareBps: 1500,
         maxUses: 1,
         flags: FLAGS,
     };

@@ -8,7 +8,10 @@ use domain::{
     money::{Amount, BasisPoints},
 };
 use sqlx::{Acquire, PgConnection};
-use store::distribution::{self as pots, Pot};
+use store::{
+    books,
+    distribution::{self as pots, Pot},
+};
 
 use crate::{Context, JobError, Task, enqueue};
 
@@ -17,9 +20,14 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
     pots::lock(&mut tx, chain_id).await?;
-    let released = pots::release_reserves(&mut tx, chain_id).await?;
+    let stopped = books::stopped(&mut tx, chain_id).await?;
+    let released = pots::release_reserves(&mut tx, chain_id, &stopped).await?;
     let mut divided = 0;
     for pot in pots::pots(&mut tx, chain_id).await? {
+        if stopped.contains(&pot.token) {
+            tracing::error!("income of asset {} in {} waits: the books do not hold", pot.asset_id, pot.token);
+            continue;
+        }
         let mut part = tx.begin().await?;
         match divide(context, &mut part, &pot).await {
             Ok(()) => {
@@ -34,7 +42,9 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
         }
     }
     if released > 0 || divided > 0 {
-        enqueue(&mut tx, chain_id, Task::Publish, 0, Duration::ZERO).await?;
+        for next in [Task::Balance, Task::Publish] {
+            enqueue(&mut tx, chain_id, next, 0, Duration::ZERO).await?;
+        }
     }
     tx.commit().await?;
     metrics::counter!("distributions_total").increment(divided);

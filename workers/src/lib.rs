@@ -6,6 +6,7 @@
 //! a job that was given up, or a transaction that failed, holds nothing up for good.
 
 mod activate;
+mod balance;
 mod close;
 mod publish;
 mod relay;
@@ -18,6 +19,7 @@ pub use activate::activate;
 use alloy::{primitives::Address, providers::DynProvider};
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
+pub use balance::balance;
 pub use close::close;
 use domain::{distribution::Policy, money::Amount};
 pub use publish::publish;
@@ -63,6 +65,8 @@ pub enum Task {
     Publish,
     /// Make a proposed root the one that claims are checked against.
     Activate { number: u64 },
+    /// Check the books.
+    Balance,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -176,6 +180,7 @@ impl Worker {
     async fn perform(&self, task: &Task) -> Result<(), JobError> {
         match task {
             Task::Activate { number } => activate(&self.context, *number).await,
+            Task::Balance => balance(&self.context).await,
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,
                 None => Ok(()),

@@ -11,7 +11,7 @@ use chain::sender::{self, Intent};
 use domain::merkle::PayoutTree;
 use serde_json::json;
 use store::{
-    distribution as pots,
+    books, distribution as pots,
     roots::{self, Cumulative},
 };
 
@@ -25,6 +25,10 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
     pots::lock(&mut tx, chain_id).await?;
+    if books::newest(&mut tx, chain_id).await?.is_some_and(|check| check.books.contradict_themselves()) {
+        tracing::error!("no payout root is published on chain {chain_id}: the books do not hold");
+        return Ok(());
+    }
     // One root at a time: the next is published when this one is decided.
     if let Some(pending) = roots::pending(&mut tx, chain_id).await? {
         let activate = Task::Activate { number: pending.number };

@@ -49,12 +49,13 @@ pub async fn run(context: Context, shutdown: Shutdown) {
     }
 }
 
-/// Whatever is left to do is done, whoever left it: both jobs do nothing where there is nothing to do.
+/// Whatever is left to do is done, whoever left it: these jobs do nothing where there is nothing to do.
 async fn look(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
-    enqueue(&mut tx, chain_id, Task::Close, 0, Duration::ZERO).await?;
-    enqueue(&mut tx, chain_id, Task::Publish, 0, Duration::ZERO).await?;
+    for task in [Task::Balance, Task::Close, Task::Publish] {
+        enqueue(&mut tx, chain_id, task, 0, Duration::ZERO).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

@@ -361,13 +361,14 @@ impl Sender {
         let block_hash = receipt.block_hash.unwrap_or_default();
         sqlx::query!(
             "UPDATE sender_transactions SET state = $2, tx_hash = $3, block_number = $4, block_hash = $5, gas_used = $6,
-                    updated_at = now() WHERE id = $1",
+                    gas_price = $7::text::numeric, updated_at = now() WHERE id = $1",
             transaction.id,
             state,
             receipt.transaction_hash.as_slice() as _,
             block as i64,
             block_hash.as_slice() as _,
-            receipt.gas_used as i64
+            receipt.gas_used as i64,
+            receipt.effective_gas_price.to_string()
         )
         .execute(&self.pool)
         .await?;

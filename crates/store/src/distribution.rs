@@ -14,10 +14,7 @@ use domain::{
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger, values, values::hex_bytes};
-
-/// What passes on to the works beneath, when no licence says otherwise: to parents, and to dependencies.
-pub const UPSTREAM_SHARE: u16 = 1500;
+use crate::{StoreError, ledger, lineage::upstream, values, values::hex_bytes};
 
 /// Finalized income of one asset in one currency that no distribution covers yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +81,14 @@ pub async fn lineage(tx: &mut PgConnection, chain_id: u64, asset_id: u64) -> Res
     let parents = builder.load_assets(tx, chain_id, asset_id).await?;
     let works = works_of(tx, chain_id, &builder.assets).await?;
     builder.load_contributions(tx, &works).await?;
-    for (asset, parents) in parents {
-        let to: Vec<(NodeIndex, U256)> =
-            parents.iter().filter_map(|parent| builder.assets.get(parent)).map(|node| (*node, U256::from(1))).collect();
-        builder.share_upstream(builder.assets[&asset], to)?;
+    let ids: Vec<i64> = builder.assets.keys().copied().collect();
+    let licensed = upstream::licensed(tx, chain_id, Some(&ids)).await?;
+    for (asset, mut parents) in parents {
+        parents.retain(|parent| builder.assets.contains_key(parent));
+        for (share, parents) in upstream::shares(asset, &parents, &licensed) {
+            let to = parents.iter().map(|parent| (builder.assets[parent], U256::from(1))).collect();
+            builder.share_upstream(builder.assets[&asset], share, to)?;
+        }
     }
     builder.load_externals(tx, &works).await?;
     let start = *builder
@@ -106,9 +107,13 @@ impl Builder {
         node
     }
 
-    fn share_upstream(&mut self, node: NodeIndex, to: Vec<(NodeIndex, U256)>) -> Result<(), StoreError> {
-        if !to.is_empty() {
-            self.works[node.0 as usize].shared.push(SharedEdges { share: bps(UPSTREAM_SHARE)?, to });
+    /// A share of a work's income, as far as earlier shares left so much.
+    fn share_upstream(&mut self, node: NodeIndex, share: u16, to: Vec<(NodeIndex, U256)>) -> Result<(), StoreError> {
+        let shared = &mut self.works[node.0 as usize].shared;
+        let left = upstream::WHOLE - shared.iter().map(|edges| edges.share.get()).sum::<u16>();
+        let share = share.min(left);
+        if !to.is_empty() && share > 0 {
+            shared.push(SharedEdges { share: bps(share)?, to });
         }
         Ok(())
     }
@@ -202,7 +207,7 @@ impl Builder {
             }
         }
         for (user, to) in uses {
-            self.share_upstream(user, to)?;
+            self.share_upstream(user, upstream::SHARE, to)?;
         }
         Ok(())
     }
@@ -278,7 +283,7 @@ async fn contributors(
 }
 
 /// A name that holds within one work's records: `work/12/mailto:ada@example.org`.
-fn scoped(work_id: i64, name: &str) -> String {
+pub fn scoped(work_id: i64, name: &str) -> String {
     format!("work/{work_id}/{name}")
 }
 
@@ -552,8 +557,13 @@ async fn record_carries(
     Ok(())
 }
 
-/// Turns reserves into payouts where the contributor's address has become known; returns how many.
-pub async fn release_reserves(tx: &mut PgConnection, chain_id: u64) -> Result<u64, StoreError> {
+/// Turns reserves into payouts where the contributor's address has become known, except in the currencies given; returns how many.
+pub async fn release_reserves(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    except: &BTreeSet<Address>,
+) -> Result<u64, StoreError> {
+    let except: Vec<Vec<u8>> = except.iter().map(|token| token.to_vec()).collect();
     let released = sqlx::query!(
         "INSERT INTO payouts (chain_id, account, token, amount, distribution_id, reserve_id)
          SELECT r.chain_id, a.address, r.token, r.amount, r.distribution_id, r.id
@@ -561,9 +571,10 @@ pub async fn release_reserves(tx: &mut PgConnection, chain_id: u64) -> Result<u6
          JOIN contributors c ON c.key = r.beneficiary
          JOIN LATERAL (SELECT address FROM contributor_addresses a WHERE a.work_id = r.work_id AND a.contributor_id = c.id
                        ORDER BY a.id DESC LIMIT 1) a ON true
-         WHERE r.chain_id = $1 AND NOT EXISTS (SELECT FROM payouts p WHERE p.reserve_id = r.id)
+         WHERE r.chain_id = $1 AND r.token <> ALL ($2) AND NOT EXISTS (SELECT FROM payouts p WHERE p.reserve_id = r.id)
          ORDER BY r.id",
-        chain_id as i64
+        chain_id as i64,
+        &except as _
     )
     .execute(tx)
     .await?;

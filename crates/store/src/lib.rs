@@ -4,6 +4,7 @@
 //! Rust number type of the driver holds 256 bits. Functions take `&mut PgConnection`, so that the caller decides what
 //! one transaction is.
 
+pub mod books;
 pub mod contributions;
 pub mod deployments;
 pub mod distribution;
@@ -17,7 +18,7 @@ pub mod values;
 use std::time::Duration;
 
 use sqlx::{
-    Connection,
+    Connection, Row,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 pub use sqlx::{PgConnection, PgPool};
@@ -61,8 +62,18 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> 
         }
     }
     // From now on a server that is away is said to be soon, before those who wait give up themselves.
-    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10));
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .after_release(|connection, _| Box::pin(outside_transactions(connection)));
     Ok(pool.connect_lazy_with(options))
+}
+
+/// Whether a connection that comes back to the pool is in no transaction; otherwise it is closed. A `begin` that is dropped midway
+/// leaves one open of which the driver knows nothing (its issue 4385), and whoever came next would work in it, uncommitted.
+async fn outside_transactions(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // A statement on its own is the first of its transaction. As one message: the extended protocol's have a time each.
+    sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection).await?.try_get(0)
 }
 
 fn is_starting(error: &sqlx::Error) -> bool {

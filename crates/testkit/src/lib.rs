@@ -5,7 +5,7 @@
 
 pub mod sim;
 
-use std::{env, process::Command, sync::Arc, time::Duration};
+use std::{env, future::poll_fn, pin::pin, process::Command, sync::Arc, task::Poll, time::Duration};
 
 use alloy::{
     node_bindings::{Anvil, AnvilInstance},
@@ -238,6 +238,20 @@ pub async fn mirrored(pool: &PgPool) -> Result<Vec<String>> {
         all.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
     }
     Ok(all)
+}
+
+/// Drives a future for so many polls at most, and drops it there: what a kill leaves of it.
+pub async fn polled<T>(future: impl Future<Output = T>, most: u64) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = most;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
 }
 
 /// The address of a local chain's n-th account.

@@ -260,6 +260,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/books": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The books of the market as of their newest check. */
+        get: operations["get_books"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/content/{cid}": {
         parameters: {
             query?: never;
@@ -388,8 +405,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The derivation of a payout, from income through works and rules to contributions. */
-        get: operations["derivation"];
+        /** Why a payout is what it is, down to the contributions. */
+        get: operations["get_derivation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -500,6 +517,29 @@ export interface components {
             royaltyBps: number;
             title: string;
         };
+        /** @description The newest check of the books. Nothing is distributed in a currency as long as its newest check found a fault. */
+        BooksView: {
+            /** @description Whether every rule held. */
+            balanced: boolean;
+            blockHash?: string | null;
+            /**
+             * Format: int64
+             * @description The block whose state the contracts were asked for.
+             */
+            blockNumber?: number | null;
+            /**
+             * Format: date-time
+             * @description When the books were checked; none before the first check.
+             */
+            checkedAt?: string | null;
+            currencies: components["schemas"]["CurrencyView"][];
+            faults: components["schemas"]["FaultView"][];
+        };
+        Brought: {
+            amount: string;
+            /** @description The distribution that carried it. */
+            distributionId: string;
+        };
         /** @description The arguments of `Payouts.claim`. */
         Claim: {
             account: string;
@@ -554,6 +594,35 @@ export interface components {
              */
             sharePpm: number;
         };
+        /**
+         * @description One currency's accounts in base units. `income` = `undistributed` + `payable` + `reserved` + `carried` + `paid`, and `pot` =
+         *     `income` - `paid`.
+         */
+        CurrencyView: {
+            /** @description Below the least payout, waiting for more. */
+            carried: string;
+            currency: string;
+            /** @description Protocol fees of all sales. */
+            fees: string;
+            /** @description What the engine's own transactions cost. */
+            gas: string;
+            /** @description What they held at that block; absent where the token does not say. */
+            held?: string | null;
+            /** @description All that was ever paid into the pot. */
+            income: string;
+            /** @description Claimed. */
+            paid: string;
+            /** @description Owed to accounts and not claimed yet. */
+            payable: string;
+            /** @description What the contracts Pot and Payouts must hold. */
+            pot: string;
+            /** @description Kept for people and works without an address. */
+            reserved: string;
+            /** @description Half of fees less gas, rounded down. */
+            treasuryReserve: string;
+            /** @description Of it, not divided yet. */
+            undistributed: string;
+        };
         /** @description An external work that the work uses directly. */
         Dependency: {
             name: string;
@@ -567,20 +636,23 @@ export interface components {
             version: string;
         };
         /**
-         * @description Why one account was paid by one distribution. Each step passes an amount from `source` to `target`. The steps that end
-         *     at the account sum to the payout; at every other source, what came in (or, at the first, the income) sums to what all
-         *     its steps passed on, of which only those towards this account are listed.
+         * @description Why one account was paid by one distribution: the works through which money reached it, as a tree. At every step what came in
+         *     sums to `income` (the first step's is the distribution's), `paid` sums to `own`, and `own` with the `subtotal`s of the steps
+         *     directly beneath to `subtotal`. `amount` is the first step's `subtotal` and what was brought along. It is found by dividing the
+         *     recorded input again.
          */
         Derivation: {
             account: string;
             /** @description The payout. */
             amount: string;
             assetId: string;
+            brought?: components["schemas"]["Brought"] | null;
             currency: string;
             distributionId: string;
             /** @description The income that was divided. */
             income: string;
             payoutId: string;
+            /** @description Each above those beneath it. */
             steps: components["schemas"]["Step"][];
             /** @description The same in sentences. */
             text: string;
@@ -626,6 +698,14 @@ export interface components {
             /** @description Of it, waiting for the next payout root. */
             pending: string;
         };
+        /** @description Something that does not hold. */
+        FaultView: {
+            currency: string;
+            /** @description Where it does not. */
+            detail: string;
+            /** @description What should hold. */
+            rule: string;
+        };
         /** @description One field of the request that is wrong. */
         FieldError: {
             /** @description Where, in dots: `order.endTime`. */
@@ -656,6 +736,10 @@ export interface components {
             received: string;
             /** @description Of it, kept for contributors and external works without an address yet. */
             reserved: string;
+        };
+        Incoming: components["schemas"]["PartView"] & {
+            /** @description The work that passed it on. */
+            from: string;
         };
         /** @description The works above and beneath one work, and the packages it uses. */
         Lineage: {
@@ -984,6 +1068,19 @@ export interface components {
             /** @description Present while there is more. */
             nextCursor?: string | null;
         };
+        PaidPart: components["schemas"]["PartView"] & {
+            contributionId?: string | null;
+            /** @description What the contribution was. */
+            summary?: string | null;
+        };
+        /** @description `divided` x `weight` / `ofWeight`, rounded down or up to a whole unit. */
+        PartView: {
+            amount: string;
+            divided: string;
+            ofWeight: string;
+            rule: string;
+            weight: string;
+        };
         PayoutLine: {
             account: string;
             amount: string;
@@ -1070,19 +1167,31 @@ export interface components {
             /** @description The signature, 0x-hex: of a key (EIP-191), or as the account's contract accepts it (ERC-1271). */
             signature: string;
         };
+        /** @description One work on the way to the account. */
         Step: {
-            amount: string;
-            contributionId?: string | null;
-            ofWeight: string;
-            rule: string;
-            source: string;
-            /** @description The title of the source, where it is a registered work. */
-            sourceTitle?: string | null;
-            /** @description What the contribution was. */
-            summary?: string | null;
-            target: string;
-            /** @description The part this step had of `ofWeight`. */
-            weight: string;
+            /**
+             * Format: int32
+             * @description The distance from the work whose income was divided.
+             */
+            depth: number;
+            /** @description All that came in, for everybody. */
+            income: string;
+            /** @description Where it came from; empty at the first. */
+            incoming: components["schemas"]["Incoming"][];
+            /** @description The sum of all of them. */
+            own: string;
+            /** @description What the account was paid out of this income. */
+            paid: components["schemas"]["PaidPart"][];
+            /** @description How many parts that were; of very many not all are listed. */
+            paidCount: number;
+            /** @description What the account was paid here and beneath. */
+            subtotal: string;
+            /** @description The title of a registered work. */
+            title?: string | null;
+            /** @description The place in `steps` of the work beneath which it stands; absent at the first. */
+            under?: number | null;
+            /** @description `asset:ID` or `external:PACKAGE URL`. */
+            work: string;
         };
         /** @description Content that was stored. */
         Upload: {
@@ -1586,6 +1695,25 @@ export interface operations {
             };
         };
     };
+    get_books: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BooksView"];
+                };
+            };
+        };
+    };
     read: {
         parameters: {
             query?: never;
@@ -1916,7 +2044,7 @@ export interface operations {
             };
         };
     };
-    derivation: {
+    get_derivation: {
         parameters: {
             query?: never;
             header?: never;

@@ -1,4 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
+import { BooksPage } from "../features/books/books-page";
 import { OwnedWorks } from "../features/catalogue/owned-works";
 import { AccountPage } from "../features/earnings/account-page";
 import { DistributionPage } from "../features/earnings/distribution-page";
@@ -23,4 +24,8 @@ const account = getRouteApi("/accounts/$address");
 export function Account() {
   const { address } = account.useParams();
   return <AccountPage key={address} address={address} works={<OwnedWorks owner={address} />} />;
+}
+
+export function Books() {
+  return <BooksPage />;
 }

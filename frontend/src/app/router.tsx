@@ -43,8 +43,14 @@ const account = createRoute({
   component: lazyRouteComponent(() => import("./lazy-pages"), "Account"),
 });
 
+const books = createRoute({
+  getParentRoute: () => root,
+  path: "/books",
+  component: lazyRouteComponent(() => import("./lazy-pages"), "Books"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([catalogue, work, distribution, account]),
+  routeTree: root.addChildren([catalogue, work, distribution, account, books]),
   // Plain words in the address: `?kind=MODEL&q=river`.
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
   stringifySearch: (search) => {

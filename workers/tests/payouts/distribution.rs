@@ -2,17 +2,23 @@
 
 use std::time::Instant;
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, Bytes, U256, keccak256},
+    sol_types::SolValue,
+};
 use anyhow::{Context, Result};
+use bindings::{Licences, Registration, Terms};
 use domain::{
+    AssetId,
     distribution::{Input, digest},
+    lineage::{Limits, Share},
     money::Amount,
 };
 use store::ledger;
 use testkit::account;
 use tokio::task::JoinSet;
 
-use crate::stage::{Stage, content, depends_on, person, repository, whole};
+use crate::stage::{Stage, content, depends_on, person, registration, repository, whole};
 
 const ADA: Address = Address::repeat_byte(0xad);
 
@@ -236,5 +242,54 @@ async fn what_is_below_the_least_payout_waits_and_every_distribution_can_be_made
             assert_eq!(step, Some(1), "a changed flow is found");
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_licence_says_goes_to_its_work_first() -> Result<()> {
+    let stage = Stage::start().await?;
+    let licences = stage.market.deployment.licences;
+    let closed = Registration { open: false, ..registration(1, content("closed"), &[], &whole(1)) };
+    let licensed = stage.register_as(1, closed).await?;
+    let open = stage.register(3, content("open"), &[], &whole(3)).await?;
+    let terms = Terms {
+        textHash: content("terms"),
+        cid: "bafyterms".into(),
+        currency: Address::ZERO,
+        price: 1000,
+        duration: 0,
+        revenueShareBps: 2000,
+        maxUses: 1,
+        flags: 1 | 2,
+    };
+    let terms_id = keccak256(terms.abi_encode());
+    stage.call(1, licences, U256::ZERO, Licences::offerCall { assetId: U256::from(licensed), terms }).await?;
+    let price = U256::from(1000);
+    let buy = Licences::buyCall { termsId: terms_id, assetId: U256::from(licensed), to: account(2), maxPrice: price };
+    stage.call(2, licences, price, buy).await?;
+    let song = registration(2, content("song"), &[licensed, open], &whole(2));
+    let consents = vec![U256::from(1).to_be_bytes_vec().into(), Bytes::new()];
+    let song = stage.register_as(2, Registration { consents, ..song }).await?;
+    stage.fund(song, 10_000).await?;
+    stage.settle().await?;
+    close_at_once(&stage, 2).await?;
+    let key = |asset: u64| format!("asset:{asset}");
+    // 20 % by licence, then 15 % to the other parent, and the rest to the owner.
+    assert_eq!(flow(&stage, &key(song), &key(licensed)).await?, pairs(&[("fixed_share", "2000")]));
+    assert_eq!(flow(&stage, &key(song), &key(open)).await?, pairs(&[("fixed_share", "1500")]));
+    // The lineage tells the same shares, from memory and from the database.
+    let chain = stage.context.deployment.chain_id;
+    let mut conn = stage.pool().acquire().await?;
+    let graph = store::lineage::load(&mut conn, chain).await?;
+    for (parent, share) in [(licensed, 200), (open, 150)] {
+        let share = Share(10_u64.pow(15) * share);
+        assert_eq!(graph.share(AssetId(song), AssetId(parent)), Some(share));
+    }
+    let limits = Limits { depth: 5, count: 100 };
+    let shown = store::lineage::neighbourhood(&mut conn, chain, AssetId(song), limits).await?;
+    assert_eq!(shown, graph.neighbourhood(AssetId(song), limits));
+    // The price of the licence is income of the licensed work.
+    let income = stage.number("SELECT amount::bigint FROM distributions WHERE asset_id = 1").await?;
+    assert_eq!(income, 1000);
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! From income on chain to claims on chain, against a real chain and a real database.
 
+mod books;
 mod distribution;
 mod jobs;
+mod killed;
 mod release;
 mod resilience;
 mod roots;

@@ -18,7 +18,7 @@ pub struct Edge {
     pub child: AssetId,
     /// What it was made from.
     pub parent: AssetId,
-    /// The parent's weight beside the child's other parents. Not zero.
+    /// The parent's weight beside the child's other parents. Where it is zero, nothing passes on to it.
     pub weight: u32,
 }
 
@@ -42,14 +42,6 @@ pub enum GraphError {
     /// An edge has an end that is no work of the graph.
     #[error("the edge from asset {child} to asset {parent} leads out of the graph")]
     UnknownWork {
-        /// Where the edge begins.
-        child: AssetId,
-        /// Where it leads.
-        parent: AssetId,
-    },
-    /// An edge has no weight.
-    #[error("the edge from asset {child} to asset {parent} has no weight")]
-    NoWeight {
         /// Where the edge begins.
         child: AssetId,
         /// Where it leads.
@@ -194,9 +186,6 @@ fn upward(ids: &[AssetId], edges: &[Edge]) -> Result<(Rows, Vec<u32>), GraphErro
         let (Some(from), Some(node)) = (find(ids, child), find(ids, parent)) else {
             return Err(GraphError::UnknownWork { child, parent });
         };
-        if weight == 0 {
-            return Err(GraphError::NoWeight { child, parent });
-        }
         starts[from as usize + 1] += 1;
         to.push(node);
         weights.push(weight);

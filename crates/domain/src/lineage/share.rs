@@ -55,7 +55,10 @@ impl Graph {
     fn passed_on(&self, node: u32, income: U256) -> Vec<U256> {
         let weights: Vec<U256> = self.weights(node).iter().map(|weight| U256::from(*weight)).collect();
         let up = self.upstream(node);
-        // Neither division can fail: the first is by 10 000, the second by 32-bit weights above zero.
+        if weights.iter().all(U256::is_zero) {
+            return vec![U256::ZERO; weights.len()];
+        }
+        // Neither division can fail: the first is by 10 000, the second by 32-bit weights that are not all zero.
         let up = largest_remainder(income, &[up.weight(), up.complement().weight()]).map(|parts| parts[0]);
         match (up, weights.as_slice()) {
             (_, []) => Vec::new(),
@@ -88,7 +91,8 @@ impl Graph {
             let weights = self.weights(node);
             let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
             // 60 bits by 14 by 32.
-            share = share * u128::from(self.upstream(node).get()) * u128::from(weights[at]) / (10_000 * total);
+            let passed_on = share * u128::from(self.upstream(node).get()) * u128::from(weights[at]);
+            share = passed_on.checked_div(10_000 * total).unwrap_or(0);
             node = next;
         }
         u64::try_from(share).ok().map(Share)

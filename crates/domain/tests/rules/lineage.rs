@@ -256,7 +256,6 @@ fn what_is_no_graph_is_refused() {
         let expected = GraphError::UnknownWork { child: AssetId(child), parent: AssetId(parent) };
         assert_eq!(refused(&works, &[edge(child, parent)]), expected);
     }
-    assert_eq!(refused(&works, &[Edge { weight: 0, ..edge(5, 1) }]), GraphError::NoWeight { child, parent });
     assert_eq!(refused(&works, &[edge(2, 2)]), GraphError::Cycle(ids(&[2, 2])));
     let ring = refused(&works, &[edge(1, 5), edge(2, 1), edge(5, 2)]);
     assert_eq!(ring.to_string(), "works are made from each other: 1 -> 5 -> 2 -> 1");

@@ -4,5 +4,6 @@ mod imports;
 mod ledger;
 mod lineage;
 mod outbox;
+mod pool;
 mod repo;
 mod roots;

@@ -5,6 +5,7 @@ import { nextCursor } from "../../ui/paged";
 export type DistributionDetail = Schemas["DistributionDetail"];
 export type Derivation = Schemas["Derivation"];
 export type Step = Schemas["Step"];
+export type PaidPart = Schemas["PaidPart"];
 export type Earnings = Schemas["Earnings"];
 export type Payout = Schemas["PayoutView"];
 

@@ -1,65 +1,41 @@
-/** The steps of a derivation, gathered and put into words. */
+/** The parts of a derivation, gathered and put into words. */
 
 import { formatPart } from "../../lib/share";
-import type { Step } from "./queries";
+import type { PaidPart } from "./queries";
 
-/** Steps with the same source, target and rule, as one. */
+/** Parts by the same rule, as one. */
 export interface Reason {
-  source: string;
-  sourceTitle: string | undefined;
-  target: string;
   rule: string;
   amount: bigint;
-  steps: Step[];
+  parts: PaidPart[];
 }
 
-export function gather(steps: Step[]): Reason[] {
+export function gather(paid: PaidPart[]): Reason[] {
   const reasons = new Map<string, Reason>();
-  for (const step of steps) {
-    const { source, target, rule, amount } = step;
-    const key = JSON.stringify([source, target, rule]);
-    const known = reasons.get(key);
+  for (const part of paid) {
+    const known = reasons.get(part.rule);
     if (known) {
-      known.amount += BigInt(amount);
-      known.steps.push(step);
+      known.amount += BigInt(part.amount);
+      known.parts.push(part);
     } else {
-      reasons.set(key, { source, sourceTitle: step.sourceTitle ?? undefined, target, rule, amount: BigInt(amount), steps: [step] });
+      reasons.set(part.rule, { rule: part.rule, amount: BigInt(part.amount), parts: [part] });
     }
   }
   return [...reasons.values()];
 }
 
-/** Who stands at one end of a step. */
-export type Party =
-  | { kind: "work"; id: string }
-  | { kind: "account"; address: string }
-  | { kind: "reserve"; name: string }
-  | { kind: "external"; purl: string }
-  | { kind: "other"; name: string };
+/** Who a work is: `asset:7`, or a package. */
+export type Party = { kind: "work"; id: string } | { kind: "external"; purl: string };
 
-export function parseParty(text: string): Party {
-  const [head, ...rest] = text.split(":");
-  const tail = rest.join(":");
-  switch (head) {
-    case "asset":
-      return { kind: "work", id: tail };
-    case "account":
-      return { kind: "account", address: tail };
-    case "external":
-      return { kind: "external", purl: tail };
-    case "reserved":
-      // A contributor by name in one work's records, or a package.
-      return { kind: "reserve", name: tail.replace(/^identity:(work\/\d+\/)?|^external:/, "") };
-    default:
-      return { kind: "other", name: text };
-  }
+export function parseWork(text: string): Party {
+  return text.startsWith("asset:") ? { kind: "work", id: text.slice("asset:".length) } : { kind: "external", purl: text.replace(/^external:(work\/\d+\/)?/, "") };
 }
 
-/** Why the part went there: completes "source passes amount to target, …". */
-export function ruleWords({ rule, steps }: Reason): string {
-  const [first] = steps;
-  const part = first && steps.length === 1 ? formatPart(first.weight, first.ofWeight) : undefined;
-  const many = steps.length > 1;
+/** Why parts went there: completes "… passed amount to …," and "was paid amount,". */
+export function ruleWords(rule: string, parts: Pick<PaidPart, "weight" | "ofWeight">[]): string {
+  const [first] = parts;
+  const part = first && parts.length === 1 ? formatPart(first.weight, first.ofWeight) : undefined;
+  const many = parts.length > 1;
   switch (rule) {
     case "fee":
       return "the protocol's fee";
@@ -72,9 +48,9 @@ export function ruleWords({ rule, steps }: Reason): string {
     case "pooled":
       return `a work upstream: ${part ?? "a part"} of the pool`;
     case "contribution":
-      return many ? `for ${steps.length.toLocaleString("en")} contributions, by their cost` : `for a contribution: ${part} by cost`;
+      return many ? `for ${parts.length.toLocaleString("en")} contributions, by their cost` : `for a contribution: ${part} by cost`;
     case "system_to_human":
-      return many ? `for ${steps.length.toLocaleString("en")} contributions of tools they set to work` : `for a contribution of a tool they set to work: ${part} by cost`;
+      return many ? `for ${parts.length.toLocaleString("en")} contributions of tools they set to work` : `for a contribution of a tool they set to work: ${part} by cost`;
     case "system_to_owners":
       return `as owner, for what tools contributed: ${part ?? "by share"}`;
     case "owner_share":

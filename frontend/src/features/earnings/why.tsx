@@ -1,12 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useId, useState } from "react";
+import { count } from "../../lib/share";
 import { AddressLink } from "../../ui/address-link";
 import { Amount } from "../../ui/amount";
 import { Loaded } from "../../ui/loaded";
 import { SkeletonRows } from "../../ui/skeleton";
-import { derivationQuery, type Derivation } from "./queries";
-import { gather, parseParty, ruleWords, type Reason } from "./reasons";
+import { derivationQuery, type Derivation, type Step } from "./queries";
+import { gather, parseWork, ruleWords, type Reason } from "./reasons";
+import { WhyDrawing } from "./why-drawing";
 
 /** Contributions listed by name at most. */
 const MOST = 50;
@@ -40,39 +42,83 @@ function Explanation({ payoutId }: { payoutId: string }) {
 }
 
 function Steps({ derivation }: { derivation: Derivation }) {
-  const reasons = gather(derivation.steps);
-  const titles = new Map(reasons.map((reason) => [reason.source, reason.sourceTitle]));
+  const { steps, brought, currency, account } = derivation;
+  const titles = new Map(steps.map((step) => [step.work, step.title ?? undefined]));
   return (
-    <ol className="grid gap-3">
-      <li>
-        <Party text={`asset:${derivation.assetId}`} titles={titles} /> received{" "}
-        <Amount value={derivation.income} currency={derivation.currency} className="font-medium" />.
-      </li>
-      {reasons.map((reason) => (
-        <li key={`${reason.source} ${reason.target} ${reason.rule}`}>
-          <Party text={reason.source} titles={titles} /> passed{" "}
-          <Amount value={reason.amount} currency={derivation.currency} className="font-medium" /> to <Party text={reason.target} titles={titles} />
-          , <span className="text-muted">{ruleWords(reason)}.</span>
-          <Contributions reason={reason} currency={derivation.currency} />
-        </li>
-      ))}
-    </ol>
+    <>
+      <WhyDrawing steps={steps} />
+      <ol className="grid gap-3">
+        {steps.map((step) => (
+          <li key={step.work}>
+            <Arrival step={step} titles={titles} currency={currency} />
+            <Paid step={step} account={account} currency={currency} />
+          </li>
+        ))}
+        {brought && (
+          <li>
+            <Amount value={brought.amount} currency={currency} className="font-medium" /> more was below the least payout before, and came along from{" "}
+            <Link to="/distributions/$id" params={{ id: brought.distributionId }} className="link">
+              distribution {brought.distributionId}
+            </Link>
+            .
+          </li>
+        )}
+      </ol>
+    </>
   );
 }
 
-/** What the contributions were that a step paid for. */
+/** How money came to a work. */
+function Arrival({ step, titles, currency }: { step: Step; titles: Map<string, string | undefined>; currency: string }) {
+  if (step.incoming.length === 0) {
+    return (
+      <p>
+        <Work text={step.work} titles={titles} /> received <Amount value={step.income} currency={currency} className="font-medium" />.
+      </p>
+    );
+  }
+  return step.incoming.map(({ from, rule, amount, weight, ofWeight }) => (
+    <p key={`${from} ${rule}`}>
+      <Work text={from} titles={titles} /> passed <Amount value={amount} currency={currency} className="font-medium" /> to <Work text={step.work} titles={titles} />
+      , <span className="text-muted">{ruleWords(rule, [{ weight, ofWeight }])}.</span>
+    </p>
+  ));
+}
+
+/** What the account was paid there. */
+function Paid({ step, account, currency }: { step: Step; account: string; currency: string }) {
+  if (step.paidCount === 0) return null;
+  return (
+    <ul className="mt-1 grid gap-1 border-l-2 border-positive pl-3">
+      {gather(step.paid).map((reason) => (
+        <li key={reason.rule}>
+          <AddressLink address={account} /> was paid <Amount value={reason.amount} currency={currency} className="font-medium" />,{" "}
+          <span className="text-muted">{ruleWords(reason.rule, reason.parts)}.</span>
+          <Contributions reason={reason} currency={currency} />
+        </li>
+      ))}
+      {step.paidCount > step.paid.length && (
+        <li className="text-muted">
+          And {count(step.paidCount - step.paid.length, "more part")}: <Amount value={step.own} currency={currency} /> in all.
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** What the contributions were that were paid for. */
 function Contributions({ reason, currency }: { reason: Reason; currency: string }) {
-  const named = reason.steps.filter((step) => step.summary);
+  const named = reason.parts.filter((part) => part.summary);
   if (named.length === 0) return null;
-  if (named.length === 1 && reason.steps.length === 1) return <q className="block text-muted">{named[0]?.summary}</q>;
+  if (named.length === 1 && reason.parts.length === 1) return <q className="block text-muted">{named[0]?.summary}</q>;
   return (
     <details className="mt-1">
       <summary className="link min-h-6 w-fit">Which ones</summary>
       <ul className="mt-1 text-xs text-muted">
-        {named.slice(0, MOST).map((step) => (
-          <li key={step.contributionId} className="flex justify-between gap-4 border-t border-line py-1">
-            <span>{step.summary}</span>
-            <Amount value={step.amount} currency={currency} places={9} className="shrink-0" />
+        {named.slice(0, MOST).map((part) => (
+          <li key={part.contributionId} className="flex justify-between gap-4 border-t border-line py-1">
+            <span>{part.summary}</span>
+            <Amount value={part.amount} currency={currency} places={9} className="shrink-0" />
           </li>
         ))}
       </ul>
@@ -81,22 +127,12 @@ function Contributions({ reason, currency }: { reason: Reason; currency: string 
   );
 }
 
-function Party({ text, titles }: { text: string; titles: Map<string, string | undefined> }) {
-  const party = parseParty(text);
-  switch (party.kind) {
-    case "work":
-      return (
-        <Link to="/assets/$id" params={{ id: party.id }} className="link">
-          {titles.get(text) ?? `Work ${party.id}`}
-        </Link>
-      );
-    case "account":
-      return <AddressLink address={party.address} />;
-    case "reserve":
-      return <span>the reserve of {party.name}</span>;
-    case "external":
-      return <span>{party.purl}</span>;
-    case "other":
-      return <span>{party.name}</span>;
-  }
+function Work({ text, titles }: { text: string; titles: Map<string, string | undefined> }) {
+  const party = parseWork(text);
+  if (party.kind === "external") return <span>{party.purl}</span>;
+  return (
+    <Link to="/assets/$id" params={{ id: party.id }} className="link">
+      {titles.get(text) ?? `Work ${party.id}`}
+    </Link>
+  );
 }

@@ -7,8 +7,10 @@
 //! [`Cache::current`] answers from memory while the chain's [`Version`] is that of its graph. The functions beside it ask
 //! the database for the surroundings of one asset and give the same answers: for when the graph is being made anew.
 
+pub mod upstream;
+
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -19,8 +21,9 @@ use domain::{
 use futures::TryStreamExt;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::Mutex;
+use upstream::Licensed;
 
-use crate::{StoreError, distribution::UPSTREAM_SHARE};
+use crate::StoreError;
 
 /// Names a state of a chain's lineage. Two equal versions hold the same assets and parents; another version may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,7 @@ pub async fn version(conn: &mut PgConnection, chain_id: u64) -> Result<Version, 
 
 /// Loads the whole lineage of a chain, row by row.
 pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Graph, StoreError> {
+    let licensed = upstream::licensed(conn, chain_id, None).await?;
     let mut rows = sqlx::query!(
         "SELECT asset_id, parents FROM chain.assets WHERE chain_id = $1 ORDER BY asset_id",
         chain_id as i64
@@ -62,9 +66,7 @@ pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Graph, Store
     .fetch(conn);
     let (mut works, mut edges) = (Vec::new(), Vec::new());
     while let Some(row) = rows.try_next().await? {
-        works.push(node(row.asset_id)?);
-        // The registry takes only parents that ascend.
-        edges.extend(row.parents.into_iter().map(|parent| edge(row.asset_id, parent)));
+        works.push(add(&mut edges, row.asset_id, &row.parents, &licensed)?);
     }
     drop(rows);
     tokio::task::spawn_blocking(move || graph(works, edges))
@@ -72,15 +74,27 @@ pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Graph, Store
         .map_err(|error| StoreError::Refused(format!("the lineage of chain {chain_id} could not be made: {error}")))?
 }
 
-fn node(id: i64) -> Result<Node, StoreError> {
-    let upstream = BasisPoints::try_from(UPSTREAM_SHARE)
-        .map_err(|_| StoreError::Corrupt { what: "share", value: UPSTREAM_SHARE.to_string() })?;
-    Ok(Node { id: AssetId(id as u64), upstream })
-}
-
-/// Parents share equally.
-fn edge(child: i64, parent: i64) -> Edge {
-    Edge { child: AssetId(child as u64), parent: AssetId(parent as u64), weight: 1 }
+/// An asset, and its edges to its parents, which ascend as the registry has them.
+fn add(edges: &mut Vec<Edge>, asset: i64, parents: &[i64], licensed: &Licensed) -> Result<Node, StoreError> {
+    let shares = upstream::shares(asset, parents, licensed);
+    // Licensed parents have a share each, the others one together: in units of the share that one of those has.
+    let most = shares.iter().map(|(_, parents)| parents.len()).max().unwrap_or(1);
+    let weights: BTreeMap<i64, u32> = shares
+        .iter()
+        .flat_map(|(share, parents)| {
+            let weight = u32::from(*share) * (most / parents.len()) as u32;
+            parents.iter().map(move |parent| (*parent, weight))
+        })
+        .collect();
+    edges.extend(parents.iter().map(|parent| Edge {
+        child: AssetId(asset as u64),
+        parent: AssetId(*parent as u64),
+        weight: weights.get(parent).copied().unwrap_or(0),
+    }));
+    let whole: u16 = shares.iter().map(|(share, _)| share).sum();
+    let upstream =
+        BasisPoints::try_from(whole).map_err(|_| StoreError::Corrupt { what: "share", value: whole.to_string() })?;
+    Ok(Node { id: AssetId(asset as u64), upstream })
 }
 
 /// Leaves out parents that are no assets, as distributions do.
@@ -171,16 +185,19 @@ pub async fn neighbourhood(
     let ids: BTreeSet<i64> =
         above.works.iter().chain(&below.works).map(|(id, _)| id.0 as i64).chain([id.0 as i64]).collect();
     let ids: Vec<i64> = ids.into_iter().collect();
-    let edges = sqlx::query!(
-        "SELECT asset_id, parent_id FROM chain.asset_parents
-         WHERE chain_id = $1 AND asset_id = ANY ($2) AND parent_id = ANY ($2) ORDER BY asset_id, parent_id",
+    let rows = sqlx::query!(
+        "SELECT asset_id, parents FROM chain.assets WHERE chain_id = $1 AND asset_id = ANY ($2) ORDER BY asset_id",
         chain_id as i64,
         &ids
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    let works = ids.iter().map(|id| node(*id)).collect::<Result<Vec<Node>, StoreError>>()?;
-    let surroundings = graph(works, edges.iter().map(|row| edge(row.asset_id, row.parent_id)).collect())?;
+    let licensed = upstream::licensed(conn, chain_id, Some(&ids)).await?;
+    let (mut works, mut edges) = (Vec::new(), Vec::new());
+    for row in rows {
+        works.push(add(&mut edges, row.asset_id, &row.parents, &licensed)?);
+    }
+    let surroundings = graph(works, edges)?;
     let shown = surroundings.neighbourhood(id, limits);
     Ok(shown.map(|shown| Neighbourhood { complete: shown.complete && above.complete && below.complete, ..shown }))
 }

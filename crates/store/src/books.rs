@@ -1,0 +1,242 @@
+//! The books of a chain: double entry over all that was recorded, compared with what the contracts hold. Migration 0016 says which
+//! fact posts to which account, and what must hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256, U256};
+use domain::money::Amount;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool};
+
+use crate::{StoreError, ledger, values};
+
+/// Checks that found nothing are kept for so many days.
+const KEEP_DAYS: i32 = 30;
+
+/// One currency's accounts, in base units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Currency {
+    /// The native coin is the zero address.
+    pub token: Address,
+    /// All that was ever paid into the pot.
+    pub income: Amount,
+    /// Of it, not divided yet.
+    pub undistributed: Amount,
+    /// Owed to accounts and not claimed yet.
+    pub payable: Amount,
+    /// Kept for people and works without an address.
+    pub reserved: Amount,
+    /// Below the least payout, waiting for more.
+    pub carried: Amount,
+    /// Claimed.
+    pub paid: Amount,
+    /// What the contracts must hold: income less what was claimed.
+    pub pot: Amount,
+    /// What they do hold; none where the token does not say.
+    pub held: Option<Amount>,
+    /// Protocol fees.
+    pub fees: Amount,
+    /// What the engine's transactions cost.
+    pub gas: Amount,
+    /// Half of the profit, fees less gas, rounded down; the other half, with what does not divide, is free.
+    pub treasury_reserve: Amount,
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    pub token: Address,
+    /// What should hold.
+    pub rule: String,
+    /// Where it does not.
+    pub detail: String,
+}
+
+/// The books as of one block, before they are compared with the contracts.
+#[derive(Clone, Debug)]
+pub struct Books {
+    pub block_number: u64,
+    pub block_hash: B256,
+    pub currencies: Vec<Currency>,
+    pub faults: Vec<Fault>,
+}
+
+/// What should hold between the books and the contracts.
+pub const HELD: &str = "the contracts hold what the books say";
+
+impl Books {
+    /// The currencies with faults.
+    pub fn stopped(&self) -> BTreeSet<Address> {
+        self.faults.iter().map(|fault| fault.token).collect()
+    }
+
+    /// Whether what is recorded contradicts itself, whatever the contracts hold: then no root may go out.
+    pub fn contradict_themselves(&self) -> bool {
+        self.faults.iter().any(|fault| fault.rule != HELD)
+    }
+
+    /// Notes what the contracts hold of a currency at the books' block. More than the books say is nobody's and no fault: anyone
+    /// can send coins past the contracts' functions.
+    pub fn compare(&mut self, token: Address, held: Amount) {
+        let Some(currency) = self.currencies.iter_mut().find(|currency| currency.token == token) else { return };
+        currency.held = Some(held);
+        if held < currency.pot {
+            let detail = format!("they hold {held} of {}", currency.pot);
+            self.faults.push(Fault { token, rule: HELD.to_owned(), detail });
+        }
+    }
+}
+
+/// Reads a chain's books in one snapshot; none while its mirror has not come to its first head.
+///
+/// # Errors
+/// When the database fails, or holds what no amount can be.
+pub async fn read(pool: &PgPool, chain_id: u64) -> Result<Option<Books>, StoreError> {
+    let chain = chain_id as i64;
+    let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let cursor = sqlx::query!(
+        r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>" FROM chain.cursors WHERE chain_id = $1 AND NOT in_bulk"#,
+        chain
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(cursor) = cursor else { return Ok(None) };
+    let rows = sqlx::query!(
+        r#"SELECT token AS "token!: Vec<u8>", account AS "account!", balance::text AS "balance!",
+                  coalesce(debits, 0)::text AS "debits!", (-coalesce(credits, 0))::text AS "credits!"
+           FROM book_balances WHERE chain_id = $1 ORDER BY token, account"#,
+        chain
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut accounts: BTreeMap<Address, BTreeMap<String, Account>> = BTreeMap::new();
+    for row in rows {
+        // An overdrawn account is a fault of its own; here it holds nothing.
+        let balance = values::amount(row.balance.trim_start_matches('-'))?;
+        let account = Account { balance, debits: values::amount(&row.debits)?, credits: values::amount(&row.credits)? };
+        accounts.entry(values::address(&row.token)?).or_default().insert(row.account, account);
+    }
+    let faults =
+        sqlx::query!(r#"SELECT token AS "token!", rule AS "rule!", detail AS "detail!" FROM book_faults($1)"#, chain)
+            .fetch_all(&mut *tx)
+            .await?
+            .into_iter()
+            .map(|row| Ok(Fault { token: values::address(&row.token)?, rule: row.rule, detail: row.detail }))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(Some(Books {
+        block_number: cursor.block_number as u64,
+        block_hash: values::hash(&cursor.block_hash)?,
+        currencies: accounts.into_iter().map(|(token, accounts)| currency(token, &accounts)).collect(),
+        faults,
+    }))
+}
+
+#[derive(Clone, Copy, Default)]
+struct Account {
+    balance: U256,
+    debits: U256,
+    credits: U256,
+}
+
+fn currency(token: Address, accounts: &BTreeMap<String, Account>) -> Currency {
+    let of = |name: &str| accounts.get(name).copied().unwrap_or_default();
+    let (fees, gas) = (of("fees").balance, of("gas").balance);
+    Currency {
+        token,
+        income: Amount(of("pot").debits),
+        undistributed: Amount(of("undistributed").balance),
+        payable: Amount(of("payable").balance),
+        reserved: Amount(of("reserved").balance),
+        carried: Amount(of("carried").balance),
+        paid: Amount(of("pot").credits),
+        pot: Amount(of("pot").balance),
+        held: None,
+        fees: Amount(fees),
+        gas: Amount(gas),
+        treasury_reserve: Amount(fees.saturating_sub(gas) / U256::from(2)),
+    }
+}
+
+/// Records a check. The ledger is told when faults come and when they are gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record(tx: &mut PgConnection, chain_id: u64, books: &Books) -> Result<(), StoreError> {
+    let chain = chain_id as i64;
+    let stopped_before = stopped(tx, chain_id).await?;
+    let encode = |value: serde_json::Result<Value>| {
+        value.map_err(|error| StoreError::Refused(format!("the books cannot be written as JSON: {error}")))
+    };
+    sqlx::query!(
+        "INSERT INTO book_checks (chain_id, block_number, block_hash, currencies, faults) VALUES ($1, $2, $3, $4, $5)",
+        chain,
+        books.block_number as i64,
+        books.block_hash.as_slice() as _,
+        encode(serde_json::to_value(&books.currencies))?,
+        encode(serde_json::to_value(&books.faults))?
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM book_checks WHERE chain_id = $1 AND faults = '[]' AND created_at < now() - make_interval(days => $2)
+            AND id < (SELECT max(id) FROM book_checks WHERE chain_id = $1)",
+        chain,
+        KEEP_DAYS
+    )
+    .execute(&mut *tx)
+    .await?;
+    let stopped = books.stopped();
+    if stopped != stopped_before {
+        let tokens: Vec<String> = stopped.iter().map(|token| token.to_checksum(None)).collect();
+        let (kind, body) = if stopped.is_empty() {
+            ("books.balanced", json!({"block": books.block_number}))
+        } else {
+            ("books.stopped", json!({"block": books.block_number, "tokens": tokens, "faults": books.faults}))
+        };
+        let subject = format!("books:{chain_id}");
+        ledger::append(tx, &[ledger::event(kind, subject.clone(), [subject], &body)?]).await?;
+    }
+    Ok(())
+}
+
+/// The currencies in which nothing is distributed, because the newest check found faults in them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stopped(tx: &mut PgConnection, chain_id: u64) -> Result<BTreeSet<Address>, StoreError> {
+    Ok(newest(tx, chain_id).await?.map(|check| check.books.stopped()).unwrap_or_default())
+}
+
+/// A recorded check.
+#[derive(Clone, Debug)]
+pub struct Check {
+    pub books: Books,
+    pub at: chrono::DateTime<chrono::Utc>,
+}
+
+/// The newest check of a chain's books.
+///
+/// # Errors
+/// When the database fails.
+pub async fn newest(tx: &mut PgConnection, chain_id: u64) -> Result<Option<Check>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>", currencies, faults, created_at
+           FROM book_checks WHERE chain_id = $1 ORDER BY id DESC LIMIT 1"#,
+        chain_id as i64
+    )
+    .fetch_optional(tx)
+    .await?;
+    let corrupt = |_| StoreError::Corrupt { what: "check of the books", value: chain_id.to_string() };
+    row.map(|row| {
+        let books = Books {
+            block_number: row.block_number as u64,
+            block_hash: values::hash(&row.block_hash)?,
+            currencies: serde_json::from_value(row.currencies).map_err(corrupt)?,
+            faults: serde_json::from_value(row.faults).map_err(corrupt)?,
+        };
+        Ok(Check { books, at: row.created_at })
+    })
+    .transpose()
+}

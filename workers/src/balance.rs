@@ -1,0 +1,98 @@
+//! Checking the books: every entry against itself, and all of them against what the contracts hold at the mirror's newest block.
+//! Faults in a currency stop its distributions and roots until a check finds them gone.
+
+use std::time::Duration;
+
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, B256},
+    providers::Provider,
+    rpc::types::TransactionRequest,
+    sol,
+    sol_types::SolCall,
+    transports::RpcError,
+};
+use bindings::Payouts;
+use domain::money::Amount;
+use futures::{StreamExt, TryStreamExt, stream};
+use store::books::{self, Books};
+
+use crate::{Context, JobError};
+
+sol! {
+    function balanceOf(address account) external view returns (uint256);
+}
+
+/// A node that does not answer must not keep a job, and what waits behind it, for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Anyone can give an asset income in any token, so there is a limit to how many are compared with the contracts.
+const MOST_CURRENCIES: usize = 256;
+/// Questions to the node at the same time.
+const AT_ONCE: usize = 8;
+
+/// Checks the chain's books and records what was found. Repeating it adds a check and changes nothing else.
+pub async fn balance(context: &Context) -> Result<(), JobError> {
+    let chain_id = context.deployment.chain_id;
+    let Some(mut books) = books::read(&context.pool, chain_id).await? else { return Ok(()) };
+    match tokio::time::timeout(PATIENCE, compare(context, &mut books)).await {
+        Ok(compared) => compared?,
+        Err(_) => return Err(JobError::NotYet(format!("the node did not answer within {PATIENCE:?}"))),
+    }
+    let mut tx = context.pool.begin().await?;
+    books::record(&mut tx, chain_id, &books).await?;
+    tx.commit().await?;
+    metrics::gauge!("books_faults", "chain" => chain_id.to_string()).set(books.faults.len() as f64);
+    for fault in &books.faults {
+        tracing::error!(
+            "the books of chain {chain_id} do not hold in {}: {}: {}. Nothing is distributed in it until they do",
+            fault.token,
+            fault.rule,
+            fault.detail
+        );
+    }
+    Ok(())
+}
+
+/// What the contracts hold of every currency, at the books' own block.
+async fn compare(context: &Context, books: &mut Books) -> Result<(), JobError> {
+    let payouts = context.deployment.payouts;
+    let pot = Payouts::new(payouts, &context.provider).pot().call().await;
+    let pot = pot.map_err(|error| JobError::NotYet(format!("the node did not name the pot: {error}")))?;
+    let at = books.block_hash;
+    let tokens: Vec<Address> = books.currencies.iter().map(|currency| currency.token).take(MOST_CURRENCIES).collect();
+    let held: Vec<(Address, Option<Amount>)> = stream::iter(tokens)
+        .map(|token| async move {
+            let (waiting, declared) = (held(context, token, pot, at).await?, held(context, token, payouts, at).await?);
+            Ok::<_, JobError>((
+                token,
+                waiting.zip(declared).and_then(|(waiting, declared)| waiting.checked_add(declared)),
+            ))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    for (token, held) in held {
+        if let Some(held) = held {
+            books.compare(token, held);
+        }
+    }
+    Ok(())
+}
+
+/// What an account holds at a block; none where the token does not say.
+async fn held(context: &Context, token: Address, account: Address, at: B256) -> Result<Option<Amount>, JobError> {
+    let not_yet =
+        |error| JobError::NotYet(format!("the node does not say what the contracts held at block {at}: {error}"));
+    if token.is_zero() {
+        let balance = context.provider.get_balance(account).block_id(BlockId::from(at)).await.map_err(not_yet)?;
+        return Ok(Some(Amount(balance)));
+    }
+    let call = balanceOfCall { account }.abi_encode();
+    let request = TransactionRequest::default().to(token).input(call.into());
+    match context.provider.call(request).block(BlockId::from(at)).await {
+        Ok(answer) => Ok(balanceOfCall::abi_decode_returns(&answer).ok().map(Amount)),
+        // The token's own refusal, not the node's.
+        Err(RpcError::ErrorResp(error)) if error.as_revert_data().is_some() || error.code == 3 => Ok(None),
+        Err(error) => Err(not_yet(error)),
+    }
+}

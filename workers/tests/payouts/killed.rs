@@ -1,0 +1,91 @@
+//! A worker that is killed between any two steps of a job loses nothing and repeats nothing.
+
+use alloy::primitives::{Address, U256};
+use anyhow::Result;
+use testkit::polled;
+use workers::JobError;
+
+use crate::stage::{Stage, content, person, repository, whole};
+
+const ADA: Address = Address::repeat_byte(0xad);
+const OWNER: Address = Address::repeat_byte(0x0e);
+
+/// Kills a job after one poll, after two, and so on, until it ends; the books hold after every death. Says how often it died.
+async fn kill_everywhere(stage: &Stage, job: impl AsyncFn() -> Result<(), JobError>) -> Result<u64> {
+    for polls in 1.. {
+        match polled(job(), polls).await {
+            None => stage.check_books().await?,
+            Some(ended) => {
+                ended?;
+                return Ok(polls - 1);
+            }
+        }
+    }
+    unreachable!()
+}
+
+#[tokio::test]
+async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -> Result<()> {
+    let stage = Stage::start().await?;
+    let context = &stage.context;
+    let people = vec![person("mailto:ada", Some(ADA)), person("mailto:eve", None)];
+    stage.import(1, &repository("library", people, &[(0, 100), (1, 50)])).await?;
+    let library = stage.register(1, content("library"), &[], &whole(1)).await?;
+    let song = stage.register(2, content("song"), &[library], &[(OWNER, 10_000)]).await?;
+    for (asset, amount) in [(library, 1_000_003), (song, 999_999)] {
+        stage.fund(asset, amount).await?;
+    }
+    stage.settle().await?;
+
+    let deaths = kill_everywhere(&stage, async || workers::close(context).await).await?;
+    assert!(deaths > 5, "only {deaths} deaths while dividing");
+    assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 2);
+    assert_eq!(stage.number("SELECT sum(amount)::bigint FROM distributions").await?, 2_000_002);
+    assert_eq!(
+        stage.number("SELECT sum(amount)::bigint FROM payouts").await?
+            + stage.number("SELECT sum(amount)::bigint FROM reserves").await?,
+        2_000_002
+    );
+
+    let deaths = kill_everywhere(&stage, async || workers::publish(context).await).await?;
+    assert!(deaths > 5, "only {deaths} deaths while publishing");
+    assert_eq!(stage.number("SELECT count(*) FROM payout_roots").await?, 1);
+    assert_eq!(stage.number("SELECT count(*) FROM sender_transactions WHERE key LIKE 'propose:%'").await?, 1);
+    stage.propose().await?;
+
+    // Until its time has come, activating fails; then it is killed everywhere.
+    stage
+        .until("the time to activate", async || {
+            stage.market.chain.mine(1).await?;
+            let call = bindings::Payouts::new(context.deployment.payouts, &context.provider);
+            Ok(call.activate().from(context.engine).call().await.is_ok())
+        })
+        .await?;
+    let deaths = kill_everywhere(&stage, async || workers::activate(context, 1).await).await?;
+    assert!(deaths > 3, "only {deaths} deaths while activating");
+    assert_eq!(stage.number("SELECT count(*) FROM sender_transactions WHERE key LIKE 'activate:%'").await?, 1);
+    stage
+        .until("the activation", async || {
+            stage.market.chain.mine(1).await?;
+            stage.mirror().await?;
+            Ok(stage.number("SELECT count(*) FROM chain.root_decisions WHERE decision = 'activated'").await? == 1)
+        })
+        .await?;
+
+    let deaths = kill_everywhere(&stage, async || workers::balance(context).await).await?;
+    assert!(deaths > 5, "only {deaths} deaths while checking the books");
+    assert_eq!(stage.number("SELECT count(*) FROM book_checks WHERE faults <> '[]'").await?, 0);
+    let paid = stage.paid().await?;
+    let of_ada = paid.iter().find(|(account, _)| *account == ADA).map(|(_, amount)| *amount);
+    assert_eq!(Some(stage.claim(ADA, Address::ZERO).await?), of_ada);
+    stage.settle().await?;
+    workers::close(context).await?;
+    workers::publish(context).await?;
+    assert_eq!(
+        stage.number("SELECT count(*) FROM sender_transactions WHERE state IN ('refused', 'reverted')").await?,
+        0
+    );
+    assert_eq!(stage.number("SELECT count(*) FROM payout_roots").await?, 1, "nothing new is to be published");
+    assert_ne!(of_ada, Some(U256::ZERO));
+    stage.check_books().await
+}
