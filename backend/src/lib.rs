@@ -9,6 +9,7 @@ mod docs;
 mod earnings;
 mod extract;
 mod health;
+mod identities;
 mod orders;
 mod page;
 mod problem;
@@ -67,6 +68,12 @@ impl AppState {
         self.deployment.chain_id as i64
     }
 
+    /// The host that signed messages name.
+    fn host(&self) -> String {
+        let origin = self.settings.origin();
+        origin.split_once("://").map_or(origin.as_str(), |(_, host)| host).to_owned()
+    }
+
     fn caip10(&self, account: Address) -> String {
         format!("eip155:{}:{}", self.chain_id(), account.to_checksum(None))
     }
@@ -89,6 +96,7 @@ impl AppState {
         (name = "assets", description = "Registered works"),
         (name = "orders", description = "Signed offers to sell and buy"),
         (name = "works", description = "Titles, versions and contributions, before and after registration"),
+        (name = "identities", description = "Emails and logins, linked to the accounts they are paid at"),
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
         (name = "auth", description = "Sign-In with Ethereum and sessions"),
@@ -103,6 +111,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(auth::routes())
         .merge(books::routes())
         .merge(earnings::routes())
+        .merge(identities::routes())
         .merge(orders::routes())
         .merge(works::routes())
         .routes(routes!(health::market))

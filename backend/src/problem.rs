@@ -146,9 +146,6 @@ fn on_constraint(name: &str) -> Option<Problem> {
         "works_owner_source_source_key_key" => {
             Problem::conflict("duplicate_work", "You have recorded this work before.")
         }
-        "contributions_work_id_source_key_contributor_id_key" => {
-            Problem::conflict("duplicate_contribution", "This contribution is recorded already.")
-        }
         "works_title_check" => Problem::fields(vec![("title", "has 1 to 200 characters".into())]),
         "works_description_check" => Problem::fields(vec![("description", "has at most 5000 characters".into())]),
         _ => return None,

@@ -50,13 +50,15 @@ pub async fn contributors(
     let rows = sqlx::query!(
         r#"WITH parts AS (
                SELECT c.work_id, c.contributor_id, count(*) AS contributions, sum(c.cost) AS cost, sum(c.weight) AS weight,
-                      min(c.occurred_at) AS first_at, max(c.occurred_at) AS last_at
+                      min(c.occurred_at) AS first_at, max(c.occurred_at) AS last_at,
+                      -- What the work's records called them last.
+                      (array_agg(c.contributor_name ORDER BY c.id DESC) FILTER (WHERE c.contributor_name IS NOT NULL))[1] AS name
                FROM asset_works aw JOIN contributions c ON c.work_id = aw.work_id
-               WHERE aw.chain_id = $1 AND aw.asset_id = $2 GROUP BY c.work_id, c.contributor_id),
+               WHERE aw.chain_id = $1 AND aw.asset_id = $2 AND c.state = 'accepted' GROUP BY c.work_id, c.contributor_id),
            ranked AS (
                SELECT *, sum(weight) OVER () AS total,
                       count(*) OVER () - row_number() OVER (ORDER BY weight DESC, contributor_id) + 1 AS rank FROM parts)
-           SELECT p.id, p.key, p.name, p.kind, r.contributions AS "contributions!", trim_scale(r.cost)::text AS "cost!",
+           SELECT p.id, p.key, coalesce(r.name, p.name) AS "name!", p.kind, r.contributions AS "contributions!", trim_scale(r.cost)::text AS "cost!",
                   CASE WHEN r.total = 0 THEN 0 ELSE div(r.weight * 1000000, r.total) END::bigint AS "share_ppm!",
                   r.first_at AS "first_at!", r.last_at AS "last_at!", r.rank AS "rank!",
                   (SELECT x.address FROM contributor_addresses x WHERE x.work_id = r.work_id AND x.contributor_id = p.id

@@ -98,7 +98,8 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
                   w.title AS "title?", left(w.description, 300) AS description,
                   cardinality(a.parents)::bigint AS "parents!",
                   (SELECT count(*) FROM chain.asset_parents p WHERE p.chain_id = $1 AND p.parent_id = a.asset_id) AS "derived!",
-                  (SELECT count(DISTINCT c.contributor_id) FROM contributions c WHERE c.work_id = w.id) AS "contributors!",
+                  (SELECT count(DISTINCT c.contributor_id) FROM contributions c
+                   WHERE c.work_id = w.id AND c.state = 'accepted') AS "contributors!",
                   o.hash AS "order_hash?: Vec<u8>", o.price::text AS order_price, o.currency AS "order_currency?: Vec<u8>",
                   o.end_time AS "order_ends?"
            FROM chain.assets a

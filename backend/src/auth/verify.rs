@@ -7,6 +7,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::{session, signature};
@@ -69,20 +70,24 @@ pub async fn verify(
     }
     // The nonce is used up in the statement that starts the session: a message signs in once.
     let mut tx = state.pool.begin().await?;
-    let used = sqlx::query!("DELETE FROM siwe_nonces WHERE nonce = $1 AND expires_at > now()", message.nonce)
-        .execute(&mut *tx)
-        .await?;
-    if used.rows_affected() != 1 {
-        return Err(refused("The nonce was used before or is too old. Ask for a new one and sign again."));
-    }
+    use_nonce(&mut tx, &message.nonce).await?;
     let (jar, session) = session::start(&state, &mut tx, jar, &headers, account).await?;
     tx.commit().await?;
     Ok((jar, axum::Json(session)))
 }
 
+/// Uses up a nonce of this server, so that what was signed with it is good once.
+pub async fn use_nonce(tx: &mut PgConnection, nonce: &str) -> Result<()> {
+    let used =
+        sqlx::query!("DELETE FROM siwe_nonces WHERE nonce = $1 AND expires_at > now()", nonce).execute(tx).await?;
+    if used.rows_affected() != 1 {
+        return Err(refused("The nonce was used before or is too old. Ask for a new one and sign again."));
+    }
+    Ok(())
+}
+
 fn check_message(state: &AppState, message: &siwe::Message) -> Result<()> {
-    let origin = state.settings.origin();
-    let host = origin.split("://").nth(1).unwrap_or(&origin);
+    let host = state.host();
     if message.domain.as_str() != host {
         return Err(refused(format!("The message is for {}, this is {host}.", message.domain)));
     }

@@ -1,7 +1,12 @@
 //! Works as people describe them, and contributions to them.
 
 pub mod contributions;
+pub mod corrections;
 pub mod create;
+pub mod decisions;
+mod item;
+pub mod policy;
+pub mod prices;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -10,5 +15,9 @@ use crate::AppState;
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create::list, create::create))
+        .routes(routes!(policy::get, policy::set))
         .routes(routes!(contributions::list, contributions::record))
+        .routes(routes!(decisions::decide))
+        .routes(routes!(corrections::correct))
+        .routes(routes!(prices::list))
 }

@@ -3,8 +3,12 @@
 mod app;
 mod assets;
 mod contributions;
+mod costs;
+mod identities;
+mod money;
 mod offers;
 mod orders;
+mod proposals;
 mod service;
 mod sessions;
 mod sign_in;

@@ -104,6 +104,68 @@ pub fn compute(machine: &ComputeUse) -> Result<Decimal, CostError> {
     sum(power, product(hours, price)?.checked_div(lifetime).ok_or(CostError::Overflow)?)
 }
 
+/// Why a cost is what it is: the rule with all its inputs, prices among them, so that anyone can compute it again.
+///
+/// In JSON, `rule` is `labour`, `tool` or `compute`; decimals are text. `profile` names the list of prices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Basis {
+    /// See [`labour`].
+    Labour {
+        /// Hours worked.
+        hours: Decimal,
+        /// Currency per hour.
+        rate: Decimal,
+    },
+    /// See [`tools`].
+    Tool {
+        /// The prices: `tool:claude-sonnet-4@1`.
+        profile: String,
+        /// Tokens read.
+        input_tokens: u64,
+        /// Tokens written.
+        output_tokens: u64,
+        /// Currency per token read.
+        input_rate: Decimal,
+        /// Currency per token written.
+        output_rate: Decimal,
+    },
+    /// See [`compute`].
+    Compute {
+        /// The prices: `compute:workstation@1`.
+        profile: String,
+        /// Hours the machine worked.
+        hours: Decimal,
+        /// Power drawn meanwhile, in kilowatts.
+        kilowatts: Decimal,
+        /// Currency per kilowatt-hour.
+        price_per_kwh: Decimal,
+        /// What the hardware cost to buy.
+        hardware_price: Decimal,
+        /// Hours the hardware is expected to last.
+        lifetime_hours: Decimal,
+    },
+}
+
+impl Basis {
+    /// The cost, to 6 decimals, halves away from zero.
+    ///
+    /// # Errors
+    /// As the rule's.
+    pub fn cost(&self) -> Result<Decimal, CostError> {
+        let cost = match *self {
+            Self::Labour { hours, rate } => labour(hours, rate),
+            Self::Tool { input_tokens, output_tokens, input_rate, output_rate, .. } => {
+                tools(&TokenUse { input_tokens, output_tokens, input_rate, output_rate })
+            }
+            Self::Compute { hours, kilowatts, price_per_kwh, hardware_price, lifetime_hours, .. } => {
+                compute(&ComputeUse { hours, kilowatts, price_per_kwh, hardware_price, lifetime_hours })
+            }
+        };
+        Ok(cost?.round_dp_with_strategy(6, MidpointAwayFromZero).normalize())
+    }
+}
+
 /// How large a commit is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CommitSize {
@@ -250,6 +312,30 @@ mod tests {
         assert_eq!(compute(&wear), Ok(dec("1.4398")));
         assert_eq!(compute(&ComputeUse { kilowatts: power.kilowatts, ..wear }), Ok(dec("1.4818")));
         assert_eq!(labour(dec("7.5"), dec("80")), Ok(dec("600")));
+    }
+
+    #[test]
+    fn a_basis_tells_its_cost_again_after_a_journey_as_json() {
+        for (json, cost) in [
+            (r#"{"rule":"labour","hours":"7.5","rate":"80"}"#, "600"),
+            (
+                r#"{"rule":"tool","profile":"tool:a@1","inputTokens":1000,"outputTokens":500,"inputRate":"0.000003","outputRate":"0.000015"}"#,
+                "0.0105",
+            ),
+            (
+                r#"{"rule":"tool","profile":"tool:b@1","inputTokens":1,"outputTokens":3,"inputRate":"0.00000015","outputRate":"0.0000001"}"#,
+                "0",
+            ),
+            (
+                r#"{"rule":"compute","profile":"compute:m@1","hours":"2","kilowatts":"0.14","pricePerKwh":"0.15","hardwarePrice":"7199","lifetimeHours":"10000"}"#,
+                "1.4818",
+            ),
+        ] {
+            let basis: Basis = serde_json::from_str(json).unwrap();
+            assert_eq!(basis.cost(), Ok(dec(cost)), "{json}");
+            assert_eq!(serde_json::to_string(&basis).unwrap(), json);
+        }
+        assert!(serde_json::from_str::<Basis>(r#"{"rule":"labour","hours":"1","rate":"1","cost":"5"}"#).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | [`coherence`] | how good a contribution was, and the weight it gets |
 //! | [`distribution`] | who is paid what when income arrives at a work |
 //! | [`derivation`] | why one recipient was paid what they were paid |
+//! | [`identity`] | who somebody is, as records name them |
 //! | [`lineage`] | what a work was made from, what was made from it, and the shares between them |
 //! | [`ledger`] | the record of everything that happened, its hashes, proofs and receipts |
 //! | [`merkle`] | the payout tree whose root stands on chain |
@@ -18,6 +19,7 @@ pub mod coherence;
 pub mod cost;
 pub mod derivation;
 pub mod distribution;
+pub mod identity;
 pub mod ledger;
 pub mod lineage;
 pub mod merkle;

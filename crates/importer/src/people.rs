@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use domain::identity::Identity;
+
 use crate::{ImportError, git::Git};
 
-/// A longer email is no email (RFC 5321 ends at 254).
-const LONGEST_EMAIL: usize = 254;
 /// Names are cut here, in characters.
 const LONGEST_NAME: usize = 200;
 /// Programs that commit under a plain name.
@@ -65,11 +65,7 @@ impl Contact {
 
 /// The identity behind an email, unless it is malformed.
 pub(crate) fn email_identity(email: &str) -> Option<String> {
-    let email = email.trim().to_lowercase();
-    let (mailbox, host) = email.rsplit_once('@')?;
-    let odd = |letter: char| letter.is_whitespace() || letter.is_control() || matches!(letter, '<' | '>');
-    let sound = !mailbox.is_empty() && !host.is_empty() && email.len() <= LONGEST_EMAIL && !email.contains(odd);
-    sound.then(|| format!("mailto:{email}"))
+    Identity::email(email).map(|identity| identity.to_string())
 }
 
 fn cut(text: &str) -> String {

@@ -1,32 +1,241 @@
-//! What the ledger is told of contributions: who did what, at what cost and quality. People are named by their number alone: an
-//! address of mail does not belong into a record that nobody can take back.
+//! Contributions: facts that are recorded once, decided by the work's owner, and corrected by later revisions.
+//!
+//! ```text
+//! proposed --accept--> accepted --a correction is accepted--> corrected
+//!     '-----reject---> rejected
+//! ```
+//!
+//! A row never changes but for its state and who decided it. Every change is told to the ledger in the same transaction.
+//! People are named there by their number alone: an address of mail does not belong into a record that nobody can take back.
 
-use serde_json::json;
+use std::{fmt, str::FromStr};
+
+use alloy_primitives::Address;
+use chrono::{DateTime, Utc};
+use domain::{
+    coherence::Weight,
+    cost::{Basis, Evidence},
+    identity::Identity,
+};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger};
+use crate::{StoreError, identities, ledger};
 
-/// Tells of contributions that this transaction recorded.
-pub async fn tell_recorded(tx: &mut PgConnection, ids: &[i64]) -> Result<(), StoreError> {
+/// What became of a contribution. Only accepted ones count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waits for the work's owner.
+    Proposed,
+    /// Counts.
+    Accepted,
+    /// Never counted.
+    Rejected,
+    /// Counted until a newer revision took its place.
+    Corrected,
+}
+
+/// The text names no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is proposed, accepted, rejected or corrected")]
+pub struct UnknownState;
+
+impl State {
+    const ALL: [Self; 4] = [Self::Proposed, Self::Accepted, Self::Rejected, Self::Corrected];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Corrected => "corrected",
+        }
+    }
+}
+
+impl FromStr for State {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownState)
+    }
+}
+
+/// What happened to contributions, as the ledger calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Recorded, and counts from now on.
+    Recorded,
+    Proposed,
+    Accepted,
+    Rejected,
+    Corrected,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Recorded => "contribution.recorded",
+            Self::Proposed => "contribution.proposed",
+            Self::Accepted => "contribution.accepted",
+            Self::Rejected => "contribution.rejected",
+            Self::Corrected => "contribution.corrected",
+        })
+    }
+}
+
+/// Somebody who may be unknown yet: their key in `contributors`, and what to call them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Someone {
+    pub key: String,
+    pub name: String,
+}
+
+/// A contribution to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewContribution {
+    /// The contributor's key.
+    pub contributor: String,
+    /// What the work's records call them; none for the name they have elsewhere.
+    pub name: Option<String>,
+    /// The keys of those who made a SYSTEM act, nearest first.
+    pub triggered_by: Vec<String>,
+    pub kind: String,
+    pub cost: Decimal,
+    pub coherence: Decimal,
+    pub basis: Option<Basis>,
+    pub evidence_kind: Evidence,
+    pub evidence: Option<String>,
+    /// Once per work, contributor, recorder and revision.
+    pub source_key: String,
+    pub summary: String,
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// Where contributions are recorded, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    pub work_id: i64,
+    pub recorded_by: Address,
+    pub state: State,
+    /// The contribution that the only one to be recorded replaces, and its revision.
+    pub corrects: Option<(i64, i32)>,
+}
+
+/// Makes people and tools known; those who are known keep their names.
+pub async fn introduce(tx: &mut PgConnection, people: &[Someone]) -> Result<(), StoreError> {
+    let rows: Vec<Value> = people
+        .iter()
+        .map(|one| {
+            let system = one.key.parse::<Identity>().is_ok_and(|identity| identity.is_system());
+            json!({"key": one.key, "kind": if system { "SYSTEM" } else { "HUMAN" }, "name": one.name})
+        })
+        .collect();
+    sqlx::query!(
+        "INSERT INTO contributors (key, kind, name)
+         SELECT DISTINCT ON (key) key, kind, name FROM jsonb_to_recordset($1) AS r (key text, kind text, name text) ORDER BY key
+         ON CONFLICT (key) DO NOTHING",
+        Value::Array(rows)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Records contributions of people who are [known](introduce), tells the ledger, and gives the ids of those that are new:
+/// what comes again under its key is left out, whatever became of it.
+pub async fn record(
+    tx: &mut PgConnection,
+    record: Record,
+    contributions: &[NewContribution],
+) -> Result<Vec<i64>, StoreError> {
+    // Before anything is written: what is confirmed of somebody meanwhile holds for what is recorded here.
+    identities::hold_confirmations(tx, record.work_id).await?;
+    let rows = contributions.iter().enumerate().map(row).collect::<Result<Vec<Value>, StoreError>>()?;
+    let ids = sqlx::query_scalar!(
+        "INSERT INTO contributions (work_id, contributor_id, contributor_name, triggered_by, kind, cost, coherence, confidence,
+                                    weight, basis, evidence_kind, evidence, source_key, summary, occurred_at, recorded_by, state,
+                                    corrects, revision)
+         SELECT $1, c.id, nullif(r.name, c.name),
+                ARRAY(SELECT p.id FROM jsonb_array_elements_text(r.triggered_by) WITH ORDINALITY AS t (key, place)
+                      JOIN contributors p ON p.key = t.key ORDER BY t.place),
+                r.kind, r.cost, r.coherence, r.confidence, r.weight, r.basis, r.evidence_kind, r.evidence,
+                r.source_key, r.summary, r.occurred_at, $2, $3, $4, $5
+         FROM jsonb_to_recordset($6)
+             AS r (place bigint, key text, name text, triggered_by jsonb, kind text, cost numeric, coherence numeric,
+                   confidence numeric, weight numeric, basis jsonb, evidence_kind text, evidence text, source_key text,
+                   summary text, occurred_at timestamptz)
+         JOIN contributors c ON c.key = r.key ORDER BY r.place
+         ON CONFLICT DO NOTHING RETURNING id",
+        record.work_id,
+        record.recorded_by.as_slice() as _,
+        record.state.as_str(),
+        record.corrects.map(|(id, _)| id),
+        record.corrects.map_or(0, |(_, revision)| revision),
+        Value::Array(rows)
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let change = if record.state == State::Proposed { Change::Proposed } else { Change::Recorded };
+    tell(tx, change, record.recorded_by, &ids).await?;
+    if !ids.is_empty() {
+        identities::link(tx, None, Some(record.work_id)).await?;
+    }
+    Ok(ids)
+}
+
+fn row((place, new): (usize, &NewContribution)) -> Result<Value, StoreError> {
+    let weight = Weight::new(new.cost, new.coherence + Decimal::new(5, 1))
+        .map_err(|error| StoreError::Refused(error.to_string()))?;
+    Ok(json!({
+        "place": place, "key": new.contributor, "name": new.name, "triggered_by": new.triggered_by, "kind": new.kind,
+        "cost": new.cost, "coherence": new.coherence, "confidence": new.evidence_kind.confidence(), "weight": weight,
+        "basis": new.basis, "evidence_kind": new.evidence_kind.as_str(), "evidence": new.evidence,
+        "source_key": new.source_key, "summary": new.summary, "occurred_at": new.occurred_at,
+    }))
+}
+
+/// The state in which the work's owner wants what imports and pushes bring.
+pub async fn import_state(tx: &mut PgConnection, work_id: i64) -> Result<State, StoreError> {
+    let preaccepted = sqlx::query_scalar!("SELECT preaccepted FROM works WHERE id = $1", work_id).fetch_one(tx).await?;
+    Ok(if preaccepted { State::Accepted } else { State::Proposed })
+}
+
+/// Tells of contributions that `by` changed in this transaction. Every event holds the whole contribution, so that what
+/// counts at any time follows from the events alone: recorded and accepted ones do until they are corrected.
+pub async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64]) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, work_id, contributor_id, kind, trim_scale(cost)::text AS "cost!", trim_scale(coherence)::text AS "coherence!",
-                  trim_scale(confidence)::text AS "confidence!", weight::text AS "weight!", source_key, evidence,
+        r#"SELECT id, work_id, contributor_id, triggered_by, kind, trim_scale(cost)::text AS "cost!",
+                  trim_scale(coherence)::text AS "coherence!", trim_scale(confidence)::text AS "confidence!",
+                  weight::text AS "weight!", basis, source_key, evidence, evidence_kind, revision, corrects,
                   encode(recorded_by, 'hex') AS "recorded_by!"
            FROM contributions WHERE id = ANY ($1) ORDER BY id"#,
         ids
     )
     .fetch_all(&mut *tx)
     .await?;
+    let kind = change.to_string();
     let events = rows
         .into_iter()
         .map(|row| {
-            let body = json!({
+            let mut body = json!({
                 "work": row.work_id.to_string(), "contributor": row.contributor_id.to_string(), "kind": row.kind,
                 "cost": row.cost, "coherence": row.coherence, "confidence": row.confidence, "weight": row.weight,
-                "reference": row.source_key, "evidence": row.evidence, "recordedBy": format!("0x{}", row.recorded_by),
+                "reference": row.source_key, "evidence": row.evidence, "evidenceKind": row.evidence_kind,
+                "recordedBy": format!("0x{}", row.recorded_by), "by": format!("0x{}", hex::encode(by)), "revision": row.revision,
             });
+            if let Some(basis) = row.basis {
+                body["basis"] = basis;
+            }
+            if let Some(corrects) = row.corrects {
+                body["corrects"] = corrects.to_string().into();
+            }
+            if !row.triggered_by.is_empty() {
+                body["triggeredBy"] = row.triggered_by.iter().map(i64::to_string).collect();
+            }
             let streams = [format!("work:{}", row.work_id), format!("contributor:{}", row.contributor_id)];
-            ledger::event("contribution.recorded", format!("contribution:{}", row.id), streams, &body)
+            ledger::event(&kind, format!("contribution:{}", row.id), streams, &body)
         })
         .collect::<Result<Vec<_>, _>>()?;
     ledger::append(tx, &events).await

@@ -154,21 +154,18 @@ impl Builder {
     }
 
     async fn load_contributions(&mut self, tx: &mut PgConnection, works: &[(i64, i64)]) -> Result<(), StoreError> {
-        let contributors = contributors(tx, works).await?;
+        let parties = parties(tx, works).await?;
         let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
         let nodes = self.nodes(works);
         let rows = sqlx::query!(
-            r#"SELECT id, work_id, contributor_id, weight::text AS "weight!" FROM contributions
-               WHERE work_id = ANY ($1) AND weight > 0 ORDER BY id"#,
+            r#"SELECT id, work_id, contributor_id, triggered_by, weight::text AS "weight!" FROM contributions
+               WHERE work_id = ANY ($1) AND state = 'accepted' AND weight > 0 ORDER BY id"#,
             &ids
         )
         .fetch_all(tx)
         .await?;
         for row in rows {
-            let contributor = contributors
-                .get(&(row.work_id, row.contributor_id))
-                .cloned()
-                .ok_or_else(|| StoreError::Corrupt { what: "contributor", value: row.contributor_id.to_string() })?;
+            let contributor = contributor(&parties, row.work_id, row.contributor_id, &row.triggered_by)?;
             let weight = Weight(values::amount(&row.weight)?);
             for node in &nodes[&row.work_id] {
                 let contribution = Contribution { id: row.id as u64, contributor: contributor.clone(), weight };
@@ -230,19 +227,21 @@ async fn works_of(
     Ok(rows.into_iter().map(|row| (row.asset_id, row.work_id)).collect())
 }
 
-/// Every contributor of the works, as each work's records say where they are paid.
-async fn contributors(
-    tx: &mut PgConnection,
-    works: &[(i64, i64)],
-) -> Result<BTreeMap<(i64, i64), Contributor>, StoreError> {
+/// Somebody whom a work's records name.
+enum Party {
+    Human(Recipient),
+    /// A SYSTEM, by its key.
+    System(String),
+}
+
+/// Everyone who takes part in the works, as each work's records say where they are paid.
+async fn parties(tx: &mut PgConnection, works: &[(i64, i64)]) -> Result<BTreeMap<(i64, i64), Party>, StoreError> {
     let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
-    // `triggered_by` is followed by at most ten steps; a chain longer than that, or a circle, ends at the owners.
     let rows = sqlx::query!(
-        r#"WITH RECURSIVE used (work_id, id, steps) AS (
-               SELECT DISTINCT work_id, contributor_id, 0 FROM contributions WHERE work_id = ANY ($1)
-               UNION SELECT u.work_id, c.triggered_by, u.steps + 1 FROM used u JOIN contributors c ON c.id = u.id
-               WHERE c.triggered_by IS NOT NULL AND u.steps < 10)
-           SELECT DISTINCT u.work_id AS "work_id!", c.id, c.key, c.kind, c.triggered_by,
+        r#"WITH used AS (
+               SELECT work_id, contributor_id AS id FROM contributions WHERE work_id = ANY ($1) AND state = 'accepted'
+               UNION SELECT work_id, unnest(triggered_by) FROM contributions WHERE work_id = ANY ($1) AND state = 'accepted')
+           SELECT u.work_id AS "work_id!", c.id, c.key, c.kind,
                   (SELECT a.address FROM contributor_addresses a WHERE a.work_id = u.work_id AND a.contributor_id = c.id
                    ORDER BY a.id DESC LIMIT 1) AS "address?: Vec<u8>"
            FROM used u JOIN contributors c ON c.id = u.id"#,
@@ -250,36 +249,40 @@ async fn contributors(
     )
     .fetch_all(tx)
     .await?;
-    let mut humans = BTreeMap::new();
-    let mut systems = BTreeMap::new();
-    for row in rows {
-        if row.kind == "SYSTEM" {
-            systems.insert((row.work_id, row.id), (row.key, row.triggered_by));
-            continue;
+    let party = |work_id, key: String, kind: &str, address: Option<Vec<u8>>| {
+        if kind == "SYSTEM" {
+            return Ok::<_, StoreError>(Party::System(key));
         }
-        let own = row.key.strip_prefix("account:").and_then(|account| account.parse().ok());
-        let recipient = match (row.address, own) {
+        let own = key.strip_prefix("account:").and_then(|account| account.parse().ok());
+        Ok(Party::Human(match (address, own) {
             (Some(address), _) => Recipient::Account(values::address(&address)?),
             (None, Some(account)) => Recipient::Account(account),
-            (None, None) => Recipient::Reserved(Beneficiary::Identity(scoped(row.work_id, &row.key))),
-        };
-        humans.insert((row.work_id, row.id), Contributor::Human(recipient));
-    }
-    let mut all = humans.clone();
-    for ((work, id), (key, _)) in &systems {
-        let mut trigger = systems.get(&(*work, *id)).and_then(|(_, next)| *next);
-        let mut human = None;
-        for _ in 0..10 {
-            let Some(next) = trigger else { break };
-            if let Some(found) = humans.get(&(*work, next)) {
-                human = Some(Box::new(found.clone()));
-                break;
+            (None, None) => Recipient::Reserved(Beneficiary::Identity(scoped(work_id, &key))),
+        }))
+    };
+    rows.into_iter()
+        .map(|row| Ok(((row.work_id, row.id), party(row.work_id, row.key, &row.kind, row.address)?)))
+        .collect()
+}
+
+/// A contribution's contributor, with those who made it act where it is a SYSTEM.
+fn contributor(
+    parties: &BTreeMap<(i64, i64), Party>,
+    work_id: i64,
+    id: i64,
+    triggered_by: &[i64],
+) -> Result<Contributor, StoreError> {
+    let mut contributor = None;
+    for id in triggered_by.iter().rev().chain([&id]) {
+        contributor = Some(match parties.get(&(work_id, *id)) {
+            Some(Party::Human(recipient)) => Contributor::Human(recipient.clone()),
+            Some(Party::System(key)) => {
+                Contributor::System { id: key.clone(), triggered_by: contributor.map(Box::new) }
             }
-            trigger = systems.get(&(*work, next)).and_then(|(_, next)| *next);
-        }
-        all.insert((*work, *id), Contributor::System { id: key.clone(), triggered_by: human });
+            None => return Err(StoreError::Corrupt { what: "contributor", value: id.to_string() }),
+        });
     }
-    Ok(all)
+    contributor.ok_or_else(|| StoreError::Corrupt { what: "contributor", value: id.to_string() })
 }
 
 /// A name that holds within one work's records: `work/12/mailto:ada@example.org`.

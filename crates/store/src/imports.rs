@@ -2,13 +2,21 @@
 //! Storing it again adds only what is new.
 
 use alloy_primitives::{Address, U256};
-use domain::{coherence, coherence::Weight, cost::Evidence, split};
+use chrono::DateTime;
+use domain::{coherence, cost::Evidence, split};
 use importer::{Person, Repository, User};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, contributions, outbox, outbox::NewEvent, values::hex_bytes};
+use crate::{
+    StoreError,
+    contributions::{self, NewContribution, Record, Someone},
+    identities::{self, Named},
+    outbox,
+    outbox::NewEvent,
+    values::hex_bytes,
+};
 
 /// Rows sent in one statement.
 const BATCH: usize = 5000;
@@ -20,6 +28,7 @@ pub struct Imported {
     /// Whether the work was unknown before.
     pub new_work: bool,
     pub new_contributions: u64,
+    /// Those that count, or wait for the owner's decision.
     pub contributions: i64,
     pub new_addresses: u64,
     pub externals: usize,
@@ -34,18 +43,15 @@ pub async fn store(
 ) -> Result<Imported, StoreError> {
     let (work_id, new_work) = store_work(tx, owner, repository, cid).await?;
     store_people(tx, repository).await?;
-    let new_addresses = store_addresses(tx, work_id, repository).await?;
     let new_contributions = store_contributions(tx, work_id, owner, repository).await?;
+    let new_addresses = store_addresses(tx, work_id, repository).await?;
     store_externals(tx, work_id, repository).await?;
-    let contributions =
-        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM contributions WHERE work_id = $1"#, work_id)
-            .fetch_one(&mut *tx)
-            .await?;
-    if new_addresses > 0 {
-        let event =
-            NewEvent::new("contributor.address_known", work_id.to_string(), json!({"addresses": new_addresses}));
-        outbox::emit(tx, &[event]).await?;
-    }
+    let contributions = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM contributions WHERE work_id = $1 AND state IN ('accepted', 'proposed')"#,
+        work_id
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     Ok(Imported {
         work_id,
         new_work,
@@ -104,38 +110,34 @@ fn key(person: &Person) -> String {
     if person.system { format!("tool:{identity}") } else { identity }
 }
 
-async fn store_people(tx: &mut PgConnection, repository: &Repository) -> Result<(), StoreError> {
-    let rows: Vec<Value> = repository
-        .people
-        .iter()
-        .map(|person| {
-            json!({
-                "key": key(person), "kind": if person.system { "SYSTEM" } else { "HUMAN" },
-                "name": clean(&person.name).chars().take(200).collect::<String>(),
-            })
-        })
-        .collect();
-    sqlx::query!(
-        "INSERT INTO contributors (key, kind, name)
-         SELECT key, kind, name FROM jsonb_to_recordset($1) AS r (key text, kind text, name text) ORDER BY key
-         ON CONFLICT (key) DO NOTHING",
-        Value::Array(rows)
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
+fn name(person: &Person) -> String {
+    clean(&person.name).chars().take(200).collect()
 }
 
-/// Stores the addresses that differ from the newest known ones of this work.
+async fn store_people(tx: &mut PgConnection, repository: &Repository) -> Result<(), StoreError> {
+    let people: Vec<Someone> =
+        repository.people.iter().map(|person| Someone { key: key(person), name: name(person) }).collect();
+    contributions::introduce(tx, &people).await
+}
+
+/// Stores the addresses that differ from the newest known ones of this work, but for people who signed for theirs; an
+/// account that signed for the name that the repository gives it is linked to it.
 async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repository) -> Result<u64, StoreError> {
-    let rows: Vec<Value> = repository
+    let people: Vec<(String, Address, String)> = repository
         .people
         .iter()
         .filter_map(|person| {
-            let address = person.address?;
             let source = person.address_source.map(|source| source.to_string()).unwrap_or_default();
-            Some(json!({"key": key(person), "address": hex_bytes(address.as_slice()), "source": source}))
+            Some((key(person), person.address?, source))
         })
+        .collect();
+    let named = people.iter().filter(|(_, _, source)| !source.is_empty());
+    let named: Vec<Named> = named.map(|(key, account, source)| Named { key, account: *account, source }).collect();
+    identities::prove(tx, work_id, &named).await?;
+    let linked = identities::link(tx, None, Some(work_id)).await?;
+    let rows: Vec<Value> = people
+        .iter()
+        .map(|(key, address, source)| json!({"key": key, "address": hex_bytes(address.as_slice()), "source": source}))
         .collect();
     let added = sqlx::query!(
         "INSERT INTO contributor_addresses (work_id, contributor_id, address, source)
@@ -144,13 +146,20 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
          WHERE r.address IS DISTINCT FROM (
              SELECT a.address::bytea FROM contributor_addresses a WHERE a.work_id = $1 AND a.contributor_id = c.id
              ORDER BY a.id DESC LIMIT 1)
+           AND NOT EXISTS (SELECT FROM contributor_addresses a
+                           WHERE a.work_id = $1 AND a.contributor_id = c.id AND a.claim_id IS NOT NULL)
          ORDER BY c.id",
         work_id,
         Value::Array(rows)
     )
-    .execute(tx)
-    .await?;
-    Ok(added.rows_affected())
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if added > 0 {
+        let event = NewEvent::new("contributor.address_known", work_id.to_string(), json!({"addresses": added}));
+        outbox::emit(tx, &[event]).await?;
+    }
+    Ok(linked + added)
 }
 
 async fn store_contributions(
@@ -159,46 +168,34 @@ async fn store_contributions(
     owner: Address,
     repository: &Repository,
 ) -> Result<u64, StoreError> {
+    let state = contributions::import_state(tx, work_id).await?;
+    let record = Record { work_id, recorded_by: owner, state, corrects: None };
     let mut added = 0;
     for commits in repository.commits.chunks(BATCH) {
-        let mut rows = Vec::with_capacity(commits.len());
+        let mut new = Vec::with_capacity(commits.len());
         for commit in commits {
-            let coherence = coherence::hint_for_commit(commit.touches_tests);
-            let multiplier = coherence + Decimal::new(5, 1);
             // A commit's cost is shared equally by its authors, in millionths; what does not divide goes to the first.
             let parts = split::largest_remainder(millionths(commit.cost), &vec![U256::from(1); commit.authors.len()])
                 .map_err(|error| StoreError::Refused(error.to_string()))?;
             for (author, part) in commit.authors.iter().zip(parts) {
                 let author = &repository.people[*author];
-                let cost = Decimal::from_i128_with_scale(part.to::<u64>().into(), 6);
-                let weight = Weight::new(cost, multiplier).map_err(|error| StoreError::Refused(error.to_string()))?;
-                rows.push(json!({
-                    "place": rows.len(), "key": key(author), "cost": cost.to_string(),
-                    "coherence": coherence.to_string(), "weight": weight.0.to_string(),
-                    "source_key": format!("git:{}", commit.id), "summary": clean(&commit.subject), "at": commit.time,
-                    "kind": if author.system { "TOOL_EXECUTION" } else { "MANUAL_LABOR" },
-                }));
+                new.push(NewContribution {
+                    contributor: key(author),
+                    name: Some(name(author)).filter(|name| !name.is_empty()),
+                    triggered_by: Vec::new(),
+                    kind: if author.system { "TOOL_EXECUTION" } else { "MANUAL_LABOR" }.to_owned(),
+                    cost: Decimal::from_i128_with_scale(part.to::<u64>().into(), 6),
+                    coherence: coherence::hint_for_commit(commit.touches_tests),
+                    basis: None,
+                    evidence_kind: Evidence::FilesAndLines,
+                    evidence: None,
+                    source_key: format!("git:{}", commit.id),
+                    summary: clean(&commit.subject),
+                    occurred_at: DateTime::from_timestamp(commit.time, 0).unwrap_or_default(),
+                });
             }
         }
-        let stored = sqlx::query_scalar!(
-            "INSERT INTO contributions (work_id, contributor_id, kind, cost, coherence, confidence, weight, source_key, summary,
-                                        occurred_at, recorded_by)
-             SELECT $1, c.id, r.kind, r.cost, r.coherence, $2::text::numeric, r.weight, r.source_key, r.summary,
-                    to_timestamp(r.at), $3
-             FROM jsonb_to_recordset($4)
-                 AS r (key text, cost numeric, coherence numeric, weight numeric, source_key text, summary text,
-                       at double precision, kind text, place bigint)
-             JOIN contributors c ON c.key = r.key ORDER BY r.place
-             ON CONFLICT (work_id, source_key, contributor_id) DO NOTHING RETURNING id",
-            work_id,
-            Evidence::FilesAndLines.confidence().to_string(),
-            owner.as_slice() as _,
-            Value::Array(rows)
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        contributions::tell_recorded(tx, &stored).await?;
-        added += stored.len() as u64;
+        added += contributions::record(tx, record, &new).await?.len() as u64;
     }
     Ok(added)
 }

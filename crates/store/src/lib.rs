@@ -8,10 +8,12 @@ pub mod books;
 pub mod contributions;
 pub mod deployments;
 pub mod distribution;
+pub mod identities;
 pub mod imports;
 pub mod ledger;
 pub mod lineage;
 pub mod outbox;
+pub mod prices;
 pub mod roots;
 pub mod values;
 

@@ -4,11 +4,15 @@ use alloy_primitives::{Address, U256};
 use anyhow::Result;
 use domain::{
     coherence::{Weight, hint_for_commit},
+    identity::Identity,
     split::largest_remainder,
 };
 use rust_decimal::Decimal;
 use sqlx::PgPool;
-use store::imports::{self, Imported};
+use store::{
+    identities,
+    imports::{self, Imported},
+};
 
 use crate::repo::{ADA, BOB, Repo, lock};
 
@@ -199,8 +203,144 @@ async fn costs_are_split_exactly_and_weighed_as_the_rules_say() -> Result<()> {
         }
         assert_eq!(sum, commit.cost, "the parts of {}", commit.subject);
     }
-    let systems: Vec<(String, Option<i64>)> =
-        sqlx::query_as("SELECT key, triggered_by FROM contributors WHERE kind = 'SYSTEM'").fetch_all(&pool).await?;
-    assert_eq!(systems, [("tool:mailto:bot@example.org".to_owned(), None)]);
+    let systems: Vec<(String, Vec<i64>)> = sqlx::query_as(
+        "SELECT p.key, c.triggered_by FROM contributions c JOIN contributors p ON p.id = c.contributor_id WHERE p.kind = 'SYSTEM'",
+    )
+    .fetch_all(&pool)
+    .await?;
+    assert_eq!(systems, [("tool:mailto:bot@example.org".to_owned(), vec![])]);
     Ok(())
+}
+
+async fn states(pool: &PgPool) -> Result<Vec<(String, i64)>> {
+    Ok(sqlx::query_as("SELECT state, count(*) FROM contributions GROUP BY state ORDER BY state")
+        .fetch_all(pool)
+        .await?)
+}
+
+#[tokio::test]
+async fn an_owner_may_want_to_look_at_commits_before_they_count() -> Result<()> {
+    let pool = testkit::database().await?;
+    let mut repo = Repo::new()?;
+    repo.commit(ADA, "src/a.rs", "one\n", "first")?;
+    let work = import(&pool, OWNER, &repo, "").await?.work_id;
+    sqlx::query("UPDATE works SET preaccepted = false").execute(&pool).await?;
+    repo.commit(BOB, "src/b.rs", "two\n", "second")?;
+    repo.commit(BOB, "src/c.rs", "three\n", "third")?;
+    let imported = import(&pool, OWNER, &repo, "").await?;
+    assert_eq!((imported.new_contributions, imported.contributions), (2, 3));
+    assert_eq!(states(&pool).await?, [("accepted".to_owned(), 1), ("proposed".to_owned(), 2)]);
+
+    // What was rejected stays so, however often the history is read.
+    sqlx::query(
+        "UPDATE contributions SET state = 'rejected', decided_by = recorded_by, decided_at = now()
+         WHERE id = (SELECT max(id) FROM contributions)",
+    )
+    .execute(&pool)
+    .await?;
+    sqlx::query("UPDATE works SET preaccepted = true").execute(&pool).await?;
+    let again = import(&pool, OWNER, &repo, "").await?;
+    assert_eq!((again.work_id, again.new_contributions, again.contributions), (work, 0, 2));
+    let expected = [("accepted".to_owned(), 1), ("proposed".to_owned(), 1), ("rejected".to_owned(), 1)];
+    assert_eq!(states(&pool).await?, expected);
+    Ok(())
+}
+
+async fn claim(pool: &PgPool, name: &str, account: u8) -> Result<i64> {
+    let identity: Identity = name.parse()?;
+    let account = Address::left_padding_from(&[account]);
+    let claim = identities::Claim { identity: &identity, account, statement: name, signature: &[1] };
+    let mut tx = pool.begin().await?;
+    let (id, _) = identities::claim(&mut tx, &claim).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Where Ada is paid, work by work.
+async fn paid(pool: &PgPool) -> Result<Vec<(i64, u8)>> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT DISTINCT ON (work_id) work_id, address::bytea FROM contributor_addresses ORDER BY work_id, id DESC",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|(work, address)| (work, address[19])).collect())
+}
+
+async fn proofs(pool: &PgPool) -> Result<Vec<(i64, Option<i64>, String)>> {
+    Ok(sqlx::query_as("SELECT claim_id, work_id, source FROM identity_proofs ORDER BY decided_at, 1")
+        .fetch_all(pool)
+        .await?)
+}
+
+#[tokio::test]
+async fn what_a_repository_says_proves_a_claim_for_its_work() -> Result<()> {
+    const NAME: &str = "mailto:ada@example.org";
+    let pool = testkit::database().await?;
+    let mut repo = Repo::new()?;
+    repo.commit(ADA, "src/a.rs", "one\n", "first")?;
+    let trailer = "second\n\nPayout-Address: 0x00000000000000000000000000000000000000bb";
+    repo.commit(ADA, "src/b.rs", "two\n", trailer)?;
+    let work = import(&pool, OWNER, &repo, "").await?.work_id;
+    assert_eq!(paid(&pool).await?, [(work, 0xbb)]);
+
+    // The claim comes after the commit, and another account's claim proves nothing.
+    let first = claim(&pool, NAME, 0xbb).await?;
+    claim(&pool, NAME, 0xee).await?;
+    assert_eq!(proofs(&pool).await?, [(first, Some(work), "trailer".to_owned())]);
+    let mut plain = Repo::new()?;
+    plain.commit(ADA, "src/a.rs", "other\n", "first")?;
+    let other = import(&pool, OWNER, &plain, "").await?.work_id;
+    assert_eq!(paid(&pool).await?, [(work, 0xbb)], "it proves nothing for another work");
+
+    // What is signed for outranks what files say later, also the owner's mapping.
+    let evil = "ada@example.org = 0x00000000000000000000000000000000000000ef";
+    assert_eq!(import(&pool, OWNER, &repo, evil).await?.new_addresses, 0);
+    assert_eq!(paid(&pool).await?, [(work, 0xbb)]);
+
+    // The commit comes after the claim.
+    let second = claim(&pool, NAME, 0xcc).await?;
+    assert_eq!(proofs(&pool).await?.len(), 1);
+    let trailer = "moved\n\nPayout-Address: 0x00000000000000000000000000000000000000cc";
+    repo.commit(ADA, "src/c.rs", "three\n", trailer)?;
+    assert_eq!(import(&pool, OWNER, &repo, "").await?.new_addresses, 1);
+    assert_eq!(import(&pool, OWNER, &repo, "").await?.new_addresses, 0);
+    assert_eq!(paid(&pool).await?, [(work, 0xcc)]);
+    assert_eq!(proofs(&pool).await?[1], (second, Some(work), "trailer".to_owned()));
+
+    // An owner's word holds for works that come later too.
+    assert!(decide(&pool, second, true).await?);
+    assert_eq!(paid(&pool).await?, [(work, 0xcc), (other, 0xcc)]);
+    let mut later = Repo::new()?;
+    later.commit(ADA, "src/a.rs", "later\n", "first")?;
+    let later = import(&pool, OWNER, &later, "").await?;
+    assert_eq!((later.new_contributions, paid(&pool).await?[2]), (1, (later.work_id, 0xcc)));
+
+    // It outranks commits, which anyone can write in her name.
+    let third = claim(&pool, NAME, 0xdd).await?;
+    repo.commit(
+        ADA,
+        "src/d.rs",
+        "four\n",
+        "Payout-Address\n\nPayout-Address: 0x00000000000000000000000000000000000000dd",
+    )?;
+    assert_eq!(import(&pool, OWNER, &repo, "").await?.new_addresses, 0);
+    assert_eq!(paid(&pool).await?[0], (work, 0xcc));
+    // A refusal takes back what was linked, by whatever proof; then the repository speaks, but not for what was refused.
+    assert!(decide(&pool, second, false).await?);
+    assert!(!decide(&pool, second, false).await?);
+    assert_eq!(paid(&pool).await?, [(work, 0xbb)], "the first claim, proven by a commit");
+    assert_eq!(import(&pool, OWNER, &repo, "").await?.new_addresses, 1);
+    assert_eq!(paid(&pool).await?, [(work, 0xdd)]);
+    assert!(decide(&pool, third, false).await?);
+    assert_eq!(paid(&pool).await?, [(work, 0xbb)]);
+    assert_eq!(import(&pool, OWNER, &repo, "").await?.new_addresses, 0);
+    assert_eq!(paid(&pool).await?, [(work, 0xbb)]);
+    Ok(())
+}
+
+async fn decide(pool: &PgPool, claim: i64, confirm: bool) -> Result<bool> {
+    let mut tx = pool.begin().await?;
+    let changed = identities::decide(&mut tx, claim, OWNER, confirm, "").await?;
+    tx.commit().await?;
+    Ok(changed)
 }

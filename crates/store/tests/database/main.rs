@@ -1,5 +1,6 @@
 //! Against a real PostgreSQL: what is stored, what is not, and what others see of it meanwhile.
 
+mod contributions;
 mod imports;
 mod ledger;
 mod lineage;

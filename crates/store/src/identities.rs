@@ -1,0 +1,257 @@
+//! Names that people go by, such as emails, linked to the accounts they are paid at.
+//!
+//! ```text
+//! claim: the account signs "this name is mine"  --+
+//!                                                 +--> linked: the name's contributions are paid at the account
+//! proof: a work's owner confirms it,            --+
+//!        or the work's repository names the account
+//! ```
+//!
+//! An owner's word holds for that owner's works, those to come too; what a repository says, for its work alone, and only where
+//! the owner has said nothing else.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::Address;
+use domain::identity::Identity;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use crate::{
+    StoreError, ledger,
+    ledger::event,
+    outbox,
+    outbox::NewEvent,
+    values::{self, hex_bytes},
+};
+
+/// A claim as its account signed it.
+#[derive(Clone, Debug)]
+pub struct Claim<'a> {
+    pub identity: &'a Identity,
+    pub account: Address,
+    /// What was signed.
+    pub statement: &'a str,
+    pub signature: &'a [u8],
+}
+
+/// A name and the account that a work's repository, or its import, gives it.
+pub(crate) struct Named<'a> {
+    pub key: &'a str,
+    pub account: Address,
+    pub source: &'a str,
+}
+
+/// Records a claim whose signature was checked; its number, and whether it is new. Works whose records name the account
+/// already prove it at once.
+pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, bool), StoreError> {
+    let key = claim.identity.to_string();
+    let id = sqlx::query_scalar!(
+        "INSERT INTO identity_claims (key, account, statement, signature) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (key, account) DO NOTHING RETURNING id",
+        key,
+        claim.account.as_slice() as _,
+        claim.statement,
+        claim.signature
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(id) = id else {
+        let id = sqlx::query_scalar!(
+            "SELECT id FROM identity_claims WHERE key = $1 AND account = $2",
+            key,
+            claim.account.as_slice() as _
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        return Ok((id, false));
+    };
+    tell(tx, "identity.claimed", id, None).await?;
+    let proven = sqlx::query!(
+        "INSERT INTO identity_proofs (claim_id, owner, work_id, state, source)
+         SELECT k.id, w.owner, w.id, 'proven', a.source
+         FROM identity_claims k JOIN contributors c ON c.key = k.key
+         JOIN contributor_addresses a ON a.contributor_id = c.id AND a.address = k.account AND a.claim_id IS NULL
+         JOIN works w ON w.id = a.work_id
+         WHERE k.id = $1 AND a.source IN ('trailer', 'FUNDING.json', 'mapping')
+             AND NOT EXISTS (SELECT FROM contributor_addresses b
+                             WHERE (b.work_id, b.contributor_id) = (a.work_id, a.contributor_id) AND b.id > a.id)
+         ON CONFLICT DO NOTHING",
+        id
+    )
+    .execute(&mut *tx)
+    .await?;
+    if proven.rows_affected() > 0 {
+        link(tx, Some(id), None).await?;
+    }
+    Ok((id, true))
+}
+
+/// An owner confirms or refuses a claim, for all of the owner's works; false where it was so before. Who may decide is checked
+/// before. A refusal also ends what was linked: what was paid stays paid, later income is not.
+pub async fn decide(
+    tx: &mut PgConnection,
+    claim: i64,
+    owner: Address,
+    confirm: bool,
+    reason: &str,
+) -> Result<bool, StoreError> {
+    // Whoever records contributions to these works meanwhile sees the decision, or is seen by it.
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('identities ' || $1, 0))", owner.to_string())
+        .execute(&mut *tx)
+        .await?;
+    let decided = sqlx::query!(
+        "INSERT INTO identity_proofs AS p (claim_id, owner, state, source, reason) VALUES ($1, $2, $3, 'owner', $4)
+         ON CONFLICT (claim_id, owner, work_id) DO UPDATE
+         SET state = excluded.state, reason = excluded.reason, decided_at = excluded.decided_at
+         WHERE p.state <> excluded.state",
+        claim,
+        owner.as_slice() as _,
+        if confirm { "proven" } else { "refused" },
+        reason
+    )
+    .execute(&mut *tx)
+    .await?;
+    if decided.rows_affected() == 0 {
+        return Ok(false);
+    }
+    if confirm {
+        link(tx, Some(claim), None).await?;
+        return Ok(true);
+    }
+    sqlx::query!(
+        "UPDATE identity_proofs SET state = 'refused', reason = $3, decided_at = now()
+         WHERE claim_id = $1 AND owner = $2 AND state = 'proven'",
+        claim,
+        owner.as_slice() as _,
+        reason
+    )
+    .execute(&mut *tx)
+    .await?;
+    let ended = sqlx::query_as!(
+        Link,
+        r#"DELETE FROM contributor_addresses a USING works w WHERE a.claim_id = $1 AND w.id = a.work_id AND w.owner = $2
+           RETURNING a.work_id, a.contributor_id, a.address AS "address: Vec<u8>", a.source, a.claim_id AS "claim_id!""#,
+        claim,
+        owner.as_slice() as _
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tell(tx, "identity.refused", claim, Some(owner)).await?;
+    tell_links(tx, "identity.unlinked", &ended).await?;
+    Ok(true)
+}
+
+/// Keeps claims to this work's people from being confirmed until the transaction ends.
+pub(crate) async fn hold_confirmations(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreError> {
+    let owner = sqlx::query_scalar!(r#"SELECT owner AS "owner: Vec<u8>" FROM works WHERE id = $1"#, work_id)
+        .fetch_one(&mut *tx)
+        .await?;
+    let owner = values::address(&owner)?.to_string();
+    sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtextextended('identities ' || $1, 0))", owner)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// A work's repository names accounts: claims by the same accounts to the same names are proven for this work, unless its
+/// owner refused them, or confirmed who somebody is. Anyone can write a commit in somebody's name.
+pub(crate) async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_>]) -> Result<(), StoreError> {
+    let rows: Vec<Value> = named
+        .iter()
+        .map(|one| json!({"key": one.key, "account": hex_bytes(one.account.as_slice()), "source": one.source}))
+        .collect();
+    sqlx::query!(
+        "INSERT INTO identity_proofs (claim_id, owner, work_id, state, source)
+         SELECT k.id, w.owner, w.id, 'proven', r.source
+         FROM jsonb_to_recordset($2) AS r (key text, account bytea, source text)
+         JOIN identity_claims k ON k.key = r.key AND k.account = r.account JOIN works w ON w.id = $1
+         WHERE NOT EXISTS (
+             SELECT FROM identity_proofs o JOIN identity_claims x ON x.id = o.claim_id
+             WHERE o.owner = w.owner AND o.work_id IS NULL AND x.key = k.key AND (o.state = 'proven' OR x.id = k.id))
+         ON CONFLICT DO NOTHING",
+        work_id,
+        Value::Array(rows)
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes down where people are paid whose claims are proven: of one claim, or for one work. Tells the ledger, and the
+/// workers, who then release what was reserved. Doing it again changes nothing.
+pub(crate) async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Option<i64>) -> Result<u64, StoreError> {
+    let linked = sqlx::query_as!(
+        Link,
+        r#"INSERT INTO contributor_addresses (work_id, contributor_id, address, source, claim_id)
+           SELECT w.id, c.id, k.account, p.source, k.id
+           FROM identity_proofs p JOIN identity_claims k ON k.id = p.claim_id JOIN contributors c ON c.key = k.key
+           JOIN works w ON w.owner = p.owner AND w.id = coalesce(p.work_id, w.id)
+           WHERE p.state = 'proven' AND ($1::bigint IS NULL OR k.id = $1) AND ($2::bigint IS NULL OR w.id = $2)
+             AND takes_part(w.id, c.id)
+             AND NOT EXISTS (SELECT FROM contributor_addresses a
+                             WHERE (a.work_id, a.contributor_id, a.claim_id) = (w.id, c.id, k.id))
+           ORDER BY p.decided_at, k.id
+           ON CONFLICT DO NOTHING
+           RETURNING work_id, contributor_id, address AS "address: Vec<u8>", source, claim_id AS "claim_id!""#,
+        claim,
+        work_id
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tell_links(tx, "identity.linked", &linked).await?;
+    let mut works: BTreeMap<i64, u64> = BTreeMap::new();
+    for link in &linked {
+        *works.entry(link.work_id).or_default() += 1;
+    }
+    let known: Vec<NewEvent> = works
+        .into_iter()
+        .map(|(work, addresses)| {
+            NewEvent::new("contributor.address_known", work.to_string(), json!({"addresses": addresses}))
+        })
+        .collect();
+    outbox::emit(tx, &known).await?;
+    Ok(linked.len() as u64)
+}
+
+/// Where a work's contributor is paid, by a claim.
+struct Link {
+    work_id: i64,
+    contributor_id: i64,
+    address: Vec<u8>,
+    source: String,
+    claim_id: i64,
+}
+
+async fn tell_links(tx: &mut PgConnection, kind: &str, links: &[Link]) -> Result<(), StoreError> {
+    let events = links.iter().map(|link| {
+        let body = json!({
+            "work": link.work_id.to_string(), "contributor": link.contributor_id.to_string(),
+            "address": values::address(&link.address)?.to_checksum(None), "source": link.source,
+        });
+        let streams = [format!("work:{}", link.work_id), format!("contributor:{}", link.contributor_id)];
+        event(kind, format!("identity:{}", link.claim_id), streams, &body)
+    });
+    ledger::append(tx, &events.collect::<Result<Vec<_>, _>>()?).await
+}
+
+/// Tells of a claim, or of its refusal by an owner. The name itself stays out of the ledger, which forgets nothing; the
+/// statement's hash binds it.
+async fn tell(tx: &mut PgConnection, kind: &str, claim: i64, owner: Option<Address>) -> Result<(), StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT k.account AS "account: Vec<u8>", encode(sha256(convert_to(k.statement, 'UTF8')), 'hex') AS "statement!",
+                  c.id AS "contributor?"
+           FROM identity_claims k LEFT JOIN contributors c ON c.key = k.key WHERE k.id = $1"#,
+        claim
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let account = values::address(&row.account)?.to_checksum(None);
+    let mut body = json!({"account": account, "statementHash": format!("0x{}", row.statement)});
+    if let Some(owner) = owner {
+        body["by"] = owner.to_checksum(None).into();
+    }
+    let contributor = row.contributor.map(|id| format!("contributor:{id}"));
+    let streams = [Some(format!("account:{account}")), contributor].into_iter().flatten();
+    ledger::append(tx, &[event(kind, format!("identity:{claim}"), streams, &body)?]).await
+}
