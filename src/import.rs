@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::Address;
 use anyhow::{Context, Result};
-use importer::{Options, Phase, Progress, Repository};
+use domain::coherence::Coherence;
+use importer::{
+    Options, Phase, Progress, Repository,
+    coherence::{self, Survey},
+};
 use service::Settings;
 use sqlx::PgPool;
 use store::imports::{self, Imported};
@@ -22,31 +26,49 @@ pub async fn command(settings: &Settings, path: &Path, owner: Option<Address>, m
     };
     let pool = process::migrate(settings).await?;
     let vault = process::vault(settings)?;
-    let repository = read(path.to_owned(), Options { mapping, ..Options::default() }).await?;
-    let owner = owner.or(repository.owner_address).context(
+    let source = read(path.to_owned(), Options { mapping, ..Options::default() }).await?;
+    let owner = owner.or(source.repository.owner_address).context(
         "whose work is this? Give --owner 0xaddress, or put a FUNDING.json with drips.ethereum.ownedBy into the repository",
     )?;
-    let imported = store(&pool, &vault, owner, &repository).await?;
-    println!("{}", serde_json::to_string_pretty(&imported)?);
+    let stored = store(&pool, &vault, owner, &source).await?;
+    println!("{}", serde_json::to_string_pretty(&stored)?);
     Ok(())
 }
 
+/// A repository, and what its files show.
+pub struct Source {
+    pub repository: Repository,
+    pub survey: Survey,
+}
+
+/// What was stored of it.
+#[derive(Debug, serde::Serialize)]
+pub struct Stored {
+    #[serde(flatten)]
+    pub imported: Imported,
+    /// The work's, and where each part of it comes from.
+    pub coherence: Coherence,
+    pub inputs: Vec<coherence::Source>,
+}
+
 /// Reads a repository, showing progress.
-pub async fn read(path: PathBuf, options: Options) -> Result<Repository> {
-    let repository = tokio::task::spawn_blocking(move || {
+pub async fn read(path: PathBuf, options: Options) -> Result<Source> {
+    let source = tokio::task::spawn_blocking(move || {
         let mut shown = std::time::Instant::now();
-        importer::read(&path, &options, &mut |progress: Progress| {
+        let repository = importer::read(&path, &options, &mut |progress: Progress| {
             if shown.elapsed().as_millis() > 500 {
                 shown = std::time::Instant::now();
                 eprintln!("  {}", shown_progress(&progress));
             }
-        })
+        })?;
+        let survey = importer::coherence::survey(&options.git, &path, Some(&repository.head))?;
+        anyhow::Ok(Source { repository, survey })
     })
     .await??;
-    for warning in &repository.warnings {
+    for warning in &source.repository.warnings {
         eprintln!("  note: {warning}");
     }
-    Ok(repository)
+    Ok(source)
 }
 
 fn shown_progress(progress: &Progress) -> String {
@@ -61,11 +83,14 @@ fn shown_progress(progress: &Progress) -> String {
     }
 }
 
-/// Stores a repository's manifest and records; all of it or nothing.
-pub async fn store(pool: &PgPool, vault: &Vault, owner: Address, repository: &Repository) -> Result<Imported> {
+/// Stores a repository's manifest, records and measured coherence; all of it or nothing.
+pub async fn store(pool: &PgPool, vault: &Vault, owner: Address, source: &Source) -> Result<Stored> {
+    let Source { repository, survey } = source;
     let manifest = vault.put_bytes(repository.manifest.clone().into()).await?;
     let mut tx = pool.begin().await?;
     let imported = imports::store(&mut tx, owner, repository, &manifest.cid.to_string()).await?;
+    let (measured, coherence) =
+        store::coherence::measure(&mut tx, imported.work_id, repository.content_hash, survey).await?;
     tx.commit().await?;
-    Ok(imported)
+    Ok(Stored { imported, coherence, inputs: measured.sources })
 }

@@ -14,6 +14,7 @@ mod orders;
 mod page;
 mod problem;
 mod values;
+mod webhooks;
 mod works;
 
 use std::{sync::Arc, time::Duration};
@@ -97,6 +98,7 @@ impl AppState {
         (name = "orders", description = "Signed offers to sell and buy"),
         (name = "works", description = "Titles, versions and contributions, before and after registration"),
         (name = "identities", description = "Emails and logins, linked to the accounts they are paid at"),
+        (name = "webhooks", description = "Pushes at GitHub as contributions"),
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
         (name = "auth", description = "Sign-In with Ethereum and sessions"),
@@ -113,6 +115,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(earnings::routes())
         .merge(identities::routes())
         .merge(orders::routes())
+        .merge(webhooks::routes())
         .merge(works::routes())
         .routes(routes!(health::market))
         .routes(routes!(health::live))

@@ -102,28 +102,15 @@ fn free_port() -> Result<u16> {
 
 /// Everything that earns, and waits until all of it is final.
 async fn trade(process: &Process, client: &Client, cast: &Cast, path: &Path) -> Result<reckoning::Story> {
-    let repository = {
-        let first = import::read(path.to_owned(), Options::default()).await?;
-        // The first two people of the history get local accounts, as a mapping file would give them.
-        let mut people: Vec<String> = Vec::new();
-        for commit in &first.commits {
-            for author in &commit.authors {
-                let person = &first.people[*author];
-                if !person.system && !people.contains(&person.identity) && people.len() < cast.authors.len() {
-                    people.push(person.identity.clone());
-                }
-            }
-        }
-        let mut repository = first;
-        for (identity, account) in people.iter().zip(&cast.authors) {
-            for person in repository.people.iter_mut().filter(|person| person.identity == *identity) {
-                person.address = Some(account.address());
-                person.address_source = Some(importer::AddressSource::Mapping);
-            }
-        }
-        repository
-    };
-    let imported = import::store(&process.pool, &process.vault, cast.creator.address(), &repository).await?;
+    let mut source = import::read(path.to_owned(), Options::default()).await?;
+    // The first two people of the history get local accounts, as a mapping file would give them.
+    let humans = source.repository.people.iter_mut().filter(|person| !person.system);
+    for (person, account) in humans.zip(&cast.authors) {
+        person.address = Some(account.address());
+        person.address_source = Some(importer::AddressSource::Mapping);
+    }
+    let stored = import::store(&process.pool, &process.vault, cast.creator.address(), &source).await?;
+    let (repository, imported) = (&source.repository, &stored.imported);
     step(&format!(
         "Imported {}: {} contributions of {} people, {} dependencies",
         repository.name,

@@ -160,15 +160,16 @@ async fn load_this_repository(process: &Process, client: &Client, owner: &Privat
     if !here.join(".git").exists() {
         return Ok(());
     }
-    let repository = match import::read(here, Options::default()).await {
-        Ok(repository) => repository,
+    let source = match import::read(here, Options::default()).await {
+        Ok(source) => source,
         // A fresh or shallow clone has nothing to import; the catalogue does without.
         Err(error) => {
             eprintln!("  note: this repository is not in the sample catalogue: {error}");
             return Ok(());
         }
     };
-    import::store(&process.pool, &process.vault, owner.address(), &repository).await?;
+    import::store(&process.pool, &process.vault, owner.address(), &source).await?;
+    let repository = &source.repository;
     let manifest = process.vault.put_bytes(repository.manifest.clone().into()).await?;
     let asset = Asset {
         kind: "CODE",

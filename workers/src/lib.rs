@@ -8,6 +8,7 @@
 mod activate;
 mod balance;
 mod close;
+mod deliveries;
 mod publish;
 mod relay;
 mod seal;
@@ -21,6 +22,7 @@ use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
 pub use balance::balance;
 pub use close::close;
+pub use deliveries::deliveries;
 use domain::{distribution::Policy, money::Amount};
 pub use publish::publish;
 pub use seal::seal;
@@ -67,6 +69,8 @@ pub enum Task {
     Activate { number: u64 },
     /// Check the books.
     Balance,
+    /// Apply what GitHub delivered about a work.
+    Deliveries { work: i64 },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -143,8 +147,8 @@ pub async fn run(context: Context, shutdown: Shutdown) {
 
 async fn work(context: Context, shutdown: Shutdown) {
     let queue = queue(context.deployment.chain_id);
-    let [turn, next_close, next_publish] = [(); 3].map(Mutex::new);
-    let worker = Arc::new(Worker { context, turn, next_close, next_publish });
+    let [turn, next_close, next_publish, delivering] = [(); 4].map(Mutex::new);
+    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering });
     while !shutdown.has_begun() {
         // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
         let name = format!("{queue}-{:016x}", rand_name());
@@ -174,6 +178,8 @@ struct Worker {
     turn: Mutex<()>,
     next_close: Mutex<()>,
     next_publish: Mutex<()>,
+    /// Deliveries are applied one after the other, by one connection.
+    delivering: Mutex<()>,
 }
 
 impl Worker {
@@ -181,6 +187,10 @@ impl Worker {
         match task {
             Task::Activate { number } => activate(&self.context, *number).await,
             Task::Balance => balance(&self.context).await,
+            Task::Deliveries { work } => {
+                let _turn = self.delivering.lock().await;
+                deliveries(&self.context.pool, *work).await
+            }
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,
                 None => Ok(()),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use service::Shutdown;
 use store::outbox::{self, Event};
 
-use crate::{Context, JobError, Task, enqueue};
+use crate::{Context, JobError, Task, deliveries, enqueue};
 
 const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
@@ -56,6 +56,7 @@ async fn look(context: &Context) -> Result<(), JobError> {
     for task in [Task::Balance, Task::Close, Task::Publish] {
         enqueue(&mut tx, chain_id, task, 0, Duration::ZERO).await?;
     }
+    deliveries::remind(&mut tx).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -83,6 +84,8 @@ fn job_for(chain_id: u64, event: &Event) -> Option<(Task, Duration)> {
     let of_this_chain = event.key.split(':').next() == Some(chain_id.to_string().as_str());
     match event.topic.as_str() {
         "contributor.address_known" => Some((Task::Close, Duration::ZERO)),
+        // Of no chain: with several, the first to come does it, and the others find it done.
+        "webhook.received" => Some((Task::Deliveries { work: event.key.parse().ok()? }, Duration::ZERO)),
         _ if !of_this_chain => None,
         "income.finalized" => Some((Task::Close, Duration::ZERO)),
         "root.proposed" => {

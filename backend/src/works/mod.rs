@@ -1,5 +1,6 @@
-//! Works as people describe them, and contributions to them.
+//! Works as people describe them, contributions to them, and their coherence.
 
+pub mod coherence;
 pub mod contributions;
 pub mod corrections;
 pub mod create;
@@ -8,9 +9,14 @@ mod item;
 pub mod policy;
 pub mod prices;
 
+use sqlx::PgConnection;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::AppState;
+use crate::{
+    AppState,
+    extract::SignedIn,
+    problem::{Problem, Result},
+};
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -20,4 +26,18 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(decisions::decide))
         .routes(routes!(corrections::correct))
         .routes(routes!(prices::list))
+        .routes(routes!(coherence::of_work))
+        .routes(routes!(coherence::of_asset))
+}
+
+/// The work that a path names, of the account that is signed in.
+pub async fn owned(conn: &mut PgConnection, account: SignedIn, id: &str) -> Result<i64> {
+    sqlx::query_scalar!(
+        "SELECT id FROM works WHERE id = $1 AND owner = $2",
+        id.parse::<i64>().unwrap_or_default(),
+        account.0.as_slice() as _
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or_else(|| Problem::not_found(format!("work {id} of yours")))
 }

@@ -2,6 +2,7 @@
 
 mod app;
 mod assets;
+mod coherence;
 mod contributions;
 mod costs;
 mod identities;
@@ -13,4 +14,5 @@ mod service;
 mod sessions;
 mod sign_in;
 mod uploads;
+mod webhooks;
 mod works;

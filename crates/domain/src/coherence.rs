@@ -76,8 +76,8 @@ impl Inputs {
         Ok(Coherence { score: score.min(Decimal::ONE).normalize(), confidence: confidence.normalize() })
     }
 
-    /// Each input with its name and its weight in hundredths; the weights sum to 100.
-    fn weighted(&self) -> [(&'static str, i64, Option<Decimal>); 7] {
+    /// Each input with its name and its weight in hundredths, in the order of the rules; the weights sum to 100.
+    pub fn weighted(&self) -> [(&'static str, i64, Option<Decimal>); 7] {
         [
             ("code_quality", 20, self.code_quality),
             ("architecture_alignment", 20, self.architecture_alignment),

@@ -1,25 +1,20 @@
 //! Storing an imported repository: a work, its version, people, contributions and external works, in one transaction.
 //! Storing it again adds only what is new.
 
-use alloy_primitives::{Address, U256};
-use chrono::DateTime;
-use domain::{coherence, cost::Evidence, split};
-use importer::{Person, Repository, User};
-use rust_decimal::Decimal;
+use alloy_primitives::Address;
+use domain::cost::Evidence;
+use importer::{Repository, User};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use crate::{
     StoreError,
-    contributions::{self, NewContribution, Record, Someone},
+    commits::{self, Author, Commit, clean},
     identities::{self, Named},
     outbox,
     outbox::NewEvent,
     values::hex_bytes,
 };
-
-/// Rows sent in one statement.
-const BATCH: usize = 5000;
 
 /// What an import added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -42,8 +37,8 @@ pub async fn store(
     cid: &str,
 ) -> Result<Imported, StoreError> {
     let (work_id, new_work) = store_work(tx, owner, repository, cid).await?;
-    store_people(tx, repository).await?;
-    let new_contributions = store_contributions(tx, work_id, owner, repository).await?;
+    let commits: Vec<Commit<'_>> = repository.commits.iter().map(|commit| of(repository, commit)).collect();
+    let recorded = commits::record(tx, work_id, owner, Evidence::FilesAndLines, &commits).await?;
     let new_addresses = store_addresses(tx, work_id, repository).await?;
     store_externals(tx, work_id, repository).await?;
     let contributions = sqlx::query_scalar!(
@@ -55,7 +50,7 @@ pub async fn store(
     Ok(Imported {
         work_id,
         new_work,
-        new_contributions,
+        new_contributions: recorded.contributions,
         contributions,
         new_addresses,
         externals: repository.externals.len(),
@@ -98,26 +93,17 @@ async fn store_work(
     Ok((work.id, work.new))
 }
 
-/// PostgreSQL holds no NUL in text.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
-/// Who somebody is in all works. A program gets a key of its own: whether a commit is by one is what a single repository
-/// says in its author's name, and must not take another work's share from the person with the same address.
-fn key(person: &Person) -> String {
-    let identity = clean(&person.identity);
-    if person.system { format!("tool:{identity}") } else { identity }
-}
-
-fn name(person: &Person) -> String {
-    clean(&person.name).chars().take(200).collect()
-}
-
-async fn store_people(tx: &mut PgConnection, repository: &Repository) -> Result<(), StoreError> {
-    let people: Vec<Someone> =
-        repository.people.iter().map(|person| Someone { key: key(person), name: name(person) }).collect();
-    contributions::introduce(tx, &people).await
+/// A commit as it is recorded.
+fn of<'a>(repository: &'a Repository, commit: &'a importer::Commit) -> Commit<'a> {
+    Commit {
+        id: &commit.id,
+        time: commit.time,
+        subject: &commit.subject,
+        touches_tests: commit.touches_tests,
+        cost: commit.cost,
+        evidence: None,
+        authors: commit.authors.iter().map(|author| (&repository.people[*author]).into()).collect(),
+    }
 }
 
 /// Stores the addresses that differ from the newest known ones of this work, but for people who signed for theirs; an
@@ -128,7 +114,7 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
         .iter()
         .filter_map(|person| {
             let source = person.address_source.map(|source| source.to_string()).unwrap_or_default();
-            Some((key(person), person.address?, source))
+            Some((Author::from(person).key(), person.address?, source))
         })
         .collect();
     let named = people.iter().filter(|(_, _, source)| !source.is_empty());
@@ -160,51 +146,6 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
         outbox::emit(tx, &[event]).await?;
     }
     Ok(linked + added)
-}
-
-async fn store_contributions(
-    tx: &mut PgConnection,
-    work_id: i64,
-    owner: Address,
-    repository: &Repository,
-) -> Result<u64, StoreError> {
-    let state = contributions::import_state(tx, work_id).await?;
-    let record = Record { work_id, recorded_by: owner, state, corrects: None };
-    let mut added = 0;
-    for commits in repository.commits.chunks(BATCH) {
-        let mut new = Vec::with_capacity(commits.len());
-        for commit in commits {
-            // A commit's cost is shared equally by its authors, in millionths; what does not divide goes to the first.
-            let parts = split::largest_remainder(millionths(commit.cost), &vec![U256::from(1); commit.authors.len()])
-                .map_err(|error| StoreError::Refused(error.to_string()))?;
-            for (author, part) in commit.authors.iter().zip(parts) {
-                let author = &repository.people[*author];
-                new.push(NewContribution {
-                    contributor: key(author),
-                    name: Some(name(author)).filter(|name| !name.is_empty()),
-                    triggered_by: Vec::new(),
-                    kind: if author.system { "TOOL_EXECUTION" } else { "MANUAL_LABOR" }.to_owned(),
-                    cost: Decimal::from_i128_with_scale(part.to::<u64>().into(), 6),
-                    coherence: coherence::hint_for_commit(commit.touches_tests),
-                    basis: None,
-                    evidence_kind: Evidence::FilesAndLines,
-                    evidence: None,
-                    source_key: format!("git:{}", commit.id),
-                    summary: clean(&commit.subject),
-                    occurred_at: DateTime::from_timestamp(commit.time, 0).unwrap_or_default(),
-                });
-            }
-        }
-        added += contributions::record(tx, record, &new).await?.len() as u64;
-    }
-    Ok(added)
-}
-
-/// A cost in units of 1e-6. The rule gives 2 decimals and at most 10.00, so nothing is lost and nothing overflows.
-fn millionths(cost: Decimal) -> U256 {
-    let mut cost = cost;
-    cost.rescale(6);
-    U256::from(cost.mantissa().unsigned_abs())
 }
 
 /// The graph of the newest import replaces the one before: what is locked now is what counts.

@@ -5,6 +5,8 @@
 //! one transaction is.
 
 pub mod books;
+pub mod coherence;
+pub mod commits;
 pub mod contributions;
 pub mod deployments;
 pub mod distribution;

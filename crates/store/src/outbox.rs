@@ -27,6 +27,11 @@ impl NewEvent {
     }
 }
 
+/// GitHub delivered something about a work.
+pub fn delivery_received(work: i64) -> NewEvent {
+    NewEvent::new("webhook.received", work.to_string(), Value::Object(Default::default()))
+}
+
 /// Stores facts in order, within the caller's transaction.
 pub async fn emit(tx: &mut PgConnection, events: &[NewEvent]) -> Result<(), StoreError> {
     if events.is_empty() {

@@ -1,10 +1,12 @@
 //! From income on chain to claims on chain, against a real chain and a real database.
 
 mod books;
+mod deliveries;
 mod distribution;
 mod jobs;
 mod killed;
 mod release;
+mod repositories;
 mod resilience;
 mod roots;
 mod stage;

@@ -214,16 +214,18 @@ const FLOWS: [(&str, &str); 3] = [
              SELECT d.id, (SELECT f.source FROM distribution_flows f WHERE f.distribution_id = d.id ORDER BY step LIMIT 1),
                     d.amount FROM distributions d),
          sums AS (SELECT id, node, sum(amount) AS amount FROM into_work GROUP BY id, node)
-         SELECT s::text FROM sums s WHERE amount <> (
-             SELECT coalesce(sum(f.amount), 0) FROM distribution_flows f WHERE f.distribution_id = s.id AND f.source = s.node)",
+         SELECT s::text FROM sums s LEFT JOIN (
+             SELECT distribution_id, source, sum(amount) AS amount FROM distribution_flows GROUP BY 1, 2) f
+             ON f.distribution_id = s.id AND f.source = s.node
+         WHERE s.amount IS DISTINCT FROM f.amount",
     ),
     (
         "what flows to an account, and what was brought for it, is its payout",
-        "SELECT p::text FROM payouts p WHERE reserve_id IS NULL AND amount <> (
-             SELECT coalesce(sum(f.amount), 0) FROM distribution_flows f WHERE f.distribution_id = p.distribution_id
-               AND lower(f.target) = 'account:0x' || encode(p.account, 'hex'))
-             + coalesce((SELECT brought FROM distribution_carries c
-                         WHERE c.distribution_id = p.distribution_id AND c.account = p.account), 0)",
+        "SELECT p::text FROM payouts p
+         LEFT JOIN (SELECT distribution_id, lower(target) AS target, sum(amount) AS amount FROM distribution_flows GROUP BY 1, 2) f
+             ON f.distribution_id = p.distribution_id AND f.target = 'account:0x' || encode(p.account, 'hex')
+         LEFT JOIN distribution_carries c ON c.distribution_id = p.distribution_id AND c.account = p.account
+         WHERE p.reserve_id IS NULL AND p.amount <> coalesce(f.amount, 0) + coalesce(c.brought, 0)",
     ),
     (
         "a root's totals are the sums of its entries",

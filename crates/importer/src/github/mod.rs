@@ -4,7 +4,7 @@
 //! body, X-Hub-Signature-256 --verify_signature--> Verified --event--> Push --contributions_of--> contributions
 //! ```
 //!
-//! Only a [`Verified`] body can be parsed, so the signature is always checked first.
+//! Only a [`Verified`] body can be parsed, so the signature is always checked first; what was stored is [`Verified::kept`].
 
 mod payload;
 mod pull_request;

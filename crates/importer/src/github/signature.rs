@@ -58,6 +58,11 @@ fn digest(header: &str) -> Option<[u8; 32]> {
 }
 
 impl<'a> Verified<'a> {
+    /// A body that was verified when it came, and kept since.
+    pub fn kept(body: &'a [u8]) -> Self {
+        Self(body)
+    }
+
     /// The body.
     pub fn body(&self) -> &'a [u8] {
         self.0

@@ -2,9 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    pin::{Pin, pin},
+    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
-    task::Poll,
     time::Duration,
 };
 
@@ -160,7 +159,7 @@ async fn a_sealer_killed_anywhere_loses_and_repeats_nothing() -> Result<()> {
         // A connection of its own: dropped in the midst of a statement, it is closed as by a crash.
         let mut conn = PgConnection::connect_with(&pool.connect_options()).await?;
         sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
-        let finished = stop_after(polls, pin!(ledger::seal(&mut conn, 20))).await;
+        let finished = testkit::stop_after(polls, pin!(ledger::seal(&mut conn, 20))).await;
         drop(conn);
         let head: i64 = sqlx::query_scalar("SELECT size FROM ledger.head").fetch_one(&pool).await?;
         assert_eq!(head, 0);
@@ -335,17 +334,4 @@ async fn refused_in(tx: &mut PgConnection, statement: &str) -> Result<String> {
     let result = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut *inner).await;
     inner.rollback().await?;
     Ok(result.expect_err(statement).to_string())
-}
-
-/// Polls a future so many times, and gives up.
-async fn stop_after<T>(polls: u32, mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
 }

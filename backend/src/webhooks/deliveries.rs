@@ -1,0 +1,164 @@
+//! GET /v1/works/{id}/deliveries, GET .../{delivery}, POST .../{delivery}/replay
+
+use axum::{extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::outbox;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    AppState,
+    extract::{Path, Query, SignedIn},
+    page::{Page, PageQuery},
+    problem::{Problem, Result},
+    works::owned,
+};
+
+const STATES: [&str; 4] = ["received", "applied", "ignored", "failed"];
+
+/// Something that GitHub delivered, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryView {
+    pub id: String,
+    pub webhook_id: String,
+    /// GitHub's name for it, `X-GitHub-Delivery`.
+    pub guid: String,
+    /// `push`, `pull_request`, `ping` or another.
+    pub event: String,
+    /// What the payload says was done, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// `received`, `applied`, `ignored` or `failed`.
+    pub state: String,
+    /// Why, in a sentence; empty while it waits.
+    pub message: String,
+    /// How often applying it failed since it came or was asked for again.
+    pub attempts: i32,
+    /// The payload's size.
+    pub bytes: i32,
+    pub received_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<DateTime<Utc>>,
+}
+
+/// A delivery with what came.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryDetail {
+    #[serde(flatten)]
+    pub delivery: DeliveryView,
+    /// The payload; as text where it is no JSON.
+    #[schema(value_type = Object)]
+    pub payload: Value,
+}
+
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeliveryFilters {
+    /// `received`, `applied`, `ignored` or `failed`.
+    pub state: Option<String>,
+    /// At most 200; default 50.
+    pub limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// What GitHub delivered about a work of the account that is signed in, the newest first.
+#[utoipa::path(get, path = "/v1/works/{id}/deliveries", operation_id = "list_deliveries", tag = "webhooks",
+    params(("id" = String, Path, description = "the work's id"), DeliveryFilters),
+    responses((status = 200, body = Page<DeliveryView>), (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn list(
+    State(state): State<AppState>,
+    account: SignedIn,
+    Path(id): Path<String>,
+    Query(filters): Query<DeliveryFilters>,
+) -> Result<axum::Json<Page<DeliveryView>>> {
+    let page = PageQuery { limit: filters.limit, cursor: filters.cursor };
+    let (limit, (below, _)) = (page.limit()?, page.below()?);
+    if filters.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
+        return Err(Problem::fields(vec![("state", format!("is one of {}", STATES.join(", ")))]));
+    }
+    let mut conn = state.pool.acquire().await?;
+    let work = owned(&mut conn, account, &id).await?;
+    let items = sqlx::query_as!(
+        DeliveryView,
+        r#"SELECT id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
+                  octet_length(payload) AS "bytes!", received_at, settled_at
+           FROM webhook_deliveries WHERE work_id = $1 AND id < $2 AND ($3::text IS NULL OR state = $3)
+           ORDER BY id DESC LIMIT $4::bigint + 1"#,
+        work,
+        below,
+        filters.state,
+        limit
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(axum::Json(Page::cut(items, limit, |item: &DeliveryView| (item.id.parse().unwrap_or_default(), 0))))
+}
+
+/// One delivery, with what came.
+#[utoipa::path(get, path = "/v1/works/{id}/deliveries/{delivery}", operation_id = "get_delivery", tag = "webhooks",
+    params(("id" = String, Path, description = "the work's id"), ("delivery" = String, Path, description = "the delivery's id")),
+    responses((status = 200, body = DeliveryDetail), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn detail(
+    State(state): State<AppState>,
+    account: SignedIn,
+    Path((id, delivery)): Path<(String, String)>,
+) -> Result<axum::Json<DeliveryDetail>> {
+    let number = delivery_id(&delivery)?;
+    let mut conn = state.pool.acquire().await?;
+    let work = owned(&mut conn, account, &id).await?;
+    let missing = || Problem::not_found(format!("delivery {delivery}"));
+    let payload =
+        sqlx::query_scalar!("SELECT payload FROM webhook_deliveries WHERE work_id = $1 AND id = $2", work, number)
+            .fetch_optional(&mut *conn)
+            .await?
+            .ok_or_else(missing)?;
+    let delivery = sqlx::query_as!(
+        DeliveryView,
+        r#"SELECT id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
+                  octet_length(payload) AS "bytes!", received_at, settled_at
+           FROM webhook_deliveries WHERE work_id = $1 AND id = $2"#,
+        work,
+        number
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let payload = serde_json::from_slice(&payload)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&payload).into_owned()));
+    Ok(axum::Json(DeliveryDetail { delivery, payload }))
+}
+
+/// Applies a delivery again. What it brought before is known and stays as it is; while it waits, asking again changes nothing.
+#[utoipa::path(post, path = "/v1/works/{id}/deliveries/{delivery}/replay", operation_id = "replay_delivery", tag = "webhooks",
+    params(("id" = String, Path, description = "the work's id"), ("delivery" = String, Path, description = "the delivery's id")),
+    responses((status = 202, body = DeliveryView), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn replay(
+    State(state): State<AppState>,
+    account: SignedIn,
+    Path((id, delivery)): Path<(String, String)>,
+) -> Result<(StatusCode, axum::Json<DeliveryView>)> {
+    let number = delivery_id(&delivery)?;
+    let mut tx = state.pool.begin().await?;
+    let work = owned(&mut tx, account, &id).await?;
+    let view = sqlx::query_as!(
+        DeliveryView,
+        r#"UPDATE webhook_deliveries SET state = 'received', message = '', attempts = 0, settled_at = NULL
+           WHERE work_id = $1 AND id = $2
+           RETURNING id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
+                     octet_length(payload) AS "bytes!", received_at, settled_at"#,
+        work,
+        number
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
+    outbox::emit(&mut tx, &[outbox::delivery_received(work)]).await?;
+    tx.commit().await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(view)))
+}
+
+fn delivery_id(text: &str) -> Result<i64> {
+    text.parse().map_err(|_| Problem::not_found(format!("delivery {text}")))
+}

@@ -1,0 +1,170 @@
+//! Commits as contributions: the one way in which an import and a push record them.
+//!
+//! A commit counts once in a work, under `git:` and its id, whoever brings it first: what is known is left as it is, even where the
+//! other source names its author in another way. An import reads `.mailmap`, a push cannot: where the two differ the first record
+//! stays, and the owner may correct it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use alloy_primitives::{Address, U256};
+use chrono::DateTime;
+use domain::{coherence::hint_for_commit, cost::Evidence, split};
+use importer::github;
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+
+use crate::{
+    StoreError,
+    contributions::{self, NewContribution, Record, Someone},
+};
+
+/// Commits sent in one statement.
+const BATCH: usize = 5000;
+
+/// Somebody, or some program, who wrote a commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    /// As [`importer::Person::identity`].
+    pub identity: &'a str,
+    pub name: &'a str,
+    /// Whether this is a program.
+    pub system: bool,
+}
+
+impl<'a> From<&'a importer::Person> for Author<'a> {
+    fn from(person: &'a importer::Person) -> Self {
+        Self { identity: &person.identity, name: &person.name, system: person.system }
+    }
+}
+
+impl<'a> From<&'a github::Author> for Author<'a> {
+    fn from(author: &'a github::Author) -> Self {
+        Self { identity: &author.identity, name: &author.name, system: author.system }
+    }
+}
+
+impl Author<'_> {
+    /// Who this is in all works. A program gets a key of its own: whether a commit is by one is what a single repository says in
+    /// its author's name, and must not take another work's share from the person with the same address.
+    pub fn key(&self) -> String {
+        let identity = clean(self.identity);
+        if self.system { format!("tool:{identity}") } else { identity }
+    }
+
+    fn name(&self) -> String {
+        clean(self.name).chars().take(200).collect()
+    }
+}
+
+/// A commit with the people who share its cost equally.
+#[derive(Clone, Debug)]
+pub struct Commit<'a> {
+    pub id: &'a str,
+    /// In seconds since 1970.
+    pub time: i64,
+    pub subject: &'a str,
+    pub touches_tests: bool,
+    /// Its cost, of at most 6 decimals.
+    pub cost: Decimal,
+    /// A page that shows it.
+    pub evidence: Option<&'a str>,
+    /// At least one, each once.
+    pub authors: Vec<Author<'a>>,
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Commits that were new to the work.
+    pub commits: u64,
+    /// Their parts: one for each author.
+    pub contributions: u64,
+}
+
+/// Records the commits that the work does not know yet, for its owner, in the state that the work's policy gives to imports and
+/// pushes. `rests_on` says what the costs rest on.
+///
+/// The caller holds the work's row, so that two of them do not take a commit for new at the same time.
+pub async fn record(
+    tx: &mut PgConnection,
+    work_id: i64,
+    owner: Address,
+    rests_on: Evidence,
+    commits: &[Commit<'_>],
+) -> Result<Recorded, StoreError> {
+    let state = contributions::import_state(tx, work_id).await?;
+    let record = Record { work_id, recorded_by: owner, state, corrects: None };
+    let mut recorded = Recorded::default();
+    for commits in commits.chunks(BATCH) {
+        let known = known(tx, work_id, owner, commits).await?;
+        let fresh: Vec<&Commit<'_>> = commits.iter().filter(|commit| !known.contains(&source_key(commit))).collect();
+        let authors = fresh.iter().flat_map(|commit| &commit.authors);
+        let people: BTreeSet<Someone> =
+            authors.map(|author| Someone { key: author.key(), name: author.name() }).collect();
+        contributions::introduce(tx, &people.into_iter().collect::<Vec<_>>()).await?;
+        let mut new = Vec::with_capacity(fresh.len());
+        for commit in &fresh {
+            parts(commit, rests_on, &mut new)?;
+        }
+        recorded.commits += fresh.len() as u64;
+        recorded.contributions += contributions::record(tx, record, &new).await?.len() as u64;
+    }
+    Ok(recorded)
+}
+
+/// Under what a commit is recorded.
+fn source_key(commit: &Commit<'_>) -> String {
+    format!("git:{}", commit.id)
+}
+
+/// The keys of those commits that the owner recorded before, whoever they name as authors.
+async fn known(
+    tx: &mut PgConnection,
+    work_id: i64,
+    owner: Address,
+    commits: &[Commit<'_>],
+) -> Result<HashSet<String>, StoreError> {
+    let keys: Vec<String> = commits.iter().map(source_key).collect();
+    let known = sqlx::query_scalar!(
+        "SELECT source_key FROM contributions WHERE work_id = $1 AND recorded_by = $2 AND source_key = ANY ($3)",
+        work_id,
+        owner.as_slice() as _,
+        &keys
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(known.into_iter().collect())
+}
+
+/// Adds the parts of a commit. Its cost is shared equally, in millionths; what does not divide goes to the first.
+fn parts(commit: &Commit<'_>, evidence_kind: Evidence, new: &mut Vec<NewContribution>) -> Result<(), StoreError> {
+    let shares = split::largest_remainder(millionths(commit.cost), &vec![U256::from(1); commit.authors.len()])
+        .map_err(|error| StoreError::Refused(format!("commit {}: {error}", commit.id)))?;
+    new.extend(commit.authors.iter().zip(shares).map(|(author, share)| NewContribution {
+        contributor: author.key(),
+        name: Some(author.name()).filter(|name| !name.is_empty()),
+        triggered_by: Vec::new(),
+        kind: if author.system { "TOOL_EXECUTION" } else { "MANUAL_LABOR" }.to_owned(),
+        cost: Decimal::from_i128_with_scale(share.to::<u64>().into(), 6),
+        coherence: hint_for_commit(commit.touches_tests),
+        basis: None,
+        evidence_kind,
+        evidence: commit.evidence.map(str::to_owned),
+        source_key: source_key(commit),
+        summary: clean(commit.subject),
+        occurred_at: DateTime::from_timestamp(commit.time, 0).unwrap_or_default(),
+    }));
+    Ok(())
+}
+
+/// A cost in units of 1e-6. The rule gives 2 decimals and at most 10.00, so nothing is lost and nothing overflows.
+fn millionths(cost: Decimal) -> U256 {
+    let mut cost = cost;
+    cost.rescale(6);
+    U256::from(cost.mantissa().unsigned_abs())
+}
+
+/// PostgreSQL holds no NUL in text.
+pub(crate) fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
