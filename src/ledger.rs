@@ -7,9 +7,14 @@ use alloy::{
     providers::{Provider, ProviderBuilder},
 };
 use anyhow::{Context, Result, bail};
-use bindings::Anchor;
+use bindings::{AccessManager, Anchor};
+use chain::deploy::ENGINE;
 use clap::{Args, Subcommand};
-use domain::ledger::{Receipt, anchor::Latest, receipt::Trust, verify_receipt};
+use domain::ledger::{
+    Receipt, anchor,
+    receipt::{Anchored, ReceiptError, Trust, Verified},
+    verify_receipt,
+};
 use service::Settings;
 use store::ledger;
 
@@ -19,47 +24,102 @@ use crate::process;
 const LARGEST_RECEIPT: u64 = 4 << 20;
 
 #[derive(Args)]
-pub struct Verify {
-    /// The receipt
-    file: PathBuf,
+#[group(required = true, multiple = true)]
+pub struct Against {
     /// The root to hold it against, known from elsewhere
-    #[arg(long, conflicts_with_all = ["rpc", "contract"])]
+    #[arg(long)]
     root: Option<B256>,
-    /// A node of the chain; with --contract, the newest anchors are asked for there
+    /// A node of the chain; with --contract, the anchors are asked for there
     #[arg(long, requires = "contract")]
     rpc: Option<String>,
     /// The Anchor contract, known from elsewhere: what the receipt says of itself is no proof
     #[arg(long, requires = "rpc")]
     contract: Option<Address>,
+    /// Who must have signed; without it, and with --rpc, whoever has the role ENGINE there
+    #[arg(long)]
+    signer: Option<Address>,
+}
+
+#[derive(Args)]
+pub struct Verify {
+    /// The receipt
+    file: PathBuf,
+    #[command(flatten)]
+    against: Against,
 }
 
 /// Needs neither settings nor a database.
-pub async fn verify(arguments: Verify) -> Result<()> {
-    let receipt = read(&arguments.file)?;
-    let trust = match (arguments.root, arguments.rpc, arguments.contract) {
-        (Some(root), ..) => Trust::Root(root),
-        (None, Some(rpc), Some(contract)) => {
-            let provider = ProviderBuilder::new().connect_http(rpc.parse().context("--rpc is no URL")?);
-            let chain_id = provider.get_chain_id().await.context("the node did not answer")?;
-            let latest = Anchor::new(contract, provider).latest().call().await;
-            let latest = latest.with_context(|| format!("{contract} is no Anchor contract of chain {chain_id}"))?;
-            let latest = Latest { seq: latest.seq, size: latest.size, head: latest.head };
-            Trust::Latest { chain_id, contract, latest }
-        }
-        _ => bail!("say what to hold it against: --root, or --rpc and --contract"),
-    };
-    let verified = verify_receipt(&receipt, &trust)?;
-    let event = &verified.event;
+pub async fn verify(Verify { file, against }: Verify) -> Result<()> {
+    let receipt = read(&file)?;
+    let mut verified = None;
+    if let Some(root) = against.root {
+        verified = Some(verify_receipt(&receipt, &Trust::Root(root))?);
+    }
+    if let Some(signer) = against.signer {
+        verified = Some(verify_receipt(&receipt, &Trust::Signer(signer))?);
+    }
+    if let (Some(rpc), Some(contract)) = (against.rpc, against.contract) {
+        let provider = ProviderBuilder::new().connect_http(rpc.parse().context("--rpc is no URL")?);
+        verified = Some(verify_on_chain(&receipt, &provider, contract, against.signer).await?);
+    }
+    let Verified { event, tree, anchor, signer } = verified.context("say what to hold the receipt against")?;
     println!("The receipt holds: event {} stands in the ledger.", event.seq);
     println!("{:10}{} of {}\n{:10}{}", "event", event.kind, event.subject, "", event.body);
-    println!(
-        "{:10}number {}, over {} events, root {}",
-        "anchor", verified.anchor.seq, verified.anchor.size, verified.anchor.root
-    );
-    if let Some(signer) = verified.signer {
+    println!("{:10}{} events, root {}", "tree", tree.size, tree.root);
+    match anchor {
+        Some(anchor) => println!("{:10}number {}, {} seconds after 1970", "anchor", anchor.seq, anchor.time),
+        None => println!("{:10}none when the receipt was made: nothing on chain binds the ledger to it", "anchor"),
+    }
+    if let Some(signer) = signer {
         println!("{:10}{signer}", "signed by");
     }
     Ok(())
+}
+
+/// Holds a receipt against the contract: its newest anchor or, when others came since, the event in the transaction that the
+/// receipt names. One without an anchor holds by the signature of who may anchor.
+pub async fn verify_on_chain(
+    receipt: &Receipt,
+    provider: &impl Provider,
+    contract: Address,
+    signer: Option<Address>,
+) -> Result<Verified> {
+    let chain_id = provider.get_chain_id().await.context("the node did not answer")?;
+    let anchors = Anchor::new(contract, provider);
+    let latest = anchors.latest().call().await;
+    let latest = latest.with_context(|| format!("{contract} is no Anchor contract of chain {chain_id}"))?;
+    let latest = anchor::Latest { seq: latest.seq, size: latest.size, head: latest.head };
+    let verified = match (verify_receipt(receipt, &Trust::Latest { chain_id, contract, latest }), &receipt.anchored) {
+        (Err(error @ (ReceiptError::Outdated { .. } | ReceiptError::NotAnchored { .. })), Some(anchored)) => {
+            let anchor = told(provider, contract, anchored).await?.ok_or(error)?;
+            verify_receipt(receipt, &Trust::Anchor { chain_id, contract, anchor })?
+        }
+        (Err(error @ ReceiptError::NotYetAnchored), _) => {
+            let signed = receipt.signature.as_ref().ok_or(error)?;
+            verify_receipt(receipt, &Trust::Signer(signed.signer))?
+        }
+        (verified, _) => verified?,
+    };
+    if let Some(by) = verified.signer.filter(|_| signer.is_none()) {
+        let manager = AccessManager::new(anchors.authority().call().await?, provider);
+        if !manager.hasRole(ENGINE, by).call().await?.isMember {
+            bail!("signature: {by} does not have the role ENGINE at {contract}; if it had once, say so by --signer");
+        }
+    }
+    Ok(verified)
+}
+
+/// The anchor that the contract told of in the transaction that a receipt names, if it did.
+async fn told(provider: &impl Provider, contract: Address, anchored: &Anchored) -> Result<Option<anchor::Anchor>> {
+    let mined = provider.get_transaction_receipt(anchored.transaction).await.context("the node did not answer")?;
+    let logs = mined.into_iter().flat_map(|mined| mined.logs().to_vec());
+    let events =
+        logs.filter(|log| log.address() == contract).filter_map(|log| log.log_decode::<Anchor::Anchored>().ok());
+    let mut anchors = events
+        .map(|log| log.inner.data)
+        .map(|Anchor::Anchored { seq, root, size, time, .. }| anchor::Anchor { seq, root, size, time });
+    let first = anchored.anchors.first().map(|anchor| anchor.seq);
+    Ok(anchors.find(|anchor| Some(anchor.seq) == first))
 }
 
 fn read(file: &Path) -> Result<Receipt> {

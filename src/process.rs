@@ -25,6 +25,10 @@ use crate::{local, sample};
 
 /// A block that a Kubo node does not have would be looked for on the network for ever.
 const IPFS_TIME_LIMIT: Duration = Duration::from_secs(20);
+/// An event of the ledger waits at most so long for its anchor, where the settings do not say.
+const ANCHOR_INTERVAL: Duration = Duration::from_secs(600);
+/// On a local chain, where anchors cost nothing.
+const ANCHOR_INTERVAL_LOCAL: Duration = Duration::from_secs(5);
 
 /// A part that a process can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,16 +209,23 @@ impl Process {
                             policy: self.settings.distribution_policy,
                             min_payouts: self.settings.min_payouts.0.clone(),
                         },
+                        anchoring: self.anchoring(),
                     };
                     self.tasks.spawn(async move {
                         workers::run(context, shutdown).await;
                         "workers"
                     });
                 }
-                Part::Backend => address = Some(self.spawn_backend(deployment).await?),
+                Part::Backend => address = Some(self.spawn_backend(deployment, signers.first().cloned()).await?),
             }
         }
         Ok(address)
+    }
+
+    fn anchoring(&self) -> workers::Anchoring {
+        let usual = if local::is_local(self.chain_id) { ANCHOR_INTERVAL_LOCAL } else { ANCHOR_INTERVAL };
+        let after = self.settings.anchor_interval.map_or(usual, Duration::from_secs);
+        workers::Anchoring { after, events: self.settings.anchor_events }
     }
 
     /// A mirror for every chain that an endpoint serves and a market is recorded on.
@@ -240,7 +251,7 @@ impl Process {
         Ok(())
     }
 
-    async fn spawn_backend(&mut self, deployment: Deployment) -> Result<SocketAddr> {
+    async fn spawn_backend(&mut self, deployment: Deployment, signer: Option<PrivateKeySigner>) -> Result<SocketAddr> {
         let listen = self.settings.listen;
         let listener = TcpListener::bind(listen)
             .await
@@ -252,6 +263,7 @@ impl Process {
             vault: self.vault.clone(),
             settings: self.settings.clone(),
             deployment,
+            signer,
             lineage: Cache::new(self.pool.clone(), deployment.chain_id),
         };
         let shutdown = self.shutdown.clone();

@@ -10,6 +10,7 @@ mod earnings;
 mod extract;
 mod health;
 mod identities;
+mod ledger;
 mod orders;
 mod page;
 mod problem;
@@ -19,7 +20,7 @@ mod works;
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::{primitives::Address, providers::DynProvider};
+use alloy::{primitives::Address, providers::DynProvider, signers::local::PrivateKeySigner};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -55,6 +56,8 @@ pub struct AppState {
     pub vault: Arc<Vault>,
     pub settings: Arc<Settings>,
     pub deployment: Deployment,
+    /// The engine's key, where this process has it: it signs what the ledger is.
+    pub signer: Option<PrivateKeySigner>,
     /// The chain's lineage in memory.
     pub lineage: lineage::Cache,
 }
@@ -101,6 +104,7 @@ impl AppState {
         (name = "webhooks", description = "Pushes at GitHub as contributions"),
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
+        (name = "ledger", description = "Everything that was recorded, in one order, with proofs"),
         (name = "auth", description = "Sign-In with Ethereum and sessions"),
         (name = "service", description = "The chain and contracts served here, health and metrics")
     )
@@ -114,6 +118,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(books::routes())
         .merge(earnings::routes())
         .merge(identities::routes())
+        .merge(ledger::routes())
         .merge(orders::routes())
         .merge(webhooks::routes())
         .merge(works::routes())

@@ -124,6 +124,22 @@ export async function pages({ browser, url, check, screenshots }) {
     await picture("books");
   });
 
+  await check("the ledger tells every event, and gives a receipt for it", async () => {
+    await page.goto(paths.work);
+    await page.getByRole("region", { name: "Record" }).getByRole("link", { name: "Events of this work" }).click();
+    await page.getByRole("heading", { level: 1, name: "The ledger" }).waitFor();
+    paths.ledger = new URL(page.url()).pathname + new URL(page.url()).search;
+    const events = page.getByRole("region", { name: "Events" });
+    const divided = events.getByRole("listitem").filter({ hasText: "Income divided" }).first();
+    await divided.waitFor({ timeout: MONEY_LIMIT });
+    await divided.getByText("Details").click();
+    await divided.getByText(/"resultHash"/).waitFor();
+    const receipt = await page.request.get(await divided.getByRole("link", { name: /^Receipt/ }).getAttribute("href"));
+    assert.ok(receipt.ok(), `the receipt answered ${receipt.status()}`);
+    assert.equal((await receipt.json()).event.kind, "distribution.closed");
+    await picture("ledger");
+  });
+
   await check("lineage leads to the work it was made from, and back", async () => {
     await page.goto(paths.work);
     await page.getByRole("region", { name: "Lineage" }).getByRole("link", { name: "River gauges, spring 2025" }).click();

@@ -32,9 +32,8 @@ use crate::{
 /// The royalty of both works.
 const ROYALTY_BPS: u16 = 1000;
 
-/// Who plays which part, by the local chain's accounts. The first is the engine and deployer.
+/// Who plays which part, by the local chain's accounts. The first account is the engine and deployer.
 struct Cast {
-    engine: PrivateKeySigner,
     creator: PrivateKeySigner,
     buyer: PrivateKeySigner,
     deriver: PrivateKeySigner,
@@ -49,6 +48,7 @@ pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Res
     settings.listen = ([127, 0, 0, 1], free_port()?).into();
     settings.public_url = None;
     settings.payout_delay = 1;
+    settings.anchor_interval = Some(1);
     let signers = local::signers()?;
     settings.treasury = Some(signers[9].address());
     settings.engine_key = None;
@@ -65,10 +65,10 @@ pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Res
     tokio::spawn(local::keep_finalizing(process.provider.clone(), shutdown.clone()));
     let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, vec![]);
     let client = Client::new(deployment, sender, process.settings.origin(), shutdown.clone())?;
-    let [engine, creator, buyer, deriver, second_buyer, first, second, editor, _, treasury] =
+    let [_engine, creator, buyer, deriver, second_buyer, first, second, editor, _, treasury] =
         <[PrivateKeySigner; 10]>::try_from(signers.clone())
             .map_err(|_| anyhow::anyhow!("a local chain has ten accounts"))?;
-    let cast = Cast { engine, creator, buyer, deriver, second_buyer, authors: [first, second], editor };
+    let cast = Cast { creator, buyer, deriver, second_buyer, authors: [first, second], editor };
     let report = async {
         let story = trade(&process, &client, &cast, path).await?;
         // Distributions close over all of it at once, so that they are the same whenever the demo was killed.
@@ -245,9 +245,8 @@ async fn finality(process: &Process) -> Result<()> {
     }
 }
 
-/// Waits for the distributions and the root over them, anchors the first, then claims from the second.
+/// Waits for the distributions, their anchor and the root over them, then claims from that.
 async fn pay(process: &Process, client: &Client, cast: &Cast, sales: &[reckoning::Sale]) -> Result<()> {
-    let mut leaves = Vec::new();
     for sale in sales {
         let path = format!("/v1/distributions?asset={}", sale.asset);
         let id = client
@@ -264,9 +263,8 @@ async fn pay(process: &Process, client: &Client, cast: &Cast, sales: &[reckoning
             ether(reserved),
             detail["reserveCount"]
         ));
-        leaves.push(modules::distribution_leaf(process.chain_id, sale.asset, distributed, reserved));
+        modules::anchored(process, client, &id).await?;
     }
-    modules::anchor(process, client, cast, &leaves).await?;
     let payees = [&cast.authors[0], &cast.authors[1], &cast.deriver, &cast.editor, &cast.creator];
     for payee in payees {
         let path = format!("/v1/accounts/{}/earnings", payee.address());

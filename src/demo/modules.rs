@@ -1,18 +1,17 @@
-//! Beyond the sale: a licence for a derived work, stake and yield, a dispute that its parties settle, an anchor.
+//! Beyond the sale: a licence for a derived work, stake and yield, a dispute that its parties settle, anchored receipts.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, FixedBytes, U256, aliases::U48, keccak256},
+    primitives::{Address, B256, Bytes, U256, keccak256},
     signers::{Signer, local::PrivateKeySigner},
     sol_types::{SolCall, SolEvent, SolStruct, SolValue},
 };
 use anyhow::{Context, Result, ensure};
-use bindings::{
-    Anchor, AnchorEntry, AssetRegistry, Disputes, Licences, Settlement, Staking, Terms, TestToken, disputes_domain,
-};
-use domain::merkle::{self, Tree};
+use bindings::{AssetRegistry, Disputes, Licences, Settlement, Staking, Terms, TestToken, disputes_domain};
+use domain::ledger::Receipt;
+use serde_json::Value;
 
-use super::{Cast, ether, milliether, step};
-use crate::{market::Client, process::Process};
+use super::{ether, milliether, step};
+use crate::{ledger::verify_on_chain, market::Client, process::Process};
 
 /// What a licence costs, in thousandths of an ether.
 const LICENCE: u64 = 500;
@@ -134,41 +133,20 @@ pub async fn dispute(
     Ok(())
 }
 
-/// What the demo distributed, anchored: nobody can change an amount of it any more without it being seen.
-pub async fn anchor(process: &Process, client: &Client, cast: &Cast, distributions: &[B256]) -> Result<()> {
+/// Waits until a distribution is anchored with the whole ledger before it, and holds its receipt against the chain: nobody can
+/// change an amount of it any more without it being seen.
+pub async fn anchored(process: &Process, client: &Client, distribution: &str) -> Result<()> {
+    let path = format!("/v1/ledger/events?stream=distribution:{distribution}");
+    let number = |found: &Value| found["items"][0]["event"]["seq"].as_u64();
+    let seq = client.wait_for("the distribution's event", &path, number).await?;
+    let path = format!("/v1/ledger/events/{seq}/receipt");
+    let anchored = |receipt: &Value| receipt["anchored"].is_object().then(|| receipt.to_string());
+    let receipt = client.wait_for("the ledger's anchor", &path, anchored).await?;
     let contract = client.deployment.anchor;
-    let tree = Tree::new(distributions.to_vec()).context("nothing was distributed")?;
-    let call = Anchor::anchorCall { root: tree.root(), size: distributions.len() as u64 }.abi_encode();
-    let anchored = client.send("demo:anchor", &cast.engine, contract, U256::ZERO, call).await?;
-    let event = event::<Anchor::Anchored>(process, anchored.tx_hash).await?;
-    let entry = AnchorEntry {
-        seq: event.seq as u32,
-        size: U48::from(event.size),
-        time: U48::from(event.time),
-        root: event.root,
-    };
-    for (place, leaf) in distributions.iter().enumerate() {
-        let proof = tree.proof(place).context("a leaf without proof")?;
-        let verified = Anchor::new(contract, &process.provider)
-            .verify(vec![entry.clone()], FixedBytes::ZERO, *leaf, proof)
-            .call()
-            .await?;
-        ensure!(verified, "the anchor refuses the proof of distribution {place}");
-    }
-    step(&format!("Anchored {} distributions under root {}", distributions.len(), tree.root()));
+    let verified = verify_on_chain(&Receipt::parse(&receipt)?, &process.provider, contract, None).await?;
+    ensure!(verified.event.subject == format!("distribution:{distribution}"), "a receipt for {:?}", verified.event);
+    step(&format!("Anchored distribution {distribution}: its receipt holds against the chain"));
     Ok(())
-}
-
-/// The leaf of a distribution: the chain's number, the asset, what went to accounts and what was reserved.
-pub fn distribution_leaf(chain_id: u64, asset: u64, distributed: U256, reserved: U256) -> B256 {
-    let number = |value: U256| B256::from(value);
-    merkle::leaf_of(&[
-        keccak256("tributary distribution"),
-        number(U256::from(chain_id)),
-        number(U256::from(asset)),
-        number(distributed),
-        number(reserved),
-    ])
 }
 
 /// The consent that a licence is, for registering a work made from the licensed one.
@@ -215,13 +193,6 @@ pub async fn compared(
     )
     .fetch_one(&process.pool)
     .await?;
-    let anchor = sqlx::query!(
-        r#"SELECT seq AS "seq!", size::text AS "size!", head AS "head!" FROM chain.anchors
-           WHERE chain_id = $1 ORDER BY seq DESC LIMIT 1"#,
-        chain_id
-    )
-    .fetch_one(&process.pool)
-    .await?;
     let bonds = sqlx::query_scalar!(
         r#"SELECT coalesce(sum(CASE event WHEN 'Raised' THEN (details ->> 'bond')::numeric * 2
                                           WHEN 'BondWithdrawn' THEN -(details ->> 'amount')::numeric END), 0)::text AS "held!"
@@ -236,7 +207,6 @@ pub async fn compared(
     )
     .fetch_one(&process.pool)
     .await?;
-    let latest = Anchor::new(deployment.anchor, provider).latest().call().await?;
     let staked = Staking::new(deployment.staking, provider).stakeOf(backer, asset).call().await?;
     let held = alloy::providers::Provider::get_balance(provider, deployment.disputes).await?;
     let count = client.get("/v1/assets").await?["items"].as_array().map_or(0, Vec::len) as u64;
@@ -254,9 +224,6 @@ pub async fn compared(
         ),
         ("the licence's price", mirrored.price, licence.price.to_string()),
         ("the backer's stake", stake, staked.to_string()),
-        ("the anchors", anchor.seq.to_string(), latest.seq.to_string()),
-        ("the ledger's anchored size", anchor.size, latest.size.to_string()),
-        ("the anchors' head", anchor.head, latest.head.to_string()),
         ("the bonds held", bonds, held.to_string()),
         ("frozen assets", frozen, still_frozen.to_string()),
     ])

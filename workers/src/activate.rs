@@ -7,6 +7,8 @@ use alloy::{
 };
 use bindings::Payouts;
 use chain::sender::{self, Intent};
+use serde_json::json;
+use store::roots;
 
 use crate::{
     Context, JobError,
@@ -55,7 +57,13 @@ pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
         value: U256::ZERO,
         data: data.into(),
     };
-    let mut conn = context.pool.acquire().await?;
-    sender::enqueue(&mut conn, chain_id, &intent).await?;
+    let mut tx = context.pool.begin().await?;
+    let root = roots::proposed(&mut tx, chain_id, number).await?;
+    let root = root.ok_or_else(|| JobError::NotYet(format!("the mirror does not know root {number} yet")))?;
+    if sender::enqueue(&mut tx, chain_id, &intent).await? {
+        let queued = json!({"key": intent.key, "number": number});
+        roots::tell(&mut tx, chain_id, "root.activation_queued", root, &queued).await?;
+    }
+    tx.commit().await?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! a job that was given up, or a transaction that failed, holds nothing up for good.
 
 mod activate;
+mod anchor;
 mod balance;
 mod close;
 mod deliveries;
@@ -18,6 +19,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use activate::activate;
 use alloy::{primitives::Address, providers::DynProvider};
+pub use anchor::{Anchoring, anchor};
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
 pub use balance::balance;
@@ -89,6 +91,7 @@ pub struct Context {
     /// The account with the ENGINE role; the sender holds its key.
     pub engine: Address,
     pub distribution: DistributionPolicy,
+    pub anchoring: Anchoring,
 }
 
 /// How pots are divided, where the rules leave a choice.
@@ -142,7 +145,8 @@ async fn enqueue(
 /// Works until the shutdown.
 pub async fn run(context: Context, shutdown: Shutdown) {
     let sealing = seal::run(context.pool.clone(), shutdown.clone());
-    tokio::join!(sealing, relay::run(context.clone(), shutdown.clone()), work(context, shutdown));
+    let anchoring = anchor::run(context.clone(), shutdown.clone());
+    tokio::join!(sealing, anchoring, relay::run(context.clone(), shutdown.clone()), work(context, shutdown));
 }
 
 async fn work(context: Context, shutdown: Shutdown) {

@@ -11,7 +11,7 @@ use chain::sender::{self, Intent};
 use domain::merkle::PayoutTree;
 use serde_json::json;
 use store::{
-    books, distribution as pots,
+    books, distribution as pots, ledger,
     roots::{self, Cumulative},
 };
 
@@ -64,7 +64,19 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     if let Some(reason) = refused {
         tracing::error!("payout root {root} was not accepted ({reason}): it is proposed again");
     }
-    sender::enqueue(&mut tx, chain_id, &propose(context, key, root, data_cid, &cumulative)).await?;
+    let anchor_seq = ledger::payouts_anchor(&mut tx, chain_id).await?.unwrap_or_default();
+    let queued = json!({"key": key, "dataCid": data_cid, "anchorSeq": anchor_seq});
+    let totals = cumulative.totals.iter().map(|(token, amount)| Total { token: *token, amount: *amount }).collect();
+    let call = Payouts::proposeCall { root, dataCid: data_cid, anchorSeq: anchor_seq, totals };
+    let intent = Intent {
+        account: context.engine,
+        key,
+        to: Some(context.deployment.payouts),
+        value: U256::ZERO,
+        data: call.abi_encode().into(),
+    };
+    sender::enqueue(&mut tx, chain_id, &intent).await?;
+    roots::tell(&mut tx, chain_id, "root.proposal_queued", root, &queued).await?;
     tx.commit().await?;
     tracing::info!("payout root {root}: {} accounts", cumulative.entries.len());
     Ok(())
@@ -72,23 +84,6 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
 
 fn propose_key(root: B256) -> String {
     format!("propose:{root}")
-}
-
-fn propose(context: &Context, key: String, root: B256, data_cid: String, cumulative: &Cumulative) -> Intent {
-    let call = Payouts::proposeCall {
-        root,
-        dataCid: data_cid,
-        // Ledger anchors come with the Anchor contract.
-        anchorSeq: 0,
-        totals: cumulative.totals.iter().map(|(token, amount)| Total { token: *token, amount: *amount }).collect(),
-    };
-    Intent {
-        account: context.engine,
-        key,
-        to: Some(context.deployment.payouts),
-        value: U256::ZERO,
-        data: call.abi_encode().into(),
-    }
 }
 
 /// The list behind a root, for anyone to check: by the CID that goes on chain with it.

@@ -7,9 +7,11 @@ use alloy::{
 use axum::{extract::State, http::StatusCode};
 use bindings::{AssetRegistry, Market, Order, TestToken};
 use chrono::{DateTime, Utc};
-use domain::split;
+use domain::{ledger::NewEvent, split};
 use futures::try_join;
 use serde::Deserialize;
+use serde_json::json;
+use store::ledger;
 use utoipa::ToSchema;
 
 use super::{OrderFields, list};
@@ -209,7 +211,8 @@ async fn store(state: &AppState, order: &Order, hash: &[u8], signature: &[u8]) -
     let time = |seconds: u64| {
         DateTime::from_timestamp(seconds as i64, 0).ok_or_else(|| Problem::invalid("a time is out of range"))
     };
-    sqlx::query!(
+    let mut tx = state.pool.begin().await?;
+    let stored = sqlx::query!(
         "INSERT INTO orders (chain_id, hash, maker, side, asset_id, asset_epoch, currency, start_price, end_price, start_time,
                              end_time, taker, nonce, maker_epoch, max_fee_bps, min_net, signature)
          VALUES ($1, $2, $3, $4, $5::text::bigint, $6, $7, $8::text::numeric, $9::text::numeric, $10, $11, $12,
@@ -232,8 +235,27 @@ async fn store(state: &AppState, order: &Order, hash: &[u8], signature: &[u8]) -
         order.minNet.to_string(),
         signature
     )
-    .execute(&state.pool)
+    .execute(&mut *tx)
     .await?;
+    if stored.rows_affected() > 0 {
+        ledger::append(&mut tx, &[recorded(state, order, hash)?]).await?;
+    }
+    tx.commit().await?;
     tracing::info!("order {} on asset {}", hex32(hash), order.assetId);
     Ok(())
+}
+
+/// What the ledger is told of an order. The hash binds all of it; what becomes of it is on chain.
+fn recorded(state: &AppState, order: &Order, hash: &[u8]) -> Result<NewEvent> {
+    let (hash, maker) = (hex32(hash), order.maker.to_checksum(None));
+    let body = json!({
+        "hash": hash, "maker": maker, "side": bindings::side_name(order.side), "asset": order.assetId.to_string(),
+        "assetEpoch": order.assetEpoch, "currency": order.currency.to_checksum(None),
+        "startPrice": order.startPrice.to_string(), "endPrice": order.endPrice.to_string(),
+        "startTime": order.startTime, "endTime": order.endTime, "taker": order.taker.to_checksum(None),
+        "nonce": order.nonce.to_string(), "makerEpoch": order.makerEpoch, "maxFeeBps": order.maxFeeBps,
+        "minNet": order.minNet.to_string(),
+    });
+    let streams = [format!("asset:{}:{}", state.chain_id(), order.assetId), format!("account:{maker}")];
+    Ok(ledger::event("order.recorded", format!("order:{hash}"), streams, &body)?)
 }

@@ -3,6 +3,7 @@
 use alloy::primitives::B256;
 use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use store::works;
 use utoipa::ToSchema;
 
 use crate::{
@@ -93,6 +94,8 @@ pub async fn create(
     )
     .execute(&mut *tx)
     .await?;
+    works::tell_created(&mut tx, work.id).await?;
+    works::tell_version(&mut tx, work.id, hash).await?;
     tx.commit().await?;
     let view = WorkView {
         id: work.id.to_string(),

@@ -145,6 +145,7 @@ impl App {
             vault: Arc::new(Vault::new(store, UPLOAD_LIMIT)),
             settings: Arc::new(settings),
             deployment: market.deployment,
+            signer: Some(testkit::signer(0)),
             lineage: Cache::new(market.pool.clone(), market.deployment.chain_id),
         };
         let http =

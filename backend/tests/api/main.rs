@@ -6,6 +6,7 @@ mod coherence;
 mod contributions;
 mod costs;
 mod identities;
+mod ledger;
 mod money;
 mod offers;
 mod orders;

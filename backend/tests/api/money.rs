@@ -34,6 +34,7 @@ async fn close(app: &App) -> Result<()> {
         deployment: app.market.deployment,
         engine: testkit::account(0),
         distribution: workers::DistributionPolicy::default(),
+        anchoring: workers::Anchoring { after: std::time::Duration::MAX, events: u64::MAX },
     };
     Ok(workers::close(&context).await?)
 }

@@ -72,14 +72,14 @@ impl From<sqlx::Error> for SenderError {
     }
 }
 
-/// Stores an intent within the caller's transaction. The same intent again changes nothing.
-pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> Result<(), SenderError> {
+/// Stores an intent within the caller's transaction, and says whether it is new. The same intent again changes nothing.
+pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> Result<bool, SenderError> {
     let to = intent.to.map(|address| address.to_vec());
-    let stored = sqlx::query_scalar!(
+    let stored = sqlx::query!(
         r#"WITH added AS (
              INSERT INTO sender_transactions (chain_id, account, key, recipient, value, data)
              VALUES ($1, $2, $3, $4, $5::text::numeric, $6) ON CONFLICT (chain_id, key) DO NOTHING RETURNING id)
-         SELECT EXISTS (SELECT FROM added) OR EXISTS (
+         SELECT EXISTS (SELECT FROM added) AS "new!", EXISTS (
              SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $3 AND account = $2
                 AND recipient IS NOT DISTINCT FROM $4 AND value = $5::text::numeric AND data = $6) AS "same!""#,
         chain_id as i64,
@@ -91,7 +91,10 @@ pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> R
     )
     .fetch_one(tx)
     .await?;
-    if stored { Ok(()) } else { Err(SenderError::KeyTaken { key: intent.key.clone() }) }
+    if !stored.new && !stored.same {
+        return Err(SenderError::KeyTaken { key: intent.key.clone() });
+    }
+    Ok(stored.new)
 }
 
 /// Sends for the accounts whose keys it holds, on one chain.

@@ -101,6 +101,12 @@ pub struct Settings {
     /// address. What is below waits for more.
     #[serde(default)]
     pub min_payouts: MinPayouts,
+    /// Seconds after which an event of the ledger is anchored on chain, with all before it. Default: 600; 5 on a local chain.
+    #[serde(default, deserialize_with = "optional_number")]
+    pub anchor_interval: Option<u64>,
+    /// The ledger is anchored before that when so many events wait for it.
+    #[serde(default = "default_anchor_events", deserialize_with = "number")]
+    pub anchor_events: u64,
     /// The ERC-20 that is staked on works on a newly deployed market. Needed on every chain but a local one, which gets a test
     /// token.
     #[serde(default)]
@@ -134,6 +140,9 @@ fn default_upload_limit() -> u64 {
 }
 fn default_payout_delay() -> u64 {
     86_400
+}
+fn default_anchor_events() -> u64 {
+    10_000
 }
 fn default_governance_delay() -> u64 {
     172_800
@@ -178,6 +187,10 @@ fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::E
     }
 }
 
+fn optional_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    number(deserializer).map(Some)
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("the configuration file {path} could not be read: {source}")]
@@ -189,7 +202,7 @@ pub enum SettingsError {
 }
 
 /// Every setting that an environment variable of the same name in capitals may give.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "database_url",
     "rpc_url",
     "ws_url",
@@ -211,6 +224,8 @@ const KEYS: [&str; 21] = [
     "metrics_listen",
     "distribution_policy",
     "min_payouts",
+    "anchor_interval",
+    "anchor_events",
 ];
 
 impl Settings {
@@ -265,13 +280,21 @@ mod tests {
 
     #[test]
     fn environment_wins_over_file() {
-        let settings =
-            load(MINIMUM, &[("RPC_URL", "http://other, http://third"), ("UPLOAD_LIMIT", "12"), ("FINALITY", "3")])
-                .unwrap();
+        let settings = load(
+            MINIMUM,
+            &[
+                ("RPC_URL", "http://other, http://third"),
+                ("UPLOAD_LIMIT", "12"),
+                ("FINALITY", "3"),
+                ("ANCHOR_INTERVAL", "7"),
+            ],
+        )
+        .unwrap();
         assert_eq!(settings.rpc_urls(), ["http://other", "http://third"]);
         assert_eq!(settings.upload_limit, 12);
         assert_eq!(settings.finality, Finality::Depth(3));
         assert_eq!(settings.origin(), "http://127.0.0.1:4400");
+        assert_eq!((settings.anchor_interval, settings.anchor_events), (Some(7), 10_000));
     }
 
     #[test]

@@ -416,9 +416,11 @@ pub async fn record(
         "amount": pot.amount.to_string(), "token": pot.token.to_checksum(None), "throughBlock": pot.through_block,
         "distributed": distributed.to_string(), "reserved": reserved.to_string(), "brought": brought.to_string(),
         "carried": carried.to_string(), "policy": input.options.policy.as_str(), "rules": RULES_VERSION,
-        "inputHash": input_hash, "resultHash": result_hash,
+        "payouts": result.payouts.len(), "reserves": result.reserved.len(), "inputHash": input_hash,
+        "resultHash": result_hash,
     });
-    let streams = [format!("distribution:{id}"), format!("asset:{chain_id}:{}", pot.asset_id)];
+    let asset = format!("asset:{chain_id}:{}", pot.asset_id);
+    let streams = [format!("distribution:{id}"), asset, format!("payouts:{chain_id}")];
     let closed = ledger::event("distribution.closed", format!("distribution:{id}"), streams, &told)?;
     ledger::append(tx, &[closed]).await?;
     Ok(id)
@@ -567,7 +569,7 @@ pub async fn release_reserves(
     except: &BTreeSet<Address>,
 ) -> Result<u64, StoreError> {
     let except: Vec<Vec<u8>> = except.iter().map(|token| token.to_vec()).collect();
-    let released = sqlx::query!(
+    let released = sqlx::query_scalar!(
         "INSERT INTO payouts (chain_id, account, token, amount, distribution_id, reserve_id)
          SELECT r.chain_id, a.address, r.token, r.amount, r.distribution_id, r.id
          FROM reserves r
@@ -575,11 +577,46 @@ pub async fn release_reserves(
          JOIN LATERAL (SELECT address FROM contributor_addresses a WHERE a.work_id = r.work_id AND a.contributor_id = c.id
                        ORDER BY a.id DESC LIMIT 1) a ON true
          WHERE r.chain_id = $1 AND r.token <> ALL ($2) AND NOT EXISTS (SELECT FROM payouts p WHERE p.reserve_id = r.id)
-         ORDER BY r.id",
+         ORDER BY r.id RETURNING id",
         chain_id as i64,
         &except as _
     )
-    .execute(tx)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(released.rows_affected())
+    tell_released(tx, chain_id, &released).await?;
+    Ok(released.len() as u64)
+}
+
+/// Tells the ledger of payouts that this transaction made of reserves.
+async fn tell_released(tx: &mut PgConnection, chain_id: u64, payouts: &[i64]) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT p.id, p.account AS "account: Vec<u8>", p.token AS "token: Vec<u8>", p.amount::text AS "amount!",
+                  p.distribution_id, r.id AS reserve_id, d.asset_id, c.id AS contributor_id
+           FROM payouts p JOIN reserves r ON r.id = p.reserve_id JOIN contributors c ON c.key = r.beneficiary
+           JOIN distributions d ON d.id = p.distribution_id
+           WHERE p.id = ANY ($1) ORDER BY p.id"#,
+        payouts
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let events = rows
+        .into_iter()
+        .map(|row| {
+            let account = values::address(&row.account)?.to_checksum(None);
+            let (distribution, contributor) = (row.distribution_id.to_string(), row.contributor_id.to_string());
+            let body = json!({
+                "payout": row.id.to_string(), "distribution": distribution, "contributor": contributor, "account": account,
+                "token": values::address(&row.token)?.to_checksum(None), "amount": row.amount,
+            });
+            let streams = [
+                format!("distribution:{distribution}"),
+                format!("asset:{chain_id}:{}", row.asset_id),
+                format!("contributor:{contributor}"),
+                format!("account:{account}"),
+                format!("payouts:{chain_id}"),
+            ];
+            ledger::event("reserve.released", format!("reserve:{}", row.reserve_id), streams, &body)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    ledger::append(tx, &events).await
 }

@@ -14,6 +14,7 @@ use crate::{
     outbox,
     outbox::NewEvent,
     values::hex_bytes,
+    works,
 };
 
 /// What an import added.
@@ -81,15 +82,21 @@ async fn store_work(
     )
     .fetch_one(&mut *tx)
     .await?;
-    sqlx::query!(
+    if work.new {
+        works::tell_created(tx, work.id).await?;
+    }
+    let version = sqlx::query!(
         "INSERT INTO work_versions (work_id, content_hash, cid, label) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         work.id,
         repository.content_hash.as_slice() as _,
         cid,
         repository.head
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    if version.rows_affected() > 0 {
+        works::tell_version(tx, work.id, repository.content_hash).await?;
+    }
     Ok((work.id, work.new))
 }
 
@@ -125,7 +132,7 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
         .iter()
         .map(|(key, address, source)| json!({"key": key, "address": hex_bytes(address.as_slice()), "source": source}))
         .collect();
-    let added = sqlx::query!(
+    let added = sqlx::query_scalar!(
         "INSERT INTO contributor_addresses (work_id, contributor_id, address, source)
          SELECT $1, c.id, r.address, r.source
          FROM jsonb_to_recordset($2) AS r (key text, address bytea, source text) JOIN contributors c ON c.key = r.key
@@ -134,18 +141,18 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
              ORDER BY a.id DESC LIMIT 1)
            AND NOT EXISTS (SELECT FROM contributor_addresses a
                            WHERE a.work_id = $1 AND a.contributor_id = c.id AND a.claim_id IS NOT NULL)
-         ORDER BY c.id",
+         ORDER BY c.id RETURNING id",
         work_id,
         Value::Array(rows)
     )
-    .execute(&mut *tx)
-    .await?
-    .rows_affected();
-    if added > 0 {
-        let event = NewEvent::new("contributor.address_known", work_id.to_string(), json!({"addresses": added}));
+    .fetch_all(&mut *tx)
+    .await?;
+    works::tell_addresses(tx, &added).await?;
+    if !added.is_empty() {
+        let event = NewEvent::new("contributor.address_known", work_id.to_string(), json!({"addresses": added.len()}));
         outbox::emit(tx, &[event]).await?;
     }
-    Ok(linked + added)
+    Ok(linked + added.len() as u64)
 }
 
 /// The graph of the newest import replaces the one before: what is locked now is what counts.
@@ -169,6 +176,7 @@ async fn store_externals(tx: &mut PgConnection, work_id: i64, repository: &Repos
     )
     .execute(&mut *tx)
     .await?;
+    let before = works::dependencies(tx, work_id).await?;
     sqlx::query!("DELETE FROM work_dependencies WHERE work_id = $1", work_id).execute(&mut *tx).await?;
     sqlx::query!("DELETE FROM work_uses WHERE work_id = $1", work_id).execute(&mut *tx).await?;
     sqlx::query!(
@@ -199,7 +207,7 @@ async fn store_externals(tx: &mut PgConnection, work_id: i64, repository: &Repos
         work_id,
         Value::Array(uses)
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    works::tell_dependencies(tx, work_id, &before).await
 }

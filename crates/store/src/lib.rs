@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod prices;
 pub mod roots;
 pub mod values;
+pub mod works;
 
 use std::time::Duration;
 

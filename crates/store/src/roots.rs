@@ -10,7 +10,7 @@ use domain::{Amount, merkle::Entry};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, values, values::hex_bytes};
+use crate::{StoreError, ledger, values, values::hex_bytes};
 
 /// The contract takes the totals of so many currencies with one root.
 const MAX_TOTALS: usize = 32;
@@ -64,6 +64,16 @@ pub async fn pending(tx: &mut PgConnection, chain_id: u64) -> Result<Option<Pend
     .fetch_optional(tx)
     .await?;
     Ok(row.map(|row| Pending { number: row.number as u64, wait: Duration::from_secs_f64(row.wait.max(0.0)) }))
+}
+
+/// The root that was proposed under a number, as the mirror has it.
+pub async fn proposed(tx: &mut PgConnection, chain_id: u64, number: u64) -> Result<Option<B256>, StoreError> {
+    let root = sqlx::query_scalar!(
+        r#"SELECT root AS "root: Vec<u8>" FROM chain.root_proposals WHERE chain_id = $1 AND number = $2"#,
+        chain_id as i64,
+        number as i64
+    );
+    root.fetch_optional(tx).await?.map(|root| values::hash(&root)).transpose()
 }
 
 /// What the next root is to commit to: what everybody was paid in all, through the newest payout.
@@ -149,7 +159,7 @@ pub async fn record(
         chain_id as i64,
         root.as_slice() as _,
         data_cid,
-        Value::Array(totals),
+        Value::Array(totals.clone()),
         cumulative.through_payout
     )
     .fetch_one(&mut *tx)
@@ -168,9 +178,27 @@ pub async fn record(
         "INSERT INTO payout_root_entries SELECT * FROM jsonb_populate_recordset(NULL::payout_root_entries, $1)",
         Value::Array(rows)
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    let built = json!({
+        "root": root, "dataCid": data_cid, "totals": totals, "entries": cumulative.entries.len(),
+        "throughPayout": cumulative.through_payout,
+    });
+    tell(tx, chain_id, "root.built", root, &built).await?;
     Ok(id)
+}
+
+/// Tells the ledger what became of a root here: that it was built, or that a transaction about it is to be sent.
+pub async fn tell(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    kind: &str,
+    root: B256,
+    body: &Value,
+) -> Result<(), StoreError> {
+    let subject = format!("root:{root}");
+    let event = ledger::event(kind, subject.clone(), [subject, format!("roots:{chain_id}")], body)?;
+    ledger::append(tx, &[event]).await
 }
 
 /// The entries of a root, in the order of its leaves.

@@ -123,6 +123,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/assets/{id}/coherence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The coherence of a registered work: of the version that was registered, as it was measured last. */
+        get: operations["asset_coherence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/assets/{id}/contributors": {
         parameters: {
             query?: never;
@@ -166,6 +183,23 @@ export interface paths {
         };
         /** The lineage of a work, both ways. */
         get: operations["lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/assets/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An asset as of an event of the ledger, computed from its events up to that one and from nothing else. */
+        get: operations["get_asset_state"];
         put?: never;
         post?: never;
         delete?: never;
@@ -304,8 +338,45 @@ export interface paths {
         /** Lists contributions, the last recorded first. */
         get: operations["list_contributions"];
         put?: never;
-        /** Records contributions to a work of the account that is signed in. */
+        /** Records contributions to a work of the account that is signed in, or proposes them to another's work. */
         post: operations["record_contributions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contributions/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts or rejects proposed contributions. An accepted correction takes the place of what it corrects. Repeating a
+         *     decision changes nothing; it cannot be turned around: correct an accepted contribution, or record a rejected one yourself.
+         */
+        post: operations["decide_contributions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contributions/{id}/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Corrects a contribution. The work's owner replaces it at once; anyone else proposes to. */
+        post: operations["correct_contribution"];
         delete?: never;
         options?: never;
         head?: never;
@@ -338,6 +409,136 @@ export interface paths {
         };
         /** One distribution with its payouts and reserves. */
         get: operations["get_distribution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's own claims, or those that wait for its decision, newest first. */
+        get: operations["list_identities"];
+        put?: never;
+        /**
+         * Claims an identity for the account that is signed in. The claim is proven by a work's owner, for that owner's works, or by
+         *     a repository that names the account in `FUNDING.json` or in a `Payout-Address` trailer of a commit, for that work. What was
+         *     reserved for the identity is then released. The same claim again gives the same answer.
+         */
+        post: operations["claim_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identities/{id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirms or refuses a claim, for all works of the account that is signed in. A confirmation releases what those works
+         *     reserved for the identity. Either can be turned around: what was paid stays paid, later income goes where it then belongs.
+         */
+        post: operations["decide_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the ledger ends. */
+        get: operations["get_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ledger/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Proves that the ledger only grew between two sizes. */
+        get: operations["get_ledger_consistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ledger/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists events: oldest first, or newest first with `before`. */
+        get: operations["list_ledger_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ledger/events/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One event. It never changes. */
+        get: operations["get_ledger_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ledger/events/{seq}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The receipt of an event: a file for `tributary verify`, which says what is in it. Its proof leads to the newest root whose
+         *     anchor is final; while none covers the event, to the present root, and `anchored` is null.
+         */
+        get: operations["get_ledger_receipt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -415,6 +616,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/price-profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What tools and machines cost, the last added first. */
+        get: operations["list_price_profiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/uploads": {
         parameters: {
             query?: never;
@@ -450,10 +668,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/works/{id}/coherence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The coherence of a work, as it was measured last. */
+        get: operations["work_coherence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What GitHub delivered about a work of the account that is signed in, the newest first. */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/deliveries/{delivery}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery, with what came. */
+        get: operations["get_delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Applies a delivery again. What it brought before is known and stays as it is; while it waits, asking again changes nothing. */
+        post: operations["replay_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A work's settings. */
+        get: operations["get_policy"];
+        /** Changes the settings of a work of the account that is signed in. */
+        put: operations["set_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The webhooks of a work of the account that is signed in, without those that were revoked. */
+        get: operations["list_webhooks"];
+        put?: never;
+        /** Makes a webhook for a work of the account that is signed in. Its secret is shown this once. */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a webhook, at once and for good. What it took before stays. */
+        delete: operations["revoke_webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/webhooks/{webhook}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a webhook another secret, shown this once. The old one is taken a while longer, so that nothing is lost while GitHub learns
+         *     the new one; the one before that is not taken any more.
+         */
+        post: operations["rotate_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/github/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a delivery of GitHub's: checks the signature over the raw body, stores it, and answers at once. What follows from it is
+         *     done afterwards, in the order in which deliveries came. The same delivery again is answered, and changes nothing.
+         */
+        post: operations["receive_github_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A root of the ledger that stands on chain. */
+        AnchorView: {
+            /** Format: int64 */
+            blockNumber: number;
+            /** @description Whether its block is final. */
+            finalized: boolean;
+            /** @description The contract's chained hash of all anchors up to this one. */
+            head: string;
+            root: string;
+            /**
+             * Format: int64
+             * @description Its number, from 1 without gaps.
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description How many events it covers.
+             */
+            size: number;
+            /** Format: date-time */
+            time: string;
+            txHash: string;
+        };
         /** @description Everything about one registered work. */
         AssetDetail: {
             /** Format: int64 */
@@ -489,6 +891,43 @@ export interface components {
             /** @description The transaction of the last change to the asset; its block and finality follow. */
             txHash: string;
             workId?: string | null;
+        };
+        /** @description What was recorded of an asset by then. What the chain says of it has its own history. */
+        AssetState: {
+            /**
+             * Format: int64
+             * @description As of this event of the ledger.
+             */
+            asOf: number;
+            assetId: string;
+            /** @description By how they stand. */
+            contributions: components["schemas"]["ContributionSum"][];
+            /** @description By currency. */
+            distributions: components["schemas"]["DividedSum"][];
+            /**
+             * Format: int64
+             * @description How many events this was computed from, by their kinds.
+             */
+            events: number;
+            kinds: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description The asset's last event by then, and its time.
+             */
+            lastEvent?: number | null;
+            /** @description The hashes of the last recorded ones, at most 200, newest first. */
+            newestOrders: string[];
+            newestVersion?: string | null;
+            /** @description Orders recorded; how they stand is on chain. */
+            orders: number;
+            /** Format: date-time */
+            time?: string | null;
+            /** @description Versions of these works, and the commitment to the last one: the SHA-256 of its content hash. */
+            versions: number;
+            /** @description The works that speak for the asset today. */
+            works: string[];
         };
         /** @description A work in a list. */
         AssetSummary: {
@@ -551,23 +990,78 @@ export interface components {
             root: string;
             token: string;
         };
+        /**
+         * @description How coherent a work is, measured from its repository when it was imported, and where each part of that comes from.
+         *     Contributions have a coherence of their own.
+         */
+        CoherenceView: {
+            /** @description The commit that was measured. */
+            commit: string;
+            /** @description The share of the weight that was measured. */
+            confidence: string;
+            /** @description Of the version that was measured. */
+            contentHash: string;
+            inputs: components["schemas"]["InputView"][];
+            /** Format: date-time */
+            measuredAt: string;
+            /** @description The sum of weight x value, between 0 and 1; an input that was not measured counts as 0.5. */
+            total: string;
+            workId: string;
+        };
+        /** @description Contributions that stand alike. */
+        ContributionSum: {
+            /**
+             * Format: int64
+             * @description By how many contributors.
+             */
+            contributors: number;
+            /** @description In the units of the cost rule. */
+            cost: string;
+            /** Format: int64 */
+            count: number;
+            /** @description `accepted`, `proposed`, `rejected` or `corrected`. */
+            state: string;
+            /** @description Cost times multiplier, in units of 1e-12. */
+            weight: string;
+        };
         /** @description A recorded contribution. */
         ContributionView: {
             address?: string | null;
+            /** @description The rule and all inputs that gave the cost, prices among them; absent where it was given or counted from a commit. */
+            basis?: unknown;
             coherence: string;
             confidence: string;
             contributor: string;
             contributorId: string;
             /** @description HUMAN or SYSTEM. */
             contributorKind: string;
+            /** @description The contribution that this one replaces, or is proposed to. */
+            corrects?: string | null;
             cost: string;
+            /** Format: date-time */
+            decidedAt?: string | null;
+            decidedBy?: string | null;
             evidence?: string | null;
+            /** @description What the cost rests on: `declared`, `submitted`, `files_and_lines`, `invoice`, `transaction` and others. */
+            evidenceKind: string;
             id: string;
             kind: string;
             /** Format: date-time */
             occurredAt: string;
+            /** @description Why it was decided so. */
+            reason?: string;
+            recordedBy: string;
             reference: string;
+            /**
+             * Format: int32
+             * @description 0 the first.
+             */
+            revision: number;
+            /** @description `proposed`, `accepted`, `rejected` or `corrected`. Only accepted ones count. */
+            state: string;
             summary: string;
+            /** @description Who made a SYSTEM act, nearest first. */
+            triggeredBy?: components["schemas"]["Trigger"][];
             /** @description cost x (0.5 + coherence) in units of 1e-12. */
             weight: string;
             workId: string;
@@ -593,6 +1087,32 @@ export interface components {
              * @description Part of the work's weighted cost, in millionths, rounded down.
              */
             sharePpm: number;
+        };
+        /** @description The revision that a correction became. */
+        Corrected: {
+            id: string;
+            /** Format: int32 */
+            revision: number;
+            /** @description `accepted`, and the old revision is corrected; or `proposed`, until the work's owner accepts it. */
+            state: string;
+        };
+        /** @description What to change of a contribution; what is left out stays as it is. */
+        Correction: {
+            coherence?: string | null;
+            compute?: components["schemas"]["MachineUse"] | null;
+            contributor?: string | null;
+            contributorKind?: string | null;
+            cost?: string | null;
+            evidence?: string | null;
+            evidenceKind?: string | null;
+            kind?: string | null;
+            labour?: components["schemas"]["Labour"] | null;
+            name?: string | null;
+            /** Format: date-time */
+            occurredAt?: string | null;
+            summary?: string | null;
+            tool?: components["schemas"]["ToolUse"] | null;
+            triggeredBy?: string[] | null;
         };
         /**
          * @description One currency's accounts in base units. `income` = `undistributed` + `payable` + `reserved` + `carried` + `paid`, and `pot` =
@@ -622,6 +1142,61 @@ export interface components {
             treasuryReserve: string;
             /** @description Of it, not divided yet. */
             undistributed: string;
+        };
+        Decided: {
+            /**
+             * Format: int64
+             * @description How many were decided now; the others were decided so before.
+             */
+            decided: number;
+        };
+        /** @description What an owner, or a work's repository, says of a claim. */
+        Decision: {
+            /** Format: date-time */
+            decidedAt: string;
+            /** @description The owner of the works it holds for. */
+            owner: string;
+            reason: string;
+            /** @description `owner`, or where the work names the account: `trailer`, `FUNDING.json` or `mapping`. */
+            source: string;
+            /** @description `proven` or `refused`. */
+            state: string;
+            /** @description The only work it holds for; absent where it is all of the owner's. */
+            workId?: string | null;
+        };
+        /** @description A delivery with what came. */
+        DeliveryDetail: components["schemas"]["DeliveryView"] & {
+            /** @description The payload; as text where it is no JSON. */
+            payload: Record<string, never>;
+        };
+        /** @description Something that GitHub delivered, and what became of it. */
+        DeliveryView: {
+            /** @description What the payload says was done, where it does. */
+            action?: string | null;
+            /**
+             * Format: int32
+             * @description How often applying it failed since it came or was asked for again.
+             */
+            attempts: number;
+            /**
+             * Format: int32
+             * @description The payload's size.
+             */
+            bytes: number;
+            /** @description `push`, `pull_request`, `ping` or another. */
+            event: string;
+            /** @description GitHub's name for it, `X-GitHub-Delivery`. */
+            guid: string;
+            id: string;
+            /** @description Why, in a sentence; empty while it waits. */
+            message: string;
+            /** Format: date-time */
+            receivedAt: string;
+            /** Format: date-time */
+            settledAt?: string | null;
+            /** @description `received`, `applied`, `ignored` or `failed`. */
+            state: string;
+            webhookId: string;
         };
         /** @description An external work that the work uses directly. */
         Dependency: {
@@ -684,6 +1259,22 @@ export interface components {
              */
             throughBlock: number;
         };
+        /** @description What was divided in one currency, in base units. */
+        DividedSum: {
+            amount: string;
+            brought: string;
+            carried: string;
+            /**
+             * Format: int64
+             * @description How many distributions.
+             */
+            count: number;
+            currency: string;
+            distributed: string;
+            /** @description Of `reserved`, what was given to accounts since. */
+            released: string;
+            reserved: string;
+        };
         /** @description What an account earned in one currency, in base units. */
         Earnings: {
             account: string;
@@ -712,6 +1303,15 @@ export interface components {
             field: string;
             message: string;
         };
+        /** @description The proof that the ledger of one size begins with the one of another size, unchanged. */
+        Growth: {
+            /** @description The nodes of what was added, in order: appended to the peaks they give the larger root. */
+            added: string[];
+            from: components["schemas"]["SizedRoot"];
+            /** @description The peaks of the smaller tree, the largest first: together they give its root. */
+            peaks: string[];
+            to: components["schemas"]["SizedRoot"];
+        };
         /** @description One thing that happened to a work on chain. */
         HistoryEntry: {
             /** Format: date-time */
@@ -727,6 +1327,22 @@ export interface components {
             logIndex: number;
             txHash: string;
         };
+        /** @description A name, the account that claims it, and what became of the claim. */
+        IdentityView: {
+            account: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description The newest decisions, at most 100; owners see their own. */
+            decisions: components["schemas"]["Decision"][];
+            id: string;
+            /** @description `mailto:` and an email, or `github:` and a login. */
+            identity: string;
+            signature: string;
+            /** @description `open`, `proven` (for at least one work or owner) or `refused` (by all who decided). */
+            state: string;
+            /** @description What the account signed. */
+            statement: string;
+        };
         /** @description Money of one work in one currency, in base units. */
         Income: {
             currency: string;
@@ -740,6 +1356,105 @@ export interface components {
         Incoming: components["schemas"]["PartView"] & {
             /** @description The work that passed it on. */
             from: string;
+        };
+        /** @description One input of coherence. */
+        InputView: {
+            /** @description The same in plain words, with the numbers. */
+            how: string;
+            /** @description `code_quality`, `architecture_alignment`, `value_add`, `test_coverage`, `documentation`, `network` or `novelty`. */
+            input: string;
+            /**
+             * @description What the value rests on: `counted` in the files, `reported` by a file of the repository, `recorded` by this market, or
+             *     `unmeasured`.
+             */
+            kind: string;
+            measured: boolean;
+            /** @description Between 0 and 1; absent where nothing was measured. */
+            value?: string | null;
+            /** @description Its part in the total; all sum to 1. */
+            weight: string;
+        };
+        /** @description Somebody's work: `hours x rate`. */
+        Labour: {
+            /** @description A decimal of at most 6 places. */
+            hours: string;
+            /** @description US dollars an hour, a decimal of at most 6 places. */
+            rate: string;
+        };
+        /** @description An event with its place in the chain of hashes: `hash` is SHA-256 over a tag, `previous` and the canonical JSON of `event`. */
+        LedgerEntry: {
+            event: components["schemas"]["LedgerEvent"];
+            hash: string;
+            /** @description The hash of the entry before. */
+            previous: string;
+            /**
+             * Format: date-time
+             * @description `event.at`, for people.
+             */
+            time: string;
+        };
+        /** @description What is hashed. */
+        LedgerEvent: {
+            /**
+             * Format: int64
+             * @description When it was stored, in microseconds since 1970.
+             */
+            at: number;
+            /** @description The details, by kind. */
+            body: unknown;
+            /** @description What happened, e.g. `distribution.closed`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Its number: from 1, without gaps.
+             */
+            seq: number;
+            /** @description Where it is listed, e.g. `asset:31337:7`. */
+            streams: string[];
+            /** @description To what, e.g. `distribution:9`. */
+            subject: string;
+        };
+        /** @description Where the ledger ends, and how much of it is anchored. */
+        LedgerHead: {
+            anchor?: components["schemas"]["AnchorView"] | null;
+            /**
+             * Format: int64
+             * @description The chain of the Anchor contract.
+             */
+            chainId: number;
+            /** @description The Anchor contract. */
+            contract: string;
+            /** @description The hash of the last one, which covers all before it. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Writes whose events have no number yet.
+             */
+            pending: number;
+            /** @description The Merkle root over all of them; absent when there are none. */
+            root?: string | null;
+            signature?: components["schemas"]["SignatureView"] | null;
+            /**
+             * Format: int64
+             * @description How many events it has.
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description How many events no anchor covers yet.
+             */
+            unanchored: number;
+        };
+        /** @description Some events, in the order asked for. */
+        LedgerPage: {
+            items: components["schemas"]["LedgerEntry"][];
+            /** @description Whether there are more: ask `after`, or `before`, the last one's number. */
+            more: boolean;
+            /**
+             * Format: int64
+             * @description How many events the ledger had.
+             */
+            size: number;
         };
         /** @description The works above and beneath one work, and the packages it uses. */
         Lineage: {
@@ -775,6 +1490,13 @@ export interface components {
             orderHash: string;
             /** @description The price now, in base units. */
             price: string;
+        };
+        /** @description A machine's work, by its hours and the prices of its profile at that time. */
+        MachineUse: {
+            /** @description The name of a price profile of kind `compute`. */
+            device: string;
+            /** @description A decimal of at most 6 places. */
+            hours: string;
         };
         /** @description The chain, the contracts, and how far the mirror is. */
         MarketInfo: {
@@ -812,29 +1534,66 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
         };
+        NewClaim: {
+            /** @description `mailto:` and an email, or `github:` and a login. */
+            identity: string;
+            /** @description From GET /v1/auth/nonce: good once, for ten minutes. */
+            nonce: string;
+            /**
+             * @description The signature, 0x-hex, of the account that is signed in, over the statement (EIP-191), or as its contract accepts it
+             *     (ERC-1271). The statement, in six lines with the third left empty and no break at the end:
+             *
+             *     ```text
+             *     {host} asks you to link an identity to your account.
+             *     Contributions under this identity will be paid to the account.
+             *
+             *     Identity: {identity, in lower case}
+             *     Account: {checksummed address}
+             *     Chain ID: {chain id}
+             *     Nonce: {nonce}
+             *     ```
+             */
+            signature: string;
+        };
+        /** @description A contribution. Its cost is given in one of four ways: `cost`, `labour`, `tool` or `compute`. */
         NewContribution: {
             /** @description Quality between 0 and 1; 0.5 when not given. */
             coherence?: string | null;
-            /** @description The contributor's address. */
+            compute?: components["schemas"]["MachineUse"] | null;
+            /** @description An address, `mailto:` and an email, `github:` and a login, or, for a SYSTEM, `tool:` and a name. */
             contributor: string;
-            /** @description What it cost, a decimal of at most 6 places. */
-            cost: string;
-            /** @description CID or URL of what proves it. */
+            /** @description HUMAN or SYSTEM; follows from `contributor` when not given. */
+            contributorKind?: string | null;
+            /** @description What it cost in US dollars, a decimal of at most 6 places. */
+            cost?: string | null;
+            /** @description What proves the cost: a CID, an https:// address, or the hash of a transaction. */
             evidence?: string | null;
+            /** @description `invoice` or `receipt`, where the evidence is the CID of one. */
+            evidenceKind?: string | null;
             /** @description PROJECT_INCEPTION, MANUAL_LABOR, TOOL_EXECUTION or ASSET_COMPOSITION. */
             kind: string;
-            name?: string;
+            labour?: components["schemas"]["Labour"] | null;
+            /** @description What the work's records call them. */
+            name?: string | null;
             /** Format: date-time */
             occurredAt?: string | null;
             /** @description Your own id for it, once per work and contributor: sending it again changes nothing. */
             reference: string;
-            summary?: string;
+            summary?: string | null;
+            tool?: components["schemas"]["ToolUse"] | null;
+            /** @description Who made a SYSTEM act: at most 10, tools in between, nearest first, and the person at the end, who is paid. */
+            triggeredBy?: string[];
         };
         NewContributions: {
             /** @description 1 to 1000; all are recorded, or none. */
             items: components["schemas"]["NewContribution"][];
-            /** @description A work of the account that is signed in. */
+            /** @description Of a work of your own they count at once; to another's work they are proposed. */
             workId: string;
+        };
+        NewDecision: {
+            decision: components["schemas"]["Verdict"];
+            /** @description At most 500 characters, for the one who claims. */
+            reason?: string;
         };
         NewOrder: {
             order: components["schemas"]["OrderFields"];
@@ -936,20 +1695,41 @@ export interface components {
         Page_ContributionView: {
             items: {
                 address?: string | null;
+                /** @description The rule and all inputs that gave the cost, prices among them; absent where it was given or counted from a commit. */
+                basis?: unknown;
                 coherence: string;
                 confidence: string;
                 contributor: string;
                 contributorId: string;
                 /** @description HUMAN or SYSTEM. */
                 contributorKind: string;
+                /** @description The contribution that this one replaces, or is proposed to. */
+                corrects?: string | null;
                 cost: string;
+                /** Format: date-time */
+                decidedAt?: string | null;
+                decidedBy?: string | null;
                 evidence?: string | null;
+                /** @description What the cost rests on: `declared`, `submitted`, `files_and_lines`, `invoice`, `transaction` and others. */
+                evidenceKind: string;
                 id: string;
                 kind: string;
                 /** Format: date-time */
                 occurredAt: string;
+                /** @description Why it was decided so. */
+                reason?: string;
+                recordedBy: string;
                 reference: string;
+                /**
+                 * Format: int32
+                 * @description 0 the first.
+                 */
+                revision: number;
+                /** @description `proposed`, `accepted`, `rejected` or `corrected`. Only accepted ones count. */
+                state: string;
                 summary: string;
+                /** @description Who made a SYSTEM act, nearest first. */
+                triggeredBy?: components["schemas"]["Trigger"][];
                 /** @description cost x (0.5 + coherence) in units of 1e-12. */
                 weight: string;
                 workId: string;
@@ -978,6 +1758,38 @@ export interface components {
                  * @description Part of the work's weighted cost, in millionths, rounded down.
                  */
                 sharePpm: number;
+            }[];
+            /** @description Present while there is more. */
+            nextCursor?: string | null;
+        };
+        Page_DeliveryView: {
+            items: {
+                /** @description What the payload says was done, where it does. */
+                action?: string | null;
+                /**
+                 * Format: int32
+                 * @description How often applying it failed since it came or was asked for again.
+                 */
+                attempts: number;
+                /**
+                 * Format: int32
+                 * @description The payload's size.
+                 */
+                bytes: number;
+                /** @description `push`, `pull_request`, `ping` or another. */
+                event: string;
+                /** @description GitHub's name for it, `X-GitHub-Delivery`. */
+                guid: string;
+                id: string;
+                /** @description Why, in a sentence; empty while it waits. */
+                message: string;
+                /** Format: date-time */
+                receivedAt: string;
+                /** Format: date-time */
+                settledAt?: string | null;
+                /** @description `received`, `applied`, `ignored` or `failed`. */
+                state: string;
+                webhookId: string;
             }[];
             /** @description Present while there is more. */
             nextCursor?: string | null;
@@ -1020,6 +1832,25 @@ export interface components {
             /** @description Present while there is more. */
             nextCursor?: string | null;
         };
+        Page_IdentityView: {
+            items: {
+                account: string;
+                /** Format: date-time */
+                createdAt: string;
+                /** @description The newest decisions, at most 100; owners see their own. */
+                decisions: components["schemas"]["Decision"][];
+                id: string;
+                /** @description `mailto:` and an email, or `github:` and a login. */
+                identity: string;
+                signature: string;
+                /** @description `open`, `proven` (for at least one work or owner) or `refused` (by all who decided). */
+                state: string;
+                /** @description What the account signed. */
+                statement: string;
+            }[];
+            /** @description Present while there is more. */
+            nextCursor?: string | null;
+        };
         Page_OrderView: {
             items: {
                 /** Format: date-time */
@@ -1048,6 +1879,36 @@ export interface components {
                 id: string;
                 /** @description Whether it was reserved first, and released when the address became known. */
                 released: boolean;
+            }[];
+            /** @description Present while there is more. */
+            nextCursor?: string | null;
+        };
+        Page_PriceProfile: {
+            items: {
+                /** @description Of a machine: what it cost to buy. */
+                hardwarePrice?: string | null;
+                /** @description As a contribution's `basis` names it: `tool:gpt-4o@2`. */
+                id: string;
+                /** @description Of a tool: per token read. */
+                inputRate?: string | null;
+                /** @description Of a machine: the power it draws. */
+                kilowatts?: string | null;
+                /** @description `tool` or `compute`. */
+                kind: string;
+                /** @description Of a machine: the hours it is expected to last. */
+                lifetimeHours?: string | null;
+                name: string;
+                /** @description Of a tool: per token written. */
+                outputRate?: string | null;
+                pricePerKwh?: string | null;
+                source: string;
+                /**
+                 * Format: date-time
+                 * @description It prices what happened from then on, until the next version does.
+                 */
+                validFrom: string;
+                /** Format: int32 */
+                version: number;
             }[];
             /** @description Present while there is more. */
             nextCursor?: string | null;
@@ -1100,6 +1961,40 @@ export interface components {
             /** @description Whether it was reserved first, and released when the address became known. */
             released: boolean;
         };
+        /** @description An owner's settings for a work. */
+        Policy: {
+            /** @description Whether what imports and pushes bring counts at once; otherwise it is proposed. */
+            preaccepted: boolean;
+            /** @description Who may propose contributions: `anyone`, `contributors` (accounts of whom one is accepted) or `nobody`. */
+            proposals: string;
+        };
+        /** @description One version of what a tool or a machine costs, in US dollars. Versions never change: a new price is a new one. */
+        PriceProfile: {
+            /** @description Of a machine: what it cost to buy. */
+            hardwarePrice?: string | null;
+            /** @description As a contribution's `basis` names it: `tool:gpt-4o@2`. */
+            id: string;
+            /** @description Of a tool: per token read. */
+            inputRate?: string | null;
+            /** @description Of a machine: the power it draws. */
+            kilowatts?: string | null;
+            /** @description `tool` or `compute`. */
+            kind: string;
+            /** @description Of a machine: the hours it is expected to last. */
+            lifetimeHours?: string | null;
+            name: string;
+            /** @description Of a tool: per token written. */
+            outputRate?: string | null;
+            pricePerKwh?: string | null;
+            source: string;
+            /**
+             * Format: date-time
+             * @description It prices what happened from then on, until the next version does.
+             */
+            validFrom: string;
+            /** Format: int32 */
+            version: number;
+        };
         /** @description A problem document (RFC 9457). */
         Problem: {
             /** @description The asset that stands in the way, for `duplicate_content`. */
@@ -1126,18 +2021,35 @@ export interface components {
             node: boolean;
             ready: boolean;
         };
+        /** @description A delivery that is stored. */
+        Receipt: {
+            id: string;
+            /** @description Whether it came before, under this name or with this body. */
+            known: boolean;
+            /** @description `received`, or what became of it when it came before: `applied`, `ignored` or `failed`. */
+            state: string;
+        };
         Recorded: {
             /**
              * Format: int64
              * @description How many were new; the others were known.
              */
             recorded: number;
+            /** @description `accepted`, or `proposed`: until the work's owner decides they do not count. */
+            state: string;
         };
         /** @description Kept for someone without an address yet: a package, or a contributor by name. */
         ReserveLine: {
             amount: string;
             beneficiary: string;
             released: boolean;
+        };
+        Rotation: {
+            /**
+             * Format: int32
+             * @description For so many hours the old secret is taken too: 0 to 168, by default 24.
+             */
+            overlapHours?: number | null;
         };
         Session: {
             /** @description Checksummed address. */
@@ -1167,6 +2079,17 @@ export interface components {
             /** @description The signature, 0x-hex: of a key (EIP-191), or as the account's contract accepts it (ERC-1271). */
             signature: string;
         };
+        /** @description An EIP-712 signature over `TreeHead(uint64 size,bytes32 root)`. */
+        SignatureView: {
+            signature: string;
+            signer: string;
+        };
+        /** @description A size of the ledger and the root over so many events. */
+        SizedRoot: {
+            root: string;
+            /** Format: int64 */
+            size: number;
+        };
         /** @description One work on the way to the account. */
         Step: {
             /**
@@ -1193,6 +2116,20 @@ export interface components {
             /** @description `asset:ID` or `external:PACKAGE URL`. */
             work: string;
         };
+        /** @description A language model's work, by its tokens and the prices of its profile at that time. */
+        ToolUse: {
+            /** Format: int64 */
+            inputTokens: number;
+            /** Format: int64 */
+            outputTokens: number;
+            /** @description The name of a price profile of kind `tool`. */
+            tool: string;
+        };
+        /** @description Somebody, or a tool, that made a SYSTEM act. */
+        Trigger: {
+            contributor: string;
+            contributorId: string;
+        };
         /** @description Content that was stored. */
         Upload: {
             /** @description The asset that already has this content, if there is one: it cannot be registered again. */
@@ -1203,6 +2140,30 @@ export interface components {
             contentHash: string;
             /** Format: int64 */
             size: number;
+        };
+        /** @enum {string} */
+        Verdict: "confirm" | "refuse";
+        /** @description A webhook with a new secret, which is not shown again. */
+        WebhookSecret: components["schemas"]["WebhookView"] & {
+            /** @description What to enter at GitHub as the secret. */
+            secret: string;
+        };
+        /** @description A webhook of a work. */
+        WebhookView: {
+            /** Format: date-time */
+            createdAt: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description Until then GitHub may still sign with the secret before the last rotation.
+             */
+            previousUntil?: string | null;
+            /** @description The repository at GitHub that the first delivery came from: others are not this work's. */
+            repository?: string | null;
+            /** Format: date-time */
+            rotatedAt?: string | null;
+            /** @description What to enter at GitHub as the payload URL, with the content type `application/json`. */
+            url: string;
         };
         /** @description A work of the account that is signed in. */
         WorkView: {
@@ -1430,6 +2391,36 @@ export interface operations {
             };
         };
     };
+    asset_coherence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the asset's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoherenceView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     contributors: {
         parameters: {
             query?: {
@@ -1521,6 +2512,47 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_asset_state: {
+        parameters: {
+            query?: {
+                /** @description The number of an event: how things stood when it was the last. The newest one when absent. */
+                asOf?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the asset's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetState"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1759,6 +2791,8 @@ export interface operations {
                 work?: number;
                 /** @description By this contributor. */
                 contributor?: number;
+                /** @description `proposed`, `accepted`, `rejected` or `corrected`; default `accepted`. */
+                state?: string;
                 /** @description At most 200; default 50. */
                 limit?: number;
                 /** @description `nextCursor` of the page before. */
@@ -1817,7 +2851,144 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_contributions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decided"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correct_contribution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the contribution's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Correction"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Corrected"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1887,6 +3058,319 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DistributionDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_identities: {
+        parameters: {
+            query?: {
+                /** @description `true`: claims to be people who take part in works of yours, on which you have not decided. Default: your own claims. */
+                waiting?: boolean;
+                /** @description At most 200; default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_IdentityView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claim_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClaim"];
+            };
+        };
+        responses: {
+            /** @description it was claimed before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityView"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the claim's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDecision"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerHead"];
+                };
+            };
+        };
+    };
+    get_ledger_consistency: {
+        parameters: {
+            query: {
+                /** @description The size of the smaller ledger, at least 1. */
+                from: number;
+                /** @description The size of the larger one. */
+                to: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Growth"];
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_ledger_events: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only of this stream: `asset:CHAIN:ID` (with its work's), `work:ID`, `contributor:ID`, `account:0x..`, `distribution:ID`,
+                 *     `payouts:CHAIN`, `roots:CHAIN`, `root:0x..`.
+                 */
+                stream?: string;
+                /** @description Oldest first, the events behind this one. */
+                after?: number;
+                /** @description With `after`: not behind this one, which is how things stood as of it. */
+                through?: number;
+                /** @description Newest first, the events before this one. */
+                before?: number;
+                /** @description At most 200; default 50. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPage"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ledger_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the event's number */
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerEntry"];
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ledger_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the event's number */
+                seq: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description see docs/ledger.md */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             404: {
@@ -2074,6 +3558,42 @@ export interface operations {
             };
         };
     };
+    list_price_profiles: {
+        parameters: {
+            query?: {
+                /** @description `tool` or `compute`. */
+                kind?: string;
+                /** @description Of this name. */
+                name?: string;
+                /** @description At most 200; default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PriceProfile"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     upload: {
         parameters: {
             query?: never;
@@ -2175,6 +3695,505 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    work_coherence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoherenceView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description `received`, `applied`, `ignored` or `failed`. */
+                state?: string;
+                /** @description At most 200; default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeliveryView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+                /** @description the delivery's id */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryDetail"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+                /** @description the delivery's id */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Policy"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"][];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+                /** @description the webhook's id */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+                /** @description the webhook's id */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    receive_github_delivery: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `sha256=` and the HMAC-SHA256 of the body, keyed with the secret */
+                "X-Hub-Signature-256": string;
+                /** @description `push`, `pull_request`, `ping` or another */
+                "X-GitHub-Event": string;
+                /** @description GitHub's name for the delivery */
+                "X-GitHub-Delivery": string;
+            };
+            path: {
+                /** @description the webhook's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description at most 25 MiB, as GitHub's */
+        requestBody: {
+            content: {
+                "application/json": number[];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

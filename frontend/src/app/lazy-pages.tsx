@@ -3,6 +3,7 @@ import { BooksPage } from "../features/books/books-page";
 import { OwnedWorks } from "../features/catalogue/owned-works";
 import { AccountPage } from "../features/earnings/account-page";
 import { DistributionPage } from "../features/earnings/distribution-page";
+import { LedgerPage } from "../features/ledger/ledger-page";
 import { WorkPage } from "../features/work/work-page";
 
 /** Pages beyond the first, in a bundle of their own. */
@@ -28,4 +29,10 @@ export function Account() {
 
 export function Books() {
   return <BooksPage />;
+}
+
+const ledger = getRouteApi("/ledger");
+export function Ledger() {
+  const { stream } = ledger.useSearch();
+  return <LedgerPage key={stream} stream={stream} />;
 }

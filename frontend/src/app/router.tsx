@@ -49,8 +49,16 @@ const books = createRoute({
   component: lazyRouteComponent(() => import("./lazy-pages"), "Books"),
 });
 
+const ledger = createRoute({
+  getParentRoute: () => root,
+  path: "/ledger",
+  validateSearch: (search: Record<string, unknown>): { stream?: string } =>
+    typeof search["stream"] === "string" && search["stream"] ? { stream: search["stream"] } : {},
+  component: lazyRouteComponent(() => import("./lazy-pages"), "Ledger"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([catalogue, work, distribution, account, books]),
+  routeTree: root.addChildren([catalogue, work, distribution, account, books, ledger]),
   // Plain words in the address: `?kind=MODEL&q=river`.
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
   stringifySearch: (search) => {

@@ -1,5 +1,6 @@
 //! From income on chain to claims on chain, against a real chain and a real database.
 
+mod anchor;
 mod books;
 mod deliveries;
 mod distribution;
@@ -10,3 +11,4 @@ mod repositories;
 mod resilience;
 mod roots;
 mod stage;
+mod told;

@@ -45,6 +45,7 @@ impl Stage {
             deployment: market.deployment,
             engine: signer(0).address(),
             distribution: workers::DistributionPolicy::default(),
+            anchoring: workers::Anchoring { after: Duration::from_secs(3600), events: 1_000_000 },
         };
         Ok(Self { market, context, _content: content })
     }

@@ -7,6 +7,7 @@
 //! | [`chain`] | reading all entries and naming the first bad one |
 //! | [`tree`] | the growing Merkle tree, its proofs of inclusion and of growth |
 //! | [`anchor`] | how the contract chains the roots it was given |
+//! | [`signature`] | who vouches for the tree at one size |
 //! | [`receipt`] | one event with all it takes to check it |
 //!
 //! Exactly what is hashed:
@@ -18,13 +19,18 @@
 //! leaf n   keccak256(keccak256(keccak256("tributary ledger, version 1: leaf") || n as 32 bytes || entry n))
 //! node     keccak256(smaller child || larger child); an odd node moves up as it is
 //! anchor   first 22 bytes of keccak256(abi.encode(anchor before, its number, root, size, time))
+//! signed   EIP-712: TreeHead(uint64 size,bytes32 root), see [`signature`]
 //! ```
+//!
+//! A leaf binds an entry's number and its hash; the hash binds its content and everything before it.
 
 pub mod anchor;
 pub mod canonical;
 pub mod chain;
 pub mod event;
 pub mod receipt;
+pub mod signature;
+pub mod state;
 pub mod tree;
 
 pub use canonical::Canonical;

@@ -3,14 +3,15 @@
 //! A receipt is a JSON file. What it says is checked in this order, and each step trusts nothing but the one before:
 //!
 //! 1. the event and the previous entry's hash give the entry's hash (SHA-256);
-//! 2. the entry's leaf and the proof give the anchor's root (keccak256);
-//! 3. the anchor, those after it, and the head before them give the contract's head;
-//! 4. the root, or the head, is the one the reader has from elsewhere: from the chain, or from someone they trust.
+//! 2. the entry's leaf and the proof give the tree's root (keccak256);
+//! 3. where the root is anchored, that anchor, those after it, and the head before them give the contract's head;
+//! 4. a signature is its signer's, over the tree's size and root;
+//! 5. the root, the anchor, the head or the signer is the one the reader has from elsewhere: from the chain, or from someone
+//!    they trust.
 //!
-//! The chain's id, contract and transaction only say where to look; no proof covers them. The `digest` finds damage to
-//! them, and a signature over it says who vouches for them.
+//! Transaction and block only say where to look; no proof covers them. The `digest` finds damage to them.
 
-use alloy_primitives::{Address, B256, Bytes, Signature};
+use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +19,7 @@ use super::{
     anchor::{Anchor, Head, Latest},
     canonical::{Canonical, CanonicalError},
     event::{Entry, Event, FormError},
+    signature::{Signed, TreeHead},
     tree,
 };
 
@@ -41,14 +43,15 @@ pub struct Receipt {
     pub previous: B256,
     /// The hash of this entry.
     pub hash: B256,
-    /// From the entry's leaf to the anchor's root, from the leaf up.
+    /// From the entry's leaf to the tree's root, from the leaf up.
     pub proof: Vec<B256>,
-    /// Where the root stands on chain.
-    pub anchored: Anchored,
+    /// The tree that the proof is for.
+    pub tree: TreeHead,
+    /// Where its root stands on chain; none as long as no anchor covered the event.
+    pub anchored: Option<Anchored>,
     /// SHA-256 of [`DIGEST_TAG`] and the canonical form of all of the above.
     pub digest: B256,
-    /// Who vouches for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Who vouches for the tree.
     pub signature: Option<Signed>,
 }
 
@@ -56,28 +59,16 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Anchored {
-    /// The chain.
-    pub chain_id: u64,
-    /// The Anchor contract.
-    pub contract: Address,
     /// The transaction that anchored the root.
     pub transaction: B256,
+    /// Its block.
+    pub block: u64,
     /// The contract's head before the first of the anchors.
     pub previous_head: Head,
-    /// The anchor whose root covers the entry, and all after it up to `head`.
+    /// The anchor of the tree's root, and all after it up to `head`.
     pub anchors: Vec<Anchor>,
     /// The contract's head after the last of them.
     pub head: Head,
-}
-
-/// A signature over a receipt's digest, as wallets sign messages (EIP-191, the digest's 32 bytes as the message).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signed {
-    /// Who signed.
-    pub signer: Address,
-    /// r, s and v: 65 bytes.
-    pub signature: Bytes,
 }
 
 /// What the reader knows from elsewhere, and holds the receipt against.
@@ -85,6 +76,8 @@ pub struct Signed {
 pub enum Trust {
     /// A root of the ledger.
     Root(B256),
+    /// Who signs what the ledger is.
+    Signer(Address),
     /// What `latest()` of the contract on this chain says.
     Latest {
         /// The chain.
@@ -94,6 +87,15 @@ pub enum Trust {
         /// Its answer.
         latest: Latest,
     },
+    /// An anchor that the contract on this chain told in an event.
+    Anchor {
+        /// The chain.
+        chain_id: u64,
+        /// The contract whose event it is.
+        contract: Address,
+        /// The anchor.
+        anchor: Anchor,
+    },
 }
 
 /// What a receipt was found to prove.
@@ -101,8 +103,10 @@ pub enum Trust {
 pub struct Verified {
     /// The event.
     pub event: Event,
-    /// The anchor that covers it: it was in the ledger at that time.
-    pub anchor: Anchor,
+    /// The tree it stands in.
+    pub tree: TreeHead,
+    /// The anchor of that tree, if it has one: the event was in the ledger at that time.
+    pub anchor: Option<Anchor>,
     /// Who signed, if anyone did.
     pub signer: Option<Address>,
 }
@@ -116,6 +120,14 @@ pub enum ReceiptError {
     /// It has a form in which it was never written.
     #[error("the receipt was changed: {0}")]
     Form(CanonicalError),
+    /// It says something twice, or with needless escapes: readers could take it for different things.
+    #[error("the receipt was changed: it has {bytes} bytes besides spaces, and says what takes {needed}")]
+    Ambiguous {
+        /// The text's length without the space between tokens.
+        bytes: usize,
+        /// The length of the canonical text.
+        needed: usize,
+    },
     /// A later format.
     #[error("the receipt has version {0}; this program reads version {VERSION}")]
     Version(u64),
@@ -133,12 +145,12 @@ pub enum ReceiptError {
     /// No anchor.
     #[error("anchored.anchors: there is none")]
     NoAnchor,
-    /// The anchor is older than the entry.
-    #[error("anchored.anchors[0]: it covers {size} entries, and the event is number {seq}")]
+    /// The tree ends before the entry.
+    #[error("tree.size: it has {size} entries, and the event is number {seq}")]
     NotCovered {
         /// The event's number.
         seq: u64,
-        /// The anchor's size.
+        /// The tree's size.
         size: u64,
     },
     /// The proof leads elsewhere.
@@ -146,6 +158,14 @@ pub enum ReceiptError {
     Proof {
         /// The event's number.
         seq: u64,
+        /// The tree's root.
+        root: B256,
+        /// The tree's size.
+        size: u64,
+    },
+    /// The first anchor is of another tree.
+    #[error("anchored.anchors[0]: it is of root {root} over {size} entries, which is not the tree's")]
+    AnchorTree {
         /// The anchor's root.
         root: B256,
         /// The anchor's size.
@@ -212,28 +232,53 @@ pub enum ReceiptError {
         computed: B256,
     },
     /// The signature is not that of the one it names.
-    #[error("signature: it is not one by {signer} over the digest")]
+    #[error("signature: it is not one by {signer} over the tree")]
     Signature {
         /// Who should have signed.
         signer: Address,
     },
+    /// No anchor covers the event yet, or none did when the receipt was made.
+    #[error("the receipt is older than the anchor of its event: take a new one, or hold it against a root or a signer")]
+    NotYetAnchored,
+    /// The contract's event tells another anchor.
+    #[error("anchored.anchors[0]: the contract told of anchor {theirs}, but of other contents")]
+    OtherAnchor {
+        /// The number of the contract's.
+        theirs: u64,
+    },
+    /// The reader believes a signer, and nobody signed.
+    #[error("signature: there is none")]
+    Unsigned,
+    /// Another one signed.
+    #[error("signature: it is by {signer}, not by {expected} as given")]
+    OtherSigner {
+        /// Who signed.
+        signer: Address,
+        /// The one given.
+        expected: Address,
+    },
 }
 
 impl Receipt {
-    /// A receipt for an entry under the first of the anchors.
+    /// A receipt for an entry of a tree, which the first of the anchors is of, if there are any.
     ///
     /// # Errors
     /// When it would not hold.
-    pub fn new(entry: Entry, proof: Vec<B256>, anchored: Anchored) -> Result<Self, ReceiptError> {
+    pub fn new(
+        entry: Entry,
+        proof: Vec<B256>,
+        tree: TreeHead,
+        anchored: Option<Anchored>,
+    ) -> Result<Self, ReceiptError> {
         let Entry { event, previous, hash } = entry;
-        let mut receipt =
-            Self { version: VERSION, event, previous, hash, proof, anchored, digest: B256::ZERO, signature: None };
+        let (digest, signature) = (B256::ZERO, None);
+        let mut receipt = Self { version: VERSION, event, previous, hash, proof, tree, anchored, digest, signature };
         receipt.digest = receipt.digest()?;
         receipt.check()?;
         Ok(receipt)
     }
 
-    /// Reads a file's text. Space between tokens may differ from [`Receipt::text`], nothing else.
+    /// Reads a file's text. Space between tokens and the order of keys may differ from [`Receipt::text`], nothing else.
     ///
     /// # Errors
     /// When it is no receipt, or says something in another way than receipts do.
@@ -250,6 +295,11 @@ impl Receipt {
             let same = canonical.as_str().bytes().zip(written.as_str().bytes()).take_while(|(a, b)| a == b).count();
             return Err(ReceiptError::Form(CanonicalError::Form { byte: same }));
         }
+        // JSON's readers take the last of two equal keys, or the first.
+        let (bytes, needed) = (length_without_space(text), canonical.as_str().len());
+        if bytes != needed {
+            return Err(ReceiptError::Ambiguous { bytes, needed });
+        }
         Ok(receipt)
     }
 
@@ -263,7 +313,7 @@ impl Receipt {
         Canonical::around(&value, BODY_LEVEL).map_err(ReceiptError::Form)
     }
 
-    /// What is signed: SHA-256 of [`DIGEST_TAG`] and the canonical text without `digest` and `signature`.
+    /// What finds damage: SHA-256 of [`DIGEST_TAG`] and the canonical text without `digest` and `signature`.
     ///
     /// # Errors
     /// As [`Receipt::text`].
@@ -292,26 +342,53 @@ impl Receipt {
         if computed != self.hash {
             return Err(ReceiptError::Hash { stored: self.hash, computed });
         }
-        let anchor = *self.anchored.anchors.first().ok_or(ReceiptError::NoAnchor)?;
-        let seq = self.event.seq;
-        if seq == 0 || seq > anchor.size {
-            return Err(ReceiptError::NotCovered { seq, size: anchor.size });
+        let (seq, TreeHead { size, root, .. }) = (self.event.seq, self.tree);
+        if seq == 0 || seq > size {
+            return Err(ReceiptError::NotCovered { seq, size });
         }
-        if !tree::verify_proof(anchor.root, anchor.size, seq, self.hash, &self.proof) {
-            return Err(ReceiptError::Proof { seq, root: anchor.root, size: anchor.size });
+        if !tree::verify_proof(root, size, seq, self.hash, &self.proof) {
+            return Err(ReceiptError::Proof { seq, root, size });
         }
-        self.anchored.check()?;
+        let anchor = self.anchored.as_ref().map(|anchored| anchored.check(&self.tree)).transpose()?;
         let computed = self.digest()?;
         if computed != self.digest {
             return Err(ReceiptError::Digest { stored: self.digest, computed });
         }
-        let signer = self.signature.as_ref().map(|signed| signed.check(self.digest)).transpose()?;
-        Ok(Verified { event: self.event.clone(), anchor, signer })
+        if let Some(Signed { signer, .. }) = self.signature.as_ref().filter(|signed| !signed.holds(&self.tree)) {
+            return Err(ReceiptError::Signature { signer: *signer });
+        }
+        let signer = self.signature.as_ref().map(|signed| signed.signer);
+        Ok(Verified { event: self.event.clone(), tree: self.tree, anchor, signer })
+    }
+
+    /// What it says of the chain, where it was anchored, if that is the chain that was asked.
+    fn on_chain(&self, chain_id: u64, contract: Address) -> Result<&Anchored, ReceiptError> {
+        if (chain_id, contract) != (self.tree.chain_id, self.tree.contract) {
+            return Err(ReceiptError::OtherContract { chain_id: self.tree.chain_id, contract: self.tree.contract });
+        }
+        self.anchored.as_ref().ok_or(ReceiptError::NotYetAnchored)
     }
 }
 
+/// How many bytes a JSON text has without the space between its tokens.
+fn length_without_space(text: &str) -> usize {
+    let (mut in_string, mut escaped) = (false, false);
+    let counts = |byte: &u8| -> bool {
+        let space = !in_string && byte.is_ascii_whitespace();
+        in_string ^= *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        !space
+    };
+    text.bytes().filter(counts).count()
+}
+
 impl Anchored {
-    fn check(&self) -> Result<(), ReceiptError> {
+    /// The first anchor, which must be of this tree.
+    fn check(&self, tree: &TreeHead) -> Result<Anchor, ReceiptError> {
+        let first = *self.anchors.first().ok_or(ReceiptError::NoAnchor)?;
+        if (first.size, first.root) != (tree.size, tree.root) {
+            return Err(ReceiptError::AnchorTree { root: first.root, size: first.size });
+        }
         let follows = |pair: &[Anchor]| {
             pair[1].seq.checked_sub(1) == Some(pair[0].seq)
                 && pair[1].size > pair[0].size
@@ -324,44 +401,37 @@ impl Anchored {
         if computed != self.head {
             return Err(ReceiptError::Head { stored: self.head, computed });
         }
-        Ok(())
-    }
-}
-
-impl Signed {
-    fn check(&self, digest: B256) -> Result<Address, ReceiptError> {
-        let recovered = Signature::try_from(self.signature.as_ref())
-            .ok()
-            // One signature has one text: v is 27 or 28.
-            .filter(|signature| signature.as_bytes()[..] == self.signature[..])
-            .and_then(|signature| signature.recover_address_from_msg(digest).ok());
-        if recovered != Some(self.signer) {
-            return Err(ReceiptError::Signature { signer: self.signer });
-        }
-        Ok(self.signer)
+        Ok(first)
     }
 }
 
 /// Checks a receipt, and that what it leads to is what the reader knows from elsewhere. Offline: whoever asks a contract
 /// does it before.
 ///
-/// With [`Trust::Root`] the root is what is believed, and the anchors only say where it may be found on chain. A
-/// signature must be valid where there is one; whose it should be is for the caller to say.
+/// With [`Trust::Root`] and [`Trust::Signer`] that is what is believed, and the anchors only say where the root may be found
+/// on chain. A signature must be valid where there is one; whose it should be is for the caller to say.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn verify_receipt(receipt: &Receipt, trust: &Trust) -> Result<Verified, ReceiptError> {
     let verified = receipt.check()?;
-    let anchored = &receipt.anchored;
     match *trust {
-        Trust::Root(expected) if verified.anchor.root != expected => {
-            Err(ReceiptError::OtherRoot { root: verified.anchor.root, expected })
+        Trust::Root(expected) if verified.tree.root != expected => {
+            return Err(ReceiptError::OtherRoot { root: verified.tree.root, expected });
         }
-        Trust::Root(_) => Ok(verified),
-        Trust::Latest { chain_id, contract, .. } if (chain_id, contract) != (anchored.chain_id, anchored.contract) => {
-            Err(ReceiptError::OtherContract { chain_id: anchored.chain_id, contract: anchored.contract })
+        Trust::Root(_) => {}
+        Trust::Signer(expected) => match verified.signer {
+            None => return Err(ReceiptError::Unsigned),
+            Some(signer) if signer != expected => return Err(ReceiptError::OtherSigner { signer, expected }),
+            Some(_) => {}
+        },
+        Trust::Anchor { chain_id, contract, anchor } => {
+            if receipt.on_chain(chain_id, contract)?.anchors.first() != Some(&anchor) {
+                return Err(ReceiptError::OtherAnchor { theirs: anchor.seq });
+            }
         }
-        Trust::Latest { latest, .. } => {
+        Trust::Latest { chain_id, contract, latest } => {
+            let anchored = receipt.on_chain(chain_id, contract)?;
             let last = anchored.anchors.last().ok_or(ReceiptError::NoAnchor)?;
             if last.seq < latest.seq {
                 return Err(ReceiptError::Outdated { ours: last.seq, theirs: latest.seq });
@@ -369,7 +439,7 @@ pub fn verify_receipt(receipt: &Receipt, trust: &Trust) -> Result<Verified, Rece
             if (last.seq, last.size, anchored.head) != (latest.seq, latest.size, latest.head) {
                 return Err(ReceiptError::NotAnchored { ours: anchored.head, theirs: latest.head });
             }
-            Ok(verified)
         }
     }
+    Ok(verified)
 }

@@ -4,6 +4,7 @@
 //! again and again by a worker, gives what was committed its numbers and hashes, in batches, and without gaps. An event
 //! is therefore in the ledger some milliseconds after its transaction, in an order in which causes come first.
 
+mod anchors;
 mod proof;
 mod seal;
 mod verify;
@@ -15,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
+pub use anchors::{Anchored, newest_anchor, payouts_anchor};
 pub use proof::{consistency, proof, root_at};
 pub use seal::{Sealed, seal};
-pub use verify::{Fault, Verified, verify};
+pub use verify::{Fault, Verified, verify, verify_since};
 
 use crate::{StoreError, values};
 
@@ -119,8 +121,25 @@ pub async fn entry(tx: &mut PgConnection, seq: u64) -> Result<Option<Entry>, Sto
     row.map(Row::entry).transpose()
 }
 
+/// The entries after entry `after` and not after entry `through`, oldest first, `limit` at most.
+pub async fn range(tx: &mut PgConnection, after: u64, through: u64, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Vec<u8>", hash AS "hash: Vec<u8>"
+           FROM ledger.events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3"#,
+        signed(after),
+        signed(through),
+        limit
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(Row::entry).collect()
+}
+
 /// A stream's events after entry `after` and not after entry `through`, oldest first, `limit` at most: what happened to
 /// an asset, say, as of an entry. The next page is after the last one's number.
+///
+/// An asset's stream, `asset:CHAIN:ID`, shows the events of the work that speaks for it too.
 pub async fn history(
     tx: &mut PgConnection,
     stream: &str,
@@ -128,13 +147,16 @@ pub async fn history(
     through: u64,
     limit: i64,
 ) -> Result<Vec<Entry>, StoreError> {
+    let streams = shown(tx, stream).await?;
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT e.seq, e.at, e.kind, e.subject, e.streams, e.body,
                   e.previous AS "previous: Vec<u8>", e.hash AS "hash: Vec<u8>"
-           FROM ledger.streams s JOIN ledger.events e ON e.seq = s.seq
-           WHERE s.stream = $1 AND s.seq > $2 AND s.seq <= $3 ORDER BY s.seq LIMIT $4"#,
-        stream,
+           FROM (SELECT DISTINCT s.seq FROM unnest($1::text[]) AS w (stream), LATERAL (
+                     SELECT seq FROM ledger.streams s WHERE s.stream = w.stream AND s.seq > $2 AND s.seq <= $3
+                     ORDER BY seq LIMIT $4) s) s
+           JOIN ledger.events e ON e.seq = s.seq ORDER BY e.seq LIMIT $4"#,
+        &streams,
         signed(after),
         signed(through),
         limit
@@ -146,19 +168,39 @@ pub async fn history(
 
 /// A stream's events before entry `before`, newest first, `limit` at most. The next page is before the last one's number.
 pub async fn newest(tx: &mut PgConnection, stream: &str, before: u64, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let streams = shown(tx, stream).await?;
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT e.seq, e.at, e.kind, e.subject, e.streams, e.body,
                   e.previous AS "previous: Vec<u8>", e.hash AS "hash: Vec<u8>"
-           FROM ledger.streams s JOIN ledger.events e ON e.seq = s.seq
-           WHERE s.stream = $1 AND s.seq < $2 ORDER BY s.seq DESC LIMIT $3"#,
-        stream,
+           FROM (SELECT DISTINCT s.seq FROM unnest($1::text[]) AS w (stream), LATERAL (
+                     SELECT seq FROM ledger.streams s WHERE s.stream = w.stream AND s.seq < $2
+                     ORDER BY seq DESC LIMIT $3) s) s
+           JOIN ledger.events e ON e.seq = s.seq ORDER BY e.seq DESC LIMIT $3"#,
+        &streams,
         signed(before),
         limit
     )
     .fetch_all(tx)
     .await?;
     rows.into_iter().map(Row::entry).collect()
+}
+
+/// The streams that one shows: itself, and of an asset those of the works that speak for it. That is joined here, because
+/// nothing is written when a work is registered on chain.
+async fn shown(tx: &mut PgConnection, stream: &str) -> Result<Vec<String>, StoreError> {
+    let asset = stream.strip_prefix("asset:").and_then(|rest| rest.split_once(':'));
+    let asset = asset.and_then(|(chain, asset)| Some((chain.parse::<i64>().ok()?, asset.parse::<i64>().ok()?)));
+    let mut streams = vec![stream.to_owned()];
+    if let Some((chain_id, asset_id)) = asset {
+        let works = sqlx::query_scalar!(
+            r#"SELECT 'work:' || work_id AS "stream!" FROM asset_works WHERE chain_id = $1 AND asset_id = $2"#,
+            chain_id,
+            asset_id
+        );
+        streams.extend(works.fetch_all(tx).await?);
+    }
+    Ok(streams)
 }
 
 /// A row of `ledger.events`.

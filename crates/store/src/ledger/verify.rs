@@ -10,7 +10,7 @@ use domain::ledger::{
 };
 use sqlx::PgConnection;
 
-use super::{Head, Row, head, seal::STORED_LEVEL, signed, unsigned};
+use super::{Head, Row, head, proof, seal::STORED_LEVEL, signed, unsigned};
 use crate::{StoreError, values};
 
 /// So many events are read at a time; with bodies at their longest they take 64 MB.
@@ -84,12 +84,43 @@ impl Fault {
 pub async fn verify(
     tx: &mut PgConnection,
     anchored: &[(u64, B256)],
-    mut progress: impl FnMut(u64, u64),
+    progress: impl FnMut(u64, u64),
 ) -> Result<Result<Verified, Fault>, StoreError> {
     let head = head(tx).await?;
-    let mut reader = Reader::new(anchored);
     // Before the first number there is, so that numbers that must not be are seen as well.
-    let mut after = i64::MIN;
+    read_on(tx, Reader::new(anchored), i64::MIN, head, progress).await
+}
+
+/// As [`verify`], but beginning behind the first `size` events, which are not read again: their root must be the one that was
+/// anchored over them. What is found good extends what was anchored.
+pub async fn verify_since(
+    tx: &mut PgConnection,
+    size: u64,
+    anchored: B256,
+) -> Result<Result<Verified, Fault>, StoreError> {
+    let head = head(tx).await?;
+    if size > head.size {
+        return Ok(Err(Fault::Shorter { size: head.size, anchored: size }));
+    }
+    let Some(last) = super::entry(tx, size).await? else {
+        return Ok(Err(Fault::Missing { seq: size, size: head.size }));
+    };
+    let frontier = proof::frontier(tx, size).await?;
+    if let Some(computed) = frontier.root().filter(|root| *root != anchored) {
+        return Ok(Err(Fault::Anchor { first: 1, size, anchored, computed }));
+    }
+    let chain = Verifier::after(size, last.hash);
+    let reader = Reader { chain, frontier, anchored: BTreeMap::new(), agreed: size };
+    read_on(tx, reader, signed(size), head, |_, _| ()).await
+}
+
+async fn read_on(
+    tx: &mut PgConnection,
+    mut reader: Reader,
+    mut after: i64,
+    head: Head,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Result<Verified, Fault>, StoreError> {
     loop {
         let rows = chunk(tx, after, head.size).await?;
         let Some(last) = rows.last().map(|row| row.seq) else { break };

@@ -1,7 +1,9 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, read, type Schemas } from "../../api/client";
+import { ApiProblem } from "../../api/problem";
 import { nextCursor } from "../../ui/paged";
 
+export type CoherenceInput = Schemas["InputView"];
 export type Work = Schemas["AssetDetail"];
 export type Order = Schemas["OrderView"];
 export type Lineage = Schemas["Lineage"];
@@ -47,6 +49,21 @@ export function contributorsQuery(id: string) {
       ),
     initialPageParam: "",
     getNextPageParam: nextCursor,
+  });
+}
+
+/** Of works with a repository; none where it was imported before it could be measured. */
+export function coherenceQuery(id: string) {
+  return queryOptions({
+    queryKey: ["chain", "coherence", id],
+    queryFn: async ({ signal }) => {
+      try {
+        return await read(api.GET("/v1/assets/{id}/coherence", { params: { path: { id } }, signal }));
+      } catch (error) {
+        if (error instanceof ApiProblem && error.notFound) return null;
+        throw error;
+      }
+    },
   });
 }
 

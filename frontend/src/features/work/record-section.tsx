@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { shortHash } from "../../lib/address";
 import { formatBps } from "../../lib/share";
 import { AddressLink } from "../../ui/address-link";
@@ -41,6 +42,11 @@ export function RecordSection({ work }: { work: Work }) {
           <a href={`/v1/content/${work.cid}`} download className="link">
             Download
           </a>
+        </Fact>
+        <Fact name="Ledger">
+          <Link to="/ledger" search={{ stream: `asset:${work.caip19.split(/[:/]/)[1] ?? ""}:${work.id}` }} className="link">
+            Events of this work
+          </Link>
         </Fact>
         {work.sourceUrl && (
           <Fact name="Source">

@@ -6,6 +6,7 @@ import { Waiting } from "../../ui/loaded";
 import { NotFound } from "../../ui/not-found";
 import { PageTitle } from "../../ui/page";
 import { Skeleton } from "../../ui/skeleton";
+import { CoherenceSection } from "./coherence-section";
 import { ContributorsSection } from "./contributors-section";
 import { DistributionsSection } from "./distributions-section";
 import { HistorySection } from "./history-section";
@@ -47,6 +48,7 @@ function Loaded({ work }: { work: Work }) {
         <div className="min-w-0 lg:col-start-1 lg:row-span-2 lg:row-start-1">
           <LineageSection id={work.id} />
           <ContributorsSection id={work.id} />
+          {work.sourceUrl && <CoherenceSection id={work.id} />}
           <HistorySection id={work.id} />
           <DistributionsSection id={work.id} />
         </div>

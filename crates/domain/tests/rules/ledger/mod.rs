@@ -3,6 +3,7 @@
 mod canonical;
 mod chain;
 mod receipt;
+mod state;
 mod tree;
 
 use domain::{

@@ -9,7 +9,8 @@ use domain::{
         anchor::{Anchor, Head, Latest},
         canonical::MAX_DEPTH,
         event::genesis,
-        receipt::{Anchored, Receipt, ReceiptError, Signed, Trust, verify_receipt},
+        receipt::{Anchored, Receipt, ReceiptError, Trust, verify_receipt},
+        signature::{Signed, TreeHead},
         tree::{Frontier, leaf, proof},
     },
 };
@@ -20,9 +21,9 @@ use super::{leaves, ledger};
 
 const CHAIN: u64 = 31_337;
 const CONTRACT: Address = Address::repeat_byte(0xc0);
-/// The second account of a local chain, and what it signs (by `cast wallet sign`).
+/// The second account of a local chain, and what it signs (by a node's `eth_signTypedData_v4`).
 const SIGNER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-const SIGNATURE: &str = "0xf60a0dc1b5c3e27ba75540ecddc358d87417354b23da5e7df6012ae123529a4666b604b1837c71cd946d30ab4508314a8a50f6d08c5f56bab551cc84bb068a161c";
+const SIGNATURE: &str = "0xee52ec4e9f1ec7923ada0c56d1aab827190af324c97e5a4714e21d4e1de6c53927221d9a993d7824d475a504b7f6baed5d29b9001817c49a24006d89d2a92ced1c";
 
 /// A ledger of 30 entries, anchored at 10, 20 and 30; the receipt of entry 7 under the second anchor.
 fn receipt() -> (Receipt, Latest) {
@@ -42,16 +43,27 @@ fn receipt() -> (Receipt, Latest) {
     let previous_head = anchors[0].head(Head::ZERO);
     let head = anchors[1..].iter().fold(previous_head, |head, anchor| anchor.head(head));
     let anchored = Anchored {
-        chain_id: CHAIN,
-        contract: CONTRACT,
         transaction: B256::repeat_byte(0x77),
+        block: 77,
         previous_head,
         anchors: anchors[1..].to_vec(),
         head,
     };
     let proof = proof(7, 20, |node| nodes.get(&node).copied()).unwrap();
-    let receipt = Receipt::new(entries[6].clone(), proof, anchored).unwrap();
+    let tree = TreeHead { chain_id: CHAIN, contract: CONTRACT, size: 20, root: anchors[1].root };
+    let receipt = Receipt::new(entries[6].clone(), proof, tree, Some(anchored)).unwrap();
     (receipt, Latest { seq: 3, size: 30, head })
+}
+
+/// The same event's receipt before anything was anchored.
+fn unanchored() -> Receipt {
+    let (receipt, _) = receipt();
+    Receipt::new(receipt.entry(), receipt.proof, receipt.tree, None).unwrap()
+}
+
+/// Where the receipt says its root is anchored.
+fn anchored(receipt: &mut Receipt) -> &mut Anchored {
+    receipt.anchored.as_mut().unwrap()
 }
 
 fn signed() -> (Receipt, Latest) {
@@ -70,6 +82,10 @@ fn on_chain(latest: Latest) -> Trust {
     Trust::Latest { chain_id: CHAIN, contract: CONTRACT, latest }
 }
 
+fn told(anchor: Anchor) -> Trust {
+    Trust::Anchor { chain_id: CHAIN, contract: CONTRACT, anchor }
+}
+
 fn read(text: &str, trust: &Trust) -> Result<Option<Address>, ReceiptError> {
     verify_receipt(&Receipt::parse(text)?, trust).map(|verified| verified.signer)
 }
@@ -86,8 +102,11 @@ fn known_answer_of_a_head() {
 fn a_receipt_holds_against_a_root_and_against_a_head() {
     let (receipt, latest) = receipt();
     let verified = verify_receipt(&receipt, &on_chain(latest)).unwrap();
-    assert_eq!((verified.event, verified.anchor.size, verified.signer), (super::event(7), 20, None));
-    verify_receipt(&receipt, &Trust::Root(receipt.anchored.anchors[0].root)).unwrap();
+    let anchor = verified.anchor.unwrap();
+    assert_eq!((verified.event, verified.tree.size, verified.signer), (super::event(7), 20, None));
+    assert_eq!((anchor.seq, anchor.size, anchor.root), (2, 20, receipt.tree.root));
+    verify_receipt(&receipt, &Trust::Root(receipt.tree.root)).unwrap();
+    verify_receipt(&receipt, &told(anchor)).unwrap();
     assert_eq!(leaf(7, receipt.hash), leaves(&ledger(7))[6]);
     let text = receipt.text().unwrap();
     assert_eq!(Receipt::parse(text.as_str()).unwrap(), receipt);
@@ -96,12 +115,32 @@ fn a_receipt_holds_against_a_root_and_against_a_head() {
 
     let (signed, _) = signed();
     let signer = SIGNER.parse().unwrap();
-    assert_eq!(signed.digest().unwrap().to_string(), DIGEST);
-    assert_eq!(read(signed.text().unwrap().as_str(), &on_chain(latest)), Ok(Some(signer)));
+    let text = signed.text().unwrap();
+    assert_eq!(read(text.as_str(), &on_chain(latest)), Ok(Some(signer)));
+    assert_eq!(read(text.as_str(), &Trust::Signer(signer)), Ok(Some(signer)));
 }
 
-/// What the signer was asked to sign.
-const DIGEST: &str = "0xc3d66f1fffed4f4769e1b53e8322d14e1a1b430322f5973c3e19d77fc01d8529";
+#[test]
+fn a_receipt_without_an_anchor_holds_by_its_root_or_its_signer_and_says_so() {
+    let mut receipt = unanchored();
+    let (_, latest) = signed();
+    assert!(receipt.text().unwrap().as_str().contains(r#""anchored":null"#));
+    let verified = verify_receipt(&receipt, &Trust::Root(receipt.tree.root)).unwrap();
+    assert_eq!((verified.anchor, verified.signer), (None, None));
+    let signer: Address = SIGNER.parse().unwrap();
+    assert_eq!(verify_receipt(&receipt, &Trust::Signer(signer)), Err(ReceiptError::Unsigned));
+    for trust in [on_chain(latest), told(Anchor { seq: 2, root: receipt.tree.root, size: 20, time: 1 })] {
+        assert_eq!(verify_receipt(&receipt, &trust), Err(ReceiptError::NotYetAnchored));
+    }
+    receipt.signature = signed().0.signature;
+    assert_eq!(verify_receipt(&receipt, &Trust::Signer(signer)).unwrap().signer, Some(signer));
+    let expected = Address::ZERO;
+    let other = ReceiptError::OtherSigner { signer, expected };
+    assert_eq!(verify_receipt(&receipt, &Trust::Signer(expected)), Err(other));
+    // A signature is over one size and root: it does not fit another tree.
+    receipt.tree.size = 19;
+    assert!(!receipt.signature.unwrap().holds(&receipt.tree));
+}
 
 /// A body may be as deep as canonical JSON may be, and lies deeper in its receipt.
 #[test]
@@ -112,8 +151,10 @@ fn the_deepest_body_has_a_receipt() {
     let entry = Entry::after(genesis(), event);
     let anchor = Anchor { seq: 1, root: leaf(1, entry.hash), size: 1, time: 1 };
     let head = anchor.head(Head::ZERO);
-    let anchored = Anchored { previous_head: Head::ZERO, anchors: vec![anchor], head, ..receipt().0.anchored };
-    let receipt = Receipt::new(entry, vec![], anchored).unwrap();
+    let anchored =
+        Anchored { transaction: B256::ZERO, block: 1, previous_head: Head::ZERO, anchors: vec![anchor], head };
+    let tree = TreeHead { chain_id: CHAIN, contract: CONTRACT, size: 1, root: anchor.root };
+    let receipt = Receipt::new(entry, vec![], tree, Some(anchored)).unwrap();
     let read = Receipt::parse(receipt.text().unwrap().as_str()).unwrap();
     assert!(verify_receipt(&read, &Trust::Root(anchor.root)).is_ok());
 }
@@ -121,7 +162,7 @@ fn the_deepest_body_has_a_receipt() {
 #[test]
 fn what_the_reader_knows_decides() {
     let (receipt, latest) = receipt();
-    let root = receipt.anchored.anchors[0].root;
+    let root = receipt.tree.root;
     let refused = |trust: Trust| verify_receipt(&receipt, &trust).unwrap_err();
     let expected = B256::repeat_byte(1);
     assert_eq!(refused(Trust::Root(expected)), ReceiptError::OtherRoot { root, expected });
@@ -133,6 +174,10 @@ fn what_the_reader_knows_decides() {
     let (ours, theirs) = (latest.head, Head::repeat_byte(1));
     for claims in [Latest { head: theirs, ..latest }, Latest { seq: 2, head: theirs, ..latest }] {
         assert_eq!(refused(on_chain(claims)), ReceiptError::NotAnchored { ours, theirs });
+    }
+    let anchor = receipt.anchored.as_ref().unwrap().anchors[0];
+    for other in [Anchor { time: anchor.time + 1, ..anchor }, Anchor { seq: 3, ..anchor }] {
+        assert_eq!(refused(told(other)), ReceiptError::OtherAnchor { theirs: other.seq });
     }
     let claims = Latest { size: 31, ..latest };
     assert_eq!(refused(on_chain(claims)), ReceiptError::NotAnchored { ours, theirs: ours });
@@ -173,25 +218,30 @@ fn every_part_is_checked_and_named() {
                 r.event.seq = 21;
                 r.hash = r.event.hash(r.previous);
             },
-            "covers 20 entries, and the event is number 21",
+            "tree.size: it has 20 entries, and the event is number 21",
         ),
         ("proof", |r| r.proof[1] = B256::ZERO, "proof:"),
         ("shorter proof", |r| r.proof.truncate(1), "proof:"),
         ("longer proof", |r| r.proof.push(B256::ZERO), "proof:"),
-        ("root", |r| r.anchored.anchors[0].root = B256::ZERO, "proof:"),
-        ("size", |r| r.anchored.anchors[0].size = 19, "anchored.head:"),
-        ("time of the anchor", |r| r.anchored.anchors[0].time -= 1, "anchored.head:"),
-        ("later root", |r| r.anchored.anchors[1].root = B256::ZERO, "anchored.head:"),
-        ("later number", |r| r.anchored.anchors[1].seq = 4, "anchored.anchors[1]: anchor 4"),
-        ("later size", |r| r.anchored.anchors[1].size = 20, "anchored.anchors[1]: anchor 3"),
-        ("later time", |r| r.anchored.anchors[1].time = 1, "anchored.anchors[1]: anchor 3"),
-        ("no later anchor", |r| r.anchored.anchors.truncate(1), "anchored.head:"),
-        ("no anchor", |r| r.anchored.anchors.clear(), "anchored.anchors: there is none"),
-        ("head before", |r| r.anchored.previous_head = Head::ZERO, "anchored.head:"),
-        ("head", |r| r.anchored.head = Head::ZERO, "anchored.head:"),
-        ("chain", |r| r.anchored.chain_id = 1, "another was asked"),
-        ("contract", |r| r.anchored.contract = Address::ZERO, "another was asked"),
-        ("transaction", |r| r.anchored.transaction = B256::ZERO, "signature:"),
+        ("root", |r| r.tree.root = B256::ZERO, "proof:"),
+        ("size", |r| r.tree.size = 19, "anchored.anchors[0]: it is of root"),
+        ("size, of a tree with the same proofs", |r| r.tree.size = 18, "anchored.anchors[0]: it is of root"),
+        ("root of the anchor", |r| anchored(r).anchors[0].root = B256::ZERO, "anchored.anchors[0]: it is of root"),
+        ("size of the anchor", |r| anchored(r).anchors[0].size = 19, "anchored.anchors[0]: it is of root"),
+        ("time of the anchor", |r| anchored(r).anchors[0].time -= 1, "anchored.head:"),
+        ("number of the anchor", |r| anchored(r).anchors[0].seq = 1, "anchored.anchors[1]: anchor 3"),
+        ("later root", |r| anchored(r).anchors[1].root = B256::ZERO, "anchored.head:"),
+        ("later number", |r| anchored(r).anchors[1].seq = 4, "anchored.anchors[1]: anchor 4"),
+        ("later size", |r| anchored(r).anchors[1].size = 20, "anchored.anchors[1]: anchor 3"),
+        ("later time", |r| anchored(r).anchors[1].time = 1, "anchored.anchors[1]: anchor 3"),
+        ("no later anchor", |r| anchored(r).anchors.truncate(1), "anchored.head:"),
+        ("no anchor", |r| anchored(r).anchors.clear(), "anchored.anchors: there is none"),
+        ("not anchored", |r| r.anchored = None, "older than the anchor"),
+        ("head before", |r| anchored(r).previous_head = Head::ZERO, "anchored.head:"),
+        ("head", |r| anchored(r).head = Head::ZERO, "anchored.head:"),
+        ("chain", |r| r.tree.chain_id = 1, "signature:"),
+        ("contract", |r| r.tree.contract = Address::ZERO, "signature:"),
+        ("signature", |r| r.signature.as_mut().unwrap().signature = vec![1; 65].into(), "signature:"),
         ("signer", |r| r.signature.as_mut().unwrap().signer = Address::ZERO, "signature:"),
     ];
     for (name, change, expected) in cases {
@@ -200,18 +250,26 @@ fn every_part_is_checked_and_named() {
         if let Ok(digest) = receipt.digest() {
             receipt.digest = digest;
         }
-        // Where the change is one that signing would hide, the reader has to hold it against the chain.
-        if ["another was asked"].contains(expected) {
-            receipt.signature = None;
-        }
         let text = serde_json::to_string(&receipt).unwrap();
         let error = read(&text, &on_chain(latest)).expect_err(name).to_string();
         assert!(error.contains(expected), "{name}: {error}");
     }
-    let (mut receipt, latest) = receipt();
-    receipt.anchored.transaction = B256::ZERO;
-    let error = read(receipt.text().unwrap().as_str(), &on_chain(latest)).unwrap_err();
-    assert!(matches!(error, ReceiptError::Digest { .. }), "{error}");
+    // What only says where to look is not bound by proof or signature: whoever asks there finds that it is wrong. Damage shows.
+    let misleading: [fn(&mut Receipt); 2] = [|r| anchored(r).transaction = B256::ZERO, |r| anchored(r).block = 1];
+    for change in misleading {
+        let (mut receipt, latest) = signed();
+        change(&mut receipt);
+        let error = read(receipt.text().unwrap().as_str(), &on_chain(latest)).unwrap_err();
+        assert!(matches!(error, ReceiptError::Digest { .. }), "{error}");
+    }
+    // Without a signature the reader has to hold chain and contract against those they ask.
+    for change in [|r: &mut Receipt| r.tree.chain_id = 1, |r: &mut Receipt| r.tree.contract = Address::ZERO] {
+        let (mut receipt, latest) = receipt();
+        change(&mut receipt);
+        receipt.digest = receipt.digest().unwrap();
+        let error = read(receipt.text().unwrap().as_str(), &on_chain(latest)).unwrap_err();
+        assert!(matches!(error, ReceiptError::OtherContract { .. }), "{error}");
+    }
 }
 
 #[test]
@@ -228,6 +286,15 @@ fn what_is_no_receipt_is_refused() {
     assert!(Receipt::parse(&upper).is_err());
     let more = text.replacen('{', r#"{"more":1,"#, 1);
     assert!(Receipt::parse(&more).is_err());
+    // What one reader takes for this and another for that.
+    for ambiguous in [
+        text.replacen('{', r#"{"version":1,"#, 1),
+        text.replacen(r#""event":{"#, r#""event":{"kind":"contribution.rejected","#, 1),
+        text.replacen("contribution.accepted", r"contribution\u002eaccepted", 1),
+    ] {
+        let error = Receipt::parse(&ambiguous).unwrap_err();
+        assert!(matches!(error, ReceiptError::Ambiguous { .. }), "{error}");
+    }
 }
 
 /// The changes that mean least to a reader of JSON and hex.

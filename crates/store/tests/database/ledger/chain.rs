@@ -8,6 +8,7 @@ use domain::{
     ledger::{
         anchor::{Anchor, Head, Latest},
         receipt::{Anchored, Receipt, ReceiptError, Trust, verify_receipt},
+        signature::TreeHead,
         tree::{leaf, verify_consistency},
     },
 };
@@ -17,7 +18,7 @@ use testkit::Market;
 use super::{append, seal};
 
 /// Anchors the ledger as it is; what the contract says of it, and the transaction.
-async fn anchor(market: &Market) -> Result<(Contract::Anchored, B256)> {
+async fn anchor(market: &Market) -> Result<(Contract::Anchored, (B256, u64))> {
     let mut conn = market.pool.acquire().await?;
     let size = ledger::head(&mut conn).await?.size;
     let root = ledger::root_at(&mut conn, size).await?;
@@ -27,24 +28,25 @@ async fn anchor(market: &Market) -> Result<(Contract::Anchored, B256)> {
     let events = contract.Anchored_filter().from_block(0).query().await?;
     let (event, log) = events.into_iter().next_back().context("nothing was anchored")?;
     assert_eq!((event.root, event.size), (root, size), "{settled:?}");
-    Ok((event, log.transaction_hash.context("a mined log has a transaction")?))
+    let place = log.transaction_hash.zip(log.block_number).context("a mined log has a transaction and a block")?;
+    Ok((event, place))
 }
 
 #[tokio::test]
 async fn the_contract_accepts_what_the_ledger_proves() -> Result<()> {
     let market = Market::start().await?;
     let contract = Contract::new(market.deployment.anchor, &market.chain.provider);
-    let (mut anchors, mut heads, mut transactions) = (Vec::new(), vec![Head::ZERO], Vec::new());
+    let (mut anchors, mut heads, mut places) = (Vec::new(), vec![Head::ZERO], Vec::new());
     for (from, through) in [(1, 1), (2, 70), (71, 200)] {
         append(&market.pool, from, through, 10).await?;
         seal(&market.pool, 100).await?;
-        let (event, transaction) = anchor(&market).await?;
+        let (event, place) = anchor(&market).await?;
         let Contract::Anchored { seq, root, size, time, head } = event;
         let anchor = Anchor { seq, root, size, time };
         assert_eq!(anchor.head(heads[heads.len() - 1]), head, "the head is computed as the contract does");
         anchors.push(anchor);
         heads.push(head);
-        transactions.push(transaction);
+        places.push(place);
     }
     let Contract::latestReturn { seq, size, head } = contract.latest().call().await?;
     let trust = Trust::Latest {
@@ -63,14 +65,13 @@ async fn the_contract_accepts_what_the_ledger_proves() -> Result<()> {
         assert!(!verify(leaf(seq + 1, entry.hash), proof.clone()).call().await?);
 
         let anchored = Anchored {
-            chain_id: market.chain.chain_id,
-            contract: market.deployment.anchor,
-            transaction: transactions[place],
+            transaction: places[place].0,
+            block: places[place].1,
             previous_head: heads[place],
             anchors: anchors[place..].to_vec(),
             head: heads[heads.len() - 1],
         };
-        let receipt = Receipt::new(entry.clone(), proof, anchored)?;
+        let receipt = Receipt::new(entry.clone(), proof, tree_of(&market, covered), Some(anchored))?;
         let read = Receipt::parse(receipt.text()?.as_str())?;
         assert_eq!(verify_receipt(&read, &trust)?.event, entry.event);
         verify_receipt(&read, &Trust::Root(covered.root))?;
@@ -82,17 +83,17 @@ async fn the_contract_accepts_what_the_ledger_proves() -> Result<()> {
 
     // A receipt that ends before the newest anchor says so.
     let entry = ledger::entry(&mut conn, 1).await?.context("there is an entry")?;
-    let anchored = Anchored {
-        chain_id: market.chain.chain_id,
-        contract: market.deployment.anchor,
-        transaction: transactions[0],
-        previous_head: Head::ZERO,
-        anchors: anchors[..1].to_vec(),
-        head: heads[1],
-    };
-    let old = Receipt::new(entry, vec![], anchored)?;
+    let (transaction, block) = places[0];
+    let anchored =
+        Anchored { transaction, block, previous_head: Head::ZERO, anchors: anchors[..1].to_vec(), head: heads[1] };
+    let old = Receipt::new(entry, vec![], tree_of(&market, anchors[0]), Some(anchored))?;
     assert_eq!(verify_receipt(&old, &trust).unwrap_err(), ReceiptError::Outdated { ours: 1, theirs: 3 });
     Ok(())
+}
+
+fn tree_of(market: &Market, anchor: Anchor) -> TreeHead {
+    let (chain_id, contract) = (market.chain.chain_id, market.deployment.anchor);
+    TreeHead { chain_id, contract, size: anchor.size, root: anchor.root }
 }
 
 fn on_chain(anchor: &Anchor) -> Result<bindings::AnchorEntry> {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Result;
 use domain::ledger::{
-    Canonical, NewEvent,
+    Canonical, Entry, NewEvent,
     chain::verify_chain,
     tree::{self, verify_consistency, verify_proof},
 };
@@ -57,6 +57,9 @@ async fn streams_are_read_by_page_and_as_of_an_entry() -> Result<()> {
     let before = ledger::newest(&mut conn, "contributor:\"0\\", 96, 1).await?;
     assert_eq!(before[0].event.seq, 94);
     assert!(ledger::history(&mut conn, "asset:1:9", 0, u64::MAX, 5).await?.is_empty());
+    let range = |entries: Vec<Entry>| entries.iter().map(|entry| entry.event.seq).collect::<Vec<_>>();
+    assert_eq!(range(ledger::range(&mut conn, 97, u64::MAX, 5).await?), [98, 99, 100]);
+    assert_eq!(range(ledger::range(&mut conn, 10, 13, 2).await?), [11, 12]);
     Ok(())
 }
 
@@ -265,7 +268,7 @@ async fn privileges_allow_appending_and_nothing_else() -> Result<()> {
     let pool = sealed(3).await?;
     let roles = "CREATE ROLE ledger_app; CREATE ROLE ledger_sealer IN ROLE ledger_app;
         GRANT USAGE ON SCHEMA ledger TO ledger_app;
-        GRANT INSERT ON ledger.pending TO ledger_app;
+        GRANT INSERT, SELECT (id) ON ledger.pending TO ledger_app;
         GRANT SELECT ON ledger.events, ledger.streams, ledger.nodes, ledger.head TO ledger_app;
         GRANT SELECT, DELETE ON ledger.pending TO ledger_sealer;
         GRANT INSERT ON ledger.events, ledger.streams, ledger.nodes TO ledger_sealer;
@@ -277,7 +280,9 @@ async fn privileges_allow_appending_and_nothing_else() -> Result<()> {
     ledger::append(&mut tx, &[event(4)]).await?;
     // What a deferred trigger does at a commit.
     sqlx::query("SET CONSTRAINTS ALL IMMEDIATE").execute(&mut *tx).await?;
-    assert_eq!(ledger::newest(&mut tx, "asset:1:0", u64::MAX, 1).await?[0].event.seq, 3);
+    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger.pending").fetch_one(&mut *tx).await?;
+    assert_eq!(waiting, 1);
+    assert_eq!(ledger::newest(&mut tx, "contributor:\"1\\", u64::MAX, 1).await?[0].event.seq, 3);
     for refused in [
         "UPDATE ledger.pending SET events = ''",
         "DELETE FROM ledger.pending",

@@ -260,3 +260,40 @@ async fn a_head_set_back_cannot_be_sealed_upon() -> Result<()> {
     assert!(error.contains("events_pkey"), "{error}");
     Ok(())
 }
+
+/// What is anchored next must extend what was anchored: only what came since is read again.
+#[tokio::test]
+async fn reading_on_from_an_anchor_finds_what_is_wrong_since_and_another_beginning() -> Result<()> {
+    let pool = sealed(SIZE).await?;
+    let mut conn = pool.acquire().await?;
+    let (whole, anchored) = (ledger::root_at(&mut conn, SIZE).await?, ledger::root_at(&mut conn, 150).await?);
+    let verified = ledger::verify_since(&mut conn, 150, anchored).await??;
+    assert_eq!((verified.head.size, verified.root), (SIZE, Some(whole)));
+    assert_eq!(ledger::verify_since(&mut conn, SIZE, whole).await??.root, Some(whole), "nothing came since");
+    let fault = ledger::verify_since(&mut conn, 150, B256::ZERO).await?.unwrap_err();
+    assert_eq!(fault, Fault::Anchor { first: 1, size: 150, anchored: B256::ZERO, computed: anchored });
+    let fault = ledger::verify_since(&mut conn, 201, whole).await?.unwrap_err();
+    assert_eq!(fault, Fault::Shorter { size: SIZE, anchored: 201 });
+    for (statements, expected) in [
+        ("UPDATE ledger.events SET body = '{}' WHERE seq = 151", "entry 151: its hash says"),
+        ("DELETE FROM ledger.events WHERE seq = 180", "entry 180: it is missing"),
+        ("UPDATE ledger.nodes SET hash = sha256('x') WHERE last = 192", "entries up to 192: their node of level 6"),
+        ("UPDATE ledger.nodes SET hash = sha256('x') WHERE level = 7", "entries 1 to 150: one of them is not what was"),
+        (
+            "UPDATE ledger.events SET hash = sha256('x') WHERE seq = 149",
+            "entries 1 to 150: one of them is not what was",
+        ),
+        (
+            "UPDATE ledger.events SET hash = sha256('x') WHERE seq = 150",
+            "entries 1 to 150: one of them is not what was",
+        ),
+        ("DELETE FROM ledger.events WHERE seq = 150", "entry 150: it is missing: 200 entries were sealed"),
+    ] {
+        let mut tx = pool.begin().await?;
+        tamper(&mut tx, statements).await?;
+        let fault = ledger::verify_since(&mut tx, 150, anchored).await?.expect_err(statements).to_string();
+        assert!(fault.contains(expected), "{statements}: {fault}");
+        tx.rollback().await?;
+    }
+    Ok(())
+}

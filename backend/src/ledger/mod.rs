@@ -1,0 +1,67 @@
+//! The ledger: where it ends, its events as of any of them, receipts, and proofs that it only grew.
+
+pub mod events;
+pub mod head;
+pub mod receipt;
+pub mod state;
+
+use alloy::signers::SignerSync;
+use axum::{
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use domain::ledger::signature::{Signed, TreeHead};
+use sqlx::{Postgres, Transaction};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    AppState,
+    problem::{Problem, Result},
+};
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(head::head))
+        .routes(routes!(events::list))
+        .routes(routes!(events::get))
+        .routes(routes!(receipt::receipt))
+        .routes(routes!(receipt::consistency))
+        .routes(routes!(state::state))
+}
+
+/// One snapshot: a ledger that grows meanwhile contradicts nothing that is read.
+async fn snapshot(state: &AppState) -> Result<Transaction<'static, Postgres>> {
+    Ok(state.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+}
+
+/// The number of an event from a path.
+fn parse_seq(text: &str) -> Result<u64> {
+    text.parse().map_err(|_| no_event(text))
+}
+
+fn no_event(seq: impl std::fmt::Display) -> Problem {
+    Problem::not_found(format!("event {seq} in the ledger"))
+}
+
+/// A time in microseconds since 1970.
+fn time(micros: u64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(i64::try_from(micros).unwrap_or(i64::MAX)).unwrap_or_default()
+}
+
+/// The engine's signature over a tree head, where this process has its key.
+fn sign(state: &AppState, head: &TreeHead) -> Result<Option<Signed>> {
+    let Some(signer) = &state.signer else { return Ok(None) };
+    let signature = signer.sign_hash_sync(&head.signing_hash()).map_err(Problem::internal)?;
+    Ok(Some(Signed { signer: signer.address(), signature: signature.as_bytes().to_vec().into() }))
+}
+
+/// An answer that never changes, or that the asker has it.
+fn unchanging(asked: &HeaderMap, tag: impl std::fmt::Display, answer: impl IntoResponse) -> Response {
+    let tag = format!("\"{tag}\"");
+    let headers = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    match asked.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        true => (StatusCode::NOT_MODIFIED, headers).into_response(),
+        false => (headers, answer).into_response(),
+    }
+}

@@ -1,0 +1,213 @@
+//! The state of an asset as the ledger tells it: its events, folded in their order. Folding those up to an entry gives what
+//! was recorded as of that entry, for anyone who has the events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, U256, U512};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::event::Event;
+
+/// An event that does not say what its kind must say.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("ledger entry {seq}: a `{kind}` without a valid `{field}`")]
+pub struct FoldError {
+    /// The entry's number.
+    pub seq: u64,
+    /// What happened.
+    pub kind: String,
+    /// The part of its body that is missing or malformed.
+    pub field: &'static str,
+}
+
+/// How a contribution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It counts.
+    Accepted,
+    /// The work's owner has not decided yet.
+    Proposed,
+    /// The work's owner refused it.
+    Rejected,
+    /// Another one stands in its place.
+    Corrected,
+}
+
+impl Standing {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Proposed => "proposed",
+            Self::Rejected => "rejected",
+            Self::Corrected => "corrected",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Contribution {
+    contributor: String,
+    cost: Decimal,
+    weight: U256,
+    standing: Standing,
+}
+
+/// Contributions that stand alike, summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// How many.
+    pub count: u64,
+    /// Their cost, in the units of the cost rule.
+    pub cost: Decimal,
+    /// Their weight, in units of 1e-12.
+    pub weight: U256,
+}
+
+/// What was divided in one currency, in base units. Each amount has at most 256 bits; their sums need not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Divided {
+    /// How many distributions.
+    pub count: u64,
+    /// The income they cover.
+    pub amount: U512,
+    /// What they gave to accounts.
+    pub distributed: U512,
+    /// What they kept for those without an address.
+    pub reserved: U512,
+    /// What earlier ones had carried and they brought along.
+    pub brought: U512,
+    /// What they carried on.
+    pub carried: U512,
+    /// Of what was reserved, what was given to accounts since.
+    pub released: U512,
+}
+
+/// An asset, or anything whose events stand in one stream, as of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// How many events there were, by their kinds.
+    pub kinds: BTreeMap<String, u64>,
+    /// The last of them: its number and its time in microseconds since 1970.
+    pub last: Option<(u64, u64)>,
+    /// The works that speak for the asset.
+    pub works: BTreeSet<String>,
+    /// Commitments to the works' versions, in the order in which they came.
+    pub versions: Vec<String>,
+    /// The hashes of recorded orders, in the order in which they came.
+    pub orders: Vec<String>,
+    /// By currency.
+    pub divided: BTreeMap<Address, Divided>,
+    contributions: BTreeMap<String, Contribution>,
+}
+
+impl State {
+    /// Takes the next event. Kinds that change nothing here are counted.
+    ///
+    /// # Errors
+    /// When its body lacks what its kind must say.
+    pub fn push(&mut self, event: &Event) -> Result<(), FoldError> {
+        let body: Value = serde_json::from_str(&event.body).unwrap_or_default();
+        let said = Said { event, body: &body };
+        match event.kind.as_str() {
+            "work.created" => {
+                self.works.insert(said.text("work")?.to_owned());
+            }
+            "work.version_added" => self.versions.push(said.text("contentCommitment")?.to_owned()),
+            "contribution.recorded" => self.contribute(&said, Standing::Accepted)?,
+            "contribution.proposed" => self.contribute(&said, Standing::Proposed)?,
+            "contribution.accepted" => self.decide(&said, Standing::Accepted)?,
+            "contribution.rejected" => self.decide(&said, Standing::Rejected)?,
+            "contribution.corrected" => self.decide(&said, Standing::Corrected)?,
+            "order.recorded" => self.orders.push(said.text("hash")?.to_owned()),
+            "distribution.closed" => {
+                let divided = self.divided.entry(said.parsed("token")?).or_default();
+                divided.count += 1;
+                for (field, sum) in [
+                    ("amount", &mut divided.amount),
+                    ("distributed", &mut divided.distributed),
+                    ("reserved", &mut divided.reserved),
+                    ("brought", &mut divided.brought),
+                    ("carried", &mut divided.carried),
+                ] {
+                    *sum += U512::from(said.number(field)?);
+                }
+            }
+            "reserve.released" => {
+                let released = U512::from(said.number("amount")?);
+                self.divided.entry(said.parsed("token")?).or_default().released += released;
+            }
+            _ => {}
+        }
+        *self.kinds.entry(event.kind.clone()).or_default() += 1;
+        self.last = Some((event.seq, event.at));
+        Ok(())
+    }
+
+    fn contribute(&mut self, said: &Said<'_>, standing: Standing) -> Result<(), FoldError> {
+        let contribution = Contribution {
+            contributor: said.text("contributor")?.to_owned(),
+            cost: said.cost()?,
+            weight: said.number("weight")?,
+            standing,
+        };
+        self.contributions.insert(said.event.subject.clone(), contribution);
+        Ok(())
+    }
+
+    fn decide(&mut self, said: &Said<'_>, standing: Standing) -> Result<(), FoldError> {
+        let known = self.contributions.get_mut(&said.event.subject).ok_or_else(|| said.wrong("subject"))?;
+        known.standing = standing;
+        Ok(())
+    }
+
+    /// How many events there were.
+    pub fn events(&self) -> u64 {
+        self.kinds.values().sum()
+    }
+
+    /// The contributions that stand so, and by how many contributors they are.
+    pub fn contributions(&self, standing: Standing) -> (Sum, u64) {
+        let mut sum = Sum::default();
+        let mut contributors = BTreeSet::new();
+        for contribution in self.contributions.values().filter(|contribution| contribution.standing == standing) {
+            sum.count += 1;
+            sum.cost += contribution.cost;
+            sum.weight += contribution.weight;
+            contributors.insert(&contribution.contributor);
+        }
+        (sum, contributors.len() as u64)
+    }
+}
+
+/// What an event's body says.
+struct Said<'a> {
+    event: &'a Event,
+    body: &'a Value,
+}
+
+impl Said<'_> {
+    fn wrong(&self, field: &'static str) -> FoldError {
+        FoldError { seq: self.event.seq, kind: self.event.kind.clone(), field }
+    }
+
+    fn text(&self, field: &'static str) -> Result<&str, FoldError> {
+        self.body[field].as_str().ok_or_else(|| self.wrong(field))
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, field: &'static str) -> Result<T, FoldError> {
+        self.text(field)?.parse().map_err(|_| self.wrong(field))
+    }
+
+    fn number(&self, field: &'static str) -> Result<U256, FoldError> {
+        U256::from_str_radix(self.text(field)?, 10).map_err(|_| self.wrong(field))
+    }
+
+    /// A cost as contributions have it: below 10^14, so that no sum of them overflows.
+    fn cost(&self) -> Result<Decimal, FoldError> {
+        let cost: Decimal = self.parsed("cost")?;
+        let valid = !cost.is_sign_negative() && cost.scale() <= 6 && cost < Decimal::from(100_000_000_000_000_u64);
+        valid.then_some(cost).ok_or_else(|| self.wrong("cost"))
+    }
+}

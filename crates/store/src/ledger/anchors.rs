@@ -1,0 +1,78 @@
+//! What the mirror saw anchored on a chain.
+
+use alloy_primitives::B256;
+use domain::ledger::anchor::{Anchor, Head};
+use sqlx::PgConnection;
+
+use super::unsigned;
+use crate::{StoreError, values};
+
+/// An anchor, and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchored {
+    pub anchor: Anchor,
+    /// The contract's head before it, and with it.
+    pub previous_head: Head,
+    pub head: Head,
+    pub transaction: B256,
+    pub block: u64,
+    /// Whether its block is final.
+    pub finalized: bool,
+}
+
+/// The newest anchor on a chain, or the newest whose block is final. It covers all that an older one covers.
+pub async fn newest_anchor(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    finalized: bool,
+) -> Result<Option<Anchored>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT a.seq AS "seq!", a.size::bigint AS "size!", a.time::bigint AS "time!",
+                  decode(substr(a.root, 3), 'hex') AS "root!", decode(substr(a.head, 3), 'hex') AS "head!",
+                  decode(substr(a.previous, 3), 'hex') AS previous, a.tx_hash AS "tx_hash!: Vec<u8>",
+                  a.block_number AS "block_number!", a.block_number <= c.finalized_number AS "finalized!"
+           FROM (SELECT *, lag(head) OVER (ORDER BY seq) AS previous FROM chain.anchors WHERE chain_id = $1) a
+           JOIN chain.cursors c ON c.chain_id = a.chain_id
+           WHERE NOT $2 OR a.block_number <= c.finalized_number ORDER BY a.seq DESC LIMIT 1"#,
+        chain_id as i64,
+        finalized
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| {
+        Ok(Anchored {
+            anchor: Anchor {
+                seq: unsigned(row.seq),
+                root: values::hash(&row.root)?,
+                size: unsigned(row.size),
+                time: unsigned(row.time),
+            },
+            previous_head: row.previous.as_deref().map(head).transpose()?.unwrap_or_default(),
+            head: head(&row.head)?,
+            transaction: values::hash(&row.tx_hash)?,
+            block: unsigned(row.block_number),
+            finalized: row.finalized,
+        })
+    })
+    .transpose()
+}
+
+fn head(bytes: &[u8]) -> Result<Head, StoreError> {
+    Head::try_from(bytes).map_err(|_| StoreError::Corrupt { what: "anchor's head", value: hex::encode(bytes) })
+}
+
+/// The number of the newest anchor, if it covers all that decided what everybody was paid on a chain: every distribution and
+/// every release of a reserve has its event in the stream `payouts:CHAIN`. None while one of them is not anchored.
+pub async fn payouts_anchor(tx: &mut PgConnection, chain_id: u64) -> Result<Option<u64>, StoreError> {
+    let Some(Anchored { anchor, .. }) = newest_anchor(tx, chain_id, false).await? else { return Ok(None) };
+    let covered = sqlx::query_scalar!(
+        r#"SELECT (SELECT count(*) FROM ledger.streams WHERE stream = 'payouts:' || $1::bigint AND seq <= $2)
+                = (SELECT count(*) FROM distributions WHERE chain_id = $1)
+                + (SELECT count(*) FROM payouts WHERE chain_id = $1 AND reserve_id IS NOT NULL) AS "covered!""#,
+        chain_id as i64,
+        super::signed(anchor.size)
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(covered.then_some(anchor.seq))
+}

@@ -1,0 +1,30 @@
+/** What happened, in words people read; kinds that are new here keep their own name. */
+
+const WORDS: Record<string, string> = {
+  "books.balanced": "The books balance again",
+  "books.stopped": "The books do not balance: distributions stopped",
+  "contribution.accepted": "Contribution accepted",
+  "contribution.corrected": "Contribution corrected",
+  "contribution.proposed": "Contribution proposed",
+  "contribution.recorded": "Contribution recorded",
+  "contribution.rejected": "Contribution rejected",
+  "contributor.address_known": "Contributor's address known",
+  "distribution.closed": "Income divided",
+  "identity.claimed": "Name claimed by an account",
+  "identity.linked": "Name linked to an account",
+  "identity.refused": "Claim of a name refused",
+  "order.recorded": "Order signed",
+  "reserve.released": "Reserve released",
+  "root.activation_queued": "Payout root about to become active",
+  "root.built": "Payout root built",
+  "root.proposal_queued": "Payout root about to be proposed",
+  "work.created": "Work described",
+  "work.dependencies_changed": "Dependencies changed",
+  "work.measured": "Coherence measured",
+  "work.version_added": "Version added",
+};
+
+export function kindWords(kind: string): string {
+  const words = WORDS[kind] ?? kind.replaceAll(/[._]/g, " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,0 +1,148 @@
+//! Anchoring the ledger: from time to time the root over all of it goes on chain, once, and only if it extends what went
+//! before.
+
+use std::time::Duration;
+
+use alloy::{primitives::U256, sol_types::SolCall};
+use bindings::Anchor;
+use chain::sender::{self, Intent};
+use domain::ledger::anchor::Head;
+use service::Shutdown;
+use sqlx::PgConnection;
+use store::{
+    StoreError,
+    ledger::{self, Anchored, Verified},
+};
+
+use crate::{
+    Context, JobError,
+    standing::{self, Standing},
+};
+
+const POLL: Duration = Duration::from_secs(1);
+/// A node that does not answer must not keep what waits behind it for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A ledger that must not be anchored is read again so often, and so is what a node or the database failed at.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// When the ledger is anchored: when its oldest event that is not waits so long, or when so many do.
+#[derive(Clone, Copy, Debug)]
+pub struct Anchoring {
+    pub after: Duration,
+    pub events: u64,
+}
+
+/// Anchors until the shutdown. Several processes may: one goes on, the others wait for it.
+pub async fn run(context: Context, shutdown: Shutdown) {
+    while !shutdown.has_begun() {
+        let anchored = anchor(&context).await;
+        let refused = matches!(anchored, Err(JobError::Refused(_) | JobError::Store(StoreError::Corrupt { .. })));
+        metrics::gauge!("ledger_anchoring_refused").set(f64::from(u8::from(refused)));
+        let pause = match anchored {
+            Ok(_) => POLL,
+            Err(error) if refused => {
+                tracing::error!("the ledger is not anchored: {error}. `tributary ledger verify` reads all of it");
+                PAUSE_AFTER_FAILURE
+            }
+            Err(error) => {
+                tracing::warn!("anchoring waits: {error}");
+                PAUSE_AFTER_FAILURE
+            }
+        };
+        shutdown.sleep(pause).await;
+    }
+}
+
+/// Stores the intent to anchor the ledger as it is, when that is due, and says how many events that covers.
+///
+/// What came since the newest anchor is read again, and must extend the root that was anchored.
+///
+/// # Errors
+/// [`JobError::Refused`] when it does not: then nothing is sent.
+pub async fn anchor(context: &Context) -> Result<Option<u64>, JobError> {
+    let chain_id = context.deployment.chain_id;
+    let mut conn = context.pool.acquire().await?;
+    if !is_due(&mut conn, context).await? {
+        return Ok(None);
+    }
+    drop(conn);
+    let on_chain = latest(context).await?;
+    let mut tx = context.pool.begin().await?;
+    lock(&mut tx, chain_id).await?;
+    let newest = ledger::newest_anchor(&mut tx, chain_id, false).await?;
+    // A mirror that lags would let a ledger pass that does not extend the newest anchor.
+    if newest.map_or(Head::ZERO, |newest| newest.head) != on_chain || !is_due(&mut tx, context).await? {
+        return Ok(None);
+    }
+    let Verified { head, root } = extended(&mut tx, newest).await?;
+    let Some(root) = root else { return Ok(None) };
+    let size = head.size;
+    let Standing::Missing { key, refused } = standing::of(&mut tx, chain_id, &format!("anchor:{size}")).await? else {
+        return Ok(None);
+    };
+    if let Some(reason) = refused {
+        tracing::error!("the ledger's root over {size} events was not accepted ({reason}): it is sent again");
+    }
+    let intent = Intent {
+        account: context.engine,
+        key,
+        to: Some(context.deployment.anchor),
+        value: U256::ZERO,
+        data: Anchor::anchorCall { root, size }.abi_encode().into(),
+    };
+    sender::enqueue(&mut tx, chain_id, &intent).await?;
+    tx.commit().await?;
+    tracing::info!("the ledger's root over {size} events is to be anchored: {root}");
+    Ok(Some(size))
+}
+
+/// Only one decides at a time: held until the transaction ends.
+async fn lock(tx: &mut PgConnection, chain_id: u64) -> Result<(), JobError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('anchor', $1))", chain_id as i64).execute(tx).await?;
+    Ok(())
+}
+
+/// The contract's head.
+async fn latest(context: &Context) -> Result<Head, JobError> {
+    let contract = Anchor::new(context.deployment.anchor, &context.provider);
+    match tokio::time::timeout(PATIENCE, async { contract.latest().call().await }).await {
+        Ok(Ok(latest)) => Ok(latest.head),
+        Ok(Err(error)) => Err(JobError::NotYet(format!("the node did not answer: {error}"))),
+        Err(_) => Err(JobError::NotYet(format!("the node did not answer within {PATIENCE:?}"))),
+    }
+}
+
+/// Whether it is time, and no other anchor is under way.
+async fn is_due(conn: &mut PgConnection, context: &Context) -> Result<bool, JobError> {
+    let Anchoring { after, events } = context.anchoring;
+    let row = sqlx::query!(
+        r#"SELECT a.size AS "size!", h.size < a.size AS "shorter!", h.size - a.size >= $2 AS "many!",
+                  coalesce(e.at <= now() - make_interval(secs => $3), false) AS "old!",
+                  coalesce(s.state IN ('queued', 'sent'), false) AS "under_way!",
+                  coalesce(s.state IN ('refused', 'reverted') AND s.created_at > now() - make_interval(secs => $3), false)
+                      AS "failed!"
+           FROM ledger.head h
+           CROSS JOIN (SELECT coalesce(max(size), 0)::bigint AS size FROM chain.anchors WHERE chain_id = $1) a
+           LEFT JOIN ledger.events e ON e.seq = a.size + 1
+           LEFT JOIN LATERAL (SELECT state, created_at FROM sender_transactions
+                              WHERE chain_id = $1 AND key LIKE 'anchor:%' ORDER BY id DESC LIMIT 1) s ON true"#,
+        context.deployment.chain_id as i64,
+        i64::try_from(events.max(1)).unwrap_or(i64::MAX),
+        after.as_secs_f64()
+    )
+    .fetch_one(conn)
+    .await?;
+    metrics::gauge!("ledger_anchored_size").set(row.size as f64);
+    // One that failed waits its time, however much came since. A ledger that lacks what was anchored is due at once, to be
+    // refused.
+    Ok(!row.under_way && !row.failed && (row.old || row.many || row.shorter))
+}
+
+/// The ledger as it is, if it extends what was anchored.
+async fn extended(tx: &mut PgConnection, newest: Option<Anchored>) -> Result<Verified, JobError> {
+    let verified = match newest {
+        Some(Anchored { anchor, .. }) => ledger::verify_since(tx, anchor.size, anchor.root).await?,
+        None => ledger::verify(tx, &[], |_, _| ()).await?,
+    };
+    verified.map_err(|fault| JobError::Refused(fault.to_string()))
+}
