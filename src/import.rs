@@ -31,6 +31,12 @@ pub async fn command(settings: &Settings, path: &Path, owner: Option<Address>, m
         "whose work is this? Give --owner 0xaddress, or put a FUNDING.json with drips.ethereum.ownedBy into the repository",
     )?;
     let stored = store(&pool, &vault, owner, &source).await?;
+    if stored.imported.attributed_otherwise > 0 {
+        eprintln!(
+            "  note: {} commits stay with the people they were recorded for; the history names others now",
+            stored.imported.attributed_otherwise
+        );
+    }
     println!("{}", serde_json::to_string_pretty(&stored)?);
     Ok(())
 }

@@ -9,6 +9,7 @@ use alloy::{
 use anyhow::{Context, Result, bail};
 use bindings::{AccessManager, Anchor};
 use chain::deploy::ENGINE;
+use chrono::DateTime;
 use clap::{Args, Subcommand};
 use domain::ledger::{
     Receipt, anchor,
@@ -67,7 +68,10 @@ pub async fn verify(Verify { file, against }: Verify) -> Result<()> {
     println!("{:10}{} of {}\n{:10}{}", "event", event.kind, event.subject, "", event.body);
     println!("{:10}{} events, root {}", "tree", tree.size, tree.root);
     match anchor {
-        Some(anchor) => println!("{:10}number {}, {} seconds after 1970", "anchor", anchor.seq, anchor.time),
+        Some(anchor) => {
+            let time = DateTime::from_timestamp(i64::try_from(anchor.time).unwrap_or(i64::MAX), 0).unwrap_or_default();
+            println!("{:10}number {}, at {time}", "anchor", anchor.seq);
+        }
         None => println!("{:10}none when the receipt was made: nothing on chain binds the ledger to it", "anchor"),
     }
     if let Some(signer) = signer {

@@ -122,7 +122,8 @@ async fn is_due(conn: &mut PgConnection, context: &Context) -> Result<bool, JobE
                   coalesce(s.state IN ('refused', 'reverted') AND s.created_at > now() - make_interval(secs => $3), false)
                       AS "failed!"
            FROM ledger.head h
-           CROSS JOIN (SELECT coalesce(max(size), 0)::bigint AS size FROM chain.anchors WHERE chain_id = $1) a
+           CROSS JOIN (SELECT coalesce((SELECT size FROM chain.anchors WHERE chain_id = $1
+                                        ORDER BY block_number DESC, log_index DESC LIMIT 1), 0)::bigint AS size) a
            LEFT JOIN ledger.events e ON e.seq = a.size + 1
            LEFT JOIN LATERAL (SELECT state, created_at FROM sender_transactions
                               WHERE chain_id = $1 AND key LIKE 'anchor:%' ORDER BY id DESC LIMIT 1) s ON true"#,

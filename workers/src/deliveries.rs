@@ -44,7 +44,7 @@ struct Delivery {
 ///
 /// # Errors
 /// When the first that waits could not be applied and is to be tried again, or somebody else holds the work for long.
-pub async fn deliveries(pool: &PgPool, work: i64) -> Result<(), JobError> {
+pub async fn apply_deliveries(pool: &PgPool, work: i64) -> Result<(), JobError> {
     while next(pool, work).await? {}
     Ok(())
 }

@@ -24,7 +24,7 @@ use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
 pub use balance::balance;
 pub use close::close;
-pub use deliveries::deliveries;
+pub use deliveries::apply_deliveries;
 use domain::{distribution::Policy, money::Amount};
 pub use publish::publish;
 pub use seal::seal;
@@ -72,7 +72,7 @@ pub enum Task {
     /// Check the books.
     Balance,
     /// Apply what GitHub delivered about a work.
-    Deliveries { work: i64 },
+    ApplyDeliveries { work: i64 },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -191,9 +191,9 @@ impl Worker {
         match task {
             Task::Activate { number } => activate(&self.context, *number).await,
             Task::Balance => balance(&self.context).await,
-            Task::Deliveries { work } => {
+            Task::ApplyDeliveries { work } => {
                 let _turn = self.delivering.lock().await;
-                deliveries(&self.context.pool, *work).await
+                apply_deliveries(&self.context.pool, *work).await
             }
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,

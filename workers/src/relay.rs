@@ -85,7 +85,7 @@ fn job_for(chain_id: u64, event: &Event) -> Option<(Task, Duration)> {
     match event.topic.as_str() {
         "contributor.address_known" => Some((Task::Close, Duration::ZERO)),
         // Of no chain: with several, the first to come does it, and the others find it done.
-        "webhook.received" => Some((Task::Deliveries { work: event.key.parse().ok()? }, Duration::ZERO)),
+        "webhook.received" => Some((Task::ApplyDeliveries { work: event.key.parse().ok()? }, Duration::ZERO)),
         _ if !of_this_chain => None,
         "income.finalized" => Some((Task::Close, Duration::ZERO)),
         "root.proposed" => {

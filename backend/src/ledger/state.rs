@@ -46,7 +46,7 @@ pub struct AssetState {
     /// How many events this was computed from, by their kinds.
     pub events: u64,
     pub kinds: BTreeMap<String, u64>,
-    /// The works that speak for the asset today.
+    /// The works that speak for the asset today, of those that were recorded by then.
     pub works: Vec<String>,
     /// Versions of these works, and the commitment to the last one: the SHA-256 of its content hash.
     pub versions: usize,

@@ -144,7 +144,8 @@ pub async fn replay(
     let work = owned(&mut tx, account, &id).await?;
     let view = sqlx::query_as!(
         DeliveryView,
-        r#"UPDATE webhook_deliveries SET state = 'received', message = '', attempts = 0, settled_at = NULL
+        r#"UPDATE webhook_deliveries SET state = 'received', message = '', settled_at = NULL,
+                  attempts = CASE WHEN state = 'received' THEN attempts ELSE 0 END
            WHERE work_id = $1 AND id = $2
            RETURNING id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
                      octet_length(payload) AS "bytes!", received_at, settled_at"#,

@@ -5,6 +5,7 @@ use std::slice;
 use axum::{extract::State, http::StatusCode};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use sqlx::PgConnection;
 use store::{
     StoreError,
     contributions::{self, NewContribution, Record, State as Standing},
@@ -53,7 +54,7 @@ pub async fn correct(
     correction.apply(&mut new, &prices).map_err(Problem::invalid)?;
     let (work_id, standing) = policy::standing(&mut tx, &work.to_string(), account.0, 1).await?;
     if standing == Standing::Accepted {
-        decisions::replace(&mut tx, &[number(&id)], account).await?;
+        decisions::replace(&mut tx, &[number(&id)], account.0).await?;
     }
     // Under the lock on the work: nobody else takes the number.
     let revision = sqlx::query_scalar!(
@@ -84,7 +85,7 @@ pub async fn correct(
 }
 
 /// A contribution as it could be recorded again, and its work.
-async fn load(tx: &mut sqlx::PgConnection, id: i64) -> Result<Option<(i64, NewContribution)>> {
+async fn load(tx: &mut PgConnection, id: i64) -> Result<Option<(i64, NewContribution)>> {
     let row = sqlx::query!(
         r#"SELECT c.work_id, p.key, c.contributor_name, c.kind, c.cost::text AS "cost!", c.coherence::text AS "coherence!", c.basis,
                   c.evidence_kind, c.evidence, c.source_key, c.summary, c.occurred_at,

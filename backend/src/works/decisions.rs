@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use alloy::primitives::Address;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use store::contributions::{self, Change};
 use utoipa::ToSchema;
 
@@ -77,7 +79,7 @@ pub async fn decide(
     if request.decision == Verdict::Accept {
         let proposals = rows.iter().filter(|row| row.state == "proposed");
         let replaced: Vec<i64> = proposals.filter_map(|row| row.corrects).collect();
-        replace(&mut tx, &replaced, account).await?;
+        replace(&mut tx, &replaced, account.0).await?;
     }
     sqlx::query!(
         "UPDATE contributions SET state = $2, decided_by = $3, decided_at = now(), reason = $4 WHERE id = ANY ($1)",
@@ -107,12 +109,12 @@ fn check(request: &Decision) -> Result<Vec<i64>> {
 }
 
 /// Marks contributions as corrected, each of which must count until now.
-pub async fn replace(tx: &mut sqlx::PgConnection, ids: &[i64], by: SignedIn) -> Result<()> {
+pub async fn replace(tx: &mut PgConnection, ids: &[i64], by: Address) -> Result<()> {
     let replaced = sqlx::query_scalar!(
         "UPDATE contributions SET state = 'corrected', decided_by = $2, decided_at = now(), reason = ''
          WHERE id = ANY ($1) AND state = 'accepted' RETURNING id",
         ids,
-        by.0.as_slice() as _
+        by.as_slice() as _
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -121,5 +123,5 @@ pub async fn replace(tx: &mut sqlx::PgConnection, ids: &[i64], by: SignedIn) -> 
                       itself, or would be corrected twice.";
         return Err(Problem::conflict("corrected", detail));
     }
-    Ok(contributions::tell(tx, Change::Corrected, by.0, &replaced).await?)
+    Ok(contributions::tell(tx, Change::Corrected, by, &replaced).await?)
 }

@@ -2,35 +2,37 @@
 
 use std::slice;
 
-use alloy::signers::SignerSync;
+use alloy::{
+    primitives::{Address, Bytes},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
 use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Answer, App, Person},
+    app::{Answer, App, Person, SignInMessage, cookie},
     contributions::{item, record},
 };
 
 const ADA: &str = "mailto:ada@example.org";
 
-/// A nonce of the server, and the person's signature over the statement with it.
-async fn signed(app: &App, person: &Person, identity: &str) -> Result<(String, Value)> {
+/// A claim with a nonce of the server, signed by a key for its own account or another's.
+async fn signed(app: &App, signer: &PrivateKeySigner, account: Address, identity: &str) -> Result<Value> {
     let nonce = app.get("/v1/auth/nonce").await?.expect(200)["nonce"].as_str().context("no nonce")?.to_owned();
     let statement = format!(
         "{} asks you to link an identity to your account.\nContributions under this identity will be paid to the account.\n\n\
          Identity: {identity}\nAccount: {}\nChain ID: {}\nNonce: {nonce}",
         app.origin.trim_start_matches("http://"),
-        person.address().to_checksum(None),
+        account.to_checksum(None),
         app.market.deployment.chain_id
     );
-    let signature =
-        alloy::primitives::Bytes::copy_from_slice(&person.signer.sign_message_sync(statement.as_bytes())?.as_bytes());
-    Ok((statement, json!({"identity": identity, "nonce": nonce, "signature": signature})))
+    let signature = Bytes::copy_from_slice(&signer.sign_message_sync(statement.as_bytes())?.as_bytes());
+    Ok(json!({"identity": identity, "nonce": nonce, "signature": signature}))
 }
 
 pub async fn claim(app: &App, person: &Person, identity: &str) -> Result<Answer> {
-    let (_, body) = signed(app, person, identity).await?;
+    let body = signed(app, &person.signer, person.address(), identity).await?;
     app.by(person, Method::POST, "/v1/identities", Some(body)).await
 }
 
@@ -145,7 +147,7 @@ async fn an_owner_confirms_for_their_own_works() -> Result<()> {
 async fn claims_need_the_accounts_own_signature_over_a_fresh_nonce() -> Result<()> {
     let app = App::start().await?;
     let (ada, eve) = (app.person(5).await?, app.person(6).await?);
-    let (_, good) = signed(&app, &ada, ADA).await?;
+    let good = signed(&app, &ada.signer, ada.address(), ADA).await?;
     let with = |field: &str, value: Value| {
         let mut body = good.clone();
         body[field] = value;
@@ -171,13 +173,26 @@ async fn claims_need_the_accounts_own_signature_over_a_fresh_nonce() -> Result<(
     send(&ada, good.clone()).await?.expect(201);
     send(&ada, good).await?.problem(401, "sign_in_refused").says("used before");
 
+    // A contract account claims as its contract accepts it.
+    let account = Address::repeat_byte(0x12);
+    testkit::contract_account(&app.market.chain, account, ada.address()).await?;
+    let message = SignInMessage::new(&app, account).await?.text();
+    let signature = ada.signer.sign_message_sync(message.as_bytes())?.as_bytes();
+    let session = Person { signer: ada.signer.clone(), cookie: cookie(&app.verify(&message, &signature).await?) };
+    let by_contract = signed(&app, &ada.signer, account, "github:Ada").await?;
+    send(&session, by_contract).await?.problem(422, "invalid").says("Identity: github:ada");
+    let by_contract = signed(&app, &ada.signer, account, "github:ada").await?;
+    assert_eq!(send(&session, by_contract).await?.expect(201)["account"], account.to_checksum(None));
+    let by_another = signed(&app, &eve.signer, account, "github:eve").await?;
+    send(&session, by_another).await?.problem(422, "invalid").field("signature", "over this statement");
+
     // Two accounts may claim one name: the owner tells them apart. An account has so many open claims.
     claim(&app, &eve, ADA).await?.expect(201);
     for number in 1..50 {
         claim(&app, &eve, &format!("github:eve-{number}")).await?.expect(201);
     }
     claim(&app, &eve, "github:one-more").await?.problem(409, "too_many_claims").says("50 claims");
-    assert_eq!(app.count("identity_claims").await?, 51);
+    assert_eq!(app.count("identity_claims").await?, 52);
     assert_eq!(list(&app, &eve, "?limit=200").await?.len(), 50);
     Ok(())
 }

@@ -115,6 +115,18 @@ async fn anyone_proposes_and_the_owner_decides() -> Result<()> {
     assert_eq!(events, [proposed.as_slice(), &decided.map(|(kind, id)| (kind, id.as_str()))].concat());
     app.get("/v1/contributions?state=open").await?.problem(422, "invalid").field("state", "is proposed, accepted");
 
+    // Decided in both ways at once: one of them holds, for all.
+    let race: Vec<Value> = (0..20).map(|n| item(bob.address(), &format!("race {n}"))).collect();
+    record(&app, &bob, &work, &race).await?.expect(201);
+    let open = ids(&in_state(&app, &work, "proposed").await?);
+    let (accepted, rejected) =
+        futures::try_join!(decide(&app, &owner, &open, "accept"), decide(&app, &owner, &open, "reject"))?;
+    let mut statuses = [accepted.status.as_u16(), rejected.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let (state, count) = if accepted.status.is_success() { ("accepted", 3 + 20) } else { ("rejected", 2 + 20) };
+    assert_eq!(in_state(&app, &work, state).await?.len(), count);
+
     // Rows are facts.
     let changed = sqlx::query("UPDATE contributions SET cost = 1").execute(&app.market.pool).await;
     assert!(changed.is_err_and(|error| error.to_string().contains("are facts")));

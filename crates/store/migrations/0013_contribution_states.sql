@@ -34,7 +34,8 @@ CREATE TRIGGER facts BEFORE UPDATE OR DELETE OR TRUNCATE ON price_profiles FOR E
 
 INSERT INTO price_profiles (kind, name, version, input_rate, output_rate, valid_from, source) VALUES
     ('tool', 'claude-sonnet-4', 1, 0.000003, 0.000015, '2025-05-22', 'Anthropic''s list price: 3 and 15 USD a million tokens'),
-    ('tool', 'claude-3-5-haiku', 1, 0.0000008, 0.000004, '2024-11-04', 'Anthropic''s list price: 0.80 and 4 USD a million tokens'),
+    ('tool', 'claude-sonnet-4-5', 1, 0.000003, 0.000015, '2025-09-29', 'Anthropic''s list price: 3 and 15 USD a million tokens'),
+    ('tool', 'claude-haiku-4-5', 1, 0.000001, 0.000005, '2025-10-15', 'Anthropic''s list price: 1 and 5 USD a million tokens'),
     ('tool', 'gpt-4o', 1, 0.000005, 0.000015, '2024-05-13', 'OpenAI''s list price: 5 and 15 USD a million tokens'),
     ('tool', 'gpt-4o', 2, 0.0000025, 0.00001, '2024-10-02', 'OpenAI''s list price: 2.50 and 10 USD a million tokens'),
     ('tool', 'gpt-4o-mini', 1, 0.00000015, 0.0000006, '2024-07-18', 'OpenAI''s list price: 0.15 and 0.60 USD a million tokens');

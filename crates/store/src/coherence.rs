@@ -84,7 +84,7 @@ async fn record(
 /// The weighted cost of each contributor to a work.
 async fn contributor_weights(tx: &mut PgConnection, work_id: i64) -> Result<Vec<Weight>, StoreError> {
     let sums = sqlx::query_scalar!(
-        r#"SELECT sum(weight)::text AS "sum!" FROM contributions WHERE work_id = $1 GROUP BY contributor_id ORDER BY contributor_id"#,
+        r#"SELECT sum(weight)::text AS "sum!" FROM contributions WHERE work_id = $1 AND state = 'accepted' GROUP BY contributor_id ORDER BY contributor_id"#,
         work_id
     )
     .fetch_all(tx)

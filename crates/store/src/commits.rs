@@ -2,9 +2,9 @@
 //!
 //! A commit counts once in a work, under `git:` and its id, whoever brings it first: what is known is left as it is, even where the
 //! other source names its author in another way. An import reads `.mailmap`, a push cannot: where the two differ the first record
-//! stays, and the owner may correct it.
+//! stays, the import says how many commits that concerns, and the owner may correct them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::{Address, U256};
 use chrono::DateTime;
@@ -79,6 +79,8 @@ pub struct Recorded {
     pub commits: u64,
     /// Their parts: one for each author.
     pub contributions: u64,
+    /// Commits that were known, and stay with other people than are named now.
+    pub attributed_otherwise: u64,
 }
 
 /// Records the commits that the work does not know yet, for its owner, in the state that the work's policy gives to imports and
@@ -97,7 +99,13 @@ pub async fn record(
     let mut recorded = Recorded::default();
     for commits in commits.chunks(BATCH) {
         let known = known(tx, work_id, owner, commits).await?;
-        let fresh: Vec<&Commit<'_>> = commits.iter().filter(|commit| !known.contains(&source_key(commit))).collect();
+        let mut fresh = Vec::new();
+        for commit in commits {
+            match known.get(&source_key(commit)) {
+                Some(keys) => recorded.attributed_otherwise += u64::from(*keys != keys_of(commit)),
+                None => fresh.push(commit),
+            }
+        }
         let authors = fresh.iter().flat_map(|commit| &commit.authors);
         let people: BTreeSet<Someone> =
             authors.map(|author| Someone { key: author.key(), name: author.name() }).collect();
@@ -117,23 +125,29 @@ fn source_key(commit: &Commit<'_>) -> String {
     format!("git:{}", commit.id)
 }
 
-/// The keys of those commits that the owner recorded before, whoever they name as authors.
+fn keys_of(commit: &Commit<'_>) -> BTreeSet<String> {
+    commit.authors.iter().map(Author::key).collect()
+}
+
+/// Those of the commits that the owner recorded before, and for whom.
 async fn known(
     tx: &mut PgConnection,
     work_id: i64,
     owner: Address,
     commits: &[Commit<'_>],
-) -> Result<HashSet<String>, StoreError> {
+) -> Result<HashMap<String, BTreeSet<String>>, StoreError> {
     let keys: Vec<String> = commits.iter().map(source_key).collect();
-    let known = sqlx::query_scalar!(
-        "SELECT source_key FROM contributions WHERE work_id = $1 AND recorded_by = $2 AND source_key = ANY ($3)",
+    let known = sqlx::query!(
+        r#"SELECT c.source_key, array_agg(p.key) AS "authors!"
+           FROM contributions c JOIN contributors p ON p.id = c.contributor_id
+           WHERE c.work_id = $1 AND c.recorded_by = $2 AND c.source_key = ANY ($3) GROUP BY c.source_key"#,
         work_id,
         owner.as_slice() as _,
         &keys
     )
     .fetch_all(tx)
     .await?;
-    Ok(known.into_iter().collect())
+    Ok(known.into_iter().map(|row| (row.source_key, row.authors.into_iter().collect())).collect())
 }
 
 /// Adds the parts of a commit. Its cost is shared equally, in millionths; what does not divide goes to the first.

@@ -154,7 +154,6 @@ impl Builder {
     }
 
     async fn load_contributions(&mut self, tx: &mut PgConnection, works: &[(i64, i64)]) -> Result<(), StoreError> {
-        let parties = parties(tx, works).await?;
         let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
         let nodes = self.nodes(works);
         let rows = sqlx::query!(
@@ -162,8 +161,10 @@ impl Builder {
                WHERE work_id = ANY ($1) AND state = 'accepted' AND weight > 0 ORDER BY id"#,
             &ids
         )
-        .fetch_all(tx)
+        .fetch_all(&mut *tx)
         .await?;
+        // After the contributions: nobody whom they name can be missing.
+        let parties = parties(tx, &ids).await?;
         for row in rows {
             let contributor = contributor(&parties, row.work_id, row.contributor_id, &row.triggered_by)?;
             let weight = Weight(values::amount(&row.weight)?);
@@ -235,17 +236,16 @@ enum Party {
 }
 
 /// Everyone who takes part in the works, as each work's records say where they are paid.
-async fn parties(tx: &mut PgConnection, works: &[(i64, i64)]) -> Result<BTreeMap<(i64, i64), Party>, StoreError> {
-    let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
+async fn parties(tx: &mut PgConnection, works: &[i64]) -> Result<BTreeMap<(i64, i64), Party>, StoreError> {
     let rows = sqlx::query!(
         r#"WITH used AS (
-               SELECT work_id, contributor_id AS id FROM contributions WHERE work_id = ANY ($1) AND state = 'accepted'
-               UNION SELECT work_id, unnest(triggered_by) FROM contributions WHERE work_id = ANY ($1) AND state = 'accepted')
+               SELECT DISTINCT work_id, unnest(array_append(triggered_by, contributor_id)) AS id FROM contributions
+               WHERE work_id = ANY ($1))
            SELECT u.work_id AS "work_id!", c.id, c.key, c.kind,
                   (SELECT a.address FROM contributor_addresses a WHERE a.work_id = u.work_id AND a.contributor_id = c.id
                    ORDER BY a.id DESC LIMIT 1) AS "address?: Vec<u8>"
            FROM used u JOIN contributors c ON c.id = u.id"#,
-        &ids
+        works
     )
     .fetch_all(tx)
     .await?;

@@ -27,6 +27,8 @@ pub struct Imported {
     /// Those that count, or wait for the owner's decision.
     pub contributions: i64,
     pub new_addresses: u64,
+    /// Commits that were recorded before, for other people than the history names now: they stay with those.
+    pub attributed_otherwise: u64,
     pub externals: usize,
 }
 
@@ -54,6 +56,7 @@ pub async fn store(
         new_contributions: recorded.contributions,
         contributions,
         new_addresses,
+        attributed_otherwise: recorded.attributed_otherwise,
         externals: repository.externals.len(),
     })
 }

@@ -1,4 +1,4 @@
-//! What the ledger is told of works, and of where contributors are paid. Texts that people wrote stay out of it: they may name
+//! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it: they may name
 //! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
 
 use alloy_primitives::B256;

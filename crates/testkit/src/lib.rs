@@ -5,15 +5,7 @@
 
 pub mod sim;
 
-use std::{
-    env,
-    future::poll_fn,
-    pin::{Pin, pin},
-    process::Command,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{env, future::poll_fn, pin::pin, process::Command, sync::Arc, task::Poll, time::Duration};
 
 use alloy::{
     node_bindings::{Anvil, AnvilInstance},
@@ -265,19 +257,6 @@ pub async fn polled<T>(future: impl Future<Output = T>, most: u64) -> Option<T> 
 /// The address of a local chain's n-th account.
 pub fn account(n: u32) -> Address {
     signer(n).address()
-}
-
-/// Polls a future so many times, and gives up: who drops it then ends it there, as a crash would.
-pub async fn stop_after<T>(polls: u32, mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
 }
 
 /// Ends a process as a crash would.

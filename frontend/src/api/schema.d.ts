@@ -926,7 +926,7 @@ export interface components {
             time?: string | null;
             /** @description Versions of these works, and the commitment to the last one: the SHA-256 of its content hash. */
             versions: number;
-            /** @description The works that speak for the asset today. */
+            /** @description The works that speak for the asset today, of those that were recorded by then. */
             works: string[];
         };
         /** @description A work in a list. */

@@ -1,19 +1,15 @@
 //! The ledger is anchored once for every size, when it is due, and only when it extends what was anchored.
 
-use std::{
-    pin::{Pin, pin},
-    task::Poll,
-    time::Duration,
-};
+use std::time::Duration;
 
-use alloy::primitives::U256;
+use alloy::{primitives::U256, providers::ext::AnvilApi};
 use anyhow::{Context as _, Result};
 use bindings::{AccessManager, Anchor};
 use chain::deploy::ENGINE;
 use domain::{B256, ledger::anchor::Head};
 use serde_json::json;
 use store::ledger;
-use testkit::account;
+use testkit::{Chain, account, polled};
 use workers::{Anchoring, JobError};
 
 use crate::stage::{Running, Stage, content, person, repository, whole};
@@ -122,19 +118,6 @@ async fn every_size_is_anchored_once_and_only_when_due() -> Result<()> {
     Ok(())
 }
 
-/// Polls a future so many times, and drops it.
-async fn stop_after<T>(polls: u32, mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropped_at_any_point_nothing_is_lost_and_nothing_sent_twice() -> Result<()> {
     let stage = impatient().await?;
@@ -142,7 +125,7 @@ async fn dropped_at_any_point_nothing_is_lost_and_nothing_sent_twice() -> Result
     for round in 1..=2_u64 {
         events(&stage, 70).await?;
         for polls in 1.. {
-            let finished = stop_after(polls, pin!(workers::anchor(&stage.context))).await;
+            let finished = polled(workers::anchor(&stage.context), polls).await;
             let stored = keys(&stage).await?.len() as u64;
             anyhow::ensure!(stored == round - 1 || stored == round, "{stored} anchors in round {round}");
             if stored == round {
@@ -178,6 +161,35 @@ async fn killed_workers_anchor_what_there_is() -> Result<()> {
     let anchors = ledger::anchored(&mut conn).await?;
     ledger::verify(&mut conn, &anchors, |_, _| ()).await??;
     assert_eq!(keys(&stage).await?, anchors.iter().map(|(size, _)| format!("anchor:{size}")).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_anchor_that_leaves_the_chain_comes_again_as_it_was() -> Result<()> {
+    let chain = Chain::start_with_epoch(64).await?;
+    let mut stage = Stage::on(chain, testkit::database().await?).await?;
+    stage.context.anchoring = Anchoring { after: Duration::ZERO, events: 1_000_000 };
+    stage.mirror().await?;
+    events(&stage, 5).await?;
+    assert_eq!(anchored(&stage).await?, 5);
+    let provider = &stage.market.chain.provider;
+    let snapshot = provider.anvil_snapshot().await?;
+    events(&stage, 3).await?;
+    assert_eq!(anchored(&stage).await?, 8);
+    let before = latest(&stage).await?;
+    anyhow::ensure!(provider.anvil_revert(snapshot).await?, "the chain did not go back");
+    // The mirror still has what the chain has lost, or the sender was quick: nothing else is sent in either case.
+    assert_eq!(workers::anchor(&stage.context).await?, None);
+    stage.until("the anchor again", async || Ok(latest(&stage).await?.1 == 8)).await?;
+    stage.market.chain.mine(4).await?;
+    mirrored(&stage, 8).await?;
+    assert_eq!(workers::anchor(&stage.context).await?, None);
+    assert_eq!((latest(&stage).await?.0, before.0), (2, 2));
+    let mut conn = stage.pool().acquire().await?;
+    let roots = ledger::anchored(&mut conn).await?;
+    ledger::verify(&mut conn, &roots, |_, _| ()).await??;
+    assert_eq!(roots.iter().map(|(size, _)| *size).collect::<Vec<_>>(), [5, 8]);
+    assert_eq!(keys(&stage).await?, ["anchor:5", "anchor:8"]);
     Ok(())
 }
 

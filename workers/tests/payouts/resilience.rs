@@ -58,6 +58,16 @@ async fn check_end(stage: &Stage) -> Result<()> {
         0
     );
     assert_eq!(stage.claim(ADA, Address::ZERO).await?, U256::from(605_899));
+    // The ledger tells each once.
+    while workers::seal(stage.pool()).await? > 0 {}
+    let told: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT kind, count(*) FROM ledger.events WHERE kind ~ '^(distribution|root)' GROUP BY kind ORDER BY kind",
+    )
+    .fetch_all(stage.pool())
+    .await?;
+    let once =
+        [("distribution.closed", 3), ("root.activation_queued", 1), ("root.built", 1), ("root.proposal_queued", 1)];
+    assert_eq!(told, once.map(|(kind, count)| (kind.to_owned(), count)));
     Ok(())
 }
 

@@ -61,8 +61,8 @@ pub struct Sum {
     pub count: u64,
     /// Their cost, in the units of the cost rule.
     pub cost: Decimal,
-    /// Their weight, in units of 1e-12.
-    pub weight: U256,
+    /// Their weight, in units of 1e-12. Each has at most 256 bits; their sum need not.
+    pub weight: U512,
 }
 
 /// What was divided in one currency, in base units. Each amount has at most 256 bits; their sums need not.
@@ -91,7 +91,7 @@ pub struct State {
     pub kinds: BTreeMap<String, u64>,
     /// The last of them: its number and its time in microseconds since 1970.
     pub last: Option<(u64, u64)>,
-    /// The works that speak for the asset.
+    /// The works that were recorded.
     pub works: BTreeSet<String>,
     /// Commitments to the works' versions, in the order in which they came.
     pub versions: Vec<String>,
@@ -117,9 +117,9 @@ impl State {
             "work.version_added" => self.versions.push(said.text("contentCommitment")?.to_owned()),
             "contribution.recorded" => self.contribute(&said, Standing::Accepted)?,
             "contribution.proposed" => self.contribute(&said, Standing::Proposed)?,
-            "contribution.accepted" => self.decide(&said, Standing::Accepted)?,
-            "contribution.rejected" => self.decide(&said, Standing::Rejected)?,
-            "contribution.corrected" => self.decide(&said, Standing::Corrected)?,
+            "contribution.accepted" => self.contribute(&said, Standing::Accepted)?,
+            "contribution.rejected" => self.contribute(&said, Standing::Rejected)?,
+            "contribution.corrected" => self.contribute(&said, Standing::Corrected)?,
             "order.recorded" => self.orders.push(said.text("hash")?.to_owned()),
             "distribution.closed" => {
                 let divided = self.divided.entry(said.parsed("token")?).or_default();
@@ -145,6 +145,7 @@ impl State {
         Ok(())
     }
 
+    /// Every event about a contribution says all of it.
     fn contribute(&mut self, said: &Said<'_>, standing: Standing) -> Result<(), FoldError> {
         let contribution = Contribution {
             contributor: said.text("contributor")?.to_owned(),
@@ -153,12 +154,6 @@ impl State {
             standing,
         };
         self.contributions.insert(said.event.subject.clone(), contribution);
-        Ok(())
-    }
-
-    fn decide(&mut self, said: &Said<'_>, standing: Standing) -> Result<(), FoldError> {
-        let known = self.contributions.get_mut(&said.event.subject).ok_or_else(|| said.wrong("subject"))?;
-        known.standing = standing;
         Ok(())
     }
 
@@ -174,7 +169,7 @@ impl State {
         for contribution in self.contributions.values().filter(|contribution| contribution.standing == standing) {
             sum.count += 1;
             sum.cost += contribution.cost;
-            sum.weight += contribution.weight;
+            sum.weight += U512::from(contribution.weight);
             contributors.insert(&contribution.contributor);
         }
         (sum, contributors.len() as u64)

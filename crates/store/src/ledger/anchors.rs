@@ -26,35 +26,34 @@ pub async fn newest_anchor(
     chain_id: u64,
     finalized: bool,
 ) -> Result<Option<Anchored>, StoreError> {
-    let row = sqlx::query!(
+    // The second row is the one before.
+    let rows = sqlx::query!(
         r#"SELECT a.seq AS "seq!", a.size::bigint AS "size!", a.time::bigint AS "time!",
                   decode(substr(a.root, 3), 'hex') AS "root!", decode(substr(a.head, 3), 'hex') AS "head!",
-                  decode(substr(a.previous, 3), 'hex') AS previous, a.tx_hash AS "tx_hash!: Vec<u8>",
-                  a.block_number AS "block_number!", a.block_number <= c.finalized_number AS "finalized!"
-           FROM (SELECT *, lag(head) OVER (ORDER BY seq) AS previous FROM chain.anchors WHERE chain_id = $1) a
-           JOIN chain.cursors c ON c.chain_id = a.chain_id
-           WHERE NOT $2 OR a.block_number <= c.finalized_number ORDER BY a.seq DESC LIMIT 1"#,
+                  a.tx_hash AS "tx_hash!: Vec<u8>", a.block_number AS "block_number!",
+                  a.block_number <= c.finalized_number AS "finalized!"
+           FROM chain.anchors a JOIN chain.cursors c ON c.chain_id = a.chain_id
+           WHERE a.chain_id = $1 AND (NOT $2 OR a.block_number <= c.finalized_number)
+           ORDER BY a.block_number DESC, a.log_index DESC LIMIT 2"#,
         chain_id as i64,
         finalized
     )
-    .fetch_optional(tx)
+    .fetch_all(tx)
     .await?;
-    row.map(|row| {
-        Ok(Anchored {
-            anchor: Anchor {
-                seq: unsigned(row.seq),
-                root: values::hash(&row.root)?,
-                size: unsigned(row.size),
-                time: unsigned(row.time),
-            },
-            previous_head: row.previous.as_deref().map(head).transpose()?.unwrap_or_default(),
-            head: head(&row.head)?,
-            transaction: values::hash(&row.tx_hash)?,
-            block: unsigned(row.block_number),
-            finalized: row.finalized,
-        })
-    })
-    .transpose()
+    let Some(newest) = rows.first() else { return Ok(None) };
+    Ok(Some(Anchored {
+        anchor: Anchor {
+            seq: unsigned(newest.seq),
+            root: values::hash(&newest.root)?,
+            size: unsigned(newest.size),
+            time: unsigned(newest.time),
+        },
+        previous_head: rows.get(1).map(|before| head(&before.head)).transpose()?.unwrap_or_default(),
+        head: head(&newest.head)?,
+        transaction: values::hash(&newest.tx_hash)?,
+        block: unsigned(newest.block_number),
+        finalized: newest.finalized,
+    }))
 }
 
 fn head(bytes: &[u8]) -> Result<Head, StoreError> {

@@ -116,6 +116,28 @@ async fn a_second_import_adds_only_what_is_new() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_commit_stays_with_whom_it_was_recorded_for() -> Result<()> {
+    let pool = testkit::database().await?;
+    let mut repo = Repo::new()?;
+    repo.commit(ADA, "src/a.rs", "one\n", "first")?;
+    repo.commit(BOB, "src/b.rs", "two\n", "together\n\nCo-authored-by: Ada <ada@example.org>")?;
+    repo.commit(BOB, "src/c.rs", "three\n", "third")?;
+    let first = import(&pool, OWNER, &repo, "").await?;
+    assert_eq!((first.contributions, first.attributed_otherwise), (4, 0));
+    let held = contents(&pool).await?;
+    // From here on the mailmap gives Ada another address.
+    repo.commit(ADA, ".mailmap", "Ada <ada@new.example.org> <ada@example.org>\n", "mailmap")?;
+    let mapped = import(&pool, OWNER, &repo, "").await?;
+    assert_eq!((mapped.new_contributions, mapped.contributions, mapped.attributed_otherwise), (1, 5, 2));
+    let kept = contents(&pool).await?;
+    assert!(held.iter().all(|row| kept.contains(row)), "an import changed what was recorded before");
+    // Another owner knows none of it.
+    let other = import(&pool, OTHER, &repo, "").await?;
+    assert_eq!((other.new_contributions, other.attributed_otherwise), (5, 0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn owners_do_not_touch_each_other_and_a_rollback_leaves_nothing() -> Result<()> {
     let pool = testkit::database().await?;
     let mut repo = Repo::new()?;

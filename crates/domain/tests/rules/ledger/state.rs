@@ -34,9 +34,9 @@ fn contributions_count_as_they_stand() {
         ("contribution.proposed", "contribution:2", work("6", "0.25", "30")),
         ("contribution.proposed", "contribution:3", work("6", "1", "7")),
         ("contribution.proposed", "contribution:4", work("5", "2", "8")),
-        ("contribution.accepted", "contribution:2", json!({})),
-        ("contribution.rejected", "contribution:3", json!({"reason": "no"})),
-        ("contribution.corrected", "contribution:1", json!({})),
+        ("contribution.accepted", "contribution:2", work("6", "0.25", "30")),
+        ("contribution.rejected", "contribution:3", work("6", "1", "7")),
+        ("contribution.corrected", "contribution:1", work("5", "10.5", "1000")),
         ("contribution.recorded", "contribution:5", work("5", "9", "900")),
         ("something.else", "x", json!({})),
     ]);
@@ -87,7 +87,7 @@ fn what_an_event_must_say_is_named() {
         ("contribution.recorded", work("5", "1.0000001", "1"), "cost"),
         ("contribution.recorded", work("5", "79228162514264337593543950335", "1"), "cost"),
         ("contribution.recorded", work("5", "1", "1.5"), "weight"),
-        ("contribution.accepted", json!({}), "subject"),
+        ("contribution.accepted", json!({}), "contributor"),
         ("distribution.closed", json!({"token": "0x12"}), "token"),
         ("order.recorded", json!([]), "hash"),
     ];

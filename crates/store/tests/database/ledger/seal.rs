@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -162,7 +161,7 @@ async fn a_sealer_killed_anywhere_loses_and_repeats_nothing() -> Result<()> {
         // A connection of its own: dropped in the midst of a statement, it is closed as by a crash.
         let mut conn = PgConnection::connect_with(&pool.connect_options()).await?;
         sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
-        let finished = testkit::stop_after(polls, pin!(ledger::seal(&mut conn, 20))).await;
+        let finished = testkit::polled(ledger::seal(&mut conn, 20), polls).await;
         drop(conn);
         let head: i64 = sqlx::query_scalar("SELECT size FROM ledger.head").fetch_one(&pool).await?;
         assert_eq!(head, 0);
