@@ -47,6 +47,19 @@ pub fn amount_field(text: &str) -> Result<U256, &'static str> {
     U256::from_str_radix(text, 10).map_err(|_| "is larger than 256 bits")
 }
 
+/// A number as a path or a request writes it; what is none names nothing.
+pub fn number(text: &str) -> i64 {
+    text.parse().unwrap_or(-1)
+}
+
+/// Why something was decided so, for those it concerns.
+pub fn check_reason(text: &str) -> Result<()> {
+    if text.chars().count() > 500 {
+        return Err(Problem::fields(vec![("reason", "has at most 500 characters".into())]));
+    }
+    Ok(())
+}
+
 pub fn parse<T>(field: &'static str, text: &str, parser: impl Fn(&str) -> Result<T, &'static str>) -> Result<T> {
     parser(text).map_err(|message| Problem::fields(vec![(field, message.to_owned())]))
 }

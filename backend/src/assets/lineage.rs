@@ -65,7 +65,7 @@ pub struct Dependency {
 pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<Lineage>> {
     let id = parse_id(&id)?;
     // One snapshot: what is found is there to be described.
-    let mut tx = state.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut tx = store::snapshot(&state.pool).await?;
     let asset = AssetId(id as u64);
     let graph = state.lineage.current(&mut tx).await?;
     let shown = match graph.and_then(|graph| graph.neighbourhood(asset, LIMITS)) {

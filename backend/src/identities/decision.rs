@@ -10,6 +10,7 @@ use crate::{
     AppState,
     extract::{Json, Path, SignedIn},
     problem::{Problem, Result},
+    values::{check_reason, number},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,10 +41,8 @@ pub async fn decide(
     Path(id): Path<String>,
     Json(request): Json<NewDecision>,
 ) -> Result<axum::Json<IdentityView>> {
-    if request.reason.chars().count() > 500 {
-        return Err(Problem::fields(vec![("reason", "has at most 500 characters".into())]));
-    }
-    let claim: i64 = id.parse().unwrap_or(-1);
+    check_reason(&request.reason)?;
+    let claim = number(&id);
     let mut tx = state.pool.begin().await?;
     let concerned = sqlx::query_scalar!(
         r#"SELECT EXISTS (

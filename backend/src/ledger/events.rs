@@ -7,7 +7,7 @@ use serde_json::Value;
 use store::ledger;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{no_event, parse_seq, snapshot, time, unchanging};
+use super::{no_event, parse_seq, time, unchanging};
 use crate::{
     AppState,
     extract::{Path, Query},
@@ -95,7 +95,7 @@ pub async fn list(
         return Err(Problem::fields(vec![("before", "does not go with after or through".into())]));
     }
     let stream = filters.stream.as_deref().map(stream).transpose()?;
-    let mut tx = snapshot(&state).await?;
+    let mut tx = store::snapshot(&state.pool).await?;
     let size = ledger::head(&mut tx).await?.size;
     let (after, through) = (filters.after.unwrap_or(0), filters.through.unwrap_or(u64::MAX));
     // One more than asked for tells whether there is more.

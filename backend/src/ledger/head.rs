@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::ledger::{self, Anchored};
 use utoipa::ToSchema;
 
-use super::{sign, snapshot, time};
+use super::{sign, time};
 use crate::{AppState, problem::Result};
 
 /// Where the ledger ends, and how much of it is anchored.
@@ -86,7 +86,7 @@ impl From<Signed> for SignatureView {
 /// Where the ledger ends.
 #[utoipa::path(get, path = "/v1/ledger", operation_id = "get_ledger", tag = "ledger", responses((status = 200, body = LedgerHead)))]
 pub async fn head(State(state): State<AppState>) -> Result<axum::Json<LedgerHead>> {
-    let mut tx = snapshot(&state).await?;
+    let mut tx = store::snapshot(&state.pool).await?;
     let ledger::Head { size, hash } = ledger::head(&mut tx).await?;
     let tree = match size {
         0 => None,

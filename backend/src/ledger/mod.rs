@@ -12,7 +12,6 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use domain::ledger::signature::{Signed, TreeHead};
-use sqlx::{Postgres, Transaction};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -28,11 +27,6 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(receipt::receipt))
         .routes(routes!(receipt::consistency))
         .routes(routes!(state::state))
-}
-
-/// One snapshot: a ledger that grows meanwhile contradicts nothing that is read.
-async fn snapshot(state: &AppState) -> Result<Transaction<'static, Postgres>> {
-    Ok(state.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
 }
 
 /// The number of an event from a path.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::ledger;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{no_event, parse_seq, sign, snapshot, unchanging};
+use super::{no_event, parse_seq, sign, unchanging};
 use crate::{
     AppState,
     extract::{Path, Query},
@@ -23,7 +23,7 @@ use crate::{
     responses((status = 200, body = serde_json::Value, description = "see docs/ledger.md"), (status = 404, body = Problem)))]
 pub async fn receipt(State(state): State<AppState>, Path(seq): Path<String>) -> Result<Response> {
     let number = parse_seq(&seq)?;
-    let mut tx = snapshot(&state).await?;
+    let mut tx = store::snapshot(&state.pool).await?;
     let entry = ledger::entry(&mut tx, number).await?.ok_or_else(|| no_event(number))?;
     let newest = ledger::newest_anchor(&mut tx, state.chain_id(), true).await?;
     let newest = newest.filter(|newest| newest.anchor.size >= number);
@@ -87,7 +87,7 @@ pub async fn consistency(
     Query(Sizes { from, to }): Query<Sizes>,
     asked: HeaderMap,
 ) -> Result<Response> {
-    let mut tx = snapshot(&state).await?;
+    let mut tx = store::snapshot(&state.pool).await?;
     let size = ledger::head(&mut tx).await?.size;
     if to > size {
         return Err(Problem::fields(vec![("to", format!("is more than the {size} events of the ledger"))]));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::ledger;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{snapshot, time};
+use super::time;
 use crate::{
     AppState,
     assets::{parse_id, require},
@@ -101,7 +101,7 @@ pub async fn state(
 ) -> Result<axum::Json<AssetState>> {
     let id = parse_id(&id)?;
     require(&state, id).await?;
-    let mut tx = snapshot(&state).await?;
+    let mut tx = store::snapshot(&state.pool).await?;
     let size = ledger::head(&mut tx).await?.size;
     let as_of = as_of.unwrap_or(size);
     if as_of > size {

@@ -7,10 +7,11 @@ use alloy::{
 use axum::{extract::State, http::StatusCode};
 use bindings::{AssetRegistry, Market, Order, TestToken};
 use chrono::{DateTime, Utc};
-use domain::{ledger::NewEvent, split};
+use domain::split;
 use futures::try_join;
 use serde::Deserialize;
 use serde_json::json;
+use sqlx::PgConnection;
 use store::ledger;
 use utoipa::ToSchema;
 
@@ -238,15 +239,15 @@ async fn store(state: &AppState, order: &Order, hash: &[u8], signature: &[u8]) -
     .execute(&mut *tx)
     .await?;
     if stored.rows_affected() > 0 {
-        ledger::append(&mut tx, &[recorded(state, order, hash)?]).await?;
+        tell(&mut tx, state.chain_id(), order, hash).await?;
     }
     tx.commit().await?;
     tracing::info!("order {} on asset {}", hex32(hash), order.assetId);
     Ok(())
 }
 
-/// What the ledger is told of an order. The hash binds all of it; what becomes of it is on chain.
-fn recorded(state: &AppState, order: &Order, hash: &[u8]) -> Result<NewEvent> {
+/// Tells the ledger of an order. The hash binds all of it; what becomes of it is on chain.
+async fn tell(tx: &mut PgConnection, chain_id: u64, order: &Order, hash: &[u8]) -> Result<()> {
     let (hash, maker) = (hex32(hash), order.maker.to_checksum(None));
     let body = json!({
         "hash": hash, "maker": maker, "side": bindings::side_name(order.side), "asset": order.assetId.to_string(),
@@ -256,6 +257,6 @@ fn recorded(state: &AppState, order: &Order, hash: &[u8]) -> Result<NewEvent> {
         "nonce": order.nonce.to_string(), "makerEpoch": order.makerEpoch, "maxFeeBps": order.maxFeeBps,
         "minNet": order.minNet.to_string(),
     });
-    let streams = [format!("asset:{}:{}", state.chain_id(), order.assetId), format!("account:{maker}")];
-    Ok(ledger::event("order.recorded", format!("order:{hash}"), streams, &body)?)
+    let streams = [format!("asset:{chain_id}:{}", order.assetId), format!("account:{maker}")];
+    Ok(ledger::tell(tx, "order.recorded", format!("order:{hash}"), streams, &body).await?)
 }

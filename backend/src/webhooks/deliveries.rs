@@ -4,6 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::PgConnection;
 use store::outbox;
 use utoipa::{IntoParams, ToSchema};
 
@@ -81,19 +82,7 @@ pub async fn list(
     }
     let mut conn = state.pool.acquire().await?;
     let work = owned(&mut conn, account, &id).await?;
-    let items = sqlx::query_as!(
-        DeliveryView,
-        r#"SELECT id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
-                  octet_length(payload) AS "bytes!", received_at, settled_at
-           FROM webhook_deliveries WHERE work_id = $1 AND id < $2 AND ($3::text IS NULL OR state = $3)
-           ORDER BY id DESC LIMIT $4::bigint + 1"#,
-        work,
-        below,
-        filters.state,
-        limit
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+    let items = select(&mut conn, work, None, filters.state.as_deref(), below, limit + 1).await?;
     Ok(axum::Json(Page::cut(items, limit, |item: &DeliveryView| (item.id.parse().unwrap_or_default(), 0))))
 }
 
@@ -109,25 +98,40 @@ pub async fn detail(
     let number = delivery_id(&delivery)?;
     let mut conn = state.pool.acquire().await?;
     let work = owned(&mut conn, account, &id).await?;
-    let missing = || Problem::not_found(format!("delivery {delivery}"));
-    let payload =
-        sqlx::query_scalar!("SELECT payload FROM webhook_deliveries WHERE work_id = $1 AND id = $2", work, number)
-            .fetch_optional(&mut *conn)
-            .await?
-            .ok_or_else(missing)?;
-    let delivery = sqlx::query_as!(
-        DeliveryView,
-        r#"SELECT id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
-                  octet_length(payload) AS "bytes!", received_at, settled_at
-           FROM webhook_deliveries WHERE work_id = $1 AND id = $2"#,
-        work,
-        number
-    )
-    .fetch_one(&mut *conn)
-    .await?;
+    let found = select(&mut conn, work, Some(number), None, i64::MAX, 1).await?.pop();
+    let delivery = found.ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
+    // Deliveries are never removed.
+    let payload = sqlx::query_scalar!("SELECT payload FROM webhook_deliveries WHERE id = $1", number)
+        .fetch_one(&mut *conn)
+        .await?;
     let payload = serde_json::from_slice(&payload)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&payload).into_owned()));
     Ok(axum::Json(DeliveryDetail { delivery, payload }))
+}
+
+async fn select(
+    conn: &mut PgConnection,
+    work: i64,
+    id: Option<i64>,
+    state: Option<&str>,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<DeliveryView>> {
+    Ok(sqlx::query_as!(
+        DeliveryView,
+        r#"SELECT id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
+                  octet_length(payload) AS "bytes!", received_at, settled_at
+           FROM webhook_deliveries
+           WHERE work_id = $1 AND ($2::bigint IS NULL OR id = $2) AND ($3::text IS NULL OR state = $3) AND id < $4
+           ORDER BY id DESC LIMIT $5"#,
+        work,
+        id,
+        state,
+        below,
+        limit
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Applies a delivery again. What it brought before is known and stays as it is; while it waits, asking again changes nothing.

@@ -204,6 +204,5 @@ fn new_secret() -> String {
 /// Tells the ledger, by the webhook's id and never its secret.
 async fn tell(tx: &mut PgConnection, kind: &str, work: i64, webhook: &str, mut body: Value) -> Result<()> {
     body["work"] = json!(work.to_string());
-    let event = ledger::event(kind, format!("webhook:{webhook}"), [format!("work:{work}")], &body)?;
-    Ok(ledger::append(tx, &[event]).await?)
+    Ok(ledger::tell(tx, kind, format!("webhook:{webhook}"), [format!("work:{work}")], &body).await?)
 }

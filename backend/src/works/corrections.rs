@@ -15,12 +15,13 @@ use utoipa::ToSchema;
 use super::{
     decisions,
     item::{self, Correction, Prices},
-    policy::{self, number},
+    policy,
 };
 use crate::{
     AppState,
     extract::{Json, Path, SignedIn},
     problem::{Problem, Result},
+    values::number,
 };
 
 /// The revision that a correction became.

@@ -13,6 +13,7 @@ use crate::{
     AppState,
     extract::{Json, SignedIn},
     problem::{Problem, Result},
+    values::check_reason,
 };
 
 const MAX_IDS: usize = 1000;
@@ -100,9 +101,7 @@ fn check(request: &Decision) -> Result<Vec<i64>> {
     if request.ids.is_empty() || request.ids.len() > MAX_IDS {
         return Err(Problem::fields(vec![("ids", format!("holds 1 to {MAX_IDS} ids"))]));
     }
-    if request.reason.chars().count() > 500 {
-        return Err(Problem::fields(vec![("reason", "has at most 500 characters".into())]));
-    }
+    check_reason(&request.reason)?;
     let ids: Result<BTreeSet<i64>, _> = request.ids.iter().map(|id| id.parse()).collect();
     let ids = ids.map_err(|_| Problem::fields(vec![("ids", "holds ids of contributions".into())]))?;
     Ok(ids.into_iter().collect())

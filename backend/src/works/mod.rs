@@ -16,6 +16,7 @@ use crate::{
     AppState,
     extract::SignedIn,
     problem::{Problem, Result},
+    values::number,
 };
 
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -32,12 +33,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// The work that a path names, of the account that is signed in.
 pub async fn owned(conn: &mut PgConnection, account: SignedIn, id: &str) -> Result<i64> {
-    sqlx::query_scalar!(
-        "SELECT id FROM works WHERE id = $1 AND owner = $2",
-        id.parse::<i64>().unwrap_or_default(),
-        account.0.as_slice() as _
-    )
-    .fetch_optional(conn)
-    .await?
-    .ok_or_else(|| Problem::not_found(format!("work {id} of yours")))
+    sqlx::query_scalar!("SELECT id FROM works WHERE id = $1 AND owner = $2", number(id), account.0.as_slice() as _)
+        .fetch_optional(conn)
+        .await?
+        .ok_or_else(|| Problem::not_found(format!("work {id} of yours")))
 }

@@ -12,6 +12,7 @@ use crate::{
     AppState,
     extract::{Json, Path, SignedIn},
     problem::{Problem, Result},
+    values::number,
 };
 
 const PROPOSALS: [&str; 3] = ["anyone", "contributors", "nobody"];
@@ -75,7 +76,7 @@ pub async fn set(
             "proposals": policy.proposals, "preaccepted": policy.preaccepted, "by": account.0.to_checksum(None),
         });
         let work = format!("work:{}", number(&id));
-        ledger::append(&mut tx, &[ledger::event("work.policy", work.clone(), [work], &body)?]).await?;
+        ledger::tell(&mut tx, "work.policy", work.clone(), [work], &body).await?;
         tx.commit().await?;
     }
     Ok(axum::Json(policy))
@@ -137,9 +138,4 @@ async fn contributes(tx: &mut PgConnection, work: i64, account: Address) -> Resu
     .fetch_one(tx)
     .await?;
     Ok(contributes)
-}
-
-/// A number as a path or a request writes it; what is none names nothing.
-pub fn number(text: &str) -> i64 {
-    text.parse().unwrap_or(-1)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use crate::{StoreError, ledger, values};
+use crate::{StoreError, ledger, snapshot, values};
 
 /// Checks that found nothing are kept for so many days.
 const KEEP_DAYS: i32 = 30;
@@ -95,7 +95,7 @@ impl Books {
 /// When the database fails, or holds what no amount can be.
 pub async fn read(pool: &PgPool, chain_id: u64) -> Result<Option<Books>, StoreError> {
     let chain = chain_id as i64;
-    let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut tx = snapshot(pool).await?;
     let cursor = sqlx::query!(
         r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>" FROM chain.cursors WHERE chain_id = $1 AND NOT in_bulk"#,
         chain
@@ -196,7 +196,7 @@ pub async fn record(tx: &mut PgConnection, chain_id: u64, books: &Books) -> Resu
             ("books.stopped", json!({"block": books.block_number, "tokens": tokens, "faults": books.faults}))
         };
         let subject = format!("books:{chain_id}");
-        ledger::append(tx, &[ledger::event(kind, subject.clone(), [subject], &body)?]).await?;
+        ledger::tell(tx, kind, subject.clone(), [subject], &body).await?;
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ async fn record(
         "confidence": coherence.confidence.to_string(), "inputs": measured.inputs,
     });
     let work = format!("work:{work_id}");
-    ledger::append(tx, &[ledger::event("work.measured", work.clone(), [work], &body)?]).await
+    ledger::tell(tx, "work.measured", work.clone(), [work], &body).await
 }
 
 /// The weighted cost of each contributor to a work.

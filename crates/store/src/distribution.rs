@@ -421,8 +421,7 @@ pub async fn record(
     });
     let asset = format!("asset:{chain_id}:{}", pot.asset_id);
     let streams = [format!("distribution:{id}"), asset, format!("payouts:{chain_id}")];
-    let closed = ledger::event("distribution.closed", format!("distribution:{id}"), streams, &told)?;
-    ledger::append(tx, &[closed]).await?;
+    ledger::tell(tx, "distribution.closed", format!("distribution:{id}"), streams, &told).await?;
     Ok(id)
 }
 

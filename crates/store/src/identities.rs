@@ -204,12 +204,8 @@ pub(crate) async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Opt
     for link in &linked {
         *works.entry(link.work_id).or_default() += 1;
     }
-    let known: Vec<NewEvent> = works
-        .into_iter()
-        .map(|(work, addresses)| {
-            NewEvent::new("contributor.address_known", work.to_string(), json!({"addresses": addresses}))
-        })
-        .collect();
+    let known: Vec<NewEvent> =
+        works.into_iter().map(|(work, addresses)| outbox::addresses_known(work, addresses)).collect();
     outbox::emit(tx, &known).await?;
     Ok(linked.len() as u64)
 }
@@ -253,5 +249,5 @@ async fn tell(tx: &mut PgConnection, kind: &str, claim: i64, owner: Option<Addre
     }
     let contributor = row.contributor.map(|id| format!("contributor:{id}"));
     let streams = [Some(format!("account:{account}")), contributor].into_iter().flatten();
-    ledger::append(tx, &[event(kind, format!("identity:{claim}"), streams, &body)?]).await
+    ledger::tell(tx, kind, format!("identity:{claim}"), streams, &body).await
 }

@@ -12,7 +12,6 @@ use crate::{
     commits::{self, Author, Commit, clean},
     identities::{self, Named},
     outbox,
-    outbox::NewEvent,
     values::hex_bytes,
     works,
 };
@@ -151,11 +150,11 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
     .fetch_all(&mut *tx)
     .await?;
     works::tell_addresses(tx, &added).await?;
-    if !added.is_empty() {
-        let event = NewEvent::new("contributor.address_known", work_id.to_string(), json!({"addresses": added.len()}));
-        outbox::emit(tx, &[event]).await?;
+    let added = added.len() as u64;
+    if added > 0 {
+        outbox::emit(tx, &[outbox::addresses_known(work_id, added)]).await?;
     }
-    Ok(linked + added.len() as u64)
+    Ok(linked + added)
 }
 
 /// The graph of the newest import replaces the one before: what is locked now is what counts.

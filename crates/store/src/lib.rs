@@ -23,7 +23,7 @@ pub mod works;
 use std::time::Duration;
 
 use sqlx::{
-    Connection, Row,
+    Connection, Postgres, Row, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 pub use sqlx::{PgConnection, PgPool};
@@ -79,6 +79,14 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> 
 async fn outside_transactions(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // A statement on its own is the first of its transaction. As one message: the extended protocol's have a time each.
     sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection).await?.try_get(0)
+}
+
+/// A transaction that only reads, all of it as of one moment.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    Ok(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
 }
 
 fn is_starting(error: &sqlx::Error) -> bool {

@@ -1,6 +1,6 @@
 //! The outbox: facts stored in the transaction that made them true, read in order by whoever acts on them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
 use crate::StoreError;
@@ -25,6 +25,11 @@ impl NewEvent {
     pub fn new(topic: impl Into<String>, key: impl Into<String>, payload: Value) -> Self {
         Self { topic: topic.into(), key: key.into(), payload }
     }
+}
+
+/// It became known where so many of a work's people are paid.
+pub fn addresses_known(work: i64, addresses: u64) -> NewEvent {
+    NewEvent::new("contributor.address_known", work.to_string(), json!({"addresses": addresses}))
 }
 
 /// GitHub delivered something about a work.

@@ -197,8 +197,7 @@ pub async fn tell(
     body: &Value,
 ) -> Result<(), StoreError> {
     let subject = format!("root:{root}");
-    let event = ledger::event(kind, subject.clone(), [subject, format!("roots:{chain_id}")], body)?;
-    ledger::append(tx, &[event]).await
+    ledger::tell(tx, kind, subject.clone(), [subject, format!("roots:{chain_id}")], body).await
 }
 
 /// The entries of a root, in the order of its leaves.

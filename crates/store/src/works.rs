@@ -21,8 +21,7 @@ pub async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), Sto
         "work": work_id.to_string(), "owner": owner, "kind": work.kind, "source": work.source, "sourceKey": work.source_key,
     });
     let streams = [format!("work:{work_id}"), format!("account:{owner}")];
-    let event = ledger::event("work.created", format!("work:{work_id}"), streams, &body)?;
-    ledger::append(tx, &[event]).await
+    ledger::tell(tx, "work.created", format!("work:{work_id}"), streams, &body).await
 }
 
 /// Tells of a version that this transaction added to a work. Its commitment is the SHA-256 of the content hash.
@@ -39,8 +38,7 @@ pub async fn tell_version(tx: &mut PgConnection, work_id: i64, content_hash: B25
         "work": work_id.to_string(), "contentCommitment": format!("0x{}", version.commitment), "label": version.label,
     });
     let stream = format!("work:{work_id}");
-    let event = ledger::event("work.version_added", stream.clone(), [stream], &body)?;
-    ledger::append(tx, &[event]).await
+    ledger::tell(tx, "work.version_added", stream.clone(), [stream], &body).await
 }
 
 /// Tells of rows of `contributor_addresses` that this transaction stored: where contributors are paid for a work.
@@ -90,6 +88,5 @@ pub async fn tell_dependencies(tx: &mut PgConnection, work_id: i64, before: &(St
     let (digest, uses) = now;
     let body = json!({"work": work_id.to_string(), "uses": uses, "digest": format!("0x{digest}")});
     let stream = format!("work:{work_id}");
-    let event = ledger::event("work.dependencies_changed", stream.clone(), [stream], &body)?;
-    ledger::append(tx, &[event]).await
+    ledger::tell(tx, "work.dependencies_changed", stream.clone(), [stream], &body).await
 }

@@ -8,10 +8,9 @@ use anyhow::Result;
 use bindings::Payouts;
 use store::books::{self, Check};
 
-use crate::stage::{Stage, content, person, repository, whole};
+use crate::stage::Stage;
 
 const ADA: Address = Address::repeat_byte(0xad);
-const OWNER: Address = Address::repeat_byte(0x0e);
 
 /// Ways to break what is recorded, the rule that it breaks, and how to mend it.
 const TAMPERED: [(&str, &str, &str); 10] = [
@@ -77,22 +76,14 @@ async fn checked(stage: &Stage) -> Result<Check> {
     Ok(books::newest(&mut conn, stage.context.deployment.chain_id).await?.expect("it was just made"))
 }
 
-/// A work with one known and one unknown contributor, its income divided, published and claimed in part.
-async fn prepare(stage: &Stage) -> Result<u64> {
-    let people = vec![person("mailto:ada", Some(ADA)), person("mailto:eve", None)];
-    stage.import(1, &repository("library", people, &[(0, 100), (1, 50)])).await?;
-    let library = stage.register(1, content("library"), &[], &whole(1)).await?;
-    let song = stage.register(2, content("song"), &[library], &[(OWNER, 10_000)]).await?;
-    for (asset, amount) in [(library, 1_000_003), (song, 999_999)] {
-        stage.fund(asset, amount).await?;
-    }
-    stage.settle().await?;
+/// Income divided, published and claimed in part, and more that is not final.
+async fn prepare(stage: &Stage) -> Result<()> {
+    let song = stage.two_works_with_income(ADA).await?;
     workers::close(&stage.context).await?;
     stage.publish_and_activate().await?;
     stage.claim(ADA, Address::ZERO).await?;
     stage.fund(song, 5000).await?;
-    stage.mirror().await?;
-    Ok(song)
+    stage.mirror().await
 }
 
 #[tokio::test]

@@ -5,10 +5,9 @@ use anyhow::Result;
 use testkit::polled;
 use workers::JobError;
 
-use crate::stage::{Stage, content, person, repository, whole};
+use crate::stage::Stage;
 
 const ADA: Address = Address::repeat_byte(0xad);
-const OWNER: Address = Address::repeat_byte(0x0e);
 
 /// Kills a job after one poll, after two, and so on, until it ends; the books hold after every death. Says how often it died.
 async fn kill_everywhere(stage: &Stage, job: impl AsyncFn() -> Result<(), JobError>) -> Result<u64> {
@@ -28,14 +27,7 @@ async fn kill_everywhere(stage: &Stage, job: impl AsyncFn() -> Result<(), JobErr
 async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -> Result<()> {
     let stage = Stage::start().await?;
     let context = &stage.context;
-    let people = vec![person("mailto:ada", Some(ADA)), person("mailto:eve", None)];
-    stage.import(1, &repository("library", people, &[(0, 100), (1, 50)])).await?;
-    let library = stage.register(1, content("library"), &[], &whole(1)).await?;
-    let song = stage.register(2, content("song"), &[library], &[(OWNER, 10_000)]).await?;
-    for (asset, amount) in [(library, 1_000_003), (song, 999_999)] {
-        stage.fund(asset, amount).await?;
-    }
-    stage.settle().await?;
+    stage.two_works_with_income(ADA).await?;
 
     let deaths = kill_everywhere(&stage, async || workers::close(context).await).await?;
     assert!(deaths > 0, "it never died while dividing");

@@ -100,6 +100,21 @@ impl Stage {
         self.call(9, self.market.deployment.payouts, amount, call).await
     }
 
+    /// A work with a contributor paid at `known` and one without an address, and a work made from it; income of 1 000 003 and
+    /// 999 999 wei, all of it final. Gives the second work.
+    pub async fn two_works_with_income(&self, known: Address) -> Result<u64> {
+        let people = vec![person("mailto:ada", Some(known)), person("mailto:eve", None)];
+        self.import(1, &repository("library", people, &[(0, 100), (1, 50)])).await?;
+        let library = self.register(1, content("library"), &[], &whole(1)).await?;
+        let owner = Address::repeat_byte(0x0e);
+        let song = self.register(2, content("song"), &[library], &[(owner, 10_000)]).await?;
+        for (asset, amount) in [(library, 1_000_003), (song, 999_999)] {
+            self.fund(asset, amount).await?;
+        }
+        self.settle().await?;
+        Ok(song)
+    }
+
     pub async fn import(&self, owner: u32, repository: &Repository) -> Result<Imported> {
         let mut tx = self.pool().begin().await?;
         let imported = imports::store(&mut tx, account(owner), repository, "bafymanifest").await?;

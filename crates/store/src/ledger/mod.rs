@@ -65,6 +65,18 @@ pub async fn append(tx: &mut PgConnection, events: &[NewEvent]) -> Result<(), St
     Ok(())
 }
 
+/// Appends one event: what happened, to what, where it is listed, and the details.
+pub async fn tell(
+    tx: &mut PgConnection,
+    kind: &str,
+    subject: impl Into<String>,
+    streams: impl IntoIterator<Item = impl Into<String>>,
+    body: &serde_json::Value,
+) -> Result<(), StoreError> {
+    let event = event(kind, subject, streams, body)?;
+    append(tx, &[event]).await
+}
+
 /// An event, or why the ledger cannot hold it.
 pub fn event(
     kind: &str,

@@ -23,7 +23,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::Mutex;
 use upstream::Licensed;
 
-use crate::StoreError;
+use crate::{StoreError, snapshot};
 
 /// Names a state of a chain's lineage. Two equal versions hold the same assets and parents; another version may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,7 +259,7 @@ impl Cache {
 
     async fn make(&self) -> Result<Held, StoreError> {
         // One snapshot, so that the version is that of the graph.
-        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let mut tx = snapshot(&self.pool).await?;
         let version = version(&mut tx, self.chain_id).await?;
         if let Some(held) = self.latest().filter(|held| held.version == version) {
             return Ok(held);

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { NATIVE_COIN } from "../../lib/amount";
 import { count } from "../../lib/share";
 import { AddressLink } from "../../ui/address-link";
 import { Amount } from "../../ui/amount";
@@ -9,8 +10,6 @@ import { SkeletonRows } from "../../ui/skeleton";
 import { Empty } from "../../ui/states";
 import { Time } from "../../ui/time";
 import { booksQuery, type Books, type CurrencyBooks } from "./queries";
-
-const NATIVE = "0x0000000000000000000000000000000000000000";
 
 /** Where every unit that was ever paid in is now, and that the contracts hold what they must. */
 export function BooksPage() {
@@ -77,7 +76,7 @@ function Currency({ books }: { books: CurrencyBooks }) {
     { name: "Not divided yet", value: undistributed },
   ];
   return (
-    <Section title={currency === NATIVE ? "Ether" : "Token"} note={currency === NATIVE ? undefined : <AddressLink address={currency} />}>
+    <Section title={currency === NATIVE_COIN ? "Ether" : "Token"} note={currency === NATIVE_COIN ? undefined : <AddressLink address={currency} />}>
       <dl>
         <Line name="Paid in, in all" value={income} currency={currency} strong />
         {parts.map(({ name, value }, place) => (
@@ -118,5 +117,5 @@ function Line({ name, sign, value, currency, strong }: { name: string; sign?: st
 }
 
 function CurrencyName({ currency }: { currency: string }) {
-  return currency === NATIVE ? "Ether" : <AddressLink address={currency} />;
+  return currency === NATIVE_COIN ? "Ether" : <AddressLink address={currency} />;
 }

@@ -1,5 +1,7 @@
 /** What happened, in words people read; kinds that are new here keep their own name. */
 
+import { sentence } from "../../lib/words";
+
 const WORDS: Record<string, string> = {
   "books.balanced": "The books balance again",
   "books.stopped": "The books do not balance: distributions stopped",
@@ -30,6 +32,5 @@ const WORDS: Record<string, string> = {
 };
 
 export function kindWords(kind: string): string {
-  const words = WORDS[kind] ?? kind.replaceAll(/[._]/g, " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return WORDS[kind] ?? sentence(kind);
 }

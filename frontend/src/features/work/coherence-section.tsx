@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { formatPart } from "../../lib/share";
+import { sentence } from "../../lib/words";
 import { Section } from "../../ui/section";
 import { Time } from "../../ui/time";
 import { coherenceQuery, type CoherenceInput } from "./queries";
@@ -28,7 +29,7 @@ function Input({ input: { input, weight, value, measured, how } }: { input: Cohe
     <li className="border-t border-line py-2 first:border-t-0 first:pt-0">
       <div className="flex items-baseline justify-between gap-4 text-sm">
         <span>
-          {name(input)} <span className="text-muted">weighs {perCent(weight)}</span>
+          {sentence(input)} <span className="text-muted">weighs {perCent(weight)}</span>
         </span>
         <span className={measured ? "font-medium" : "text-muted"}>{measured ? perCent(shown) : "not measured"}</span>
       </div>
@@ -38,11 +39,6 @@ function Input({ input: { input, weight, value, measured, how } }: { input: Cohe
       <p className="mt-1 text-xs text-muted">{how}</p>
     </li>
   );
-}
-
-function name(input: string): string {
-  const words = input.replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** A decimal between 0 and 1 as per cent. */
