@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use axum::extract::State;
 use domain::{AssetId, lineage::Limits};
 use serde::Serialize;
-use store::lineage;
+use store::lineage::{
+    self,
+    names::{self, Name},
+};
 use utoipa::ToSchema;
 
 use super::parse_id;
@@ -67,31 +70,26 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
     // One snapshot: what is found is there to be described.
     let mut tx = store::snapshot(&state.pool).await?;
     let asset = AssetId(id as u64);
-    let graph = state.lineage.current(&mut tx).await?;
-    let shown = match graph.and_then(|graph| graph.neighbourhood(asset, LIMITS)) {
+    let held = state.lineage.current(&mut tx).await?;
+    let shown = match held.as_ref().and_then(|held| held.graph.neighbourhood(asset, LIMITS)) {
         Some(shown) => Some(shown),
         None => lineage::neighbourhood(&mut tx, state.chain_id(), asset, LIMITS).await?,
     };
     let shown = shown.ok_or_else(|| Problem::not_found(format!("asset {id}")))?;
-    let ids: Vec<i64> = shown.works.iter().map(|(id, _)| id.0 as i64).collect();
-    let described = sqlx::query!(
-        r#"SELECT a.asset_id, a.kind, w.title AS "title?"
-           FROM chain.assets a
-           LEFT JOIN (SELECT asset_id, work_id FROM asset_works WHERE chain_id = $1 AND asset_id = ANY ($2)) aw
-                  ON aw.asset_id = a.asset_id
-           LEFT JOIN works w ON w.id = aw.work_id
-           WHERE a.chain_id = $1 AND a.asset_id = ANY ($2)"#,
-        state.chain(),
-        &ids
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let mut described: HashMap<i64, (String, Option<String>)> =
-        described.into_iter().map(|row| (row.asset_id, (row.kind, row.title))).collect();
-    let nodes = shown.works.iter().filter_map(|(id, depth)| {
-        let (kind, title) = described.remove(&(id.0 as i64))?;
-        let title = title.unwrap_or_else(|| format!("Asset {id}"));
-        Some(LineageNode { id: id.to_string(), title, kind, depth: *depth as i32 })
+    let held = |id: AssetId| held.as_ref().and_then(|held| held.names.titled(id));
+    let works: Vec<_> = shown.works.iter().map(|&(id, depth)| (id, depth, held(id))).collect();
+    let unknown: Vec<i64> = works.iter().filter(|(.., name)| name.is_none()).map(|(id, ..)| id.0 as i64).collect();
+    let asked: HashMap<AssetId, Name> = match unknown.is_empty() {
+        true => HashMap::new(),
+        false => names::ask(&mut tx, state.chain_id(), &unknown).await?.into_iter().collect(),
+    };
+    let nodes = works.into_iter().filter_map(|(id, depth, name)| {
+        let (kind, title) = match name {
+            Some((kind, title)) => (kind, Some(title)),
+            None => asked.get(&id).map(|name| (name.kind.as_str(), name.title.as_deref()))?,
+        };
+        let title = title.map_or_else(|| format!("Asset {id}"), str::to_owned);
+        Some(LineageNode { id: id.to_string(), title, kind: kind.to_owned(), depth: depth as i32 })
     });
     let nodes: Vec<LineageNode> = nodes.collect();
     let edges = shown.edges.iter().map(|(from, to)| LineageEdge { from: from.to_string(), to: to.to_string() });

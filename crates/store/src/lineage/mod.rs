@@ -7,6 +7,7 @@
 //! [`Cache::current`] answers from memory while the chain's [`Version`] is that of its graph. The functions beside it ask
 //! the database for the surroundings of one asset and give the same answers: for when the graph is being made anew.
 
+pub mod names;
 pub mod upstream;
 
 use std::{
@@ -19,6 +20,7 @@ use domain::{
     lineage::{Edge, Graph, Limits, Neighbourhood, Node, Reach},
 };
 use futures::TryStreamExt;
+use names::Names;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::Mutex;
 use upstream::Licensed;
@@ -212,10 +214,11 @@ pub struct Cache {
     making: Arc<Mutex<()>>,
 }
 
-/// A graph, and the version of the lineage it holds.
+/// A graph, what its assets were called when it was made, and the version of the lineage it holds.
 #[derive(Clone)]
 pub struct Held {
     pub graph: Arc<Graph>,
+    pub names: Arc<Names>,
     pub version: Version,
 }
 
@@ -234,10 +237,10 @@ impl Cache {
 
     /// The graph of the version that `conn` sees. When there is none, it begins to make one of the present version, unless
     /// that is under way, and returns at once without.
-    pub async fn current(&self, conn: &mut PgConnection) -> Result<Option<Arc<Graph>>, StoreError> {
+    pub async fn current(&self, conn: &mut PgConnection) -> Result<Option<Held>, StoreError> {
         let version = version(conn, self.chain_id).await?;
         if let Some(held) = self.latest().filter(|held| held.version == version) {
-            return Ok(Some(held.graph));
+            return Ok(Some(held));
         }
         if let Ok(making) = self.making.clone().try_lock_owned() {
             let cache = self.clone();
@@ -265,8 +268,9 @@ impl Cache {
             return Ok(held);
         }
         let graph = Arc::new(load(&mut tx, self.chain_id).await?);
+        let names = Arc::new(Names::load(&mut tx, self.chain_id).await?);
         tx.commit().await?;
-        let held = Held { graph, version };
+        let held = Held { graph, names, version };
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
         Ok(held)
     }

@@ -8,7 +8,10 @@ use domain::{
     lineage::{Graph, Limits},
 };
 use sqlx::{PgConnection, PgPool};
-use store::lineage::{self, Cache};
+use store::lineage::{
+    self, Cache,
+    names::{self, Name},
+};
 use testkit::sim::Rng;
 
 const CHAIN: u64 = 5;
@@ -118,8 +121,8 @@ async fn a_parent_that_is_no_asset_is_left_out() -> Result<()> {
 async fn current(cache: &Cache, conn: &mut PgConnection) -> Result<Arc<Graph>> {
     tokio::time::timeout(PATIENCE, async {
         loop {
-            if let Some(graph) = cache.current(conn).await? {
-                return Ok(graph);
+            if let Some(held) = cache.current(conn).await? {
+                return Ok(held.graph);
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -172,6 +175,35 @@ async fn the_cache_follows_the_chain() -> Result<()> {
     sqlx::query("UPDATE chain.cursors SET generation = 2").execute(&pool).await?;
     assert!(cache.current(&mut conn).await?.is_none());
     assert_ne!(cache.refresh().await?.version, fourth.version);
+    Ok(())
+}
+
+#[tokio::test]
+async fn names_are_held_beside_the_graph_and_asked_for_until_the_work_is_known() -> Result<()> {
+    let pool = database().await?;
+    let mut conn = pool.acquire().await?;
+    let cache = Cache::new(pool.clone(), CHAIN);
+    register(&pool, 1, &[(1, vec![]), (2, vec![1])]).await?;
+    let before = cache.refresh().await?;
+    let name = |title: Option<&str>| Name { kind: "CODE".into(), title: title.map(str::to_owned) };
+    assert_eq!(names::ask(&mut conn, CHAIN, &[1, 3]).await?, [(AssetId(1), name(None))]);
+
+    sqlx::query(
+        "WITH w AS (INSERT INTO works (owner, kind, title, source, source_key)
+                    SELECT registrant, 'CODE', 'Root', 'upload', 'root' FROM chain.assets WHERE asset_id = 1
+                    RETURNING id)
+         INSERT INTO work_versions (work_id, content_hash, cid)
+         SELECT w.id, a.content_hash, a.cid FROM w, chain.assets a WHERE a.asset_id = 1",
+    )
+    .execute(&pool)
+    .await?;
+    assert_eq!(before.names.titled(AssetId(1)), None, "memory does not know it yet");
+    assert_eq!(names::ask(&mut conn, CHAIN, &[1, 3]).await?, [(AssetId(1), name(Some("Root")))]);
+    register(&pool, 3, &[(3, vec![1])]).await?;
+    let after = cache.refresh().await?;
+    assert_eq!(after.names.titled(AssetId(1)), Some(("CODE", "Root")));
+    assert_eq!(after.names.titled(AssetId(2)), None);
+    assert_eq!(after.names.titled(AssetId(4)), None);
     Ok(())
 }
 

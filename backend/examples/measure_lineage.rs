@@ -1,17 +1,30 @@
-//! How long questions about lineage take, in memory and by recursive queries, on a graph of a million edges in PostgreSQL.
+//! How long questions about lineage take, through the API, in memory and by recursive queries, on a graph of a million edges
+//! in PostgreSQL.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use alloy::{
+    primitives::Address,
+    providers::{Provider, ProviderBuilder},
+};
 use anyhow::{Context, Result, ensure};
+use backend::AppState;
 use clap::Parser;
 use domain::{
     AssetId, BasisPoints,
     lineage::{Edge, Graph, Limits, Node},
 };
 use futures::TryStreamExt;
+use serde_json::json;
+use service::Shutdown;
 use sqlx::{PgConnection, PgPool};
-use store::lineage;
+use store::{deployments::Deployment, lineage};
 use testkit::sim::Rng;
+use tokio::net::TcpListener;
+use vault::{DiskStore, Vault};
 
 const CHAIN: u64 = 31337;
 /// Works of one family are made from earlier ones of the same.
@@ -21,6 +34,7 @@ const RECENT: u64 = 200;
 /// What the page of a work shows at most.
 const SHOWN: Limits = Limits { depth: 64, count: 1_000 };
 const ROWS: usize = 10_000;
+const OWNER: [u8; 20] = [1; 20];
 
 /// Fills the empty database of DATABASE_URL with works and their parents, and prints a figure a line: metric, value, unit,
 /// better, peer, the peer's value, separated by tabs.
@@ -90,7 +104,66 @@ async fn main() -> Result<()> {
     figure("lineage_1000_around_beside_ms", around, "recursive queries", around_sql);
     figure("lineage_1000_around_sql_p95_ms", around_sql, "target", target);
     figure("lineage_share_p95_ms", share, "target", target);
+    drop(conn);
+    let (page, health) = through_http(&pool, &asked).await?;
+    figure("lineage_1000_http_p95_ms", page, "target", target);
+    figure("lineage_1000_http_beside_ms", page, "GET /health/live", health);
     Ok(())
+}
+
+/// The 95th percentiles of the time from request to whole answer, on a kept connection: the lineage of works, and the
+/// cheapest answer there is.
+async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Duration)> {
+    let content = tempfile::tempdir()?;
+    let none = Address::ZERO;
+    let state = AppState {
+        pool: pool.clone(),
+        // Lineage asks the chain nothing.
+        provider: ProviderBuilder::new().connect_http("http://127.0.0.1:1".parse()?).erased(),
+        vault: Arc::new(Vault::new(Arc::new(DiskStore::open(content.path())?), 1)),
+        settings: Arc::new(serde_json::from_value(
+            json!({ "database_url": "unused", "rpc_url": "http://127.0.0.1:1" }),
+        )?),
+        deployment: Deployment {
+            chain_id: CHAIN,
+            from_block: 0,
+            access_manager: none,
+            payouts: none,
+            asset_registry: none,
+            market: none,
+            licences: none,
+            staking: none,
+            disputes: none,
+            council: none,
+            anchor: none,
+        },
+        signer: None,
+        lineage: lineage::Cache::new(pool.clone(), CHAIN),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    let shutdown = Shutdown::new();
+    let serving = tokio::spawn(backend::serve(state.clone(), listener, shutdown.clone()));
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let ask = async |path: String| -> Result<(Duration, usize)> {
+        let (time, body) =
+            timed(async { Ok(http.get(format!("{origin}{path}")).send().await?.bytes().await?) }).await?;
+        Ok((time, body.len()))
+    };
+    let begin = Instant::now();
+    state.lineage.refresh().await?;
+    eprintln!("the graph and the names of its assets were loaded in {:?}", begin.elapsed());
+    let (mut pages, mut health, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for id in asked {
+        let (time, length) = ask(format!("/v1/assets/{id}/lineage")).await?;
+        pages.push(time);
+        bytes += length;
+        health.push(ask("/health/live".into()).await?.0);
+    }
+    eprintln!("{} bytes an answer", bytes / asked.len());
+    shutdown.begin();
+    serving.await??;
+    Ok((p95(pages), p95(health)))
 }
 
 fn figure(metric: &str, time: Duration, peer: &str, other: Duration) {
@@ -129,7 +202,7 @@ async fn read(conn: &mut PgConnection) -> Result<(Vec<Node>, Vec<Edge>)> {
 async fn fill(pool: &PgPool, edges: u64) -> Result<()> {
     let mut conn = pool.acquire().await?;
     sqlx::query(
-        "SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1), chain.index_generation($1, 1)",
+        "SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1), chain.index_generation($1, 1, NULL)",
     )
     .bind(CHAIN as i64)
     .execute(&mut *conn)
@@ -155,7 +228,16 @@ async fn fill(pool: &PgPool, edges: u64) -> Result<()> {
     sqlx::query("INSERT INTO chain.asset_parents SELECT chain_id, asset_id, unnest(parents) FROM chain.assets")
         .execute(&mut *conn)
         .await?;
-    sqlx::query("SELECT chain.analyze_generation($1, 1)").bind(CHAIN as i64).execute(&mut *conn).await?;
+    sqlx::query(
+        "WITH w AS (INSERT INTO works (owner, kind, title, source, source_key)
+                    SELECT $1, 'CODE', 'Work ' || asset_id, 'upload', asset_id FROM chain.assets RETURNING id, source_key)
+         INSERT INTO work_versions (work_id, content_hash, cid) SELECT id, sha256(int8send(source_key::bigint)), '' FROM w",
+    )
+    .bind(OWNER.as_slice())
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("ANALYZE works, work_versions").execute(&mut *conn).await?;
+    sqlx::query("SELECT chain.analyze_generation($1, 1, NULL)").bind(CHAIN as i64).execute(&mut *conn).await?;
     Ok(())
 }
 
@@ -171,7 +253,7 @@ async fn store_works(conn: &mut PgConnection, rows: &[(i64, String)]) -> Result<
     .bind(CHAIN as i64)
     .bind(&ids)
     .bind(&parents)
-    .bind([1_u8; 20].as_slice())
+    .bind(OWNER.as_slice())
     .execute(conn)
     .await?;
     Ok(())

@@ -1,0 +1,78 @@
+//! What the assets of a lineage are called, beside its graph: with a thousand of them on a page, asking the database for each
+//! takes longer than everything else.
+
+use futures::TryStreamExt;
+use sqlx::PgConnection;
+
+use domain::AssetId;
+
+use crate::StoreError;
+
+/// An asset's kind, and the title of the work it is, where one is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    pub kind: String,
+    pub title: Option<String>,
+}
+
+/// The names of all assets of a chain.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Every kind once.
+    kinds: Vec<String>,
+    /// By asset: which kind, and the title.
+    assets: Vec<(AssetId, u16, Option<Box<str>>)>,
+}
+
+impl Names {
+    /// All of a chain.
+    pub(super) async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Self, StoreError> {
+        let mut rows = sqlx::query!(
+            r#"SELECT a.asset_id, a.kind, w.title AS "title?"
+               FROM chain.assets a
+               LEFT JOIN asset_works aw ON aw.chain_id = a.chain_id AND aw.asset_id = a.asset_id
+               LEFT JOIN works w ON w.id = aw.work_id
+               WHERE a.chain_id = $1 ORDER BY a.asset_id"#,
+            chain_id as i64
+        )
+        .fetch(conn);
+        let (mut kinds, mut assets) = (Vec::new(), Vec::new());
+        while let Some(row) = rows.try_next().await? {
+            let kind = kinds.iter().position(|kind| *kind == row.kind).unwrap_or_else(|| {
+                kinds.push(row.kind);
+                kinds.len() - 1
+            });
+            assets.push((AssetId(row.asset_id as u64), kind as u16, row.title.map(String::into_boxed_str)));
+        }
+        Ok(Self { kinds, assets })
+    }
+
+    /// Kind and title of an asset that is a work with a title. A work may be recorded after its registration, so for an
+    /// asset without a title the database is to be asked, with [`ask`].
+    pub fn titled(&self, id: AssetId) -> Option<(&str, &str)> {
+        // The registry numbers assets from one without gaps: where it stands is known.
+        let likely = self.assets.get(id.0.checked_sub(1)? as usize).filter(|(found, ..)| *found == id);
+        let (_, kind, title) = match likely {
+            Some(found) => found,
+            None => self.assets.get(self.assets.binary_search_by_key(&id, |(id, ..)| *id).ok()?)?,
+        };
+        Some((self.kinds.get(usize::from(*kind))?, title.as_deref()?))
+    }
+}
+
+/// The names of these assets, as the database has them; those that are not there are left out.
+pub async fn ask(conn: &mut PgConnection, chain_id: u64, ids: &[i64]) -> Result<Vec<(AssetId, Name)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT a.asset_id, a.kind, w.title AS "title?"
+           FROM chain.assets a
+           LEFT JOIN (SELECT asset_id, work_id FROM asset_works WHERE chain_id = $1 AND asset_id = ANY ($2)) aw
+                  ON aw.asset_id = a.asset_id
+           LEFT JOIN works w ON w.id = aw.work_id
+           WHERE a.chain_id = $1 AND a.asset_id = ANY ($2)"#,
+        chain_id as i64,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (AssetId(row.asset_id as u64), Name { kind: row.kind, title: row.title })).collect())
+}
