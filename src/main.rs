@@ -1,11 +1,13 @@
 //! `tributary`: the one executable. `tributary help` lists its commands.
 
+mod agents;
 mod demo;
 mod distribution;
 mod import;
 mod ledger;
 mod local;
 mod market;
+mod metta;
 mod mirror;
 mod process;
 mod sample;
@@ -72,6 +74,13 @@ enum Command {
         #[command(subcommand)]
         command: ledger::Command,
     },
+    /// Runs, derives and lints programs in MeTTa, the language of the rule bases
+    Metta(metta::Metta),
+    /// Measures the agents that advise
+    Agents {
+        #[command(subcommand)]
+        command: agents::Command,
+    },
     /// Prints the description of the HTTP API (OpenAPI 3.1)
     Openapi,
 }
@@ -106,9 +115,15 @@ fn start(arguments: Arguments) -> Result<()> {
         println!("{}", backend::openapi().to_pretty_json()?);
         return Ok(());
     }
+    if let Command::Agents { command } = arguments.command {
+        return agents::run(command);
+    }
     if let Command::Verify(arguments) = arguments.command {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
         return runtime.block_on(ledger::verify(arguments));
+    }
+    if let Command::Metta(arguments) = arguments.command {
+        return metta::run(arguments);
     }
     let settings = Settings::load()?;
     telemetry::init(&settings.log_format);
@@ -135,6 +150,8 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         }
         Command::Demo { path } => demo::run(settings, shutdown, &path).await,
         Command::Ledger { command } => ledger::run(&settings, command).await,
-        Command::Openapi | Command::Verify(_) => unreachable!("answered before the settings are read"),
+        Command::Openapi | Command::Verify(_) | Command::Metta(_) | Command::Agents { .. } => {
+            unreachable!("answered before the settings are read")
+        }
     }
 }

@@ -1,0 +1,44 @@
+//! A table of numbers.
+
+use super::BoostError;
+
+/// Rows of equally many numbers; NaN is a missing value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    columns: usize,
+    values: Vec<f64>,
+}
+
+impl Matrix {
+    pub fn new(columns: usize) -> Self {
+        Self { columns, values: Vec::new() }
+    }
+
+    /// # Errors
+    /// When the row has another number of columns than the table.
+    pub fn push(&mut self, row: &[f64]) -> Result<(), BoostError> {
+        if row.len() != self.columns {
+            return Err(BoostError::Shape { what: "columns", expected: self.columns, found: row.len() });
+        }
+        self.values.extend_from_slice(row);
+        Ok(())
+    }
+
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    pub fn rows(&self) -> usize {
+        self.values.len().checked_div(self.columns).unwrap_or(0)
+    }
+
+    /// Row `index`; empty beyond the last.
+    pub fn row(&self, index: usize) -> &[f64] {
+        let start = index.saturating_mul(self.columns);
+        self.values.get(start..start.saturating_add(self.columns)).unwrap_or(&[])
+    }
+
+    pub(super) fn column(&self, index: usize) -> impl Iterator<Item = f64> {
+        self.values.iter().skip(index).step_by(self.columns.max(1)).copied()
+    }
+}

@@ -1,0 +1,127 @@
+//! Intervals that cover what they promise, whatever the model and however the market drifts.
+//!
+//! Conformalised quantile regression (Romano, Patterson, Candès 2019): an outcome's score says how far it lies outside the
+//! model's interval, negative within; a margin that covers enough recent scores widens or narrows the next interval. Scores come from a
+//! rolling window, and the level adapts to what was covered lately: alpha <- alpha + gamma (1 - coverage - missed) (Gibbs and Candès 2021).
+
+use std::collections::VecDeque;
+
+use crate::statistics::sorted_quantile;
+
+/// Scores needed before a margin is known.
+const FEWEST: usize = 20;
+
+/// The margins of intervals for one coverage, from outcomes as they come.
+#[derive(Clone, Debug)]
+pub struct Conformal {
+    /// Share of outcomes that may be missed.
+    target: f64,
+    /// Share of scores that may be missed at present, so that the target is.
+    alpha: f64,
+    /// How fast the level adapts, by outcome.
+    gamma: f64,
+    /// Scores kept.
+    window: usize,
+    scores: VecDeque<f64>,
+}
+
+impl Conformal {
+    /// For intervals that cover this share of outcomes, which is kept between 0.01 and 0.99.
+    pub fn new(coverage: f64) -> Self {
+        Self::with_window(coverage, 500, 0.005)
+    }
+
+    /// The same over another number of scores, with a level that adapts by `gamma` an outcome.
+    pub fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
+        let target = 1.0 - coverage.clamp(0.01, 0.99);
+        Self { target, alpha: target, gamma, window: window.max(FEWEST), scores: VecDeque::new() }
+    }
+
+    /// What to add to the model's interval on both sides; negative narrows it. `None` before enough outcomes were seen.
+    pub fn margin(&self) -> Option<f64> {
+        if self.scores.len() < FEWEST {
+            return None;
+        }
+        let mut sorted: Vec<f64> = self.scores.iter().copied().collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        // One more score is expected than were seen, and none larger than the largest.
+        let count = sorted.len() as f64;
+        sorted_quantile(&sorted, ((1.0 - self.alpha) * (count + 1.0) / count).min(1.0))
+    }
+
+    /// Learns from an outcome: the model's interval for it, before any margin, and `margin` as it was given for it.
+    /// Outcomes that are no numbers are left out.
+    pub fn observe(&mut self, outcome: f64, low: f64, high: f64, margin: Option<f64>) {
+        let score = (low - outcome).max(outcome - high);
+        if !score.is_finite() {
+            return;
+        }
+        if let Some(margin) = margin {
+            let missed = f64::from(score > margin);
+            self.alpha = (self.alpha + self.gamma * (self.target - missed))
+                .clamp(self.target / 10.0, (self.target * 3.0).min(0.9));
+        }
+        if self.scores.len() == self.window {
+            self.scores.pop_front();
+        }
+        self.scores.push_back(score);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers in [0, 1) that look random and are always the same.
+    fn noise(mut state: u64) -> impl FnMut() -> f64 {
+        move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        }
+    }
+
+    /// The share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
+    fn covered(coverage: f64, count: usize, spread: impl Fn(usize) -> f64) -> f64 {
+        let mut conformal = Conformal::new(coverage);
+        let mut next = noise(7);
+        let (mut hits, mut given) = (0, 0);
+        for at in 0..count {
+            let outcome = (next() + next() + next() - 1.5) * spread(at);
+            let margin = conformal.margin();
+            if let Some(margin) = margin {
+                given += 1;
+                hits += usize::from((-1.0 - margin..=1.0 + margin).contains(&outcome));
+            }
+            conformal.observe(outcome, -1.0, 1.0, margin);
+        }
+        f64::from(u32::try_from(hits).unwrap()) / f64::from(u32::try_from(given).unwrap())
+    }
+
+    #[test]
+    fn covers_what_it_says_under_drift() {
+        for coverage in [0.8, 0.9] {
+            for (drift, spread) in [
+                ("none", (|_| 1.0) as fn(usize) -> f64),
+                ("a jump", |at| if at < 2000 { 1.0 } else { 4.0 }),
+                ("growth", |at| 1.0 + at as f64 / 500.0),
+                ("a fall", |at| 5.0 / (1.0 + at as f64 / 400.0)),
+            ] {
+                let share = covered(coverage, 5000, spread);
+                assert!((share - coverage).abs() < 0.02, "{drift}: {share} of {coverage}");
+            }
+        }
+    }
+
+    #[test]
+    fn says_nothing_before_it_saw_enough_and_skips_what_is_no_number() {
+        let mut conformal = Conformal::new(0.9);
+        for _ in 0..FEWEST - 1 {
+            conformal.observe(0.0, -1.0, 1.0, conformal.margin());
+        }
+        conformal.observe(f64::NAN, -1.0, 1.0, None);
+        conformal.observe(f64::INFINITY, -1.0, 1.0, None);
+        assert_eq!(conformal.margin(), None);
+        conformal.observe(0.5, -1.0, 1.0, None);
+        assert!(conformal.margin().is_some_and(|margin| (-1.0..=-0.5).contains(&margin)));
+    }
+}

@@ -1,0 +1,121 @@
+//! Measuring the agents: predictions of a test file in the order of time, each made before its outcome may be looked at, and
+//! figures of how good they were.
+
+mod market;
+mod pricing;
+
+use std::{fmt, path::Path};
+
+use thiserror::Error;
+
+use crate::{
+    boost::BoostError,
+    csv::CsvError,
+    sales::{self, Sale},
+};
+
+#[derive(Debug, Error)]
+pub enum EvaluateError {
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    #[error("the model could not be fitted")]
+    Boost(#[from] BoostError),
+    #[error("the test file starts on {test}, before the training file ends on {train}")]
+    Order { test: String, train: String },
+    #[error("the predictions are not those of this test file: {0}")]
+    Predictions(String),
+}
+
+/// What to predict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Pricing,
+    Market,
+}
+
+/// Predicts the test files in `test`, learning from those in `train` and from what is past, and writes `out`, whole or not at all.
+/// `progress` hears how far it came.
+///
+/// # Errors
+/// When a file cannot be read or written, or holds malformed rows; the error names the line.
+pub fn evaluate(
+    kind: Kind,
+    train: &Path,
+    test: &Path,
+    out: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), EvaluateError> {
+    let text = match kind {
+        Kind::Pricing => pricing::predict(&Sales::read(train, test)?, progress)?,
+        Kind::Market => market::predict(&Sales::read(train, test)?),
+    };
+    Ok(crate::csv::write_whole(out, &text)?)
+}
+
+/// How good the predictions in a file are; `train`, where it is given, tells what was known before the test's first days.
+///
+/// # Errors
+/// When a file cannot be read, or the predictions are of other rows.
+pub fn score(kind: Kind, train: Option<&Path>, test: &Path, predictions: &Path) -> Result<Figures, EvaluateError> {
+    let sales = match train {
+        Some(train) => Sales::read(train, test)?,
+        None => Sales { sales: sales::read(&test.join(SALES))?, first: 0 },
+    };
+    match kind {
+        Kind::Pricing => pricing::score(&sales, predictions),
+        Kind::Market => market::score(&sales, predictions),
+    }
+}
+
+const SALES: &str = "pricing_sales.csv";
+
+/// All sales, of which those from `first` on are the test's.
+struct Sales {
+    sales: Vec<Sale>,
+    first: usize,
+}
+
+impl Sales {
+    fn read(train: &Path, test: &Path) -> Result<Self, EvaluateError> {
+        let mut all = sales::read(&train.join(SALES))?;
+        let test = sales::read(&test.join(SALES))?;
+        if let (Some(last), Some(first)) = (all.last(), test.first())
+            && first.day < last.day
+        {
+            return Err(EvaluateError::Order { test: first.day.to_string(), train: last.day.to_string() });
+        }
+        let first = all.len();
+        all.extend(test);
+        Ok(Self { sales: all, first })
+    }
+}
+
+/// Named figures, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures(pub Vec<(String, f64)>);
+
+impl Figures {
+    fn push(&mut self, name: impl Into<String>, value: f64) {
+        self.0.push((name.into(), value));
+    }
+
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.0.iter().find(|figure| figure.0 == name).map(|figure| figure.1)
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| writeln!(out, "{name:44} {value:>10.4}"))
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Share of outcomes within their range.
+fn coverage(outcomes: &[f64], ranges: &[(f64, f64)]) -> f64 {
+    let held = outcomes.iter().zip(ranges).filter(|(outcome, range)| (range.0..=range.1).contains(outcome)).count();
+    held as f64 / outcomes.len() as f64
+}

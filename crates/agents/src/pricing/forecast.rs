@@ -1,0 +1,314 @@
+//! The forecaster: learns day by day, refits as it goes, and says what an item will bring.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    boost::{self, BoostError, Loss, Matrix, Model, Sample},
+    conformal::Conformal,
+    pricing::history::counts,
+    pricing::{Comparable, Features, History, Parties, State, features},
+    sales::{Day, Item, Sale},
+};
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Days between two fits.
+    pub refit_days: i32,
+    /// Days after which a sale counts half in a fit.
+    pub half_life: f64,
+    /// Sales needed for a fit.
+    pub fewest: usize,
+    /// The models of the median, whose predictions are averaged.
+    pub medians: Vec<boost::Settings>,
+    /// The models of the quantiles, but for the level.
+    pub quantiles: boost::Settings,
+    /// With fewer sales in the 30 days before, the forecast is doubted.
+    pub fewest_lately: usize,
+    /// A 90 % range whose high end is more than so many times its low end is doubted.
+    pub widest: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let median = boost::Settings {
+            loss: Loss::Absolute,
+            trees: 300,
+            learning_rate: 0.05,
+            leaves: 24,
+            rows_per_leaf: 20,
+            row_share: 0.7,
+            feature_share: 0.5,
+            bins: 63,
+            ..boost::Settings::default()
+        };
+        let quantiles = boost::Settings { trees: 120, leaves: 8, rows_per_leaf: 40, ..median.clone() };
+        Self {
+            refit_days: 7,
+            half_life: 120.0,
+            fewest: 200,
+            medians: vec![median],
+            quantiles,
+            fewest_lately: 10,
+            widest: 6.0,
+        }
+    }
+}
+
+/// An interval's ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Range {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// Why a forecast should not be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// No model could be learned yet.
+    NoModel,
+    /// Too few sales of late.
+    FewSales,
+    /// The range is too wide to be of use.
+    WideRange,
+}
+
+/// What an item will bring, as natural logarithms.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    pub log_price: f64,
+    pub doubt: Option<Doubt>,
+    /// Covers 80 % and 90 % of outcomes.
+    pub range80: Range,
+    pub range90: Range,
+    pub comparables: Vec<Comparable>,
+    pub features: Features,
+    raw: Option<Raw>,
+    margins: [Option<f64>; 2],
+    /// What was added for the errors of the latest forecasts.
+    pub correction: f64,
+}
+
+/// What the models say, as logs of the price over the market's level and the worth of the traits, before margins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Raw {
+    median: f64,
+    ranges: [Range; 2],
+}
+
+impl Raw {
+    fn shifted(self, by: f64) -> Self {
+        let ranges = self.ranges.map(|range| Range { low: range.low + by, high: range.high + by });
+        Self { median: self.median + by, ranges }
+    }
+}
+
+/// One fit.
+#[derive(Clone, Debug)]
+struct Models {
+    fitted: Day,
+    /// SHA-256 over all of them.
+    version: String,
+    medians: Vec<Model>,
+    /// At 10 and 90 %, at 5 and 95 %.
+    quantiles: [[Model; 2]; 2],
+}
+
+#[derive(Clone, Debug)]
+pub struct Forecaster {
+    settings: Settings,
+    history: History,
+    table: Option<Matrix>,
+    targets: Vec<f64>,
+    days: Vec<Day>,
+    models: Option<Models>,
+    conformal: [Conformal; 2],
+    /// What the latest forecasts missed, as logs, before correction.
+    missed: VecDeque<f64>,
+}
+
+/// Forecasts that the correction looks at, the least it needs, how much of their mean error it takes away, and what an error counts
+/// at most.
+const CORRECTED_BY: usize = 60;
+const CORRECTION_NEEDS: usize = 20;
+const CORRECTION: f64 = 0.4;
+const LARGEST_MISS: f64 = 0.3;
+
+impl Forecaster {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            history: History::default(),
+            table: None,
+            targets: Vec::new(),
+            days: Vec::new(),
+            models: None,
+            conformal: [Conformal::new(0.8), Conformal::new(0.9)],
+            missed: VecDeque::new(),
+        }
+    }
+
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    pub fn is_fitted(&self) -> bool {
+        self.models.is_some()
+    }
+
+    /// SHA-256 over the models in use.
+    pub fn version(&self) -> Option<String> {
+        self.models.as_ref().map(|models| models.version.clone())
+    }
+
+    /// The features that moved a forecast's price most, and what each added to its logarithm.
+    pub fn effects(&self, forecast: &Forecast, count: usize) -> Vec<(&'static str, f64)> {
+        let Some(models) = &self.models else { return Vec::new() };
+        let row = values(&forecast.features);
+        let mut sums = vec![0.0; row.len()];
+        for model in &models.medians {
+            for (sum, effect) in sums.iter_mut().zip(model.effects(&row).features) {
+                *sum += effect / models.medians.len() as f64;
+            }
+        }
+        let effects = boost::Effects { base: 0.0, features: sums };
+        let named = |(place, effect): (usize, f64)| Some((forecast.features.get(place)?.0, effect));
+        effects.strongest(count).into_iter().filter_map(named).collect()
+    }
+
+    /// Fits anew when it is time to, from sales before `day`; whether it did.
+    ///
+    /// # Errors
+    /// Never for a history that was learned; those of training otherwise.
+    pub fn refit(&mut self, day: Day) -> Result<bool, BoostError> {
+        let due = self.models.as_ref().is_none_or(|models| day.since(models.fitted) >= self.settings.refit_days);
+        let Some(table) = self.table.as_ref().filter(|_| due && self.targets.len() >= self.settings.fewest) else {
+            return Ok(false);
+        };
+        let weights: Vec<f64> =
+            self.days.iter().map(|sold| 0.5f64.powf(f64::from(day.since(*sold)) / self.settings.half_life)).collect();
+        let sample = Sample { table, targets: &self.targets, weights: Some(&weights) };
+        let quantile = |level| {
+            let settings = boost::Settings { loss: Loss::Quantile(level), ..self.settings.quantiles.clone() };
+            boost::train(&settings, &sample, None)
+        };
+        // Two threads, whose work does not depend on each other.
+        let (medians, quantiles) = std::thread::scope(|scope| {
+            let medians = scope.spawn(|| {
+                self.settings
+                    .medians
+                    .iter()
+                    .map(|settings| boost::train(settings, &sample, None))
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            let quantiles = || Ok([[quantile(0.1)?, quantile(0.9)?], [quantile(0.05)?, quantile(0.95)?]]);
+            let quantiles = quantiles();
+            (medians.join(), quantiles)
+        });
+        let medians = medians.unwrap_or(Err(BoostError::Empty))?;
+        let quantiles = quantiles?;
+        let mut hash = Sha256::new();
+        for model in medians.iter().chain(quantiles.iter().flatten()) {
+            hash.update(model.version());
+        }
+        let version = hex::encode(hash.finalize());
+        self.models = Some(Models { fitted: day, version, medians, quantiles });
+        Ok(true)
+    }
+
+    /// What the item will bring on the state's day; a doubted forecast from the market's level while no model is fitted.
+    pub fn forecast(&self, state: &State, item: &Item, parties: Parties) -> Forecast {
+        let (features, comparables) = features(&self.history, state, item, parties);
+        let correction = self.correction();
+        let raw = self.models.as_ref().map(|models| models.raw(&values(&features)).shifted(correction));
+        let margins = [self.conformal[0].margin(), self.conformal[1].margin()];
+        let base = state.level + self.history.worth(item);
+        let Raw { median, ranges } = raw.unwrap_or(Raw { median: 0.0, ranges: [Range { low: -1.0, high: 1.0 }; 2] });
+        let range = |place: usize| {
+            let margin = margins[place].unwrap_or(0.1);
+            let Range { low, high } = ranges[place];
+            // An interval always holds the forecast.
+            Range { low: base + (low - margin).min(median), high: base + (high + margin).max(median) }
+        };
+        let (range80, mut range90) = (range(0), range(1));
+        // The margins of the two are learned apart, but what 80 % covers 90 % must too.
+        range90 = Range { low: range90.low.min(range80.low), high: range90.high.max(range80.high) };
+        let doubt = if raw.is_none() {
+            Some(Doubt::NoModel)
+        } else if self.history.window(state.day, 30).len() < self.settings.fewest_lately {
+            Some(Doubt::FewSales)
+        } else {
+            (range90.high - range90.low > self.settings.widest.ln()).then_some(Doubt::WideRange)
+        };
+        Forecast { log_price: base + median, doubt, range80, range90, comparables, features, raw, margins, correction }
+    }
+
+    /// A market that moves leaves the latest errors on one side: a part of their mean is taken off the next.
+    fn correction(&self) -> f64 {
+        if self.missed.len() < CORRECTION_NEEDS {
+            return 0.0;
+        }
+        CORRECTION * self.missed.iter().sum::<f64>() / self.missed.len() as f64
+    }
+
+    fn observe(&mut self, target: f64, forecast: &Forecast) {
+        let Some(raw) = forecast.raw else { return };
+        for ((conformal, range), margin) in self.conformal.iter_mut().zip(raw.ranges).zip(forecast.margins) {
+            conformal.observe(target, range.low, range.high, margin);
+        }
+        if self.missed.len() == CORRECTED_BY {
+            self.missed.pop_front();
+        }
+        self.missed.push_back((target - raw.median + forecast.correction).clamp(-LARGEST_MISS, LARGEST_MISS));
+    }
+
+    /// Learns a whole day, with what was forecast of its sales, in the same order, or nothing.
+    ///
+    /// # Errors
+    /// Never: every row has the same features.
+    pub fn learn(&mut self, day: Day, sales: &[Sale], forecasts: &[Forecast]) -> Result<(), BoostError> {
+        if let Some(state) = State::on(&self.history, day) {
+            for (place, sale) in sales.iter().enumerate() {
+                let log_price = sale.price.ln();
+                if !counts(log_price - state.log_floor) {
+                    continue;
+                }
+                let target = log_price - state.level - self.history.worth(&sale.item);
+                let forecast = forecasts.get(place);
+                if let Some(forecast) = forecast {
+                    self.observe(target, forecast);
+                }
+                let row = match forecast {
+                    Some(forecast) => values(&forecast.features),
+                    None => {
+                        let parties = Parties { seller: Some(sale.seller), buyer: None };
+                        values(&features(&self.history, &state, &sale.item, parties).0)
+                    }
+                };
+                self.table.get_or_insert_with(|| Matrix::new(row.len())).push(&row)?;
+                self.targets.push(target);
+                self.days.push(day);
+            }
+        }
+        self.history.add(day, sales);
+        Ok(())
+    }
+}
+
+fn values(features: &Features) -> Vec<f64> {
+    features.iter().map(|feature| feature.1).collect()
+}
+
+impl Models {
+    fn raw(&self, row: &[f64]) -> Raw {
+        let median = self.medians.iter().map(|model| model.predict(row)).sum::<f64>() / self.medians.len() as f64;
+        let range = |models: &[Model; 2]| {
+            let (a, b) = (models[0].predict(row), models[1].predict(row));
+            Range { low: a.min(b), high: a.max(b) }
+        };
+        Raw { median, ranges: [range(&self.quantiles[0]), range(&self.quantiles[1])] }
+    }
+}

@@ -1,0 +1,20 @@
+//! What a work is worth: features of its past and of the market's, a model of the median and of quantiles, and intervals.
+
+mod advice;
+mod comparables;
+mod features;
+mod forecast;
+mod hedonic;
+mod history;
+mod prior;
+
+pub use advice::{
+    Abstention, Advice, AdviceError, ComparedSale, Effect, PriceRange, Question, Suggestions, Today, advise,
+};
+pub use comparables::Comparable;
+pub use features::{Features, Parties, State, features};
+pub use forecast::{Doubt, Forecast, Forecaster, Range, Settings};
+pub use history::{FLOOR_LEVEL, HIGHEST_RATIO, History, LOWEST_RATIO};
+pub use prior::{Facts, Mood, prior};
+
+pub(crate) use history::median_log_price;

@@ -1,0 +1,144 @@
+//! Rule bases: files of rules in MeTTa, asked with the reasons for their answers.
+
+use std::fmt;
+
+use metta::{Atom, Metta, ParseError, StepKind};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum RuleError {
+    #[error("{file} is no rule base")]
+    Parse { file: String, source: ParseError },
+    #[error("the rules give no {wanted} for {question}: {found}")]
+    Answer { wanted: &'static str, question: String, found: String },
+}
+
+/// A rule that was applied, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Applied {
+    /// What was asked, and what the rule made of it.
+    pub call: String,
+    pub result: String,
+    /// file:line:column
+    pub place: String,
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} = {} ({})", self.call, self.result, self.place)
+    }
+}
+
+/// Rules that were read, with their version.
+#[derive(Clone)]
+pub struct RuleBase {
+    metta: Metta,
+    version: String,
+}
+
+impl RuleBase {
+    /// Reads files of rules, given by name and text.
+    ///
+    /// # Errors
+    /// When a text is no MeTTa.
+    pub fn read(files: &[(&str, &str)]) -> Result<Self, RuleError> {
+        let mut metta = Metta::new();
+        let mut hash = Sha256::new();
+        for (name, text) in files {
+            metta.run(name, text).map_err(|source| RuleError::Parse { file: (*name).to_owned(), source })?;
+            for part in [name, text] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+        }
+        Ok(Self { metta, version: hex::encode(hash.finalize()) })
+    }
+
+    /// The rules of prices that come with the market.
+    ///
+    /// # Errors
+    /// When they are no MeTTa.
+    pub fn pricing() -> Result<Self, RuleError> {
+        Self::read(&[("pricing.metta", include_str!("../rules/pricing.metta"))])
+    }
+
+    /// The rules of the market's state that come with the market.
+    ///
+    /// # Errors
+    /// When they are no MeTTa.
+    pub fn market() -> Result<Self, RuleError> {
+        Self::read(&[("market.metta", include_str!("../rules/market.metta"))])
+    }
+
+    /// SHA-256 over names and texts of the files, in hex.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The number that the rules give, without reasons.
+    ///
+    /// # Errors
+    /// When they give none, or several.
+    pub fn number(&self, question: &[Atom]) -> Result<f64, RuleError> {
+        let question = Atom::expression(question.to_vec());
+        let results = self.metta.clone().evaluate(&question);
+        number(&question, &results)
+    }
+
+    /// The number that the rules give, with the rules that led to it, in order.
+    ///
+    /// # Errors
+    /// When they give none, or several.
+    pub fn explained(&self, question: &[Atom], applied: &mut Vec<Applied>) -> Result<f64, RuleError> {
+        let question = Atom::expression(question.to_vec());
+        let derived = self.derive(&question, applied);
+        number(&question, &derived)
+    }
+
+    /// The symbol that the rules give, with the rules that led to it.
+    ///
+    /// # Errors
+    /// When they give none, or several.
+    pub fn word(&self, question: &[Atom], applied: &mut Vec<Applied>) -> Result<String, RuleError> {
+        let question = Atom::expression(question.to_vec());
+        let results = self.derive(&question, applied);
+        match results.as_slice() {
+            [one] => one.as_symbol().map(str::to_owned),
+            _ => None,
+        }
+        .ok_or_else(|| failed("word", &question, &results))
+    }
+
+    fn derive(&self, question: &Atom, applied: &mut Vec<Applied>) -> Vec<Atom> {
+        let derived = self.metta.clone().derive(question);
+        for derived in &derived {
+            for step in &derived.steps {
+                if step.kind == StepKind::Rule
+                    && let Some(place) = &step.place
+                {
+                    applied.push(Applied {
+                        call: step.call.to_string(),
+                        result: step.result.to_string(),
+                        place: place.to_string(),
+                    });
+                }
+            }
+        }
+        derived.into_iter().map(|derived| derived.atom).collect()
+    }
+}
+
+fn number(question: &Atom, results: &[Atom]) -> Result<f64, RuleError> {
+    let number = match results {
+        [one] => one.as_number().filter(|number| number.is_finite()),
+        _ => None,
+    };
+    number.ok_or_else(|| failed("number", question, results))
+}
+
+fn failed(wanted: &'static str, question: &Atom, found: &[Atom]) -> RuleError {
+    let found: Vec<String> = found.iter().map(Atom::to_string).collect();
+    RuleError::Answer { wanted, question: question.to_string(), found: format!("[{}]", found.join(", ")) }
+}

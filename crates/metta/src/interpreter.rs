@@ -1,0 +1,412 @@
+//! The interpreter: programs go in, results come out.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    atom::{Atom, Expression, Grounded, SpaceId},
+    derivation::{Derived, steps_of},
+    function::{Action, Alternative, CallError, Function},
+    library, machine,
+    parse::{ParseError, Parser, Place, Tokens},
+    rows::Rows,
+    space::Space,
+    store::{AnySpace, Refusal, Store},
+    symbol::Keyword,
+    types::{self, Type},
+};
+
+/// How much an evaluation may take. Reaching a limit ends it with `(Error <what was evaluated> <limit>)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls reduced and instructions run, for each evaluation: `StepLimit`.
+    pub steps: u64,
+    /// Results and open alternatives of one evaluation: `ResultLimit`.
+    pub results: usize,
+    /// Evaluations that wait for one inside them: `DepthLimit`.
+    pub depth: usize,
+    /// The size of one atom, in atoms: `AtomSizeLimit`.
+    pub atom_size: u32,
+    /// The atoms that all spaces together may hold: `AtomLimit`.
+    pub atoms: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { steps: 50_000_000, results: 1_000_000, depth: 200_000, atom_size: 4_000_000, atoms: 100_000_000 }
+    }
+}
+
+/// The limit that ended an evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Steps,
+    Results,
+    Depth,
+    AtomSize,
+    Atoms,
+}
+
+impl Stop {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "StepLimit",
+            Self::Results => "ResultLimit",
+            Self::Depth => "DepthLimit",
+            Self::AtomSize => "AtomSizeLimit",
+            Self::Atoms => "AtomLimit",
+        }
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Results => Self::Results,
+            Refusal::Atoms => Self::Atoms,
+        }
+    }
+}
+
+/// Where `println!` prints to.
+pub type Printer = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Finds the text of a module by its name: the name of the file, and its text.
+pub type ModuleLoader = Arc<dyn Fn(&str) -> Option<(String, String)> + Send + Sync>;
+
+/// Modules that import each other are loaded so deep.
+const MODULE_DEPTH: usize = 32;
+
+/// An interpreter, with its spaces and the meanings of words. A clone goes its own way; what both have is shared until one of
+/// them changes it, except for the contents of states.
+#[derive(Clone)]
+pub struct Metta {
+    pub(crate) store: Store,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) pragmas: BTreeMap<String, Atom>,
+    limits: Limits,
+    home: SpaceId,
+    steps: u64,
+    stop: Option<Stop>,
+    explain: bool,
+    printer: Option<Printer>,
+    loader: Option<ModuleLoader>,
+    modules: BTreeMap<String, SpaceId>,
+    loading: usize,
+}
+
+impl Default for Metta {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metta {
+    /// An interpreter with the standard library and the usual limits.
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// An interpreter with the standard library and these limits.
+    pub fn with_limits(limits: Limits) -> Self {
+        let mut store = Store::new(limits.atoms, limits.results);
+        let core = store.add_space(AnySpace::Atoms(Arc::default()));
+        let mut metta = Self {
+            store,
+            tokens: Arc::default(),
+            pragmas: BTreeMap::new(),
+            limits,
+            home: core,
+            steps: 0,
+            stop: None,
+            explain: false,
+            printer: None,
+            loader: None,
+            modules: BTreeMap::new(),
+            loading: 0,
+        };
+        library::install(&mut metta);
+        metta.home = metta.module_space(core);
+        metta
+    }
+
+    /// A new space that has the library in it, as the space of every module has.
+    fn module_space(&mut self, core: SpaceId) -> SpaceId {
+        let space = self.store.add_space(AnySpace::Atoms(Arc::new(Space::with_import(core))));
+        let own = Atom::Grounded(Grounded::Space(space));
+        Arc::make_mut(&mut self.tokens).insert("&self".into(), own);
+        space
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Changes the limits of evaluations to come.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.store.set_limits(limits.atoms, limits.results);
+    }
+
+    /// Where `println!` and `trace!` print to; without, they print nothing.
+    pub fn print_to(&mut self, printer: Printer) {
+        self.printer = Some(printer);
+    }
+
+    /// Where `import!` finds modules; without, it finds none.
+    pub fn load_modules_with(&mut self, loader: ModuleLoader) {
+        self.loader = Some(loader);
+    }
+
+    /// Reads a program: adds its atoms to the space, and evaluates those behind a `!`, in order. The results of each are a
+    /// list. After a list with an error the rest of the program is left alone.
+    ///
+    /// # Errors
+    /// The text is no program from some place on; what comes before it has been run.
+    pub fn run(&mut self, file: &str, text: &str) -> Result<Vec<Vec<Atom>>, ParseError> {
+        let mut lists = Vec::new();
+        self.run_each(file, text, |metta, atom| {
+            let list = metta.evaluate(atom);
+            let failed = list.iter().any(Atom::is_error);
+            lists.push(list);
+            !failed
+        })?;
+        Ok(lists)
+    }
+
+    /// As [`Self::run`], with a derivation of every result.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_derived(&mut self, file: &str, text: &str) -> Result<Vec<Vec<Derived>>, ParseError> {
+        let mut lists = Vec::new();
+        self.run_each(file, text, |metta, atom| {
+            let list = metta.derive(atom);
+            let failed = list.iter().any(|derived| derived.atom.is_error());
+            lists.push(list);
+            !failed
+        })?;
+        Ok(lists)
+    }
+
+    /// Adds the atoms of a program, and evaluates nothing.
+    pub(crate) fn learn(&mut self, file: &str, text: &str) -> Result<(), ParseError> {
+        self.run_each(file, text, |_, _| true)
+    }
+
+    /// Adds the atoms of a program; `each` is told what stands behind a `!`, and whether to go on.
+    pub(crate) fn run_each(
+        &mut self,
+        file: &str,
+        text: &str,
+        mut each: impl FnMut(&mut Self, &Atom) -> bool,
+    ) -> Result<(), ParseError> {
+        let mut parser = Parser::new(file, text);
+        let mut evaluate = false;
+        while let Some(parsed) = parser.next(&Arc::clone(&self.tokens))? {
+            if parsed.atom.is(Keyword::Exclamation) {
+                evaluate = true;
+            } else if std::mem::take(&mut evaluate) {
+                if !each(self, &parsed.atom) {
+                    return Ok(());
+                }
+            } else {
+                let errors = self.checked_errors(&parsed.atom);
+                if let Some(error) = errors.into_iter().next() {
+                    each(self, &error);
+                    return Ok(());
+                }
+                let place = Place { file: parser.file().clone(), line: parsed.line, column: parsed.column };
+                if let Err(refusal) = self.store.add(self.home, &parsed.atom, Some(place)) {
+                    let error = Atom::error(parsed.atom, Atom::symbol(Stop::from(refusal).name()));
+                    each(self, &error);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The errors of an atom, if all its types are wrong and types are to be checked.
+    fn checked_errors(&mut self, atom: &Atom) -> Vec<Atom> {
+        if self.pragmas.get("type-check").is_none_or(|value| value.as_symbol() != Some("auto")) {
+            return Vec::new();
+        }
+        let mut errors = Vec::new();
+        for of in types::types_of(&mut self.store, self.home, atom) {
+            match of {
+                Type::Wrong(error) => errors.push(error),
+                _ => return Vec::new(),
+            }
+        }
+        errors
+    }
+
+    /// Reads one atom; what comes after it is left alone, and nothing at all reads as `()`.
+    ///
+    /// # Errors
+    /// The text is no atom.
+    pub fn parse(&self, text: &str) -> Result<Atom, ParseError> {
+        let parsed = Parser::new("", text).next(&self.tokens)?;
+        Ok(parsed.map_or_else(Atom::unit, |parsed| parsed.atom))
+    }
+
+    /// All results of an atom.
+    pub fn evaluate(&mut self, atom: &Atom) -> Vec<Atom> {
+        self.alternatives(atom, false).into_iter().map(|found| found.atom).collect()
+    }
+
+    /// All results of an atom, each with how it came about.
+    pub fn derive(&mut self, atom: &Atom) -> Vec<Derived> {
+        let found = self.alternatives(atom, true);
+        found.into_iter().map(|found| Derived { atom: found.atom, steps: steps_of(&found.trail) }).collect()
+    }
+
+    fn alternatives(&mut self, atom: &Atom, explain: bool) -> Vec<Alternative> {
+        let errors = self.checked_errors(atom);
+        if !errors.is_empty() {
+            return errors.into_iter().map(Alternative::new).collect();
+        }
+        // A module that is imported by an evaluation is run within the limits of that.
+        let outermost = self.loading == 0;
+        if outermost {
+            (self.steps, self.stop) = (0, None);
+        }
+        let before = std::mem::replace(&mut self.explain, explain);
+        let home = self.home;
+        let minimal = self.pragmas.get("interpreter").is_some_and(|p| p.as_symbol() == Some("bare-minimal"));
+        let found = if minimal {
+            machine::run_instructions(self, atom, home)
+        } else {
+            machine::evaluate(self, atom, Keyword::Undefined.into(), home)
+        };
+        self.explain = before;
+        if outermost {
+            self.stop = None;
+        }
+        found
+    }
+
+    /// Adds an atom to the space of programs, `&self`. False when the spaces hold as much as they may.
+    pub fn add(&mut self, atom: Atom) -> bool {
+        self.store.add(self.home, &atom, None).is_ok()
+    }
+
+    /// A new, empty space.
+    pub fn new_space(&mut self) -> Atom {
+        Atom::Grounded(Grounded::Space(self.store.add_space(AnySpace::Atoms(Arc::default()))))
+    }
+
+    /// Adds an atom to a space. False when it is no space to which atoms can be added, or the spaces hold as much as they may.
+    pub fn add_to(&mut self, space: &Atom, atom: Atom) -> bool {
+        match space {
+            Atom::Grounded(Grounded::Space(id)) => self.store.add(*id, &atom, None) == Ok(true),
+            _ => false,
+        }
+    }
+
+    /// A space whose atoms are rows that are made when it is asked.
+    pub fn add_rows(&mut self, rows: impl Rows + 'static) -> Atom {
+        Atom::Grounded(Grounded::Space(self.store.add_space(AnySpace::Rows(Arc::new(rows)))))
+    }
+
+    /// Lets a word of programs read from now on mean an atom.
+    pub fn bind(&mut self, word: &str, atom: Atom) {
+        Arc::make_mut(&mut self.tokens).insert(word.into(), atom);
+    }
+
+    /// Lets programs read from now on call a function in Rust. The signature is its type, such as `(-> Number Number)`.
+    ///
+    /// # Errors
+    /// The signature is no atom.
+    pub fn register(
+        &mut self,
+        name: &str,
+        signature: &str,
+        callable: impl Fn(&[Atom]) -> Result<Vec<Atom>, CallError> + Send + Sync + 'static,
+    ) -> Result<(), ParseError> {
+        let signature = self.parse(signature)?;
+        let function = Function::new(name, signature, Action::Callable(Box::new(callable)));
+        self.bind(name, Atom::Grounded(Grounded::Function(function)));
+        Ok(())
+    }
+
+    /// Loads a module and returns its space; one that is loaded already is not run again.
+    pub(crate) fn import(&mut self, name: &str) -> Result<SpaceId, String> {
+        if let Some(&space) = self.modules.get(name) {
+            return Ok(space);
+        }
+        if self.loading >= MODULE_DEPTH {
+            return Err(format!("modules import each other more than {MODULE_DEPTH} deep"));
+        }
+        let found = self.loader.clone().and_then(|loader| loader(name));
+        let (file, text) = found.ok_or_else(|| format!("Failed to resolve module top:{name}"))?;
+        let (tokens, home, explain) = (self.tokens.clone(), self.home, self.explain);
+        // The library is the first space of all.
+        self.home = self.module_space(SpaceId(0));
+        let space = self.home;
+        self.modules.insert(name.to_owned(), space);
+        self.loading += 1;
+        let lists = self.run(&file, &text);
+        self.loading -= 1;
+        (self.tokens, self.home, self.explain) = (tokens, home, explain);
+        let error = match &lists {
+            Ok(lists) => lists.iter().flatten().find(|atom| atom.is_error()).map(ToString::to_string),
+            Err(error) => Some(error.to_string()),
+        };
+        match error {
+            None => Ok(space),
+            Some(error) => {
+                self.modules.remove(name);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn home(&self) -> SpaceId {
+        self.home
+    }
+
+    pub(crate) fn print(&self, line: &str) {
+        if let Some(printer) = &self.printer {
+            printer(line);
+        }
+    }
+
+    pub(crate) fn explains(&self) -> bool {
+        self.explain
+    }
+
+    /// Counts a step; the last one that is allowed stops the evaluation.
+    pub(crate) fn count_step(&mut self) {
+        self.steps += 1;
+        if self.steps > self.limits.steps {
+            self.stop(Stop::Steps);
+        }
+    }
+
+    /// Ends the evaluation for a reason; the first counts.
+    pub(crate) fn stop(&mut self, stop: Stop) {
+        self.stop.get_or_insert(stop);
+    }
+
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        self.stop
+    }
+
+    /// The depth that a program allows itself.
+    pub(crate) fn stack_depth(&self) -> Option<usize> {
+        let depth = self.pragmas.get("max-stack-depth")?.as_integer()?;
+        usize::try_from(depth).ok().filter(|depth| *depth > 0)
+    }
+
+    pub(crate) fn is_evaluated(&self, expression: &Expression, space: SpaceId) -> bool {
+        space == self.home && expression.is_evaluated(self.store.epoch())
+    }
+
+    pub(crate) fn remember_evaluated(&self, expression: &Expression, space: SpaceId) {
+        if space == self.home {
+            expression.set_evaluated(self.store.epoch());
+        }
+    }
+}

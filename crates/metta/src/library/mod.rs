@@ -1,0 +1,46 @@
+//! The standard library. Functions the reference writes in the language itself are symbols with types in `types.metta` and
+//! Rust here; those it has as grounded atoms are words that mean a function.
+
+mod assert;
+mod control;
+mod list;
+mod number;
+mod spaces;
+mod text;
+
+use std::sync::Arc;
+
+use crate::{
+    atom::{Atom, Grounded},
+    function::{Action, Function, Native},
+    interpreter::Metta,
+    symbol::Keyword,
+};
+
+/// A word, the type of the function it means, and the function.
+pub(crate) type Word = (&'static str, &'static str, Native);
+
+const WORDS: &[&[Word]] = &[control::WORDS, list::WORDS, number::WORDS, spaces::WORDS, text::WORDS];
+
+/// Puts the library into a new interpreter.
+pub(crate) fn install(metta: &mut Metta) {
+    let read = metta.run("library", include_str!("types.metta"));
+    debug_assert!(read.is_ok(), "the library's types are a program");
+    for (word, signature, native) in WORDS.iter().copied().flatten() {
+        let signature = metta.parse(signature).unwrap_or_else(|_| Keyword::Undefined.into());
+        let function = Function::new(word, signature, Action::Native(*native));
+        metta.bind(word, Atom::Grounded(Grounded::Function(function)));
+    }
+    // The words are shared by all clones from here on.
+    metta.tokens = Arc::clone(&metta.tokens);
+}
+
+/// The function that the library defines for a symbol.
+pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
+    keyword.is_library().then(|| {
+        control::of_keyword(keyword)
+            .or_else(|| list::of_keyword(keyword))
+            .or_else(|| spaces::of_keyword(keyword))
+            .or_else(|| assert::of_keyword(keyword))
+    })?
+}

@@ -1,0 +1,176 @@
+//! What the command line does with programs: runs files, derives, lints, and talks.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    derivation::Derived,
+    interpreter::{Limits, Metta, ModuleLoader, Printer},
+    parse::{MAX_TEXT, ParseError, Parser, Problem},
+};
+
+/// What to do with programs.
+#[derive(Clone, Default)]
+pub struct Shell {
+    /// Print how every result came about.
+    pub derive: bool,
+    /// Look for mistakes instead of running.
+    pub lint: bool,
+    /// Steps that one evaluation may take; none is the usual number.
+    pub max_steps: Option<u64>,
+    /// Where `println!` prints to.
+    pub printer: Option<Printer>,
+    /// What is printed before a line is read, in a conversation.
+    pub prompt: String,
+}
+
+impl Shell {
+    /// Runs or lints files, one after the other, in one interpreter. True when no result is an error and nothing was found.
+    ///
+    /// # Errors
+    /// A file cannot be read or is no program, or the output cannot be written to.
+    pub fn files(&self, files: &[PathBuf], output: &mut dyn Write) -> io::Result<bool> {
+        let mut metta = self.interpreter();
+        let mut well = true;
+        for path in files {
+            let name = path.display().to_string();
+            let text = read(path).map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
+            metta.load_modules_with(modules_beside(path));
+            if self.lint {
+                let findings = metta.lint(&name, &text).map_err(invalid)?;
+                well &= findings.is_empty();
+                for finding in findings {
+                    writeln!(output, "{finding}")?;
+                }
+                // What the next file may use; nothing in it is evaluated.
+                metta.learn(&name, &text).map_err(invalid)?;
+            } else {
+                well &= self.program(&mut metta, &name, &text, output)?;
+            }
+        }
+        Ok(well)
+    }
+
+    /// A conversation: what is read is run as soon as its brackets are closed. True when it ended without an error as the
+    /// last result.
+    ///
+    /// # Errors
+    /// The input cannot be read, or the output not written to.
+    pub fn talk(&self, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
+        let mut metta = self.interpreter();
+        metta.load_modules_with(modules_beside(Path::new("")));
+        let mut text = String::new();
+        let mut well = true;
+        loop {
+            write!(output, "{}", if text.is_empty() { &self.prompt } else { "" })?;
+            output.flush()?;
+            let read = input.take(MAX_TEXT as u64).read_line(&mut text)?;
+            let unfinished = read > 0 && text.len() < MAX_TEXT && is_unfinished(&metta, &text);
+            if unfinished {
+                continue;
+            }
+            if !text.trim().is_empty() {
+                match self.program(&mut metta, "input", &std::mem::take(&mut text), output) {
+                    Ok(this) => well = this,
+                    Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                        writeln!(output, "error: {error}")?;
+                        well = false;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            text.clear();
+            if read == 0 {
+                return Ok(well);
+            }
+        }
+    }
+
+    fn interpreter(&self) -> Metta {
+        let usual = Limits::default();
+        let mut metta = Metta::with_limits(Limits { steps: self.max_steps.unwrap_or(usual.steps), ..usual });
+        if let Some(printer) = &self.printer {
+            metta.print_to(Arc::clone(printer));
+        }
+        metta
+    }
+
+    /// Runs a program and prints each list of results as soon as it is there.
+    fn program(&self, metta: &mut Metta, name: &str, text: &str, output: &mut dyn Write) -> io::Result<bool> {
+        let mut well = true;
+        let mut written = Ok(());
+        let ran = metta.run_each(name, text, |metta, atom| {
+            let results = if self.derive {
+                metta.derive(atom)
+            } else {
+                let plain = |atom| Derived { atom, steps: Vec::new() };
+                metta.evaluate(atom).into_iter().map(plain).collect()
+            };
+            written = self.print(&results, output);
+            well = !results.iter().any(|result| result.atom.is_error());
+            well && written.is_ok()
+        });
+        written?;
+        ran.map_err(invalid)?;
+        Ok(well)
+    }
+
+    fn print(&self, results: &[Derived], output: &mut dyn Write) -> io::Result<()> {
+        if self.derive {
+            for result in results {
+                writeln!(output, "{result}")?;
+            }
+            return Ok(());
+        }
+        write!(output, "[")?;
+        for (index, result) in results.iter().enumerate() {
+            write!(output, "{}{}", if index > 0 { ", " } else { "" }, result.atom)?;
+        }
+        writeln!(output, "]")
+    }
+}
+
+fn invalid(error: ParseError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// The text of a file, if it is not too large.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_TEXT as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Finds the module `a:b` in `a/b.metta` or `a/b/module.metta`, in the folder of a program.
+fn modules_beside(program: &Path) -> ModuleLoader {
+    let folder = program.parent().map(Path::to_owned).unwrap_or_default();
+    Arc::new(move |name: &str| {
+        let parts: Vec<&str> = name.split(':').filter(|part| *part != "top" && *part != "self").collect();
+        let plain = |part: &&str| !part.is_empty() && !part.starts_with('.') && !part.contains(['/', '\\']);
+        if parts.is_empty() || !parts.iter().all(plain) {
+            return None;
+        }
+        let path: PathBuf = folder.join(parts.iter().collect::<PathBuf>());
+        let beside = path.with_file_name(format!("{}.metta", parts.last()?));
+        [beside, path.join("module.metta")].into_iter().find_map(|file| {
+            let text = read(&file).ok()?;
+            Some((file.display().to_string(), text))
+        })
+    })
+}
+
+/// Whether a text ends inside brackets or a string.
+fn is_unfinished(metta: &Metta, text: &str) -> bool {
+    let mut parser = Parser::new("", text);
+    loop {
+        match parser.next(&metta.tokens) {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(error) => return matches!(error.problem, Problem::Unclosed | Problem::UnclosedString),
+        }
+    }
+}
