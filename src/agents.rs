@@ -1,10 +1,14 @@
-//! `tributary agents ...`: measuring the agents on data with known outcomes.
+//! `tributary agents ...`: measuring the agents on data with known outcomes, and making their advice again.
 
 use std::path::PathBuf;
 
 use ::agents::evaluate::{Kind, evaluate, score};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Subcommand, ValueEnum};
+use service::Settings;
+use store::advice;
+
+use crate::process;
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Agent {
@@ -16,6 +20,17 @@ pub enum Agent {
 
 #[derive(Subcommand)]
 pub enum Command {
+    #[command(flatten)]
+    Measure(Measure),
+    /// Makes recorded advice again, from the rules, the model and the history it was made with, and compares every byte
+    Replay {
+        /// The advice's number
+        id: i64,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Measure {
     /// Predicts the rows of a test file in the order of time, learning from what is past
     Evaluate {
         kind: Agent,
@@ -53,16 +68,37 @@ impl From<Agent> for Kind {
 }
 
 /// Needs neither settings nor a database.
-pub fn run(command: Command) -> Result<()> {
-    match command {
-        Command::Evaluate { kind, train, test, out } => {
+pub fn measure(measure: Measure) -> Result<()> {
+    match measure {
+        Measure::Evaluate { kind, train, test, out } => {
             evaluate(kind.into(), &train, &test, &out, &mut |line| eprintln!("{line}"))
                 .context("nothing was written")?;
             eprintln!("predictions are in {}", out.display());
         }
-        Command::Score { kind, test, train, predictions } => {
+        Measure::Score { kind, test, train, predictions } => {
             print!("{}", score(kind.into(), train.as_deref(), &test, &predictions)?);
         }
     }
+    Ok(())
+}
+
+/// Makes advice again and compares it.
+pub async fn replay(settings: &Settings, id: i64) -> Result<()> {
+    let db = process::migrate(settings).await?;
+    let found = advice::find(&mut *db.acquire().await?, id).await?;
+    let recorded = found.with_context(|| format!("there is no advice {id}"))?;
+    let again = workers::advise_again(&db, &recorded).await.context("the advice cannot be made again")?;
+    if again != recorded.advice {
+        let same = again.bytes().zip(recorded.advice.bytes()).take_while(|(now, then)| now == then).count();
+        bail!(
+            "made again, it is other advice from byte {same} of {} on: something it was made from was changed",
+            again.len()
+        );
+    }
+    println!("advice {id}: the same to the last byte");
+    println!("{:10}{} of {}, as of {}", "about", recorded.subject, recorded.agent, recorded.day);
+    println!("{:10}{}", "rules", recorded.rule_base);
+    println!("{:10}{}", "model", recorded.model.map_or("none".to_owned(), |model| model.to_string()));
+    println!("{:10}{}", "SHA-256", recorded.hash);
     Ok(())
 }

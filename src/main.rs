@@ -76,7 +76,7 @@ enum Command {
     },
     /// Runs, derives and lints programs in MeTTa, the language of the rule bases
     Metta(metta::Metta),
-    /// Measures the agents that advise
+    /// Measures the agents that advise, and makes their advice again
     Agents {
         #[command(subcommand)]
         command: agents::Command,
@@ -115,8 +115,8 @@ fn start(arguments: Arguments) -> Result<()> {
         println!("{}", backend::openapi().to_pretty_json()?);
         return Ok(());
     }
-    if let Command::Agents { command } = arguments.command {
-        return agents::run(command);
+    if let Command::Agents { command: agents::Command::Measure(measure) } = arguments.command {
+        return agents::measure(measure);
     }
     if let Command::Verify(arguments) = arguments.command {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
@@ -150,6 +150,7 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         }
         Command::Demo { path } => demo::run(settings, shutdown, &path).await,
         Command::Ledger { command } => ledger::run(&settings, command).await,
+        Command::Agents { command: agents::Command::Replay { id } } => agents::replay(&settings, id).await,
         Command::Openapi | Command::Verify(_) | Command::Metta(_) | Command::Agents { .. } => {
             unreachable!("answered before the settings are read")
         }

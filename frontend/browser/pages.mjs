@@ -76,6 +76,14 @@ export async function pages({ browser, url, check, screenshots }) {
     assert.ok(await page.evaluate(() => document.activeElement?.id === "main"), "the focus is not at the new page's content");
   });
 
+  await check("the pricing agent says what it is worth, how sure it is, and why", async () => {
+    const advice = page.getByRole("region", { name: "Advice on the price" });
+    await advice.getByText("Do not rely on it: there is no history to learn from").waitFor({ timeout: MONEY_LIMIT });
+    await advice.getByText("0.72 ETH").waitFor();
+    await advice.getByText("Why this price").click();
+    await advice.getByText("(base Digital) = 0.8 pricing.metta:").waitFor();
+  });
+
   await check("its content can be downloaded", async () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
     assert.equal(await download.failure(), null);

@@ -7,6 +7,7 @@
 
 mod activate;
 mod anchor;
+mod appraise;
 mod balance;
 mod close;
 mod deliveries;
@@ -22,6 +23,7 @@ use alloy::{primitives::Address, providers::DynProvider};
 pub use anchor::{Anchoring, anchor};
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
+pub use appraise::{Memory, advise_again, appraise};
 pub use balance::balance;
 pub use close::close;
 pub use deliveries::apply_deliveries;
@@ -73,6 +75,8 @@ pub enum Task {
     Balance,
     /// Apply what GitHub delivered about a work.
     ApplyDeliveries { work: i64 },
+    /// Say what an asset is worth.
+    Appraise { asset: u64 },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,7 +156,8 @@ pub async fn run(context: Context, shutdown: Shutdown) {
 async fn work(context: Context, shutdown: Shutdown) {
     let queue = queue(context.deployment.chain_id);
     let [turn, next_close, next_publish, delivering] = [(); 4].map(Mutex::new);
-    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering });
+    let prices = Mutex::default();
+    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering, prices });
     while !shutdown.has_begun() {
         // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
         let name = format!("{queue}-{:016x}", rand_name());
@@ -184,6 +189,8 @@ struct Worker {
     next_publish: Mutex<()>,
     /// Deliveries are applied one after the other, by one connection.
     delivering: Mutex<()>,
+    /// What the pricing agent has learned. One question at a time: a fit takes a processor for seconds.
+    prices: Mutex<Memory>,
 }
 
 impl Worker {
@@ -194,6 +201,10 @@ impl Worker {
             Task::ApplyDeliveries { work } => {
                 let _turn = self.delivering.lock().await;
                 apply_deliveries(&self.context.pool, *work).await
+            }
+            Task::Appraise { asset } => {
+                let mut memory = self.prices.lock().await;
+                appraise(&self.context, &mut memory, *asset).await.map(drop)
             }
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,

@@ -87,6 +87,9 @@ fn job_for(chain_id: u64, event: &Event) -> Option<(Task, Duration)> {
         // Of no chain: with several, the first to come does it, and the others find it done.
         "webhook.received" => Some((Task::ApplyDeliveries { work: event.key.parse().ok()? }, Duration::ZERO)),
         _ if !of_this_chain => None,
+        "asset.registered" | "asset.sold" => {
+            Some((Task::Appraise { asset: event.key.split(':').nth(1)?.parse().ok()? }, Duration::ZERO))
+        }
         "income.finalized" => Some((Task::Close, Duration::ZERO)),
         "root.proposed" => {
             let number = event.payload["number"].as_u64()?;

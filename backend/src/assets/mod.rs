@@ -1,5 +1,6 @@
-//! Registered works: list, detail, lineage, history, contributors.
+//! Registered works: list, detail, lineage, history, contributors, advice.
 
+pub mod advice;
 pub mod contributors;
 pub mod detail;
 pub mod history;
@@ -20,6 +21,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(lineage::lineage))
         .routes(routes!(history::history))
         .routes(routes!(contributors::contributors))
+        .routes(routes!(advice::advice))
 }
 
 /// An asset id from a path: a whole number as the registry gives them.

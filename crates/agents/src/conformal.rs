@@ -66,6 +66,26 @@ impl Conformal {
         }
         self.scores.push_back(score);
     }
+
+    /// All that it knows, as numbers: target, alpha, gamma, window, then the scores.
+    pub(crate) fn numbers(&self) -> Vec<f64> {
+        let settings = [self.target, self.alpha, self.gamma, self.window as f64];
+        settings.into_iter().chain(self.scores.iter().copied()).collect()
+    }
+
+    /// From what `numbers` gave.
+    pub(crate) fn from_numbers(numbers: &[f64]) -> Option<Self> {
+        let ([target, alpha, gamma, window], scores) = numbers.split_first_chunk()?;
+        let window = *window as usize;
+        let whole = numbers.iter().all(|number| number.is_finite()) && (FEWEST..=100_000).contains(&window);
+        (whole && scores.len() <= window).then(|| Self {
+            target: *target,
+            alpha: *alpha,
+            gamma: *gamma,
+            window,
+            scores: scores.iter().copied().collect(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,12 @@ impl fmt::Display for Applied {
     }
 }
 
+/// The rules of prices and of the market's state that come with the market: names and texts.
+pub const PRICES: &[(&str, &str)] = &[
+    ("market.metta", include_str!("../rules/market.metta")),
+    ("pricing.metta", include_str!("../rules/pricing.metta")),
+];
+
 /// Rules that were read, with their version.
 #[derive(Clone)]
 pub struct RuleBase {

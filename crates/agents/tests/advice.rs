@@ -153,3 +153,25 @@ fn unknown_words_are_named() {
     let error = advise(&forecaster, &today, &RuleBase::pricing().unwrap(), &question).unwrap_err();
     assert!(error.to_string().contains("(region-factor Atlantis)"), "{error}");
 }
+
+/// What a forecaster knows beside its history can be kept, and taken up by another one later.
+#[test]
+fn what_was_kept_says_the_same_again() {
+    let sales = market(70);
+    let mut first = Forecaster::new(Settings::default());
+    first.live(&sales).unwrap();
+    let knowledge = first.knowledge().unwrap();
+    let mut second = Forecaster::new(Settings::default());
+    assert_eq!(second.knowledge(), None);
+    for (day, today) in agents::sales::by_day(&sales) {
+        second.learn(day, today, &[]).unwrap();
+    }
+    second.take_up(&knowledge).unwrap();
+    assert_eq!(second.knowledge().unwrap(), knowledge);
+    assert_eq!(ask(&second, Day(70), &question(true)), ask(&first, Day(70), &question(true)));
+
+    for end in (0..knowledge.len()).step_by(977) {
+        assert!(Forecaster::new(Settings::default()).take_up(&knowledge[..end]).is_err(), "{end}");
+    }
+    assert!(second.take_up(&[&knowledge[..], &[0]].concat()).is_err());
+}

@@ -4,6 +4,7 @@
 //! Rust number type of the driver holds 256 bits. Functions take `&mut PgConnection`, so that the caller decides what
 //! one transaction is.
 
+pub mod advice;
 pub mod books;
 pub mod coherence;
 pub mod commits;
@@ -17,6 +18,7 @@ pub mod lineage;
 pub mod outbox;
 pub mod prices;
 pub mod roots;
+pub mod sales;
 pub mod values;
 pub mod works;
 

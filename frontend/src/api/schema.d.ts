@@ -123,6 +123,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/assets/{id}/advice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the agents say of a work. */
+        get: operations["get_asset_advice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/assets/{id}/coherence": {
         parameters: {
             query?: never;
@@ -833,6 +850,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AmountRange: {
+            high: string;
+            low: string;
+        };
         /** @description A root of the ledger that stands on chain. */
         AnchorView: {
             /** Format: int64 */
@@ -855,6 +876,18 @@ export interface components {
             /** Format: date-time */
             time: string;
             txHash: string;
+        };
+        AppliedRule: {
+            /** @description What was asked. */
+            call: string;
+            /** @description file:line:column */
+            place: string;
+            /** @description What the rule made of it. */
+            result: string;
+        };
+        /** @description What the agents said last of a work. */
+        AssetAdvice: {
+            price?: components["schemas"]["PriceAdvice"] | null;
         };
         /** @description Everything about one registered work. */
         AssetDetail: {
@@ -1007,6 +1040,17 @@ export interface components {
             /** @description The sum of weight x value, between 0 and 1; an input that was not measured counts as 0.5. */
             total: string;
             workId: string;
+        };
+        ComparedSale: {
+            /** @description The asset sold. */
+            asset: string;
+            day: string;
+            /**
+             * Format: double
+             * @description How much it has in common with the work, 0 to 1.
+             */
+            likeness: number;
+            price: string;
         };
         /** @description Contributions that stand alike. */
         ContributionSum: {
@@ -1968,6 +2012,31 @@ export interface components {
             /** @description Who may propose contributions: `anyone`, `contributors` (accounts of whom one is accepted) or `nobody`. */
             proposals: string;
         };
+        /** @description A price with its ranges and reasons. Amounts are wei of the chain's own coin, of six significant digits. */
+        PriceAdvice: {
+            /** @description Why the price should not be relied on, where that is so. */
+            abstains?: string | null;
+            /** @description Sales that it was compared with, the most alike first. */
+            comparables: components["schemas"]["ComparedSale"][];
+            /** @description What moved the price most. */
+            effects: components["schemas"]["PriceEffect"][];
+            fair: string;
+            provenance: components["schemas"]["Provenance"];
+            range80: components["schemas"]["AmountRange"];
+            range90: components["schemas"]["AmountRange"];
+            /** @description Rules that were applied, in order. */
+            rules: components["schemas"]["AppliedRule"][];
+            suggestions: components["schemas"]["SuggestedPrices"];
+        };
+        PriceEffect: {
+            /**
+             * Format: double
+             * @description 0.1 when the price is 10 % higher because of it.
+             */
+            changesPriceBy: number;
+            feature: string;
+            says: string;
+        };
         /** @description One version of what a tool or a machine costs, in US dollars. Versions never change: a new price is a new one. */
         PriceProfile: {
             /** @description Of a machine: what it cost to buy. */
@@ -2014,6 +2083,24 @@ export interface components {
             traceId: string;
             /** @description A stable URI of the kind of problem: `urn:tributary:problem:<code>`. */
             type: string;
+        };
+        /** @description Where advice comes from. With these, anyone who has the market's records can make it again, byte for byte. */
+        Provenance: {
+            /**
+             * Format: date
+             * @description The market's history before this day (UTC) was known, and all of it was final.
+             */
+            day: string;
+            /** Format: date-time */
+            givenAt: string;
+            /** @description SHA-256 of the advice. */
+            hash: string;
+            /** @description The advice's number; its record is the ledger's event about `advice:<id>`. */
+            id: string;
+            /** @description Version of what was learned; absent while the rules alone decide. */
+            model?: string | null;
+            /** @description Version of the rules: SHA-256 over names and texts of their files. */
+            rules: string;
         };
         Readiness: {
             database: boolean;
@@ -2115,6 +2202,14 @@ export interface components {
             under?: number | null;
             /** @description `asset:ID` or `external:PACKAGE URL`. */
             work: string;
+        };
+        SuggestedPrices: {
+            /** @description For a licence. */
+            licence: string;
+            /** @description What to ask for. */
+            list: string;
+            /** @description The least to accept. */
+            reserve: string;
         };
         /** @description A language model's work, by its tokens and the prices of its profile at that time. */
         ToolUse: {
@@ -2379,6 +2474,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssetDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_asset_advice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the asset's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetAdvice"];
                 };
             };
             404: {

@@ -1,5 +1,6 @@
 //! From income on chain to claims on chain, against a real chain and a real database.
 
+mod advice;
 mod anchor;
 mod books;
 mod deliveries;

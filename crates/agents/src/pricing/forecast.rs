@@ -1,16 +1,18 @@
 //! The forecaster: learns day by day, refits as it goes, and says what an item will bring.
 
+mod keep;
+
 use std::collections::VecDeque;
 
+pub use keep::KeepError;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
     boost::{self, BoostError, Loss, Matrix, Model, Sample},
     conformal::Conformal,
     pricing::history::counts,
     pricing::{Comparable, Features, History, Parties, State, features},
-    sales::{Day, Item, Sale},
+    sales::{Day, Item, Sale, by_day},
 };
 
 #[derive(Clone, Debug)]
@@ -210,12 +212,7 @@ impl Forecaster {
         });
         let medians = medians.unwrap_or(Err(BoostError::Empty))?;
         let quantiles = quantiles?;
-        let mut hash = Sha256::new();
-        for model in medians.iter().chain(quantiles.iter().flatten()) {
-            hash.update(model.version());
-        }
-        let version = hex::encode(hash.finalize());
-        self.models = Some(Models { fitted: day, version, medians, quantiles });
+        self.models = Some(Models::new(day, medians, quantiles));
         Ok(true)
     }
 
@@ -244,6 +241,22 @@ impl Forecaster {
             (range90.high - range90.low > self.settings.widest.ln()).then_some(Doubt::WideRange)
         };
         Forecast { log_price: base + median, doubt, range80, range90, comparables, features, raw, margins, correction }
+    }
+
+    /// Lives through days of sales: fits anew where it is time to, forecasts each day's sales, and learns what became of them.
+    ///
+    /// # Errors
+    /// As `refit` and `learn`.
+    pub fn live(&mut self, sales: &[Sale]) -> Result<(), BoostError> {
+        for (day, today) in by_day(sales) {
+            self.refit(day)?;
+            let forecasts: Vec<Forecast> = State::on(&self.history, day).map_or_else(Vec::new, |state| {
+                let parties = |sale: &Sale| Parties { seller: Some(sale.seller), buyer: None };
+                today.iter().map(|sale| self.forecast(&state, &sale.item, parties(sale))).collect()
+            });
+            self.learn(day, today, &forecasts)?;
+        }
+        Ok(())
     }
 
     /// A market that moves leaves the latest errors on one side: a part of their mean is taken off the next.

@@ -3,6 +3,7 @@
 import { sentence } from "../../lib/words";
 
 const WORDS: Record<string, string> = {
+  "advice.given": "An agent advised",
   "books.balanced": "The books balance again",
   "books.stopped": "The books do not balance: distributions stopped",
   "contribution.accepted": "Contribution accepted",

@@ -3,6 +3,7 @@ import { api, read, type Schemas } from "../../api/client";
 import { ApiProblem } from "../../api/problem";
 import { nextCursor } from "../../ui/paged";
 
+export type PriceAdvice = Schemas["PriceAdvice"];
 export type CoherenceInput = Schemas["InputView"];
 export type Work = Schemas["AssetDetail"];
 export type Order = Schemas["OrderView"];
@@ -26,6 +27,14 @@ export function sellOrdersQuery(id: string) {
     queryKey: ["chain", "orders", id],
     queryFn: ({ signal }) =>
       read(api.GET("/v1/orders", { params: { query: { asset: Number(id), side: "SELL", limit: 20 } }, signal })),
+    refetchInterval: MONEY_INTERVAL,
+  });
+}
+
+export function adviceQuery(id: string) {
+  return queryOptions({
+    queryKey: ["chain", "advice", id],
+    queryFn: ({ signal }) => read(api.GET("/v1/assets/{id}/advice", { params: { path: { id } }, signal })),
     refetchInterval: MONEY_INTERVAL,
   });
 }

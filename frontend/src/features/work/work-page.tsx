@@ -6,6 +6,7 @@ import { Waiting } from "../../ui/loaded";
 import { NotFound } from "../../ui/not-found";
 import { PageTitle } from "../../ui/page";
 import { Skeleton } from "../../ui/skeleton";
+import { AdviceSection } from "./advice-section";
 import { CoherenceSection } from "./coherence-section";
 import { ContributorsSection } from "./contributors-section";
 import { DistributionsSection } from "./distributions-section";
@@ -43,6 +44,7 @@ function Loaded({ work }: { work: Work }) {
       <div className="grid gap-x-12 pb-8 lg:grid-cols-[minmax(0,1fr)_22rem] lg:grid-rows-[auto_1fr]">
         <div className="lg:col-start-2">
           <OrderSection id={work.id} />
+          <AdviceSection id={work.id} />
           <MoneySection work={work} />
         </div>
         <div className="min-w-0 lg:col-start-1 lg:row-span-2 lg:row-start-1">

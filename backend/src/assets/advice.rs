@@ -1,0 +1,165 @@
+//! GET /v1/assets/{id}/advice: what the agents say of a work.
+
+use alloy::primitives::utils::parse_ether;
+use axum::extract::State;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use store::advice::{self, Recorded};
+use utoipa::ToSchema;
+
+use super::{parse_id, require};
+use crate::{
+    AppState,
+    extract::Path,
+    problem::{Problem, Result},
+    values::hex32,
+};
+
+/// What the agents said last of a work.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AssetAdvice {
+    /// What it is worth; absent before the agent looked at it, seconds after the registration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceAdvice>,
+}
+
+/// Where advice comes from. With these, anyone who has the market's records can make it again, byte for byte.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Provenance {
+    /// The advice's number; its record is the ledger's event about `advice:<id>`.
+    pub id: String,
+    pub given_at: chrono::DateTime<chrono::Utc>,
+    /// The market's history before this day (UTC) was known, and all of it was final.
+    pub day: chrono::NaiveDate,
+    /// SHA-256 of the advice.
+    pub hash: String,
+    /// Version of the rules: SHA-256 over names and texts of their files.
+    pub rules: String,
+    /// Version of what was learned; absent while the rules alone decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// A price with its ranges and reasons. Amounts are wei of the chain's own coin, of six significant digits.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PriceAdvice {
+    pub fair: String,
+    pub range80: AmountRange,
+    pub range90: AmountRange,
+    /// Why the price should not be relied on, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abstains: Option<String>,
+    pub suggestions: SuggestedPrices,
+    /// Sales that it was compared with, the most alike first.
+    pub comparables: Vec<ComparedSale>,
+    /// What moved the price most.
+    pub effects: Vec<PriceEffect>,
+    /// Rules that were applied, in order.
+    pub rules: Vec<AppliedRule>,
+    pub provenance: Provenance,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AmountRange {
+    pub low: String,
+    pub high: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SuggestedPrices {
+    /// What to ask for.
+    pub list: String,
+    /// The least to accept.
+    pub reserve: String,
+    /// For a licence.
+    pub licence: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ComparedSale {
+    /// The asset sold.
+    pub asset: String,
+    pub day: String,
+    pub price: String,
+    /// How much it has in common with the work, 0 to 1.
+    pub likeness: f64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PriceEffect {
+    pub feature: String,
+    /// 0.1 when the price is 10 % higher because of it.
+    pub changes_price_by: f64,
+    pub says: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AppliedRule {
+    /// What was asked.
+    pub call: String,
+    /// What the rule made of it.
+    pub result: String,
+    /// file:line:column
+    pub place: String,
+}
+
+/// What the agents say of a work.
+#[utoipa::path(get, path = "/v1/assets/{id}/advice", operation_id = "get_asset_advice", tag = "assets",
+    params(("id" = String, Path, description = "the asset's id")),
+    responses((status = 200, body = AssetAdvice), (status = 404, body = Problem)))]
+pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<AssetAdvice>> {
+    let id = parse_id(&id)?;
+    require(&state, id).await?;
+    let mut conn = state.pool.acquire().await?;
+    let newest = advice::newest(&mut conn, state.chain_id(), &format!("asset:{id}")).await?;
+    let price = newest.into_iter().find(|one| one.agent == "pricing").map(price).transpose()?;
+    Ok(axum::Json(AssetAdvice { price }))
+}
+
+fn price(recorded: Recorded) -> Result<PriceAdvice> {
+    let advice: agents::pricing::Advice = serde_json::from_str(&recorded.advice)
+        .map_err(|error| Problem::internal(format!("advice {} cannot be read: {error}", recorded.id)))?;
+    let range = |range: agents::pricing::PriceRange| AmountRange { low: wei(range.low), high: wei(range.high) };
+    let compared = |sale: agents::pricing::ComparedSale| ComparedSale {
+        asset: sale.work.to_string(),
+        day: sale.day,
+        price: wei(sale.price),
+        likeness: sale.likeness,
+    };
+    let effect = |effect: agents::pricing::Effect| PriceEffect {
+        feature: effect.feature,
+        changes_price_by: effect.changes_price_by,
+        says: effect.says,
+    };
+    let rule = |rule: agents::rules::Applied| AppliedRule { call: rule.call, result: rule.result, place: rule.place };
+    Ok(PriceAdvice {
+        fair: wei(advice.fair),
+        range80: range(advice.range80),
+        range90: range(advice.range90),
+        abstains: advice.abstains.map(|abstains| abstains.says),
+        suggestions: SuggestedPrices {
+            list: wei(advice.suggestions.list),
+            reserve: wei(advice.suggestions.reserve),
+            licence: wei(advice.suggestions.licence),
+        },
+        comparables: advice.comparables.into_iter().map(compared).collect(),
+        effects: advice.effects.into_iter().map(effect).collect(),
+        rules: advice.rules.into_iter().map(rule).collect(),
+        provenance: Provenance {
+            id: recorded.id.to_string(),
+            given_at: recorded.at,
+            day: recorded.day,
+            hash: hex32(recorded.hash.as_slice()),
+            rules: hex32(recorded.rule_base.as_slice()),
+            model: recorded.model.map(|model| hex32(model.as_slice())),
+        },
+    })
+}
+
+/// Coins of 10^18 as wei; what is less than one of them is left out.
+fn wei(coins: Decimal) -> String {
+    parse_ether(&coins.trunc_with_scale(18).to_string()).unwrap_or_default().to_string()
+}

@@ -1,0 +1,196 @@
+//! What the agents advised, and what they knew: enough to make every piece of advice again.
+
+use alloy_primitives::B256;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use crate::{StoreError, ledger, values};
+
+/// Advice to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewAdvice {
+    pub chain_id: u64,
+    /// `pricing`, `risk`, `collaboration` or `market`.
+    pub agent: &'static str,
+    /// What it is about: `asset:7`, `order:0x..`, `account:0x..` or `market`.
+    pub subject: String,
+    /// The history before this day was known.
+    pub day: NaiveDate,
+    /// What was asked and what was advised, as canonical JSON.
+    pub question: String,
+    pub advice: String,
+    pub rule_base: B256,
+    pub model: Option<B256>,
+}
+
+/// Advice that was recorded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub id: i64,
+    pub chain_id: u64,
+    pub agent: String,
+    pub subject: String,
+    pub day: NaiveDate,
+    pub question: String,
+    pub advice: String,
+    pub rule_base: B256,
+    pub model: Option<B256>,
+    /// SHA-256 of the advice.
+    pub hash: B256,
+    pub at: DateTime<Utc>,
+}
+
+/// Records advice and tells the ledger; its number. None when the newest about the same says the same.
+pub async fn record(tx: &mut PgConnection, new: &NewAdvice) -> Result<Option<i64>, StoreError> {
+    let hash = B256::from_slice(&Sha256::digest(&new.advice));
+    let subject = format!("{}:{}:{}", new.chain_id, new.agent, new.subject);
+    // One at a time about the same.
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 18))", subject).execute(&mut *tx).await?;
+    let newest = newest(tx, new.chain_id, &new.subject).await?.into_iter().find(|one| one.agent == new.agent);
+    if newest.is_some_and(|newest| newest.hash == hash) {
+        return Ok(None);
+    }
+    let id = sqlx::query_scalar!(
+        "INSERT INTO advice (chain_id, agent, subject, day, question, rule_base, model, advice, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+        new.chain_id as i64,
+        new.agent,
+        new.subject,
+        new.day,
+        new.question,
+        new.rule_base.as_slice() as _,
+        new.model.as_ref().map(|model| model.as_slice()) as _,
+        new.advice,
+        hash.as_slice() as _
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let stream = match new.subject.strip_prefix("asset:") {
+        Some(asset) => format!("asset:{}:{asset}", new.chain_id),
+        None => new.subject.clone(),
+    };
+    let hex = |hash: &B256| hex::encode(hash);
+    let body = json!({
+        "agent": new.agent, "subject": new.subject, "hash": hex(&hash), "rules": hex(&new.rule_base),
+        "model": new.model.as_ref().map(hex), "question": hex(&B256::from_slice(&Sha256::digest(&new.question))),
+    });
+    ledger::tell(tx, "advice.given", format!("advice:{id}"), [stream], &body).await?;
+    Ok(Some(id))
+}
+
+/// The newest advice of every agent about a subject.
+pub async fn newest(conn: &mut PgConnection, chain_id: u64, subject: &str) -> Result<Vec<Recorded>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT max(id) AS "id!" FROM advice WHERE chain_id = $1 AND subject = $2 GROUP BY agent ORDER BY agent"#,
+        chain_id as i64,
+        subject
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut newest = Vec::with_capacity(ids.len());
+    for id in ids {
+        newest.extend(find(conn, id).await?);
+    }
+    Ok(newest)
+}
+
+/// A piece of advice by its number.
+pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT id, chain_id, agent, subject, day, question, advice, rule_base AS "rule_base: Vec<u8>",
+                  model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
+           FROM advice WHERE id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(Recorded {
+            id: row.id,
+            chain_id: row.chain_id as u64,
+            agent: row.agent,
+            subject: row.subject,
+            day: row.day,
+            question: row.question,
+            advice: row.advice,
+            rule_base: values::hash(&row.rule_base)?,
+            model: row.model.map(|model| values::hash(&model)).transpose()?,
+            hash: values::hash(&row.hash)?,
+            at: row.created_at,
+        })
+    })
+    .transpose()
+}
+
+/// Keeps a rule base, by its version: names and texts of its files.
+pub async fn keep_rules(tx: &mut PgConnection, version: B256, files: &[(&str, &str)]) -> Result<(), StoreError> {
+    let files: Vec<Value> = files.iter().map(|(name, text)| json!({ "name": name, "text": text })).collect();
+    sqlx::query!(
+        "INSERT INTO rule_bases (version, files) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        version.as_slice() as _,
+        Value::from(files)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The files of a rule base: names and texts.
+pub async fn rules(conn: &mut PgConnection, version: B256) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT f.name AS "name!", f.text AS "text!"
+           FROM rule_bases b, ROWS FROM (jsonb_to_recordset(b.files) AS (name text, text text)) WITH ORDINALITY
+                AS f (name, text, place)
+           WHERE b.version = $1 ORDER BY f.place"#,
+        version.as_slice() as _
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.name, row.text)).collect())
+}
+
+/// What an agent knew by a day.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub version: B256,
+    pub day: NaiveDate,
+    pub bytes: Vec<u8>,
+}
+
+/// Keeps what an agent knows now.
+pub async fn keep_model(tx: &mut PgConnection, chain_id: u64, agent: &str, model: &Model) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO agent_models (chain_id, agent, version, day, model) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+        chain_id as i64,
+        agent,
+        model.version.as_slice() as _,
+        model.day,
+        model.bytes
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What an agent knew by a version; the newest when none is named.
+pub async fn model(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    agent: &str,
+    version: Option<B256>,
+) -> Result<Option<Model>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT version AS "version: Vec<u8>", day, model FROM agent_models
+           WHERE chain_id = $1 AND agent = $2 AND ($3::bytea IS NULL OR version = $3)
+           ORDER BY id DESC LIMIT 1"#,
+        chain_id as i64,
+        agent,
+        version.as_ref().map(|version| version.as_slice())
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| Ok(Model { version: values::hash(&row.version)?, day: row.day, bytes: row.model })).transpose()
+}

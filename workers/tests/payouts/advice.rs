@@ -1,0 +1,113 @@
+//! Advice on prices: recorded with all that made it, told to the ledger, and made again to the last byte.
+
+use alloy::primitives::B256;
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use store::{advice, ledger};
+use workers::{Memory, advise_again, appraise};
+
+use crate::stage::{Running, Stage, content, whole};
+
+const CHAIN: u64 = 31337;
+
+/// Three works a day are sold for 60 days, at 2 coins when one's number is even and at 1 coin otherwise, give or take a little.
+async fn sell(stage: &Stage) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO chain.fills (chain_id, block_number, log_index, tx_hash, at, order_hash, asset_id, maker, taker, side, currency,
+                                  price, fee, royalty, net, nonce)
+         SELECT 31337, 0, n, sha256(int4send(n)), date_trunc('day', now()) - make_interval(days => 60 - n / 6, hours => -n % 6),
+                sha256(int4send(-n)), 1 + n % 2, decode(lpad(to_hex(n % 7), 40, '0'), 'hex'),
+                decode(lpad(to_hex(100 + n % 11), 40, '0'), 'hex'), 'SELL', decode(repeat('00', 20), 'hex'),
+                price, 0, 0, price, n
+         FROM generate_series(0, 359) n,
+              LATERAL (SELECT (1 + n % 2) * 1000000000000000000 + n % 5 * 10000000000000000 AS price) p",
+    )
+    .execute(stage.pool())
+    .await?;
+    Ok(())
+}
+
+async fn recorded(stage: &Stage, id: i64) -> Result<advice::Recorded> {
+    advice::find(&mut *stage.pool().acquire().await?, id).await?.context("no such advice")
+}
+
+/// The fair price of advice, in coins.
+fn fair(advice: &advice::Recorded) -> Result<f64> {
+    let advice: Value = serde_json::from_str(&advice.advice)?;
+    Ok(advice["fair"].as_str().context("no price")?.parse()?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rules_price_what_has_no_history_and_say_so_once() -> Result<()> {
+    let stage = Stage::start().await?;
+    let asset = stage.register(1, content("song"), &[], &whole(1)).await?;
+    stage.settle().await?;
+    let mut memory = Memory::default();
+    assert_eq!(appraise(&stage.context, &mut memory, 99).await?, None, "there is no such asset");
+    let id = appraise(&stage.context, &mut memory, asset).await?.context("no advice")?;
+    assert_eq!(appraise(&stage.context, &mut memory, asset).await?, None, "nothing changed");
+    assert_eq!(appraise(&stage.context, &mut Memory::default(), asset).await?, None, "nor does it after a start");
+
+    let one = recorded(&stage, id).await?;
+    // Digital, Global, a reputation of 50, a neutral market: 0.8 x 1 x 0.9.
+    assert_eq!((fair(&one)?, one.model), (0.72, None));
+    assert_eq!(one.hash, B256::from_slice(&Sha256::digest(&one.advice)));
+    assert_eq!(advise_again(stage.pool(), &one).await?, one.advice);
+
+    while workers::seal(stage.pool()).await? > 0 {}
+    let mut conn = stage.pool().acquire().await?;
+    let told = ledger::history(&mut conn, &format!("asset:{CHAIN}:{asset}"), 0, u64::MAX, 100).await?;
+    let told = told.iter().find(|entry| entry.event.kind == "advice.given").context("the ledger was not told")?;
+    let body: Value = serde_json::from_str(told.event.body.as_str())?;
+    assert_eq!(body["hash"], hex::encode(one.hash));
+    assert_eq!(body["rules"], hex::encode(one.rule_base));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_learned_is_kept_and_gives_the_same_bytes_again() -> Result<()> {
+    let stage = Stage::start().await?;
+    for name in ["odd", "even", "new"] {
+        stage.register(1, content(name), &[], &whole(1)).await?;
+    }
+    stage.settle().await?;
+    sell(&stage).await?;
+    let mut memory = Memory::default();
+    let mut advice = Vec::new();
+    for asset in [1, 2] {
+        let id = appraise(&stage.context, &mut memory, asset).await?.context("no advice")?;
+        advice.push(recorded(&stage, id).await?);
+    }
+    let (odd, even) = (fair(&advice[0])?, fair(&advice[1])?);
+    assert!((0.9..1.2).contains(&odd) && (1.8..2.3).contains(&even), "{odd} and {even} for 1 and 2");
+    assert!(advice[0].model.is_some());
+    // Whoever begins without a memory takes up what was kept, and has nothing else to say.
+    for (asset, one) in [1, 2].into_iter().zip(&advice) {
+        assert_eq!(appraise(&stage.context, &mut Memory::default(), asset).await?, None);
+        assert_eq!(advise_again(stage.pool(), one).await?, one.advice);
+    }
+    assert_eq!(stage.number("SELECT count(*) FROM agent_models").await?, 1);
+
+    sqlx::query(
+        "UPDATE chain.fills SET price = price + 1000000000000000, net = net + 1000000000000000 WHERE log_index = 7",
+    )
+    .execute(stage.pool())
+    .await?;
+    assert_ne!(advise_again(stage.pool(), &advice[0]).await?, advice[0].advice, "another history gives other advice");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_is_advised_on_by_itself() -> Result<()> {
+    let stage = Stage::start().await?;
+    let running = Running::start(&stage).await?;
+    let asset = stage.register(1, content("song"), &[], &whole(1)).await?;
+    stage
+        .until("the advice", async || {
+            let mut conn = stage.pool().acquire().await?;
+            Ok(!advice::newest(&mut conn, CHAIN, &format!("asset:{asset}")).await?.is_empty())
+        })
+        .await?;
+    running.stop().await
+}
