@@ -264,6 +264,19 @@ impl App {
         Ok(indexer.level().await?)
     }
 
+    /// What the market's workers work with.
+    pub fn workers(&self) -> workers::Context {
+        workers::Context {
+            pool: self.market.pool.clone(),
+            provider: self.market.chain.provider.clone(),
+            vault: self.state.vault.clone(),
+            deployment: self.market.deployment,
+            engine: testkit::account(0),
+            distribution: workers::DistributionPolicy::default(),
+            anchoring: workers::Anchoring { after: Duration::MAX, events: u64::MAX },
+        }
+    }
+
     /// Sends a transaction of an account whose key the local chain holds, and waits until it is mined.
     pub async fn transact(&self, from: Address, to: TxKind, value: U256, data: Vec<u8>) -> Result<TransactionReceipt> {
         let mut request = TransactionRequest::default().from(from).value(value).with_input(data);

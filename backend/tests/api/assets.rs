@@ -355,3 +355,25 @@ async fn contributors_have_their_parts_and_no_more() -> Result<()> {
     }
     Ok(())
 }
+
+/// Advice is there once the agent looked at a work, with amounts in wei and everything that made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn advice_tells_a_price_its_ranges_and_its_reasons() -> Result<()> {
+    let app = App::start().await?;
+    let ann = app.person(1).await?;
+    publish(&app, &ann, "MUSIC", "Song", "", &[]).await?;
+    assert_eq!(app.get("/v1/assets/1/advice").await?.expect(200), json!({}));
+    app.get("/v1/assets/2/advice").await?.problem(404, "not_found");
+
+    let id = workers::appraise(&app.workers(), &mut workers::Memory::default(), 1).await?;
+    let price = app.get("/v1/assets/1/advice").await?.expect(200)["price"].take();
+    // The rules' 0.8 x 0.9 coins, give or take a factor of 3 and 5.
+    assert_eq!(price["fair"], "720000000000000000");
+    assert_eq!(price["range80"], json!({ "low": "240000000000000000", "high": "2160000000000000000" }));
+    assert_eq!(price["range90"], json!({ "low": "144000000000000000", "high": "3600000000000000000" }));
+    assert!(price["abstains"].as_str().unwrap_or_default().contains("no history"), "{price}");
+    assert!(price["rules"].as_array().into_iter().flatten().any(|rule| rule["call"] == "(base Digital)"), "{price}");
+    assert_eq!(price["provenance"]["id"], id.unwrap_or_default().to_string());
+    assert_eq!(price["provenance"].get("model"), None);
+    Ok(())
+}

@@ -27,16 +27,7 @@ async fn earn(app: &App, asset: u64, wei: u64) -> Result<()> {
 }
 
 async fn close(app: &App) -> Result<()> {
-    let context = workers::Context {
-        pool: app.market.pool.clone(),
-        provider: app.market.chain.provider.clone(),
-        vault: app.state.vault.clone(),
-        deployment: app.market.deployment,
-        engine: testkit::account(0),
-        distribution: workers::DistributionPolicy::default(),
-        anchoring: workers::Anchoring { after: std::time::Duration::MAX, events: u64::MAX },
-    };
-    Ok(workers::close(&context).await?)
+    Ok(workers::close(&app.workers()).await?)
 }
 
 /// What everyone was paid so far, and what waits for somebody's address.
