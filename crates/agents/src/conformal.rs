@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use crate::statistics::sorted_quantile;
 
+/// Outcomes known at once move the level as so many at most.
+const AT_ONCE: f64 = 10.0;
 /// Scores needed before a margin is known.
 const FEWEST: usize = 20;
 
@@ -28,7 +30,7 @@ pub struct Conformal {
 impl Conformal {
     /// For intervals that cover this share of outcomes, which is kept between 0.01 and 0.99.
     pub fn new(coverage: f64) -> Self {
-        Self::with_window(coverage, 500, 0.005)
+        Self::with_window(coverage, 500, 0.02)
     }
 
     /// The same over another number of scores, with a level that adapts by `gamma` an outcome.
@@ -49,22 +51,27 @@ impl Conformal {
         sorted_quantile(&sorted, ((1.0 - self.alpha) * (count + 1.0) / count).min(1.0))
     }
 
-    /// Learns from an outcome: the model's interval for it, before any margin, and `margin` as it was given for it.
-    /// Outcomes that are no numbers are left out.
-    pub fn observe(&mut self, outcome: f64, low: f64, high: f64, margin: Option<f64>) {
-        let score = (low - outcome).max(outcome - high);
-        if !score.is_finite() {
-            return;
+    /// Learns from outcomes that became known at once: each with the model's interval for it, before any margin, and `margin` as
+    /// it was given for all of them. The level moves by their share of misses as if they were ten at most, because what happens at
+    /// once tells less than as much over time. Outcomes that are no numbers are left out.
+    pub fn observe(&mut self, margin: Option<f64>, outcomes: impl IntoIterator<Item = Outcome>) {
+        let (mut missed, mut count) = (0.0, 0.0);
+        for Outcome { value, low, high } in outcomes {
+            let score = (low - value).max(value - high);
+            if !score.is_finite() {
+                continue;
+            }
+            count += 1.0;
+            missed += f64::from(margin.is_some_and(|margin| score > margin));
+            if self.scores.len() == self.window {
+                self.scores.pop_front();
+            }
+            self.scores.push_back(score);
         }
-        if let Some(margin) = margin {
-            let missed = f64::from(score > margin);
-            self.alpha = (self.alpha + self.gamma * (self.target - missed))
-                .clamp(self.target / 10.0, (self.target * 3.0).min(0.9));
+        if margin.is_some() && count > 0.0 {
+            let step = self.gamma * f64::min(count, AT_ONCE) * (self.target - missed / count);
+            self.alpha = (self.alpha + step).clamp(self.target / 10.0, (self.target * 3.0).min(0.9));
         }
-        if self.scores.len() == self.window {
-            self.scores.pop_front();
-        }
-        self.scores.push_back(score);
     }
 
     /// All that it knows, as numbers: target, alpha, gamma, window, then the scores.
@@ -88,6 +95,14 @@ impl Conformal {
     }
 }
 
+/// What came, and the interval in which the model expected it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +113,11 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1u64 << 53) as f64
         }
+    }
+
+    /// An outcome of which the model always says -1 to 1.
+    fn expected(value: f64) -> Outcome {
+        Outcome { value, low: -1.0, high: 1.0 }
     }
 
     /// The share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
@@ -112,7 +132,7 @@ mod tests {
                 given += 1;
                 hits += usize::from((-1.0 - margin..=1.0 + margin).contains(&outcome));
             }
-            conformal.observe(outcome, -1.0, 1.0, margin);
+            conformal.observe(margin, [expected(outcome)]);
         }
         f64::from(u32::try_from(hits).unwrap()) / f64::from(u32::try_from(given).unwrap())
     }
@@ -136,12 +156,11 @@ mod tests {
     fn says_nothing_before_it_saw_enough_and_skips_what_is_no_number() {
         let mut conformal = Conformal::new(0.9);
         for _ in 0..FEWEST - 1 {
-            conformal.observe(0.0, -1.0, 1.0, conformal.margin());
+            conformal.observe(conformal.margin(), [expected(0.0)]);
         }
-        conformal.observe(f64::NAN, -1.0, 1.0, None);
-        conformal.observe(f64::INFINITY, -1.0, 1.0, None);
+        conformal.observe(None, [f64::NAN, f64::INFINITY].map(expected));
         assert_eq!(conformal.margin(), None);
-        conformal.observe(0.5, -1.0, 1.0, None);
+        conformal.observe(None, [expected(0.5)]);
         assert!(conformal.margin().is_some_and(|margin| (-1.0..=-0.5).contains(&margin)));
     }
 }

@@ -148,3 +148,45 @@ fn failed(wanted: &'static str, question: &Atom, found: &[Atom]) -> RuleError {
     let found: Vec<String> = found.iter().map(Atom::to_string).collect();
     RuleError::Answer { wanted, question: question.to_string(), found: format!("[{}]", found.join(", ")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rule_bases_have_no_findings() {
+        for (name, text) in [
+            ("pricing.metta", include_str!("../rules/pricing.metta")),
+            ("market.metta", include_str!("../rules/market.metta")),
+        ] {
+            let findings = Metta::new().lint(name, text).unwrap();
+            assert!(findings.is_empty(), "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn every_change_is_another_version() {
+        let version = |files: &[(&str, &str)]| RuleBase::read(files).unwrap().version().to_owned();
+        let first = version(&[("a.metta", "(= (f) 1)")]);
+        assert_eq!(first, version(&[("a.metta", "(= (f) 1)")]));
+        for other in
+            [&[("a.metta", "(= (f) 2)")][..], &[("b.metta", "(= (f) 1)")], &[("a.metta", "(= (f) 1)"), ("b.metta", "")]]
+        {
+            assert_ne!(first, version(other));
+        }
+        assert!(RuleBase::read(&[("a.metta", "(= (f")]).is_err());
+    }
+
+    #[test]
+    fn answers_must_be_one_number() {
+        let rules = RuleBase::read(&[(
+            "a.metta",
+            "(= (one) 1.5) (= (two) 1) (= (two) 2) (= (word) yes) (= (nan) (/ 0.0 0.0))",
+        )])
+        .unwrap();
+        assert_eq!(rules.number(&[Atom::symbol("one")]).unwrap(), 1.5);
+        for name in ["two", "word", "none", "nan"] {
+            assert!(rules.number(&[Atom::symbol(name)]).is_err(), "{name}");
+        }
+    }
+}

@@ -24,6 +24,11 @@ impl Matrix {
         Ok(())
     }
 
+    /// Takes the first rows out.
+    pub fn drop_first(&mut self, rows: usize) {
+        self.values.drain(..rows.saturating_mul(self.columns).min(self.values.len()));
+    }
+
     pub fn columns(&self) -> usize {
         self.columns
     }

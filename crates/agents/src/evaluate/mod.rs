@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::{
     boost::BoostError,
     csv::CsvError,
+    rules::RuleError,
     sales::{self, Sale},
 };
 
@@ -20,6 +21,8 @@ pub enum EvaluateError {
     Csv(#[from] CsvError),
     #[error("the model could not be fitted")]
     Boost(#[from] BoostError),
+    #[error(transparent)]
+    Rules(#[from] RuleError),
     #[error("the test file starts on {test}, before the training file ends on {train}")]
     Order { test: String, train: String },
     #[error("the predictions are not those of this test file: {0}")]

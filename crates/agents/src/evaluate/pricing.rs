@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use super::{EvaluateError, Figures, Sales, coverage, mean};
 use crate::{
     csv::Table,
-    pricing::{Forecaster, HIGHEST_RATIO, History, LOWEST_RATIO, Parties, Settings, State},
+    pricing::{Forecaster, HIGHEST_RATIO, History, LOWEST_RATIO, Limits, Parties, Settings, State},
+    rules::RuleBase,
     sales::{Day, Sale, by_day},
     statistics::median,
 };
@@ -18,6 +19,7 @@ pub(super) fn predict(sales: &Sales, progress: &mut dyn FnMut(&str)) -> Result<S
     let mut out = HEADER.to_owned();
     let Some(start) = sales.sales.get(sales.first).map(|sale| sale.day) else { return Ok(out) };
     let mut forecaster = Forecaster::new(Settings::default());
+    let limits = Limits::new(&RuleBase::pricing()?, &mut Vec::new())?;
     let mut at = 0;
     for (day, today) in by_day(&sales.sales) {
         let mut forecasts = Vec::new();
@@ -33,7 +35,10 @@ pub(super) fn predict(sales: &Sales, progress: &mut dyn FnMut(&str)) -> Result<S
                 if at + place >= sales.first && sale.price > 0.0 {
                     // Before the first sale of all, nothing is known: 1, in whatever currency, and no claim.
                     let (price, range80, range90, doubted) = match &forecast {
-                        Some(f) => (f.log_price, f.range80, f.range90, f.doubt.is_some()),
+                        Some(f) => {
+                            let doubted = forecaster.doubt(f, day, limits).is_some();
+                            (f.log_price, f.range80, f.range90, doubted)
+                        }
                         None => (0.0, UNKNOWN, UNKNOWN, true),
                     };
                     let numbers = [price, range80.low, range80.high, range90.low, range90.high];

@@ -5,7 +5,7 @@
 //! most years.
 
 use crate::{
-    conformal::Conformal,
+    conformal::{Conformal, Outcome},
     pricing::{History, median_log_price},
     sales::{Day, Sale},
     statistics::median,
@@ -120,7 +120,7 @@ impl WeekForecaster {
         if let Some((forecast, margin)) = self.forecast {
             if sold.is_some() {
                 let error = (log_price - forecast.log_price).abs();
-                self.conformal.observe(error / forecast.scale, 0.0, 0.0, margin);
+                self.conformal.observe(margin, [Outcome { value: error / forecast.scale, low: 0.0, high: 0.0 }]);
                 self.scale = (0.85 * self.scale + 0.15 * error).max(0.005);
                 self.price.learn(log_price);
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{Doubt, Facts, Forecast, Forecaster, Parties, Range, State, prior};
+use super::{Doubt, Facts, Forecast, Forecaster, Limits, Parties, Range, State, prior};
 use crate::{
     market::MarketState,
     rules::{Applied, RuleBase, RuleError},
@@ -143,7 +143,7 @@ pub fn advise(
         None => cold_start(rules, question, market, &mut applied)?,
     };
     let doubt = match &forecast {
-        Some(forecast) => judge(rules, forecast, forecaster, *day, &mut applied)?,
+        Some(forecast) => forecaster.doubt(forecast, *day, Limits::new(rules, &mut applied)?),
         None => Some(Doubt::NoModel),
     };
     let suggestions = suggest(rules, question, log_price, range80, &mut applied)?;
@@ -186,23 +186,6 @@ fn cold_start(
         Ok(Range { low: log_price - spread, high: log_price + spread })
     };
     Ok((log_price, range(80)?, range(90)?))
-}
-
-/// Whether the rules let the forecast be relied on.
-fn judge(
-    rules: &RuleBase,
-    forecast: &Forecast,
-    forecaster: &Forecaster,
-    day: Day,
-    applied: &mut Vec<Applied>,
-) -> Result<Option<Doubt>, AdviceError> {
-    let fewest = rules.explained(&[Atom::symbol("fewest-sales-lately")], applied)?;
-    let widest = rules.explained(&[Atom::symbol("widest-range")], applied)?;
-    Ok(if (forecaster.history().window(day, 30).len() as f64) < fewest {
-        Some(Doubt::FewSales)
-    } else {
-        (forecast.range90.high - forecast.range90.low > widest.ln()).then_some(Doubt::WideRange)
-    })
 }
 
 fn suggest(

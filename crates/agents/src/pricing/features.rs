@@ -9,6 +9,9 @@ use crate::{
     statistics::{quantile, sorted_quantile},
 };
 
+/// Sales of one item or one account that are looked at, so that one that trades all day holds nothing up.
+const MOST_COUNTED: usize = 200;
+
 /// Named numbers; NaN where nothing is known.
 pub type Features = Vec<(&'static str, f64)>;
 
@@ -144,7 +147,8 @@ fn of_comparables(near: &[Comparable], worth: f64, out: &mut Features) {
 
 fn of_item(history: &History, state: &State, item: u64, worth: f64, out: &mut Features) {
     let places = history.items.get(&item).map_or(&[][..], Vec::as_slice);
-    let past: Vec<&Record> = places.iter().map(|at| &history.records[*at]).collect();
+    let latest = &places[places.len().saturating_sub(MOST_COUNTED)..];
+    let past: Vec<&Record> = latest.iter().map(|at| &history.records[*at]).collect();
     let last = past.last();
     let of_last = |of: &dyn Fn(&Record) -> f64| last.map_or(f64::NAN, |record| of(record));
     out.push(("times sold", past.len() as f64));
@@ -163,7 +167,8 @@ fn of_account(history: &History, day: Day, account: Option<u64>, names: [&'stati
     let account = account.and_then(|account| history.accounts.get(&account));
     let sold = account.map_or(&[][..], |account| account.sold.as_slice());
     let bought = account.map_or(&[][..], |account| account.bought.as_slice());
-    let recent = sold.iter().rev().take_while(|at| history.records[**at].day >= day.plus(-30)).count();
+    let recent =
+        sold.iter().rev().take(MOST_COUNTED).take_while(|at| history.records[**at].day >= day.plus(-30)).count();
     let premium = |places: &[usize]| {
         let rests: Vec<f64> = places.iter().rev().take(10).map(|at| history.rest(&history.records[*at])).collect();
         quantile(&rests, 0.5).unwrap_or(f64::NAN)

@@ -5,13 +5,15 @@ mod keep;
 use std::collections::VecDeque;
 
 pub use keep::KeepError;
+use metta::Atom;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     boost::{self, BoostError, Loss, Matrix, Model, Sample},
-    conformal::Conformal,
+    conformal::{Conformal, Outcome},
     pricing::history::counts,
     pricing::{Comparable, Features, History, Parties, State, features},
+    rules::{Applied, RuleBase, RuleError},
     sales::{Day, Item, Sale, by_day},
 };
 
@@ -27,10 +29,6 @@ pub struct Settings {
     pub medians: Vec<boost::Settings>,
     /// The models of the quantiles, but for the level.
     pub quantiles: boost::Settings,
-    /// With fewer sales in the 30 days before, the forecast is doubted.
-    pub fewest_lately: usize,
-    /// A 90 % range whose high end is more than so many times its low end is doubted.
-    pub widest: f64,
 }
 
 impl Default for Settings {
@@ -46,16 +44,28 @@ impl Default for Settings {
             bins: 63,
             ..boost::Settings::default()
         };
-        let quantiles = boost::Settings { trees: 120, leaves: 8, rows_per_leaf: 40, ..median.clone() };
-        Self {
-            refit_days: 7,
-            half_life: 120.0,
-            fewest: 200,
-            medians: vec![median],
-            quantiles,
-            fewest_lately: 10,
-            widest: 6.0,
-        }
+        let quantiles = boost::Settings { trees: 300, leaves: 8, rows_per_leaf: 40, ..median.clone() };
+        Self { refit_days: 7, half_life: 120.0, fewest: 200, medians: vec![median], quantiles }
+    }
+}
+
+/// How far a forecast is relied on: said by the rules.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Sales in the 30 days before, at least.
+    pub fewest_lately: f64,
+    /// The high end of the 90 % range over its low end, at most.
+    pub widest: f64,
+}
+
+impl Limits {
+    /// The limits, and the rules that say them.
+    ///
+    /// # Errors
+    /// When the rule base lacks one.
+    pub fn new(rules: &RuleBase, applied: &mut Vec<Applied>) -> Result<Self, RuleError> {
+        let mut limit = |name| rules.explained(&[Atom::symbol(name)], applied);
+        Ok(Self { fewest_lately: limit("fewest-sales-lately")?, widest: limit("widest-range")? })
     }
 }
 
@@ -82,7 +92,6 @@ pub enum Doubt {
 #[derive(Clone, Debug)]
 pub struct Forecast {
     pub log_price: f64,
-    pub doubt: Option<Doubt>,
     /// Covers 80 % and 90 % of outcomes.
     pub range80: Range,
     pub range90: Range,
@@ -131,6 +140,9 @@ pub struct Forecaster {
     /// What the latest forecasts missed, as logs, before correction.
     missed: VecDeque<f64>,
 }
+
+/// The newest sales are learned from: at least so many, and at most twice as many.
+const MOST_ROWS: usize = 25_000;
 
 /// Forecasts that the correction looks at, the least it needs, how much of their mean error it takes away, and what an error counts
 /// at most.
@@ -184,35 +196,33 @@ impl Forecaster {
     /// Fits anew when it is time to, from sales before `day`; whether it did.
     ///
     /// # Errors
-    /// Never for a history that was learned; those of training otherwise.
+    /// Those of training, of which none comes from sales that were learned here.
     pub fn refit(&mut self, day: Day) -> Result<bool, BoostError> {
         let due = self.models.as_ref().is_none_or(|models| day.since(models.fitted) >= self.settings.refit_days);
         let Some(table) = self.table.as_ref().filter(|_| due && self.targets.len() >= self.settings.fewest) else {
             return Ok(false);
         };
-        let weights: Vec<f64> =
-            self.days.iter().map(|sold| 0.5f64.powf(f64::from(day.since(*sold)) / self.settings.half_life)).collect();
+        // Relative to the newest sale, which counts 1 however long ago it was.
+        let newest = self.days.last().copied().unwrap_or(day);
+        let weight = |sold: &Day| 0.5f64.powf(f64::from(newest.since(*sold)) / self.settings.half_life);
+        let weights: Vec<f64> = self.days.iter().map(weight).collect();
         let sample = Sample { table, targets: &self.targets, weights: Some(&weights) };
         let quantile = |level| {
             let settings = boost::Settings { loss: Loss::Quantile(level), ..self.settings.quantiles.clone() };
             boost::train(&settings, &sample, None)
         };
+        let pair = |low, high| Ok::<_, BoostError>([quantile(low)?, quantile(high)?]);
+        let median = |settings| boost::train(settings, &sample, None);
         // Two threads, whose work does not depend on each other.
-        let (medians, quantiles) = std::thread::scope(|scope| {
-            let medians = scope.spawn(|| {
-                self.settings
-                    .medians
-                    .iter()
-                    .map(|settings| boost::train(settings, &sample, None))
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            let quantiles = || Ok([[quantile(0.1)?, quantile(0.9)?], [quantile(0.05)?, quantile(0.95)?]]);
-            let quantiles = quantiles();
-            (medians.join(), quantiles)
+        let (wide, others) = std::thread::scope(|scope| {
+            let wide = scope.spawn(|| pair(0.05, 0.95));
+            let medians = self.settings.medians.iter().map(median).collect::<Result<Vec<_>, _>>();
+            let others = medians.and_then(|medians| Ok((medians, pair(0.1, 0.9)?)));
+            (wide.join(), others)
         });
-        let medians = medians.unwrap_or(Err(BoostError::Empty))?;
-        let quantiles = quantiles?;
-        self.models = Some(Models::new(day, medians, quantiles));
+        let wide = wide.unwrap_or(Err(BoostError::Empty))?;
+        let (medians, narrow) = others?;
+        self.models = Some(Models::new(day, medians, [narrow, wide]));
         Ok(true)
     }
 
@@ -233,14 +243,18 @@ impl Forecaster {
         let (range80, mut range90) = (range(0), range(1));
         // The margins of the two are learned apart, but what 80 % covers 90 % must too.
         range90 = Range { low: range90.low.min(range80.low), high: range90.high.max(range80.high) };
-        let doubt = if raw.is_none() {
+        Forecast { log_price: base + median, range80, range90, comparables, features, raw, margins, correction }
+    }
+
+    /// Why a forecast for `day` should not be relied on, if so.
+    pub fn doubt(&self, forecast: &Forecast, day: Day, limits: Limits) -> Option<Doubt> {
+        if forecast.raw.is_none() {
             Some(Doubt::NoModel)
-        } else if self.history.window(state.day, 30).len() < self.settings.fewest_lately {
+        } else if (self.history.window(day, 30).len() as f64) < limits.fewest_lately {
             Some(Doubt::FewSales)
         } else {
-            (range90.high - range90.low > self.settings.widest.ln()).then_some(Doubt::WideRange)
-        };
-        Forecast { log_price: base + median, doubt, range80, range90, comparables, features, raw, margins, correction }
+            (forecast.range90.high - forecast.range90.low > limits.widest.ln()).then_some(Doubt::WideRange)
+        }
     }
 
     /// Lives through days of sales: fits anew where it is time to, forecasts each day's sales, and learns what became of them.
@@ -267,15 +281,35 @@ impl Forecaster {
         CORRECTION * self.missed.iter().sum::<f64>() / self.missed.len() as f64
     }
 
-    fn observe(&mut self, target: f64, forecast: &Forecast) {
-        let Some(raw) = forecast.raw else { return };
-        for ((conformal, range), margin) in self.conformal.iter_mut().zip(raw.ranges).zip(forecast.margins) {
-            conformal.observe(target, range.low, range.high, margin);
+    /// Learns what came of a day's forecasts, which all had the same margins.
+    fn observe(&mut self, outcomes: &[(f64, &Forecast)]) {
+        let known = || outcomes.iter().filter_map(|(target, forecast)| Some((*target, *forecast, forecast.raw?)));
+        let Some((_, Forecast { margins, .. }, _)) = known().next() else { return };
+        for (place, (conformal, margin)) in self.conformal.iter_mut().zip(margins).enumerate() {
+            let outcome = |(value, _, raw): (f64, &Forecast, Raw)| {
+                let Range { low, high } = raw.ranges[place];
+                Outcome { value, low, high }
+            };
+            conformal.observe(*margin, known().map(outcome));
         }
-        if self.missed.len() == CORRECTED_BY {
-            self.missed.pop_front();
+        for (target, forecast, raw) in known() {
+            if self.missed.len() == CORRECTED_BY {
+                self.missed.pop_front();
+            }
+            self.missed.push_back((target - raw.median + forecast.correction).clamp(-LARGEST_MISS, LARGEST_MISS));
         }
-        self.missed.push_back((target - raw.median + forecast.correction).clamp(-LARGEST_MISS, LARGEST_MISS));
+    }
+
+    /// Lets the oldest rows go, seldom and many at once.
+    fn forget(&mut self) {
+        let rows = self.targets.len();
+        if rows > 2 * MOST_ROWS
+            && let Some(table) = &mut self.table
+        {
+            table.drop_first(rows - MOST_ROWS);
+            self.targets.drain(..rows - MOST_ROWS);
+            self.days.drain(..rows - MOST_ROWS);
+        }
     }
 
     /// Learns a whole day, with what was forecast of its sales, in the same order, or nothing.
@@ -283,6 +317,7 @@ impl Forecaster {
     /// # Errors
     /// Never: every row has the same features.
     pub fn learn(&mut self, day: Day, sales: &[Sale], forecasts: &[Forecast]) -> Result<(), BoostError> {
+        let mut outcomes = Vec::new();
         if let Some(state) = State::on(&self.history, day) {
             for (place, sale) in sales.iter().enumerate() {
                 let log_price = sale.price.ln();
@@ -291,9 +326,7 @@ impl Forecaster {
                 }
                 let target = log_price - state.level - self.history.worth(&sale.item);
                 let forecast = forecasts.get(place);
-                if let Some(forecast) = forecast {
-                    self.observe(target, forecast);
-                }
+                outcomes.extend(forecast.map(|forecast| (target, forecast)));
                 let row = match forecast {
                     Some(forecast) => values(&forecast.features),
                     None => {
@@ -306,7 +339,9 @@ impl Forecaster {
                 self.days.push(day);
             }
         }
+        self.observe(&outcomes);
         self.history.add(day, sales);
+        self.forget();
         Ok(())
     }
 }
