@@ -1,7 +1,7 @@
 //! `tributary metta`: runs, derives and lints programs in MeTTa, the language of the rule bases; without files, a conversation.
 
 use std::{
-    io::{IsTerminal, stdin, stdout},
+    io::{IsTerminal, Write, stdin, stdout},
     path::PathBuf,
     sync::Arc,
 };
@@ -29,7 +29,9 @@ pub struct Metta {
 pub fn run(arguments: Metta) -> Result<()> {
     let Metta { files, derive, lint, max_steps } = arguments;
     let prompt = if stdin().is_terminal() { "> ".to_owned() } else { String::new() };
-    let shell = Shell { derive, lint, max_steps, printer: Some(Arc::new(|line| println!("{line}"))), prompt };
+    // Whoever reads the output may have gone; the program's results will say so.
+    let printer = Arc::new(|line: &str| drop(writeln!(stdout(), "{line}")));
+    let shell = Shell { derive, lint, max_steps, printer: Some(printer), prompt };
     let well = match files.as_slice() {
         [] if lint => bail!("--lint needs a file"),
         [] => shell.talk(&mut stdin().lock(), &mut stdout())?,

@@ -197,7 +197,7 @@ impl Call {
         let mut tuple = false;
         for of in heads {
             match of {
-                Type::Wrong(error) => errors.push(error),
+                Type::Wrong { error, .. } => errors.push(error),
                 Type::Value(function) | Type::Returned(function) if types::is_function(&function) => {
                     match types::check_call(&mut metta.store, self.space, atom, &function, &expected) {
                         Ok(bindings) => {

@@ -107,6 +107,11 @@ impl Outcome {
         Self::one(Atom::unit())
     }
 
+    /// An argument is missing, or is no expression, as the reference says it.
+    pub(crate) fn no_expression(argument: Option<&Atom>, usage: &str) -> Self {
+        Self::failed(if argument.is_none() { usage } else { "Atom is not an ExpressionAtom" })
+    }
+
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::Failed(message.into())
     }

@@ -81,11 +81,13 @@ impl Instructions {
         match self.waiting.take() {
             None => {}
             Some(Waiting::Each(work)) => {
-                for child in children.into_iter().rev() {
+                let each = children.into_iter().map(|child| {
                     let mut next = self.with(&work, &child.values);
                     next.trail = with_input(next.trail, child.trail);
-                    self.finish(next, child.atom);
-                }
+                    (next, child.atom)
+                });
+                let each = each.collect();
+                self.finish_all(each);
             }
             Some(Waiting::Collapse(work)) => {
                 let found = children.into_iter().filter(|child| !child.atom.is(Keyword::Empty));
@@ -156,6 +158,17 @@ impl Instructions {
                     };
                 }
             }
+        }
+    }
+
+    /// As [`Self::finish`], for alternatives in the order in which they are to be gone on with.
+    fn finish_all(&mut self, mut each: Vec<(Work, Atom)>) {
+        // Of what goes on, the last comes first.
+        if each.first().is_some_and(|(work, _)| !work.after.is_empty()) {
+            each.reverse();
+        }
+        for (work, result) in each {
+            self.finish(work, result);
         }
     }
 
@@ -234,18 +247,22 @@ impl Instructions {
                 return Some(frames);
             }
             Reduction::Results(list) => {
-                for found in list.into_iter().rev() {
+                let mut finished = Vec::with_capacity(list.len());
+                let mut bodies = Vec::new();
+                for found in list {
                     let mut next = self.with(&work, &found.values);
                     next.trail = append(next.trail, &found.trail);
                     match found.atom.children() {
                         [_, body @ Atom::Expression(_)] if is_called_through(&found.atom) => {
                             next.after.push(After::Function(call.clone()));
                             next.atom = body.clone();
-                            self.tasks.push(next);
+                            bodies.push(next);
                         }
-                        _ => self.finish(next, found.atom),
+                        _ => finished.push((next, found.atom)),
                     }
                 }
+                self.tasks.extend(bodies.into_iter().rev());
+                self.finish_all(finished);
             }
         }
         None
@@ -276,21 +293,18 @@ impl Instructions {
         if matches.is_empty() {
             self.finish(work.clone(), otherwise.clone());
         }
-        for values in matches {
-            let next = self.with(work, &values);
-            self.finish(next, substitute(then, &values));
-        }
+        let each = matches.iter().rev().map(|values| (self.with(work, values), substitute(then, values)));
+        let each = each.collect();
+        self.finish_all(each);
     }
 
     fn superpose(&mut self, work: &Work, pairs: &[Atom]) {
-        for pair in pairs {
-            let (atom, values) = match pair.children() {
-                [atom, Atom::Grounded(Grounded::Bindings(values))] => (atom, values.0.clone()),
-                _ => (pair, Substitution::new()),
-            };
-            let next = self.with(work, &values);
-            self.finish(next, atom.clone());
-        }
+        let each = pairs.iter().rev().map(|pair| match pair.children() {
+            [atom, Atom::Grounded(Grounded::Bindings(values))] => (self.with(work, &values.0), atom.clone()),
+            _ => (work.clone(), pair.clone()),
+        });
+        let each = each.collect();
+        self.finish_all(each);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 /// How much an evaluation may take. Reaching a limit ends it with `(Error <what was evaluated> <limit>)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls reduced and instructions run, for each evaluation: `StepLimit`.
+    /// Calls reduced and instructions run, for each evaluation, and a tenth of the atoms looked at by matches: `StepLimit`.
     pub steps: u64,
     /// Results and open alternatives of one evaluation: `ResultLimit`.
     pub results: usize,
@@ -63,6 +63,7 @@ impl From<Refusal> for Stop {
         match refusal {
             Refusal::Results => Self::Results,
             Refusal::Atoms => Self::Atoms,
+            Refusal::Steps => Self::Steps,
         }
     }
 }
@@ -72,6 +73,12 @@ pub type Printer = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Finds the text of a module by its name: the name of the file, and its text.
 pub type ModuleLoader = Arc<dyn Fn(&str) -> Option<(String, String)> + Send + Sync>;
+
+/// For each step that an evaluation may take, it may look at so many atoms of spaces.
+const LOOKS: u64 = 10;
+
+/// So many steps of an evaluation are remembered for derivations: memory is the limit.
+const EXPLAINED: u64 = 1_000_000;
 
 /// Modules that import each other are loaded so deep.
 const MODULE_DEPTH: usize = 32;
@@ -235,7 +242,7 @@ impl Metta {
         let mut errors = Vec::new();
         for of in types::types_of(&mut self.store, self.home, atom) {
             match of {
-                Type::Wrong(error) => errors.push(error),
+                Type::Wrong { error, .. } => errors.push(error),
                 _ => return Vec::new(),
             }
         }
@@ -256,7 +263,8 @@ impl Metta {
         self.alternatives(atom, false).into_iter().map(|found| found.atom).collect()
     }
 
-    /// All results of an atom, each with how it came about.
+    /// All results of an atom, each with how it came about. Of an evaluation that takes more than a million steps, what
+    /// comes after these is not remembered.
     pub fn derive(&mut self, atom: &Atom) -> Vec<Derived> {
         let found = self.alternatives(atom, true);
         found.into_iter().map(|found| Derived { atom: found.atom, steps: steps_of(&found.trail) }).collect()
@@ -271,6 +279,7 @@ impl Metta {
         let outermost = self.loading == 0;
         if outermost {
             (self.steps, self.stop) = (0, None);
+            self.store.allow(self.limits.steps.saturating_mul(LOOKS));
         }
         let before = std::mem::replace(&mut self.explain, explain);
         let home = self.home;
@@ -373,8 +382,9 @@ impl Metta {
         }
     }
 
+    /// Whether the next step is remembered for a derivation.
     pub(crate) fn explains(&self) -> bool {
-        self.explain
+        self.explain && self.steps < EXPLAINED
     }
 
     /// Counts a step; the last one that is allowed stops the evaluation.

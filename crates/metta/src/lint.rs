@@ -112,13 +112,8 @@ impl Metta {
     /// # Errors
     /// The text is no program.
     pub fn lint(&self, file: &str, text: &str) -> Result<Vec<Finding>, ParseError> {
-        let tokens: Tokens = self.tokens.iter().filter(|(_, atom)| !matches!(atom, Atom::Expression(_))).fold(
-            Tokens::new(),
-            |mut tokens, (word, atom)| {
-                tokens.insert(word.clone(), atom.clone());
-                tokens
-            },
-        );
+        let whole = self.tokens.iter().filter(|(_, atom)| !matches!(atom, Atom::Expression(_)));
+        let tokens: Tokens = whole.map(|(word, atom)| (word.clone(), atom.clone())).collect();
         let program = read(file, text, &tokens)?;
         let mut known = Known::default();
         known.learn_store(&self.store, self.home());

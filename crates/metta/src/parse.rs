@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use crate::{
     atom::{Atom, Grounded},
-    symbol::Symbol,
+    symbol::{Build, Symbol},
 };
 
 /// A place in a file.
@@ -87,7 +87,7 @@ pub(crate) struct Parsed {
 pub(crate) type Leaves = Vec<(u32, u32)>;
 
 /// Words that mean something else than a symbol of that name.
-pub(crate) type Tokens = HashMap<Box<str>, Atom>;
+pub(crate) type Tokens = HashMap<Box<str>, Atom, Build>;
 
 /// Reads atoms one after the other, because evaluating one may change what the words after it mean.
 pub(crate) struct Parser<'a> {
@@ -95,7 +95,7 @@ pub(crate) struct Parser<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
     line: u32,
     column: u32,
-    symbols: HashMap<String, Symbol>,
+    symbols: HashMap<String, Symbol, Build>,
     leaves: Leaves,
     size: usize,
 }
@@ -107,7 +107,7 @@ impl<'a> Parser<'a> {
             rest: text.chars().peekable(),
             line: 1,
             column: 1,
-            symbols: HashMap::new(),
+            symbols: HashMap::default(),
             leaves: Leaves::new(),
             size: text.len(),
         }

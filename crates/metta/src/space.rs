@@ -181,7 +181,7 @@ impl Space {
         let Some(slot) = found.and_then(|id| self.entries.get_mut(id as usize)) else { return false };
         *slot = None;
         self.live -= 1;
-        self.typed_expressions -= usize::from(types_expression(&numbered));
+        self.typed_expressions = self.typed_expressions.saturating_sub(usize::from(types_expression(&numbered)));
         if let Atom::Grounded(Grounded::Space(space)) = atom
             && let Some(index) = self.imports.iter().position(|import| import == space)
         {

@@ -47,6 +47,8 @@ pub(crate) struct Store {
     atoms: usize,
     max_atoms: usize,
     max_results: usize,
+    /// Atoms looked at that may still be looked at, by all questions of an evaluation.
+    allowance: u64,
     /// Types of symbols, with their variables numbered.
     types: HashMap<(u32, Symbol), Numbered, Build>,
 }
@@ -64,6 +66,8 @@ pub(crate) enum Refusal {
     Results,
     /// More atoms than all spaces together may hold.
     Atoms,
+    /// More atoms looked at than an evaluation may.
+    Steps,
 }
 
 /// A rule whose left side fits a call.
@@ -79,11 +83,31 @@ pub(crate) struct Applied {
 impl Store {
     pub(crate) fn new(max_atoms: usize, max_results: usize) -> Self {
         let types = HashMap::default();
-        Self { spaces: Vec::new(), epoch: next_epoch(), fresh: 1, atoms: 0, max_atoms, max_results, types }
+        Self {
+            spaces: Vec::new(),
+            epoch: next_epoch(),
+            fresh: 1,
+            atoms: 0,
+            max_atoms,
+            max_results,
+            allowance: u64::MAX,
+            types,
+        }
     }
 
     pub(crate) fn set_limits(&mut self, max_atoms: usize, max_results: usize) {
         (self.max_atoms, self.max_results) = (max_atoms, max_results);
+    }
+
+    /// So many atoms may be looked at from here on.
+    pub(crate) fn allow(&mut self, count: u64) {
+        self.allowance = count;
+    }
+
+    /// Counts an atom that is looked at.
+    fn look(&mut self) -> Result<(), Refusal> {
+        self.allowance = self.allowance.checked_sub(1).ok_or(Refusal::Steps)?;
+        Ok(())
     }
 
     pub(crate) fn epoch(&self) -> u64 {
@@ -219,6 +243,7 @@ impl Store {
             let Some(AnySpace::Atoms(space)) = self.spaces.get(space.0 as usize) else { continue };
             let space = Arc::clone(space);
             for number in space.rule_candidates(call).iter() {
+                self.look()?;
                 let Some(entry) = space.entry(number) else { continue };
                 let result = match entry.atom.children() {
                     [equal, head, body] if ground && equal.is(Keyword::Equal) => {
@@ -300,6 +325,7 @@ impl Store {
             Some(AnySpace::Rows(rows)) => {
                 let rows = Arc::clone(rows);
                 for atom in rows.select(question) {
+                    self.look()?;
                     let mut slots: Slots = vec![None; count as usize];
                     if match_ground(&numbered, &atom, &mut slots) {
                         push(wanted.iter().cloned().zip(slots.into_iter().flatten()).collect(), &atom, &None)?;
@@ -309,6 +335,7 @@ impl Store {
             Some(AnySpace::Atoms(space)) => {
                 let space = Arc::clone(space);
                 for number in space.candidates(&numbered).iter() {
+                    self.look()?;
                     let Some(entry) = space.entry(number) else { continue };
                     if entry.variables == 0 {
                         let mut slots: Slots = vec![None; count as usize];

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use crate::{
     atom::{Atom, Expression, Grounded, State, Variable},
-    symbol::Build,
+    symbol::{Build, combine},
 };
 
 /// Whether two atoms are equal. Numbers compare by value, states by content.
@@ -99,6 +99,30 @@ pub(crate) fn equivalent(left: &Atom, right: &Atom) -> bool {
         let there = forth.entry(a.clone()).or_insert_with(|| b.clone()) == b;
         Some(there && back.entry(b.clone()).or_insert_with(|| a.clone()) == a)
     })
+}
+
+/// A hash that is the same for atoms that are equal up to the names of their variables.
+pub(crate) fn shape_hash(atom: &Atom) -> u64 {
+    if atom.is_ground() {
+        return atom.hash64();
+    }
+    let mut hash = 0;
+    let mut stack = vec![std::slice::from_ref(atom)];
+    while let Some(atoms) = stack.pop() {
+        let Some((first, rest)) = atoms.split_first() else { continue };
+        if !rest.is_empty() {
+            stack.push(rest);
+        }
+        hash = match first {
+            Atom::Variable(_) => combine(hash, 1),
+            Atom::Expression(expression) if !expression.is_ground() => {
+                stack.push(expression.children());
+                combine(hash, expression.children().len() as u64)
+            }
+            other => combine(hash, other.hash64()),
+        };
+    }
+    hash
 }
 
 /// A copy in which `value` replaces variables; what has none is shared, not copied. Values are taken as they are.

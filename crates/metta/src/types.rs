@@ -16,8 +16,8 @@ pub(crate) enum Type {
     Value(Atom),
     /// Of what a call returns.
     Returned(Atom),
-    /// The call does not fit; the error says why.
-    Wrong(Atom),
+    /// The call does not fit the type of its function; the error says why.
+    Wrong { error: Atom, function: Atom },
 }
 
 impl Type {
@@ -25,7 +25,14 @@ impl Type {
     pub(crate) fn valid(&self) -> Option<&Atom> {
         match self {
             Self::Value(atom) | Self::Returned(atom) => Some(atom),
-            Self::Wrong(_) => None,
+            Self::Wrong { .. } => None,
+        }
+    }
+
+    /// The type; of a wrong call that of its function, as in the reference.
+    fn atom(&self) -> &Atom {
+        match self {
+            Self::Value(atom) | Self::Returned(atom) | Self::Wrong { function: atom, .. } => atom,
         }
     }
 }
@@ -112,10 +119,10 @@ fn expression_types(store: &mut Store, space: SpaceId, atom: &Atom, expression: 
     }
     let arguments: Vec<Vec<Type>> =
         arguments.iter().map(|argument| known_types(store, space, argument, depth)).collect();
-    let values = heads.iter().filter_map(Type::valid).filter(|head| !is_function(head));
+    let values = heads.iter().map(Type::atom).filter(|head| !is_function(head));
     let mut tuples: Vec<Vec<Atom>> = values.map(|head| vec![head.clone()]).collect();
     for types in &arguments {
-        let each = types.iter().filter_map(Type::valid);
+        let each = types.iter().map(Type::atom);
         let longer =
             tuples.iter().flat_map(|tuple| each.clone().map(|t| [tuple.as_slice(), std::slice::from_ref(t)].concat()));
         tuples = longer.take(COUNT).collect();
@@ -123,7 +130,7 @@ fn expression_types(store: &mut Store, space: SpaceId, atom: &Atom, expression: 
     let mut types: Vec<Type> = tuples.into_iter().map(|tuple| Type::Value(Atom::expression(tuple))).collect();
     let more: Vec<Type> = stated(store);
     types.extend(more);
-    for function in heads.iter().filter_map(Type::valid).filter(|head| is_function(head)) {
+    for function in heads.iter().map(Type::atom).filter(|head| is_function(head)) {
         application_types(atom, expression, function, &arguments, &mut types);
     }
     types.truncate(COUNT);
@@ -134,7 +141,8 @@ fn expression_types(store: &mut Store, space: SpaceId, atom: &Atom, expression: 
 fn application_types(atom: &Atom, call: &Expression, function: &Atom, arguments: &[Vec<Type>], types: &mut Vec<Type>) {
     let Some((result, formals)) = function.children().get(1..).and_then(<[Atom]>::split_last) else { return };
     if formals.len() != arguments.len() {
-        types.push(Type::Wrong(Atom::error(atom.clone(), Keyword::IncorrectNumberOfArguments.into())));
+        let error = Atom::error(atom.clone(), Keyword::IncorrectNumberOfArguments.into());
+        types.push(Type::Wrong { error, function: function.clone() });
         return;
     }
     let mut pending = vec![(0, Bindings::new())];
@@ -153,11 +161,11 @@ fn application_types(atom: &Atom, call: &Expression, function: &Atom, arguments:
             continue;
         }
         let fitting: Vec<Bindings> =
-            actual.iter().filter_map(|actual| match_reduced(actual.valid()?, formal, &bindings)).collect();
+            actual.iter().filter_map(|actual| match_reduced(actual.atom(), formal, &bindings)).collect();
         if fitting.is_empty() {
             for actual in actual.iter() {
-                let shown = actual.valid().cloned().unwrap_or_else(|| Keyword::Undefined.into());
-                types.push(Type::Wrong(bad_argument(atom, index + 1, formal.clone(), shown)));
+                let error = bad_argument(atom, index + 1, formal.clone(), actual.atom().clone());
+                types.push(Type::Wrong { error, function: function.clone() });
             }
         }
         pending.extend(fitting.into_iter().rev().map(|bindings| (index + 1, bindings)));
@@ -217,14 +225,16 @@ pub(crate) fn check_call(
             errors.push(Atom::error(call.clone(), reason));
             continue;
         };
-        if holds(formal, argument) || formal.is(Keyword::Undefined) || matches!(argument, Atom::Variable(_)) {
+        // Even where everything fits, an expression is looked at: its own mistakes are told here.
+        let anything = formal.is(Keyword::Undefined) && !matches!(argument, Atom::Expression(_));
+        if anything || holds(formal, argument) || matches!(argument, Atom::Variable(_)) {
             pending.push((index + 1, bindings));
             continue;
         }
         let mut fitting = Vec::new();
         for actual in types_of(store, space, argument) {
             match actual {
-                Type::Wrong(error) => errors.push(error),
+                Type::Wrong { error, .. } => errors.push(error),
                 Type::Value(actual) | Type::Returned(actual) => match match_types(formal, &actual, &bindings) {
                     Some(bindings) => fitting.push((index + 1, bindings)),
                     None => errors.push(bad_argument(call, index + 1, bindings.apply(formal), actual)),

@@ -20,6 +20,11 @@ fn every_limit_ends_in_an_error_atom() {
         ("(= (deep) (+ 1 (deep))) ! (deep)", "(Error (deep) DepthLimit)"),
         ("(= (grow $x) (grow ($x $x))) ! (grow a)", "(Error (grow a) AtomSizeLimit)"),
         ("(= (bit) 0) (= (bit) 1) (= (b4) ((bit) (bit) (bit) (bit))) ! ((b4) (b4) (b4))", "ResultLimit)"),
+        (
+            "(= (facts $n) (if (== $n 0) () (let () (add-atom &self (p $n q)) (facts (- $n 1))))) ! (facts 900)
+             ! (match &self (, (p $a q) (p $b q) (p $c $c)) found)",
+            "Limit)",
+        ),
         ("(= (fill $n) (let () (add-atom &self (fact $n)) (fill (+ $n 1)))) ! (fill 0)", "Limit)"),
     ];
     for (program, expected) in cases {
@@ -28,9 +33,17 @@ fn every_limit_ends_in_an_error_atom() {
     }
 }
 
+/// A join that finds nothing looks at atoms all the same.
+#[test]
+fn looking_counts() {
+    let facts: String = (0..900).map(|n| format!("(p {n} q)")).collect();
+    let program = format!("{facts} ! (match &self (, (p $a q) (p $b $b)) found)");
+    assert!(last(&program, small()).ends_with("StepLimit)"));
+}
+
 #[test]
 fn a_chain_of_calls_needs_no_depth() {
-    let program = "(= (count $n) (if (== $n 0) done (count (- $n 1)))) ! (count 100000)";
+    let program = "(= (count $n) (if (== $n 0) done (count (- $n 1)))) ! (count 20000)";
     let limits = Limits { depth: 10, ..Limits::default() };
     assert_eq!(last(program, limits), "done");
 }
@@ -79,7 +92,7 @@ fn deep_atoms_are_no_problem() {
 #[test]
 fn deep_states_are_no_problem() {
     let program =
-        "(= (wrap $n $s) (if (== $n 0) (nop $s) (wrap (- $n 1) (new-state $s)))) ! (wrap 100000 (new-state a))";
+        "(= (wrap $n $s) (if (== $n 0) (nop $s) (wrap (- $n 1) (new-state $s)))) ! (wrap 20000 (new-state a))";
     assert_eq!(last(program, Limits::default()), "()");
     let itself = "! (bind! &s (new-state (a))) ! (change-state! &s (a &s)) ! (== &s &s)";
     assert_eq!(last(itself, Limits::default()), "True");

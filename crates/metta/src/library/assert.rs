@@ -4,7 +4,7 @@ use crate::{
     atom::Atom,
     function::{Alternative, Native, Outcome, Request},
     interpreter::Metta,
-    library::control::collected,
+    library::{control::collected, list::Bag},
     symbol::Keyword,
     tree,
 };
@@ -52,23 +52,15 @@ fn compare(request: &Request<'_>, evaluate: bool, same: Same) -> Outcome {
 }
 
 fn verdict(call: &Atom, actual: &[Atom], expected: &[Atom], message: Option<Atom>, same: Same) -> Outcome {
-    let mut missed: Vec<&Atom> = expected.iter().collect();
-    let mut excessive: Vec<&Atom> = Vec::new();
-    for atom in actual {
-        match missed.iter().position(|other| same(atom, other)) {
-            Some(index) => {
-                missed.remove(index);
-            }
-            None => excessive.push(atom),
-        }
-    }
+    let mut bag = Bag::new(expected);
+    let excessive: Vec<Atom> = actual.iter().filter(|atom| !bag.take(atom, same)).cloned().collect();
+    let missed = bag.rest();
     if missed.is_empty() && excessive.is_empty() {
         return Outcome::unit();
     }
-    let list = |atoms: &[&Atom]| atoms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let message = message.unwrap_or_else(|| {
-        let (expected, actual): (Vec<&Atom>, Vec<&Atom>) = (expected.iter().collect(), actual.iter().collect());
-        let mut report = format!("\nExpected: [{}]\nGot: [{}]", list(&expected), list(&actual));
+        let list = |atoms: &[Atom]| atoms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let mut report = format!("\nExpected: [{}]\nGot: [{}]", list(expected), list(actual));
         if !missed.is_empty() {
             report.push_str(&format!("\nMissed results: {}", list(&missed)));
         }
@@ -83,17 +75,11 @@ fn verdict(call: &Atom, actual: &[Atom], expected: &[Atom], message: Option<Atom
 fn includes(_: &mut Metta, request: &Request<'_>) -> Outcome {
     let [atom, wanted] = request.arguments else { return Outcome::NotReducible };
     let (call, wanted) = (request.call.clone(), wanted.clone());
-    collected(request, atom, move |metta, mut actual| {
+    collected(request, atom, move |metta, actual| {
         let all = Atom::expression(actual.clone());
-        let mut missing = Vec::new();
-        for atom in wanted.children() {
-            match actual.iter().position(|other| other == atom) {
-                Some(index) => {
-                    actual.remove(index);
-                }
-                None => missing.push(atom.clone()),
-            }
-        }
+        let mut bag = Bag::new(&actual);
+        let missing: Vec<Atom> =
+            wanted.children().iter().filter(|atom| !bag.take(atom, PartialEq::eq)).cloned().collect();
         if missing.is_empty() {
             return Outcome::unit();
         }

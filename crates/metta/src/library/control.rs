@@ -121,10 +121,10 @@ fn unified(left: &Atom, right: &Atom, template: &Atom) -> Option<Alternative> {
 
 fn let_in(_: &mut Metta, request: &Request<'_>) -> Outcome {
     match request.arguments {
-        [pattern, atom, template] => match unified(atom, pattern, template) {
-            Some(found) => Outcome::Found(vec![found]),
-            None => Outcome::one(Keyword::Empty.into()),
-        },
+        [pattern, atom, template] => {
+            let parts = [Keyword::Unify.into(), atom.clone(), pattern.clone(), template.clone(), Keyword::Empty.into()];
+            Outcome::one(Atom::expression(parts))
+        }
         _ => Outcome::NotReducible,
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const WORDS: &[Word] = &[
     ("index-atom", "(-> Expression Number Atom)", index),
     ("unique-atom", "(-> Expression Atom)", |_, r| match r.arguments {
         [Atom::Expression(list), ..] => Outcome::one(Atom::expression(unique(list.children()))),
-        _ => Outcome::failed("unique expects single expression atom as an argument"),
+        _ => Outcome::no_expression(r.arguments.first(), "unique expects single expression atom as an argument"),
     }),
     ("union-atom", SETS, |_, r| sets(r, "union", |left, right| [left, right].concat())),
     ("intersection-atom", SETS, |_, r| sets(r, "intersection", |left, right| common(left, right, true))),
@@ -47,21 +47,23 @@ pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     })
 }
 
-/// Results, or none.
-fn spread(atoms: Vec<Atom>) -> Outcome {
+/// Results; the reference gives them last first.
+fn spread(mut atoms: Vec<Atom>) -> Outcome {
+    atoms.reverse();
     Outcome::Atoms(atoms)
 }
 
 fn size(_: &mut Metta, request: &Request<'_>) -> Outcome {
     match request.arguments {
         [Atom::Expression(list), ..] => Outcome::one(Atom::integer(list.children().len() as i64)),
-        _ => Outcome::failed("size-atom expects one argument: expression"),
+        _ => Outcome::no_expression(request.arguments.first(), "size-atom expects one argument: expression"),
     }
 }
 
 fn index(_: &mut Metta, request: &Request<'_>) -> Outcome {
     let [Atom::Expression(list), number, ..] = request.arguments else {
-        return Outcome::failed("index-atom expects two arguments: expression and atom");
+        let usage = "index-atom expects two arguments: expression and atom";
+        return Outcome::no_expression(request.arguments.first(), usage);
     };
     // A float counts by its whole part.
     let Some(number) = number.as_integer().or_else(|| number.as_number().map(|number| number as i64)) else {
@@ -85,9 +87,7 @@ fn part(request: &Request<'_>, name: &str, take: impl FnOnce(&[Atom]) -> Option<
 fn unique(atoms: &[Atom]) -> Vec<Atom> {
     let mut by_hash: HashMap<u64, Vec<Atom>, Build> = HashMap::default();
     let fresh = |atom: &&Atom| {
-        // Atoms with variables are equal up to names, of which a hash knows nothing.
-        let hash = if atom.is_ground() { atom.hash64() } else { 0 };
-        let known = by_hash.entry(hash).or_default();
+        let known = by_hash.entry(tree::shape_hash(atom)).or_default();
         let new = !known.iter().any(|known| tree::equivalent(known, atom));
         if new {
             known.push((*atom).clone());
@@ -99,21 +99,41 @@ fn unique(atoms: &[Atom]) -> Vec<Atom> {
 
 /// The atoms on the left that can be paired with one on the right, or those that cannot.
 fn common(left: &[Atom], right: &[Atom], paired: bool) -> Vec<Atom> {
-    let mut by_hash: HashMap<u64, Vec<&Atom>, Build> = HashMap::default();
-    for atom in right {
-        by_hash.entry(atom.hash64()).or_default().push(atom);
-    }
-    let pair = |atom: &&Atom| {
-        let Some(others) = by_hash.get_mut(&atom.hash64()) else { return !paired };
-        match others.iter().position(|other| other == atom) {
-            Some(index) => {
-                others.remove(index);
-                paired
-            }
-            None => !paired,
+    let mut bag = Bag::new(right);
+    left.iter().filter(|atom| bag.take(atom, PartialEq::eq) == paired).cloned().collect()
+}
+
+/// A multiset of atoms from which single ones are taken.
+pub(crate) struct Bag<'a> {
+    by_hash: HashMap<u64, Vec<(usize, &'a Atom)>, Build>,
+}
+
+impl<'a> Bag<'a> {
+    pub(crate) fn new(atoms: &'a [Atom]) -> Self {
+        let mut by_hash: HashMap<u64, Vec<(usize, &Atom)>, Build> = HashMap::default();
+        // From the end, so that the first is taken first.
+        for (index, atom) in atoms.iter().enumerate().rev() {
+            by_hash.entry(tree::shape_hash(atom)).or_default().push((index, atom));
         }
-    };
-    left.iter().filter(pair).cloned().collect()
+        Self { by_hash }
+    }
+
+    /// Takes one that is the same as an atom; false when there is none.
+    pub(crate) fn take(&mut self, atom: &Atom, same: fn(&Atom, &Atom) -> bool) -> bool {
+        let Some(others) = self.by_hash.get_mut(&tree::shape_hash(atom)) else { return false };
+        let found = others.iter().rposition(|(_, other)| same(atom, other));
+        found.is_some_and(|index| {
+            others.remove(index);
+            true
+        })
+    }
+
+    /// What is left, in order.
+    pub(crate) fn rest(self) -> Vec<Atom> {
+        let mut rest: Vec<(usize, &Atom)> = self.by_hash.into_values().flatten().collect();
+        rest.sort_unstable_by_key(|(index, _)| *index);
+        rest.into_iter().map(|(_, atom)| atom.clone()).collect()
+    }
 }
 
 fn sets(request: &Request<'_>, name: &str, operation: impl FnOnce(&[Atom], &[Atom]) -> Vec<Atom>) -> Outcome {
@@ -121,7 +141,10 @@ fn sets(request: &Request<'_>, name: &str, operation: impl FnOnce(&[Atom], &[Ato
         [Atom::Expression(left), Atom::Expression(right), ..] => {
             Outcome::one(Atom::expression(operation(left.children(), right.children())))
         }
-        _ => Outcome::Failed(format!("{name} expects and executable LHS and RHS atom")),
+        _ => {
+            let usage = format!("{name} expects and executable LHS and RHS atom");
+            Outcome::no_expression(request.arguments.get(1), &usage)
+        }
     }
 }
 
@@ -282,7 +305,7 @@ impl Fold {
             };
             return Outcome::Evaluate(atom, space, Box::new(then));
         }
-        Outcome::Atoms(self.done)
+        spread(self.done)
     }
 }
 

@@ -8,8 +8,6 @@ mod number;
 mod spaces;
 mod text;
 
-use std::sync::Arc;
-
 use crate::{
     atom::{Atom, Grounded},
     function::{Action, Function, Native},
@@ -31,8 +29,6 @@ pub(crate) fn install(metta: &mut Metta) {
         let function = Function::new(word, signature, Action::Native(*native));
         metta.bind(word, Atom::Grounded(Grounded::Function(function)));
     }
-    // The words are shared by all clones from here on.
-    metta.tokens = Arc::clone(&metta.tokens);
 }
 
 /// The function that the library defines for a symbol.

@@ -159,7 +159,8 @@ fn test(request: &Request<'_>, usage: &str, operation: fn(f64) -> bool) -> Outco
 
 fn extreme(request: &Request<'_>, name: &str, start: f64, operation: fn(f64, f64) -> f64) -> Outcome {
     let Some(Atom::Expression(list)) = request.arguments.first() else {
-        return Outcome::Failed(format!("{name} expects one argument: expression"));
+        let usage = format!("{name} expects one argument: expression");
+        return Outcome::no_expression(request.arguments.first(), &usage);
     };
     if list.children().is_empty() {
         return Outcome::failed("Empty expression");

@@ -25,8 +25,8 @@ impl Random {
 /// The program of a seed.
 pub fn program(seed: u64) -> String {
     let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(1));
-    let parts: [fn(&mut Random) -> String; 9] =
-        [facts, functions, arithmetic, alternatives, recursion, states, terms, lists, typed];
+    let parts: [fn(&mut Random) -> String; 10] =
+        [facts, functions, arithmetic, alternatives, recursion, states, terms, lists, typed, mixed];
     let first = random.below(parts.len() as u64) as usize;
     let mut program = parts[first](&mut random);
     if random.below(2) == 0 {
@@ -188,6 +188,54 @@ fn terms(random: &mut Random) -> String {
         program.push_str(&format!("! (unify (t {left} $z) (t {right} k) (yes $x $y $u $v) no)\n"));
     }
     program
+}
+
+/// Anything inside anything: well typed or not, with alternatives, errors and nothing at all.
+fn mixed(random: &mut Random) -> String {
+    let mut program =
+        String::from("(= (two) 1)\n(= (two) 2)\n(= (none) Empty)\n(= (wrap $x) (w $x))\n(: num (-> Number Number))\n");
+    program
+        .push_str("(= (num $x) (+ $x 1))\n(: keep (-> Atom Atom))\n(= (keep $x) (kept $x))\n(fact a 1)\n(fact b 2)\n");
+    for _ in 0..1 + random.below(3) {
+        program.push_str(&format!("! {}\n", anything(random, 3)));
+    }
+    program
+}
+
+fn anything(random: &mut Random, depth: u64) -> String {
+    if depth == 0 {
+        return random.pick(&["a", "1", "2", "$v", "True", "\"s\"", "()", "(a 1)", "(two)", "(none)", "b"]).to_owned();
+    }
+    let mut some = || anything(random, depth - 1);
+    let (first, second, third) = (some(), some(), some());
+    match random.below(26) {
+        0 => format!("(if (== {first} {second}) {third} no)"),
+        1 => format!("(let $p {first} (got $p {second}))"),
+        2 => format!("(let ($p $q) {first} (swapped $q $p))"),
+        3 => format!("(case {first} (({second} hit) ((w $p) ($p)) ($q {third})))"),
+        4 => format!("(superpose ({first} {second}))"),
+        5 => format!("(collapse {first})"),
+        6 => format!("(+ {first} {second})"),
+        7 => format!("(wrap {first})"),
+        8 => format!("(num {first})"),
+        9 => format!("(keep {first})"),
+        10 => format!("({first} {second})"),
+        11 => format!("(unify {first} {second} (same {third}) different)"),
+        12 => format!("(match &self (fact $k $n) ($n {first}))"),
+        13 => format!("(match &self (fact {first} $n) $n)"),
+        14 => format!("(quote {first})"),
+        15 => format!("(== {first} {second})"),
+        16 => format!("(car-atom {first})"),
+        17 => format!("(get-type {first})"),
+        18 => format!("(get-metatype {first})"),
+        19 => format!("(switch {first} (({second} hit) ($q (miss $q))))"),
+        20 => format!("(let* (($p {first}) ($q {second})) ($p $q))"),
+        21 => format!("(size-atom {first})"),
+        22 => format!("(size-atom (collapse (unique {first})))"),
+        23 => format!("(chain {first} $c{depth} (eval (wrap $c{depth})))"),
+        24 => format!("(and {first} (not {second}))"),
+        _ => format!("(cons-atom {first} {second})"),
+    }
 }
 
 fn lists(random: &mut Random) -> String {
