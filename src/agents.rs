@@ -16,6 +16,10 @@ pub enum Agent {
     Pricing,
     /// Price and number of sales by week
     Market,
+    /// Whether a rating will be negative
+    Risk,
+    /// Who first works with whom in a year
+    Collaboration,
 }
 
 #[derive(Subcommand)]
@@ -50,7 +54,7 @@ pub enum Measure {
         /// The folder with the file that was predicted
         #[arg(long)]
         test: PathBuf,
-        /// The folder that was learned from: it tells the floor before the test's first days
+        /// The folder that was learned from: it tells what was known before the test's first days
         #[arg(long)]
         train: Option<PathBuf>,
         #[arg(long)]
@@ -63,6 +67,8 @@ impl From<Agent> for Kind {
         match agent {
             Agent::Pricing => Self::Pricing,
             Agent::Market => Self::Market,
+            Agent::Risk => Self::Risk,
+            Agent::Collaboration => Self::Collaboration,
         }
     }
 }

@@ -4,11 +4,13 @@
 //! clock, draws unseeded numbers or depends on how many threads run.
 
 pub mod boost;
+pub mod collaboration;
 pub mod conformal;
 pub mod csv;
 pub mod evaluate;
 pub mod market;
 pub mod pricing;
+pub mod risk;
 pub mod rules;
 pub mod sales;
 pub mod statistics;

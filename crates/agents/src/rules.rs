@@ -78,6 +78,22 @@ impl RuleBase {
         Self::read(&[("market.metta", include_str!("../rules/market.metta"))])
     }
 
+    /// The rules of risk that come with the market.
+    ///
+    /// # Errors
+    /// When they are no MeTTa.
+    pub fn risk() -> Result<Self, RuleError> {
+        Self::read(&[("risk.metta", include_str!("../rules/risk.metta"))])
+    }
+
+    /// The rules of collaboration that come with the market.
+    ///
+    /// # Errors
+    /// When they are no MeTTa.
+    pub fn collaboration() -> Result<Self, RuleError> {
+        Self::read(&[("collaboration.metta", include_str!("../rules/collaboration.metta"))])
+    }
+
     /// SHA-256 over names and texts of the files, in hex.
     pub fn version(&self) -> &str {
         &self.version
@@ -115,6 +131,19 @@ impl RuleBase {
             _ => None,
         }
         .ok_or_else(|| failed("word", &question, &results))
+    }
+
+    /// Whether the rules say so.
+    ///
+    /// # Errors
+    /// When they say neither True nor False, or several things.
+    pub fn holds(&self, question: &Atom) -> Result<bool, RuleError> {
+        let results = self.metta.clone().evaluate(question);
+        match results.as_slice() {
+            [one] => one.as_bool(),
+            _ => None,
+        }
+        .ok_or_else(|| failed("truth", question, &results))
     }
 
     fn derive(&self, question: &Atom, applied: &mut Vec<Applied>) -> Vec<Atom> {

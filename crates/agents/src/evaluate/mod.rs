@@ -1,12 +1,18 @@
 //! Measuring the agents: predictions of a test file in the order of time, each made before its outcome may be looked at, and
 //! figures of how good they were.
 
+mod collaboration;
 mod market;
+mod outcomes;
 mod pricing;
+mod risk;
 
 use std::{fmt, path::Path};
 
 use thiserror::Error;
+
+pub use outcomes::Outcomes;
+pub use risk::ratings;
 
 use crate::{
     boost::BoostError,
@@ -34,6 +40,8 @@ pub enum EvaluateError {
 pub enum Kind {
     Pricing,
     Market,
+    Risk,
+    Collaboration,
 }
 
 /// Predicts the test files in `test`, learning from those in `train` and from what is past, and writes `out`, whole or not at all.
@@ -51,6 +59,8 @@ pub fn evaluate(
     let text = match kind {
         Kind::Pricing => pricing::predict(&Sales::read(train, test)?, progress)?,
         Kind::Market => market::predict(&Sales::read(train, test)?),
+        Kind::Risk => risk::predict(train, test, progress)?,
+        Kind::Collaboration => collaboration::predict(train, test, progress)?,
     };
     Ok(crate::csv::write_whole(out, &text)?)
 }
@@ -60,13 +70,15 @@ pub fn evaluate(
 /// # Errors
 /// When a file cannot be read, or the predictions are of other rows.
 pub fn score(kind: Kind, train: Option<&Path>, test: &Path, predictions: &Path) -> Result<Figures, EvaluateError> {
-    let sales = match train {
-        Some(train) => Sales::read(train, test)?,
-        None => Sales { sales: sales::read(&test.join(SALES))?, first: 0 },
+    let sales = || match train {
+        Some(train) => Sales::read(train, test),
+        None => Ok(Sales { sales: sales::read(&test.join(SALES))?, first: 0 }),
     };
     match kind {
-        Kind::Pricing => pricing::score(&sales, predictions),
-        Kind::Market => market::score(&sales, predictions),
+        Kind::Pricing => pricing::score(&sales()?, predictions),
+        Kind::Market => market::score(&sales()?, predictions),
+        Kind::Risk => risk::score(test, predictions),
+        Kind::Collaboration => collaboration::score(train, test, predictions),
     }
 }
 

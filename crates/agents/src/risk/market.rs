@@ -1,0 +1,245 @@
+//! What the market did, with what the detectors found in it, ready to be asked about one account, work or sale.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{U256, U512};
+use domain::{Address, Amount, AssetId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    rules::{AmountLimits, Limits},
+    trade::{Copy, Cycle, Drain, Funding, Payment, Payments, Registration, Transfer, copies, cycles, drains},
+};
+
+/// Everything the detectors look at, up to one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Records {
+    pub transfers: Vec<Transfer>,
+    pub payments: Vec<Payment>,
+    pub registrations: Vec<Registration>,
+    /// Accounts that collect by trade, such as the market's own contracts.
+    pub trusted: BTreeSet<Address>,
+}
+
+/// A purchase paid with the seller's own money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FundedSale {
+    pub sale: Transfer,
+    pub funding: Funding,
+}
+
+/// The latest amounts an account paid or was paid for assets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Amounts {
+    count: u64,
+    sum: U256,
+    latest: Vec<(i64, Amount)>,
+}
+
+/// Records with findings.
+#[derive(Clone, Debug)]
+pub struct Market {
+    limits: Limits,
+    cycles: Vec<Cycle>,
+    cycles_of_account: BTreeMap<Address, Vec<usize>>,
+    cycles_of_asset: BTreeMap<AssetId, Vec<usize>>,
+    cycle_of_transfer: BTreeMap<Key, usize>,
+    funded: Vec<FundedSale>,
+    funded_of_account: BTreeMap<Address, Vec<usize>>,
+    drains: BTreeMap<Address, Drain>,
+    copies: BTreeMap<AssetId, Copy>,
+    copies_of_account: BTreeMap<Address, usize>,
+    amounts: BTreeMap<Address, Amounts>,
+    payments: Payments,
+    digest: String,
+}
+
+/// What tells a transfer from all others.
+type Key = (AssetId, i64, Address, Address);
+
+fn key(transfer: &Transfer) -> Key {
+    (transfer.asset, transfer.time, transfer.from, transfer.to)
+}
+
+impl Market {
+    /// Runs all detectors. Takes time n log n in the records.
+    pub fn new(records: &Records, limits: Limits) -> Self {
+        let transfers = &records.transfers;
+        let found = cycles(transfers, &limits.cycles, &limits.cycle_weights);
+        let payments = Payments::new(&records.payments);
+        let funded: Vec<FundedSale> = transfers
+            .iter()
+            .filter_map(|sale| Some(FundedSale { sale: *sale, funding: payments.funding(sale, &limits.funding)? }))
+            .collect();
+        let copied = copies(&records.registrations);
+        let emptied = drains(&records.payments, &limits.drains, |account| records.trusted.contains(&account));
+        let mut market = Self {
+            limits,
+            cycles_of_account: BTreeMap::new(),
+            cycles_of_asset: BTreeMap::new(),
+            cycle_of_transfer: BTreeMap::new(),
+            funded_of_account: BTreeMap::new(),
+            drains: emptied.into_iter().map(|drain| (drain.account, drain)).collect(),
+            copies_of_account: BTreeMap::new(),
+            amounts: amounts(transfers, &limits.amounts),
+            digest: digest(records),
+            cycles: found,
+            funded,
+            copies: copied.iter().map(|copy| (copy.asset, *copy)).collect(),
+            payments,
+        };
+        market.index(transfers, &copied);
+        market
+    }
+
+    fn index(&mut self, transfers: &[Transfer], copied: &[Copy]) {
+        for (place, cycle) in self.cycles.iter().enumerate() {
+            let accounts: BTreeSet<Address> = cycle.accounts.iter().copied().collect();
+            accounts.into_iter().for_each(|account| self.cycles_of_account.entry(account).or_default().push(place));
+            self.cycles_of_asset.entry(cycle.asset).or_default().push(place);
+            for transfer in cycle.transfers.iter().filter_map(|transfer| transfers.get(*transfer)) {
+                self.cycle_of_transfer.insert(key(transfer), place);
+            }
+        }
+        for (place, funded) in self.funded.iter().enumerate() {
+            for account in [funded.sale.from, funded.sale.to] {
+                self.funded_of_account.entry(account).or_default().push(place);
+            }
+        }
+        copied.iter().for_each(|copy| *self.copies_of_account.entry(copy.registrant).or_default() += 1);
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// All cycles that weigh enough, by first transfer.
+    pub fn cycles(&self) -> &[Cycle] {
+        &self.cycles
+    }
+
+    pub fn funded(&self) -> &[FundedSale] {
+        &self.funded
+    }
+
+    pub fn drain(&self, account: Address) -> Option<&Drain> {
+        self.drains.get(&account)
+    }
+
+    pub fn drains(&self) -> impl Iterator<Item = &Drain> {
+        self.drains.values()
+    }
+
+    pub fn copy(&self, asset: AssetId) -> Option<&Copy> {
+        self.copies.get(&asset)
+    }
+
+    /// How many assets an account registered whose content was another's.
+    pub fn copies_by(&self, account: Address) -> usize {
+        self.copies_of_account.get(&account).copied().unwrap_or(0)
+    }
+
+    /// The heaviest cycle an account was part of, and how many there were.
+    pub fn worst_cycle_of_account(&self, account: Address) -> Option<(&Cycle, usize)> {
+        self.worst(self.cycles_of_account.get(&account)?)
+    }
+
+    /// The heaviest cycle of an asset, and how many there were.
+    pub fn worst_cycle_of_asset(&self, asset: AssetId) -> Option<(&Cycle, usize)> {
+        self.worst(self.cycles_of_asset.get(&asset)?)
+    }
+
+    fn worst(&self, places: &[usize]) -> Option<(&Cycle, usize)> {
+        let cycles = places.iter().filter_map(|place| self.cycles.get(*place));
+        Some((cycles.max_by(|a, b| a.log_odds.total_cmp(&b.log_odds))?, places.len()))
+    }
+
+    /// The cycle that a transfer belongs to.
+    pub fn cycle_of(&self, transfer: &Transfer) -> Option<&Cycle> {
+        self.cycles.get(*self.cycle_of_transfer.get(&key(transfer))?)
+    }
+
+    /// How a sale, recorded or not, was paid with the seller's own money.
+    pub fn funding_of(&self, sale: &Transfer) -> Option<Funding> {
+        self.payments.funding(sale, &self.limits.funding)
+    }
+
+    /// The first purchase of an account's that was paid by its seller, or its first sale paid by itself; and how many there were.
+    pub fn funded_of(&self, account: Address) -> Option<(&FundedSale, usize)> {
+        let places = self.funded_of_account.get(&account)?;
+        Some((self.funded.get(*places.first()?)?, places.len()))
+    }
+
+    pub(super) fn amounts(&self, account: Address) -> Option<&Amounts> {
+        self.amounts.get(&account)
+    }
+
+    /// SHA-256 over the records, in hex.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+impl Amounts {
+    /// How many of the latest amounts are large, and whether the last two were quick.
+    pub(super) fn suspects(&self, limits: &AmountLimits) -> (usize, bool) {
+        let whole: U512 = self.sum.widening_mul::<256, 4, 512, 8>(U256::from(limits.multiple));
+        let large = |amount: &Amount| amount.0.widening_mul::<256, 4, 512, 8>(U256::from(self.count)) > whole;
+        let count = self.latest.iter().filter(|(_, amount)| large(amount)).count();
+        let mut back = self.latest.iter().rev();
+        let quick = back.next().zip(back.next()).is_some_and(|(last, before)| last.0 - before.0 < limits.quick);
+        (count, quick)
+    }
+}
+
+fn amounts(transfers: &[Transfer], limits: &AmountLimits) -> BTreeMap<Address, Amounts> {
+    let mut order: Vec<(i64, Amount, [Address; 2])> = transfers
+        .iter()
+        .filter_map(|transfer| Some((transfer.time, transfer.price?, [transfer.from, transfer.to])))
+        .collect();
+    order.sort_by_key(|sale| sale.0);
+    let mut all: BTreeMap<Address, Amounts> = BTreeMap::new();
+    for (time, amount, parties) in order {
+        for account in parties {
+            let entry = all.entry(account).or_default();
+            // A sum beyond 256 bits is no money: the amount is left out.
+            let Some(sum) = entry.sum.checked_add(amount.0) else { continue };
+            (entry.sum, entry.count) = (sum, entry.count + 1);
+            if entry.latest.len() >= limits.latest.max(2) {
+                entry.latest.remove(0);
+            }
+            entry.latest.push((time, amount));
+        }
+    }
+    all
+}
+
+fn digest(records: &Records) -> String {
+    let mut hash = Sha256::new();
+    for transfer in &records.transfers {
+        hash.update(transfer.asset.0.to_be_bytes());
+        hash.update(transfer.from);
+        hash.update(transfer.to);
+        hash.update(transfer.time.to_be_bytes());
+        hash.update([u8::from(transfer.price.is_some())]);
+        hash.update(transfer.price.unwrap_or_default().0.to_be_bytes::<32>());
+    }
+    hash.update(b"payments");
+    for payment in &records.payments {
+        hash.update(payment.from);
+        hash.update(payment.to);
+        hash.update(payment.time.to_be_bytes());
+        hash.update(payment.amount.0.to_be_bytes::<32>());
+    }
+    hash.update(b"registrations");
+    for registration in &records.registrations {
+        hash.update(registration.asset.0.to_be_bytes());
+        hash.update(registration.registrant);
+        hash.update(registration.content.0);
+        hash.update(registration.time.to_be_bytes());
+    }
+    hash.update(b"trusted");
+    records.trusted.iter().for_each(|account| hash.update(account));
+    hex::encode(hash.finalize())
+}

@@ -1,0 +1,39 @@
+//! Will the next rating of an account be negative? A model learned from ratings alone, as they come.
+//!
+//! A [`History`] takes ratings in the order of time. Before each, [`features`] says what both accounts did and what was said
+//! of them so far, and the [`Stream`] gives the probability, calibrated on how its latest forecasts ended.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `history` | the graph of ratings |
+//! | `fairness` | fairness and goodness of accounts |
+//! | `factors` | a factor model learned rating by rating |
+//! | `features`, `relations` | what a pair looks like just before a rating |
+//! | `calibration` | probabilities that come true as often as they say |
+//! | `stream` | fits, forecasts and fits again as ratings come |
+
+mod calibration;
+mod factors;
+mod fairness;
+mod features;
+mod history;
+mod relations;
+mod stream;
+
+pub use calibration::Calibration;
+pub use features::{features, names};
+pub use history::History;
+pub use stream::{Forecast, Schedule, Stream};
+
+/// One account's rating of another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rating {
+    /// Who rates. Accounts are numbered in the order in which they were opened.
+    pub source: u64,
+    /// Who is rated.
+    pub target: u64,
+    /// From -10 to 10.
+    pub value: f64,
+    /// Seconds since 1970.
+    pub time: i64,
+}

@@ -1,0 +1,179 @@
+//! Forecasts as ratings come: fitted on all that ended, fitted again on a schedule, calibrated on the latest outcomes.
+
+use sha2::{Digest, Sha256};
+
+use super::{Calibration, History, Rating, features, names};
+use crate::{
+    boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train},
+    risk::Learned,
+};
+
+/// When and how the model is fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// Ratings before the first fit.
+    pub first: usize,
+    /// Ratings between fits.
+    pub every: usize,
+    /// While the past is caught up with, a fit waits until the ratings grew by this share too.
+    pub growth: f64,
+    /// The model is the mean of so many, which differ in their seeds.
+    pub members: u64,
+    /// A rating counts half as much in a fit for each so many ratings that came after it.
+    pub half_life: f64,
+    /// Ratings at most that a fit sees: the latest.
+    pub window: usize,
+    pub settings: Settings,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        let settings = Settings {
+            loss: Loss::Logistic,
+            trees: 300,
+            learning_rate: 0.03,
+            leaves: 8,
+            rows_per_leaf: 20,
+            l2: 5.0,
+            row_share: 0.7,
+            feature_share: 0.4,
+            bins: 128,
+            ..Settings::default()
+        };
+        Self { first: 1_000, every: 300, growth: 0.2, members: 1, half_life: 100_000.0, window: 60_000, settings }
+    }
+}
+
+/// What is said of a rating before it is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// That the rating will be negative, calibrated.
+    pub probability: f64,
+    /// What the model said, before calibration.
+    pub log_odds: f64,
+    /// What the model looked at, in the order of [`names`](super::names).
+    pub features: Vec<f64>,
+}
+
+/// The history with its model.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    pub history: History,
+    pub calibration: Calibration,
+    schedule: Schedule,
+    table: Vec<Vec<f64>>,
+    targets: Vec<f64>,
+    models: Vec<Model>,
+    since_fit: usize,
+    catching_up: bool,
+}
+
+impl Stream {
+    pub fn new(schedule: Schedule) -> Self {
+        Self {
+            history: History::default(),
+            calibration: Calibration::default(),
+            schedule,
+            table: Vec::new(),
+            targets: Vec::new(),
+            models: Vec::new(),
+            since_fit: 0,
+            catching_up: false,
+        }
+    }
+
+    /// What the fitted models are; none before the first fit.
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    /// Says whether ratings of the past are caught up with, for which fewer fits will do.
+    pub fn catch_up(&mut self, catching_up: bool) {
+        self.catching_up = catching_up;
+    }
+
+    /// The forecast of a rating at `now`, from what was learned so far.
+    pub fn forecast(&self, source: u64, target: u64, now: i64) -> Forecast {
+        let features = features(&self.history, source, target, now);
+        let members = self.models.len() as f64;
+        let log_odds = if self.models.is_empty() {
+            self.history.opinion(source, target)
+        } else {
+            self.models.iter().map(|model| model.score(&features)).sum::<f64>() / members
+        };
+        Forecast { probability: self.calibration.probability(log_odds), log_odds, features }
+    }
+
+    /// What moved a forecast most, strongest first, in log-odds (TreeSHAP, mean over the models).
+    pub fn effects(&self, forecast: &Forecast, count: usize) -> Vec<(String, f64)> {
+        let mut sums = vec![0.0; forecast.features.len()];
+        for model in &self.models {
+            for (sum, effect) in sums.iter_mut().zip(model.effects(&forecast.features).features) {
+                *sum += effect / self.models.len() as f64;
+            }
+        }
+        let mut named: Vec<(String, f64)> = names().into_iter().zip(sums).filter(|effect| effect.1 != 0.0).collect();
+        named.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
+        named.truncate(count);
+        named
+    }
+
+    /// The versions of the models, as one: SHA-256 over them. `None` before the first fit.
+    pub fn version(&self) -> Option<String> {
+        let versions: Vec<String> = self.models.iter().map(Model::version).collect();
+        (!versions.is_empty()).then(|| hex::encode(Sha256::digest(versions.join(" "))))
+    }
+
+    /// What the risk agent takes of a forecast; `None` before the first fit.
+    pub fn learned(&self, forecast: &Forecast, count: usize) -> Option<Learned> {
+        Some(Learned { log_odds: forecast.log_odds, effects: self.effects(forecast, count), model: self.version()? })
+    }
+
+    /// Learns what a rating was that had been forecast.
+    ///
+    /// # Errors
+    /// When the settings of the schedule cannot be trained with.
+    pub fn learn(&mut self, rating: &Rating, forecast: Forecast) -> Result<(), BoostError> {
+        let negative = rating.value < 0.0;
+        self.calibration.learn(forecast.log_odds, negative);
+        self.history.push(rating);
+        self.table.push(forecast.features);
+        self.targets.push(f64::from(u8::from(negative)));
+        if self.table.len() > 2 * self.schedule.window {
+            self.table.drain(..self.schedule.window);
+            self.targets.drain(..self.schedule.window);
+        }
+        self.since_fit += 1;
+        let due = match (self.models.is_empty(), self.catching_up) {
+            (true, _) => self.schedule.first,
+            (false, false) => self.schedule.every,
+            (false, true) => self.schedule.every.max((self.schedule.growth * self.history.len() as f64) as usize),
+        };
+        if self.since_fit >= due {
+            self.fit()?;
+        }
+        Ok(())
+    }
+
+    /// Fits the model to all ratings learned so far. Nothing happens while they are all of one sign.
+    ///
+    /// # Errors
+    /// When the settings of the schedule cannot be trained with.
+    pub fn fit(&mut self) -> Result<(), BoostError> {
+        self.since_fit = 0;
+        let start = self.table.len().saturating_sub(self.schedule.window);
+        let (rows, targets) = (self.table.get(start..).unwrap_or(&[]), self.targets.get(start..).unwrap_or(&[]));
+        if targets.iter().all(|y| *y == 0.0) || targets.iter().all(|y| *y == 1.0) {
+            return Ok(());
+        }
+        let mut table = Matrix::new(rows.first().map_or(0, Vec::len));
+        rows.iter().try_for_each(|row| table.push(row))?;
+        let age = |row: usize| (rows.len() - row) as f64;
+        let weights: Vec<f64> = (0..rows.len()).map(|row| 0.5_f64.powf(age(row) / self.schedule.half_life)).collect();
+        let sample = Sample { table: &table, targets, weights: Some(&weights) };
+        self.models = (0..self.schedule.members)
+            .map(|seed| train(&Settings { seed, ..self.schedule.settings.clone() }, &sample, None))
+            .collect::<Result<_, _>>()?;
+        Ok(())
+    }
+}
