@@ -8,7 +8,7 @@ cargo build --quiet --release -p backend --example measure_lineage
 lineage_work=$DATA/bench-lineage
 rm -rf "$lineage_work"
 mkdir -p "$lineage_work"
-postgres_start "$lineage_work/postgres" "$(free_port)" -c shared_buffers=512MB -c max_wal_size=4GB
+postgres_start "$lineage_work/postgres" "$(free_port)" -c shared_buffers=512MB -c max_wal_size=4GB -c autovacuum=off
 say "A graph of ${BENCH_EDGES:-1000000} edges in PostgreSQL"
 "$CARGO_TARGET_DIR/release/examples/measure_lineage" --edges "${BENCH_EDGES:-1000000}" >"$lineage_work/figures"
 while IFS=$'\t' read -r metric value unit better peer other; do

@@ -160,7 +160,9 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
         bytes += length;
         health.push(ask("/health/live".into()).await?.0);
     }
-    eprintln!("{} bytes an answer", bytes / asked.len());
+    pages.sort_unstable();
+    let median = pages.get(pages.len() / 2).copied().unwrap_or_default();
+    eprintln!("{} bytes an answer, half of which took {median:?} at most", bytes / asked.len());
     shutdown.begin();
     serving.await??;
     Ok((p95(pages), p95(health)))

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
-use domain::{AssetId, lineage::Limits};
+use domain::{
+    AssetId,
+    lineage::{Limits, Neighbourhood},
+};
 use serde::Serialize;
+use sqlx::PgConnection;
 use store::lineage::{
-    self,
-    names::{self, Name},
+    self, Held,
+    names::{self, Name, Names},
 };
 use utoipa::ToSchema;
 
@@ -67,52 +71,84 @@ pub struct Dependency {
     responses((status = 200, body = Lineage), (status = 404, body = Problem)))]
 pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<Lineage>> {
     let id = parse_id(&id)?;
+    let asset = AssetId(id as u64);
+    let mut conn = state.pool.acquire().await?;
+    // What is all in memory needs no snapshot.
+    if let Some(Held { graph, names, .. }) = state.lineage.current(&mut conn).await?
+        && let Some(shown) = graph.neighbourhood(asset, LIMITS)
+        && shown.works.iter().all(|(id, _)| names.known(*id).is_some())
+    {
+        return Ok(axum::Json(describe(&state, &mut conn, asset, &shown, &names).await?));
+    }
+    drop(conn);
     // One snapshot: what is found is there to be described.
     let mut tx = store::snapshot(&state.pool).await?;
-    let asset = AssetId(id as u64);
     let held = state.lineage.current(&mut tx).await?;
     let shown = match held.as_ref().and_then(|held| held.graph.neighbourhood(asset, LIMITS)) {
         Some(shown) => Some(shown),
         None => lineage::neighbourhood(&mut tx, state.chain_id(), asset, LIMITS).await?,
     };
     let shown = shown.ok_or_else(|| Problem::not_found(format!("asset {id}")))?;
-    let held = |id: AssetId| held.as_ref().and_then(|held| held.names.titled(id));
-    let works: Vec<_> = shown.works.iter().map(|&(id, depth)| (id, depth, held(id))).collect();
+    let names = held.map(|held| held.names).unwrap_or_default();
+    Ok(axum::Json(describe(&state, &mut tx, asset, &shown, &names).await?))
+}
+
+/// What stands around an asset, with everything's name: those that are held, and those of which the database is asked.
+async fn describe(
+    state: &AppState,
+    conn: &mut PgConnection,
+    asset: AssetId,
+    shown: &Neighbourhood,
+    names: &Names,
+) -> Result<Lineage> {
+    let works: Vec<_> = shown.works.iter().map(|&(id, depth)| (id, depth, names.known(id))).collect();
     let unknown: Vec<i64> = works.iter().filter(|(.., name)| name.is_none()).map(|(id, ..)| id.0 as i64).collect();
     let asked: HashMap<AssetId, Name> = match unknown.is_empty() {
         true => HashMap::new(),
-        false => names::ask(&mut tx, state.chain_id(), &unknown).await?.into_iter().collect(),
+        false => names::ask(&mut *conn, state.chain_id(), &unknown).await?.into_iter().collect(),
     };
     let nodes = works.into_iter().filter_map(|(id, depth, name)| {
         let (kind, title) = match name {
-            Some((kind, title)) => (kind, Some(title)),
+            Some(known) => (known.kind, Some(known.title)),
             None => asked.get(&id).map(|name| (name.kind.as_str(), name.title.as_deref()))?,
         };
         let title = title.map_or_else(|| format!("Asset {id}"), str::to_owned);
         Some(LineageNode { id: id.to_string(), title, kind: kind.to_owned(), depth: depth as i32 })
     });
-    let nodes: Vec<LineageNode> = nodes.collect();
+    let nodes = nodes.collect();
     let edges = shown.edges.iter().map(|(from, to)| LineageEdge { from: from.to_string(), to: to.to_string() });
-    let dependencies = sqlx::query!(
+    let edges = edges.collect();
+    let work = match names.known(asset) {
+        Some(known) => Some(known.work),
+        None => {
+            let work = sqlx::query_scalar!(
+                r#"SELECT work_id AS "work_id!" FROM asset_works WHERE chain_id = $1 AND asset_id = $2"#,
+                state.chain(),
+                asset.0 as i64
+            );
+            work.fetch_optional(&mut *conn).await?
+        }
+    };
+    let (dependencies, dependency_total) = match work {
+        Some(work) => dependencies(conn, work).await?,
+        None => (Vec::new(), 0),
+    };
+    let complete = shown.complete && dependency_total <= dependencies.len() as i64;
+    Ok(Lineage { id: asset.to_string(), nodes, edges, dependencies, dependency_total, complete })
+}
+
+/// The first of the packages that a work uses directly, and how many there are.
+async fn dependencies(conn: &mut PgConnection, work: i64) -> Result<(Vec<Dependency>, i64)> {
+    let rows = sqlx::query!(
         r#"SELECT e.purl, e.name, e.version, u.uses, count(*) OVER () AS "total!"
-           FROM asset_works aw JOIN work_uses u ON u.work_id = aw.work_id AND u.user_id IS NULL
-           JOIN external_works e ON e.id = u.dependency_id
-           WHERE aw.chain_id = $1 AND aw.asset_id = $2 ORDER BY u.uses DESC, e.purl LIMIT 200"#,
-        state.chain(),
-        id
+           FROM work_uses u JOIN external_works e ON e.id = u.dependency_id
+           WHERE u.work_id = $1 AND u.user_id IS NULL ORDER BY u.uses DESC, e.purl LIMIT 200"#,
+        work
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(conn)
     .await?;
-    let dependency_total = dependencies.first().map_or(0, |first| first.total);
-    Ok(axum::Json(Lineage {
-        id: id.to_string(),
-        nodes,
-        edges: edges.collect(),
-        complete: shown.complete && dependency_total <= dependencies.len() as i64,
-        dependencies: dependencies
-            .into_iter()
-            .map(|row| Dependency { purl: row.purl, name: row.name, version: row.version, uses: row.uses })
-            .collect(),
-        dependency_total,
-    }))
+    let total = rows.first().map_or(0, |first| first.total);
+    let dependency =
+        rows.into_iter().map(|row| Dependency { purl: row.purl, name: row.name, version: row.version, uses: row.uses });
+    Ok((dependency.collect(), total))
 }

@@ -15,20 +15,28 @@ pub struct Name {
     pub title: Option<String>,
 }
 
+/// An asset that is a work known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known<'a> {
+    pub kind: &'a str,
+    pub title: &'a str,
+    pub work: i64,
+}
+
 /// The names of all assets of a chain.
 #[derive(Debug, Default)]
 pub struct Names {
     /// Every kind once.
     kinds: Vec<String>,
-    /// By asset: which kind, and the title.
-    assets: Vec<(AssetId, u16, Option<Box<str>>)>,
+    /// By asset: which kind, and the work with its title.
+    assets: Vec<(AssetId, u16, Option<(i64, Box<str>)>)>,
 }
 
 impl Names {
     /// All of a chain.
     pub(super) async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Self, StoreError> {
         let mut rows = sqlx::query!(
-            r#"SELECT a.asset_id, a.kind, w.title AS "title?"
+            r#"SELECT a.asset_id, a.kind, aw.work_id AS "work_id?", w.title AS "title?"
                FROM chain.assets a
                LEFT JOIN asset_works aw ON aw.chain_id = a.chain_id AND aw.asset_id = a.asset_id
                LEFT JOIN works w ON w.id = aw.work_id
@@ -42,21 +50,23 @@ impl Names {
                 kinds.push(row.kind);
                 kinds.len() - 1
             });
-            assets.push((AssetId(row.asset_id as u64), kind as u16, row.title.map(String::into_boxed_str)));
+            let work = row.work_id.zip(row.title.map(String::into_boxed_str));
+            assets.push((AssetId(row.asset_id as u64), kind as u16, work));
         }
         Ok(Self { kinds, assets })
     }
 
-    /// Kind and title of an asset that is a work with a title. A work may be recorded after its registration, so for an
-    /// asset without a title the database is to be asked, with [`ask`].
-    pub fn titled(&self, id: AssetId) -> Option<(&str, &str)> {
+    /// What is known of an asset that is a work. A work may be recorded after its registration, so for any other asset the
+    /// database is to be asked, with [`ask`].
+    pub fn known(&self, id: AssetId) -> Option<Known<'_>> {
         // The registry numbers assets from one without gaps: where it stands is known.
         let likely = self.assets.get(id.0.checked_sub(1)? as usize).filter(|(found, ..)| *found == id);
-        let (_, kind, title) = match likely {
+        let (_, kind, work) = match likely {
             Some(found) => found,
             None => self.assets.get(self.assets.binary_search_by_key(&id, |(id, ..)| *id).ok()?)?,
         };
-        Some((self.kinds.get(usize::from(*kind))?, title.as_deref()?))
+        let (work, title) = work.as_ref()?;
+        Some(Known { kind: self.kinds.get(usize::from(*kind))?, title, work: *work })
     }
 }
 

@@ -10,7 +10,7 @@ use domain::{
 use sqlx::{PgConnection, PgPool};
 use store::lineage::{
     self, Cache,
-    names::{self, Name},
+    names::{self, Known, Name},
 };
 use testkit::sim::Rng;
 
@@ -197,13 +197,13 @@ async fn names_are_held_beside_the_graph_and_asked_for_until_the_work_is_known()
     )
     .execute(&pool)
     .await?;
-    assert_eq!(before.names.titled(AssetId(1)), None, "memory does not know it yet");
+    assert_eq!(before.names.known(AssetId(1)), None, "memory does not know it yet");
     assert_eq!(names::ask(&mut conn, CHAIN, &[1, 3]).await?, [(AssetId(1), name(Some("Root")))]);
     register(&pool, 3, &[(3, vec![1])]).await?;
     let after = cache.refresh().await?;
-    assert_eq!(after.names.titled(AssetId(1)), Some(("CODE", "Root")));
-    assert_eq!(after.names.titled(AssetId(2)), None);
-    assert_eq!(after.names.titled(AssetId(4)), None);
+    assert_eq!(after.names.known(AssetId(1)), Some(Known { kind: "CODE", title: "Root", work: 1 }));
+    assert_eq!(after.names.known(AssetId(2)), None);
+    assert_eq!(after.names.known(AssetId(4)), None);
     Ok(())
 }
 
