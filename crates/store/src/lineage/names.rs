@@ -28,8 +28,17 @@ pub struct Known<'a> {
 pub struct Names {
     /// Every kind once.
     kinds: Vec<String>,
-    /// By asset: which kind, and the work with its title.
-    assets: Vec<(AssetId, u16, Option<(i64, Box<str>)>)>,
+    /// By id.
+    assets: Vec<Asset>,
+}
+
+#[derive(Debug)]
+struct Asset {
+    id: AssetId,
+    /// Place in `kinds`.
+    kind: u16,
+    /// Its number and title.
+    work: Option<(i64, Box<str>)>,
 }
 
 impl Names {
@@ -51,7 +60,7 @@ impl Names {
                 kinds.len() - 1
             });
             let work = row.work_id.zip(row.title.map(String::into_boxed_str));
-            assets.push((AssetId(row.asset_id as u64), kind as u16, work));
+            assets.push(Asset { id: AssetId(row.asset_id as u64), kind: kind as u16, work });
         }
         Ok(Self { kinds, assets })
     }
@@ -60,10 +69,10 @@ impl Names {
     /// database is to be asked, with [`ask`].
     pub fn known(&self, id: AssetId) -> Option<Known<'_>> {
         // The registry numbers assets from one without gaps: where it stands is known.
-        let likely = self.assets.get(id.0.checked_sub(1)? as usize).filter(|(found, ..)| *found == id);
-        let (_, kind, work) = match likely {
+        let likely = self.assets.get(id.0.checked_sub(1)? as usize).filter(|found| found.id == id);
+        let Asset { kind, work, .. } = match likely {
             Some(found) => found,
-            None => self.assets.get(self.assets.binary_search_by_key(&id, |(id, ..)| *id).ok()?)?,
+            None => self.assets.get(self.assets.binary_search_by_key(&id, |asset| asset.id).ok()?)?,
         };
         let (work, title) = work.as_ref()?;
         Some(Known { kind: self.kinds.get(usize::from(*kind))?, title, work: *work })

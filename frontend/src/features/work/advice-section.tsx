@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { NATIVE_COIN } from "../../lib/amount";
 import { Amount } from "../../ui/amount";
 import { Fact, Facts } from "../../ui/facts";
-import { Waiting } from "../../ui/loaded";
+import { Loaded } from "../../ui/loaded";
 import { Section } from "../../ui/section";
 import { Skeleton } from "../../ui/skeleton";
 import { Empty } from "../../ui/states";
@@ -16,9 +16,11 @@ export function AdviceSection({ id }: { id: string }) {
   const price = query.data?.price;
   return (
     <Section title="Advice on the price" note={price && `from all before ${price.provenance.day}`}>
-      <Waiting query={query} skeleton={<Skeleton className="h-40" />} />
-      {query.data && !price && <Empty>The pricing agent has not looked at this work yet. It does within seconds of a registration or a sale.</Empty>}
-      {price && <Price price={price} />}
+      <Loaded query={query} skeleton={<Skeleton className="h-40" />}>
+        {({ price }) =>
+          price ? <Price price={price} /> : <Empty>The pricing agent has not looked at this work yet. It does within seconds of a registration or a sale.</Empty>
+        }
+      </Loaded>
     </Section>
   );
 }
