@@ -93,18 +93,18 @@ pub async fn replay(settings: &Settings, id: i64) -> Result<()> {
     let db = process::migrate(settings).await?;
     let found = advice::find(&mut *db.acquire().await?, id).await?;
     let recorded = found.with_context(|| format!("there is no advice {id}"))?;
-    let again = workers::advise_again(&db, &recorded).await.context("the advice cannot be made again")?;
-    if again != recorded.advice {
-        let same = again.bytes().zip(recorded.advice.bytes()).take_while(|(now, then)| now == then).count();
+    let again = advisors::replay(&db, &recorded).await.context("the advice cannot be made again")?;
+    if again != recorded.advice.answer {
+        let same = again.bytes().zip(recorded.advice.answer.bytes()).take_while(|(now, then)| now == then).count();
         bail!(
             "made again, it is other advice from byte {same} of {} on: something it was made from was changed",
             again.len()
         );
     }
     println!("advice {id}: the same to the last byte");
-    println!("{:10}{} of {}, as of {}", "about", recorded.subject, recorded.agent, recorded.day);
-    println!("{:10}{}", "rules", recorded.rule_base);
-    println!("{:10}{}", "model", recorded.model.map_or("none".to_owned(), |model| model.to_string()));
+    println!("{:10}{} of {}, as of {}", "about", recorded.advice.subject, recorded.advice.agent, recorded.advice.day);
+    println!("{:10}{}", "rules", recorded.advice.rule_base);
+    println!("{:10}{}", "model", recorded.advice.model.map_or("none".to_owned(), |model| model.to_string()));
     println!("{:10}{}", "SHA-256", recorded.hash);
     Ok(())
 }

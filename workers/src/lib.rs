@@ -7,7 +7,6 @@
 
 mod activate;
 mod anchor;
-mod appraise;
 mod balance;
 mod close;
 mod deliveries;
@@ -19,11 +18,11 @@ mod standing;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use activate::activate;
+use advisors::{AdvisorError, pricing};
 use alloy::{primitives::Address, providers::DynProvider};
 pub use anchor::{Anchoring, anchor};
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
-pub use appraise::{Memory, advise_again, appraise};
 pub use balance::balance;
 pub use close::close;
 pub use deliveries::apply_deliveries;
@@ -50,6 +49,8 @@ pub enum JobError {
     Sender(#[from] chain::sender::SenderError),
     #[error("the vault refused: {0}")]
     Vault(#[from] vault::VaultError),
+    #[error(transparent)]
+    Advisor(#[from] advisors::AdvisorError),
     #[error("{0}")]
     NotYet(String),
     #[error("{0}")]
@@ -190,7 +191,7 @@ struct Worker {
     /// Deliveries are applied one after the other, by one connection.
     delivering: Mutex<()>,
     /// What the pricing agent has learned. One question at a time: a fit takes a processor for seconds.
-    prices: Mutex<Memory>,
+    prices: Mutex<pricing::Memory>,
 }
 
 impl Worker {
@@ -204,7 +205,9 @@ impl Worker {
             }
             Task::Appraise { asset } => {
                 let mut memory = self.prices.lock().await;
-                appraise(&self.context, &mut memory, *asset).await.map(drop)
+                let Context { pool, deployment, .. } = &self.context;
+                pricing::advise_on(pool, deployment.chain_id, &mut memory, *asset).await?;
+                Ok(())
             }
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,
@@ -249,7 +252,8 @@ async fn handle(job: Job, worker: Data<Arc<Worker>>) -> Result<(), BoxDynError> 
 
 /// How long a job waits that failed after so many tries before; None when it is given up.
 fn back_off(tries: u32, error: &JobError) -> Option<Duration> {
-    let last = tries + 1 >= TRIES || matches!(error, JobError::Refused(_));
+    let last =
+        tries + 1 >= TRIES || matches!(error, JobError::Refused(_) | JobError::Advisor(AdvisorError::Refused(_)));
     (!last).then(|| Duration::from_secs((1 << tries.min(6)).min(60)))
 }
 

@@ -115,12 +115,12 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
     require(&state, id).await?;
     let mut conn = state.pool.acquire().await?;
     let newest = advice::newest(&mut conn, state.chain_id(), &format!("asset:{id}")).await?;
-    let price = newest.into_iter().find(|one| one.agent == "pricing").map(price).transpose()?;
+    let price = newest.into_iter().find(|one| one.advice.agent == "pricing").map(price).transpose()?;
     Ok(axum::Json(AssetAdvice { price }))
 }
 
 fn price(recorded: Recorded) -> Result<PriceAdvice> {
-    let advice: agents::pricing::Advice = serde_json::from_str(&recorded.advice)
+    let advice: agents::pricing::Advice = serde_json::from_str(&recorded.advice.answer)
         .map_err(|error| Problem::internal(format!("advice {} cannot be read: {error}", recorded.id)))?;
     let range = |range: agents::pricing::PriceRange| AmountRange { low: wei(range.low), high: wei(range.high) };
     let compared = |sale: agents::pricing::ComparedSale| ComparedSale {
@@ -151,10 +151,10 @@ fn price(recorded: Recorded) -> Result<PriceAdvice> {
         provenance: Provenance {
             id: recorded.id.to_string(),
             given_at: recorded.at,
-            day: recorded.day,
+            day: recorded.advice.day,
             hash: hex32(recorded.hash.as_slice()),
-            rules: hex32(recorded.rule_base.as_slice()),
-            model: recorded.model.map(|model| hex32(model.as_slice())),
+            rules: hex32(recorded.advice.rule_base.as_slice()),
+            model: recorded.advice.model.map(|model| hex32(model.as_slice())),
         },
     })
 }

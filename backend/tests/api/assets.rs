@@ -1,5 +1,6 @@
 //! Registered works: found, listed page by page, and explained by their lineage, history and contributors.
 
+use advisors::pricing::{self, Memory};
 use alloy::{
     primitives::{TxKind, U256},
     sol_types::SolCall,
@@ -365,7 +366,7 @@ async fn advice_tells_a_price_its_ranges_and_its_reasons() -> Result<()> {
     assert_eq!(app.get("/v1/assets/1/advice").await?.expect(200), json!({}));
     app.get("/v1/assets/2/advice").await?.problem(404, "not_found");
 
-    let id = workers::appraise(&app.workers(), &mut workers::Memory::default(), 1).await?;
+    let id = pricing::advise_on(&app.state.pool, 31337, &mut Memory::default(), 1).await?;
     let price = app.get("/v1/assets/1/advice").await?.expect(200)["price"].take();
     // The rules' 0.8 x 0.9 coins, give or take a factor of 3 and 5.
     assert_eq!(price["fair"], "720000000000000000");

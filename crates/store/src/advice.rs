@@ -8,53 +8,46 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, ledger, values};
 
-/// Advice to be recorded.
+/// What an agent advised, and what it was made from.
 #[derive(Clone, Debug)]
-pub struct NewAdvice {
+pub struct Advice {
     pub chain_id: u64,
     /// `pricing`, `risk`, `collaboration` or `market`.
-    pub agent: &'static str,
+    pub agent: String,
     /// What it is about: `asset:7`, `order:0x..`, `account:0x..` or `market`.
     pub subject: String,
     /// The history before this day was known.
     pub day: NaiveDate,
-    /// What was asked and what was advised, as canonical JSON.
+    /// What was asked, as canonical JSON.
     pub question: String,
-    pub advice: String,
+    /// What was advised, as canonical JSON.
+    pub answer: String,
     pub rule_base: B256,
     pub model: Option<B256>,
 }
 
-/// Advice that was recorded.
+/// Advice as it was recorded.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub id: i64,
-    pub chain_id: u64,
-    pub agent: String,
-    pub subject: String,
-    pub day: NaiveDate,
-    pub question: String,
-    pub advice: String,
-    pub rule_base: B256,
-    pub model: Option<B256>,
-    /// SHA-256 of the advice.
+    pub advice: Advice,
+    /// SHA-256 of the answer.
     pub hash: B256,
     pub at: DateTime<Utc>,
 }
 
 /// Records advice and tells the ledger; its number. None when the newest about the same says the same.
-pub async fn record(tx: &mut PgConnection, new: &NewAdvice) -> Result<Option<i64>, StoreError> {
-    let hash = B256::from_slice(&Sha256::digest(&new.advice));
+pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, StoreError> {
+    let hash = B256::from_slice(&Sha256::digest(&new.answer));
     let subject = format!("{}:{}:{}", new.chain_id, new.agent, new.subject);
     // One at a time about the same.
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 18))", subject).execute(&mut *tx).await?;
-    let newest = newest(tx, new.chain_id, &new.subject).await?.into_iter().find(|one| one.agent == new.agent);
-    if newest.is_some_and(|newest| newest.hash == hash) {
-        return Ok(None);
-    }
     let id = sqlx::query_scalar!(
         "INSERT INTO advice (chain_id, agent, subject, day, question, rule_base, model, advice, hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::bytea
+         WHERE $9 IS DISTINCT FROM (SELECT hash FROM advice WHERE chain_id = $1 AND subject = $3 AND agent = $2
+                                    ORDER BY id DESC LIMIT 1)
+         RETURNING id",
         new.chain_id as i64,
         new.agent,
         new.subject,
@@ -62,11 +55,12 @@ pub async fn record(tx: &mut PgConnection, new: &NewAdvice) -> Result<Option<i64
         new.question,
         new.rule_base.as_slice() as _,
         new.model.as_ref().map(|model| model.as_slice()) as _,
-        new.advice,
-        hash.as_slice() as _
+        new.answer,
+        hash.as_slice()
     )
-    .fetch_one(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
+    let Some(id) = id else { return Ok(None) };
     let stream = match new.subject.strip_prefix("asset:") {
         Some(asset) => format!("asset:{}:{asset}", new.chain_id),
         None => new.subject.clone(),
@@ -82,23 +76,23 @@ pub async fn record(tx: &mut PgConnection, new: &NewAdvice) -> Result<Option<i64
 
 /// The newest advice of every agent about a subject.
 pub async fn newest(conn: &mut PgConnection, chain_id: u64, subject: &str) -> Result<Vec<Recorded>, StoreError> {
-    let ids = sqlx::query_scalar!(
-        r#"SELECT max(id) AS "id!" FROM advice WHERE chain_id = $1 AND subject = $2 GROUP BY agent ORDER BY agent"#,
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT DISTINCT ON (agent) id, chain_id, agent, subject, day, question, advice, rule_base AS "rule_base: Vec<u8>",
+                  model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
+           FROM advice WHERE chain_id = $1 AND subject = $2 ORDER BY agent, id DESC"#,
         chain_id as i64,
         subject
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    let mut newest = Vec::with_capacity(ids.len());
-    for id in ids {
-        newest.extend(find(conn, id).await?);
-    }
-    Ok(newest)
+    rows.into_iter().map(Recorded::try_from).collect()
 }
 
 /// A piece of advice by its number.
 pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
-    let row = sqlx::query!(
+    let row = sqlx::query_as!(
+        Row,
         r#"SELECT id, chain_id, agent, subject, day, question, advice, rule_base AS "rule_base: Vec<u8>",
                   model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
            FROM advice WHERE id = $1"#,
@@ -106,22 +100,39 @@ pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, 
     )
     .fetch_optional(conn)
     .await?;
-    row.map(|row| {
-        Ok(Recorded {
-            id: row.id,
+    row.map(Recorded::try_from).transpose()
+}
+
+struct Row {
+    id: i64,
+    chain_id: i64,
+    agent: String,
+    subject: String,
+    day: NaiveDate,
+    question: String,
+    advice: String,
+    rule_base: Vec<u8>,
+    model: Option<Vec<u8>>,
+    hash: Vec<u8>,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Recorded {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let advice = Advice {
             chain_id: row.chain_id as u64,
             agent: row.agent,
             subject: row.subject,
             day: row.day,
             question: row.question,
-            advice: row.advice,
+            answer: row.advice,
             rule_base: values::hash(&row.rule_base)?,
             model: row.model.map(|model| values::hash(&model)).transpose()?,
-            hash: values::hash(&row.hash)?,
-            at: row.created_at,
-        })
-    })
-    .transpose()
+        };
+        Ok(Self { id: row.id, advice, hash: values::hash(&row.hash)?, at: row.created_at })
+    }
 }
 
 /// Keeps a rule base, by its version: names and texts of its files.
@@ -159,7 +170,7 @@ pub struct Model {
     pub bytes: Vec<u8>,
 }
 
-/// Keeps what an agent knows now.
+/// Keeps what an agent knows now. What it knew before goes, unless advice was made with it or another process may be about to.
 pub async fn keep_model(tx: &mut PgConnection, chain_id: u64, agent: &str, model: &Model) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO agent_models (chain_id, agent, version, day, model) VALUES ($1, $2, $3, $4, $5)
@@ -169,6 +180,16 @@ pub async fn keep_model(tx: &mut PgConnection, chain_id: u64, agent: &str, model
         model.version.as_slice() as _,
         model.day,
         model.bytes
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM agent_models m
+         WHERE chain_id = $1 AND agent = $2 AND version <> $3 AND created_at < now() - interval '7 days'
+           AND NOT EXISTS (SELECT FROM advice a WHERE (a.chain_id, a.agent, a.model) = (m.chain_id, m.agent, m.version))",
+        chain_id as i64,
+        agent,
+        model.version.as_slice() as _
     )
     .execute(tx)
     .await?;

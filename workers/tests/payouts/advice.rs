@@ -1,11 +1,11 @@
 //! Advice on prices: recorded with all that made it, told to the ledger, and made again to the last byte.
 
+use advisors::{pricing::Memory, replay};
 use alloy::primitives::B256;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::{advice, ledger};
-use workers::{Memory, advise_again, appraise};
 
 use crate::stage::{Running, Stage, content, whole};
 
@@ -28,13 +28,17 @@ async fn sell(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+async fn advise_on(stage: &Stage, memory: &mut Memory, asset: u64) -> Result<Option<i64>> {
+    Ok(advisors::pricing::advise_on(stage.pool(), CHAIN, memory, asset).await?)
+}
+
 async fn recorded(stage: &Stage, id: i64) -> Result<advice::Recorded> {
     advice::find(&mut *stage.pool().acquire().await?, id).await?.context("no such advice")
 }
 
 /// The fair price of advice, in coins.
 fn fair(advice: &advice::Recorded) -> Result<f64> {
-    let advice: Value = serde_json::from_str(&advice.advice)?;
+    let advice: Value = serde_json::from_str(&advice.advice.answer)?;
     Ok(advice["fair"].as_str().context("no price")?.parse()?)
 }
 
@@ -44,16 +48,16 @@ async fn the_rules_price_what_has_no_history_and_say_so_once() -> Result<()> {
     let asset = stage.register(1, content("song"), &[], &whole(1)).await?;
     stage.settle().await?;
     let mut memory = Memory::default();
-    assert_eq!(appraise(&stage.context, &mut memory, 99).await?, None, "there is no such asset");
-    let id = appraise(&stage.context, &mut memory, asset).await?.context("no advice")?;
-    assert_eq!(appraise(&stage.context, &mut memory, asset).await?, None, "nothing changed");
-    assert_eq!(appraise(&stage.context, &mut Memory::default(), asset).await?, None, "nor does it after a start");
+    assert_eq!(advise_on(&stage, &mut memory, 99).await?, None, "there is no such asset");
+    let id = advise_on(&stage, &mut memory, asset).await?.context("no advice")?;
+    assert_eq!(advise_on(&stage, &mut memory, asset).await?, None, "nothing changed");
+    assert_eq!(advise_on(&stage, &mut Memory::default(), asset).await?, None, "nor does it after a start");
 
     let one = recorded(&stage, id).await?;
     // Digital, Global, a reputation of 50, a neutral market: 0.8 x 1 x 0.9.
-    assert_eq!((fair(&one)?, one.model), (0.72, None));
-    assert_eq!(one.hash, B256::from_slice(&Sha256::digest(&one.advice)));
-    assert_eq!(advise_again(stage.pool(), &one).await?, one.advice);
+    assert_eq!((fair(&one)?, one.advice.model), (0.72, None));
+    assert_eq!(one.hash, B256::from_slice(&Sha256::digest(&one.advice.answer)));
+    assert_eq!(replay(stage.pool(), &one).await?, one.advice.answer);
 
     while workers::seal(stage.pool()).await? > 0 {}
     let mut conn = stage.pool().acquire().await?;
@@ -61,7 +65,7 @@ async fn the_rules_price_what_has_no_history_and_say_so_once() -> Result<()> {
     let told = told.iter().find(|entry| entry.event.kind == "advice.given").context("the ledger was not told")?;
     let body: Value = serde_json::from_str(told.event.body.as_str())?;
     assert_eq!(body["hash"], hex::encode(one.hash));
-    assert_eq!(body["rules"], hex::encode(one.rule_base));
+    assert_eq!(body["rules"], hex::encode(one.advice.rule_base));
     Ok(())
 }
 
@@ -76,16 +80,16 @@ async fn what_was_learned_is_kept_and_gives_the_same_bytes_again() -> Result<()>
     let mut memory = Memory::default();
     let mut advice = Vec::new();
     for asset in [1, 2] {
-        let id = appraise(&stage.context, &mut memory, asset).await?.context("no advice")?;
+        let id = advise_on(&stage, &mut memory, asset).await?.context("no advice")?;
         advice.push(recorded(&stage, id).await?);
     }
     let (odd, even) = (fair(&advice[0])?, fair(&advice[1])?);
     assert!((0.9..1.2).contains(&odd) && (1.8..2.3).contains(&even), "{odd} and {even} for 1 and 2");
-    assert!(advice[0].model.is_some());
+    assert!(advice[0].advice.model.is_some());
     // Whoever begins without a memory takes up what was kept, and has nothing else to say.
     for (asset, one) in [1, 2].into_iter().zip(&advice) {
-        assert_eq!(appraise(&stage.context, &mut Memory::default(), asset).await?, None);
-        assert_eq!(advise_again(stage.pool(), one).await?, one.advice);
+        assert_eq!(advise_on(&stage, &mut Memory::default(), asset).await?, None);
+        assert_eq!(replay(stage.pool(), one).await?, one.advice.answer);
     }
     assert_eq!(stage.number("SELECT count(*) FROM agent_models").await?, 1);
 
@@ -94,7 +98,7 @@ async fn what_was_learned_is_kept_and_gives_the_same_bytes_again() -> Result<()>
     )
     .execute(stage.pool())
     .await?;
-    assert_ne!(advise_again(stage.pool(), &advice[0]).await?, advice[0].advice, "another history gives other advice");
+    assert_ne!(replay(stage.pool(), &advice[0]).await?, advice[0].advice.answer, "another history gives other advice");
     Ok(())
 }
 

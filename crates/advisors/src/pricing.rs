@@ -1,0 +1,210 @@
+//! What a work is worth, from the market's own history.
+
+use agents::{
+    pricing::{Facts, Forecaster, Question, Settings, Today, advise},
+    rules::{PRICES, RuleBase},
+    sales::{Day, Item, Sale, by_day},
+};
+use alloy_primitives::{Address, B256, U256};
+use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, PgPool};
+use store::{
+    advice::{self, Advice, Model},
+    sales::{self, Sold},
+    values,
+};
+
+use crate::{Result, blocking, refused};
+
+/// The agent's name in records.
+const AGENT: &str = "pricing";
+
+/// What the agent has in memory between two questions. Lost, it is made again from the database.
+#[derive(Default)]
+pub struct Memory(Option<Known>);
+
+/// All sales before a day, and what was learned from them.
+struct Known {
+    before: NaiveDate,
+    forecaster: Forecaster,
+    /// What all questions of the day share.
+    today: Today,
+    rules: RuleBase,
+    /// What rules and models are recorded as.
+    rule_base: B256,
+    model: Option<B256>,
+}
+
+/// Advises on the price of an asset, as of the newest settled day; the record's number. None when the newest advice says the
+/// same, or the asset is gone.
+pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset: u64) -> Result<Option<i64>> {
+    let mut conn = pool.acquire().await?;
+    let Some(question) = question(&mut conn, chain_id, asset).await? else { return Ok(None) };
+    let Some(before) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };
+    drop(conn);
+    let known = remember(pool, chain_id, memory.0.take(), before).await?;
+    let (known, made) = blocking(move || {
+        let made = answer(&known.forecaster, &known.today, &known.rules, &question);
+        let question = serde_json::to_string(&question).map_err(refused)?;
+        Ok((known, made.map(|answer| (question, answer))))
+    })
+    .await?;
+    let Known { before: day, rule_base, model, .. } = known;
+    memory.0 = Some(known);
+    let (question, answer) = made?;
+    let subject = format!("asset:{asset}");
+    let new = Advice { chain_id, agent: AGENT.into(), subject, day, question, answer, rule_base, model };
+    let mut tx = pool.begin().await?;
+    let id = advice::record(&mut tx, &new).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Makes recorded advice again.
+pub(crate) async fn replay(pool: &PgPool, recorded: &Advice) -> Result<String> {
+    let chain_id = recorded.chain_id;
+    let mut conn = pool.acquire().await?;
+    let files = advice::rules(&mut conn, recorded.rule_base).await?;
+    let history = sales::between(&mut conn, chain_id, None, recorded.day).await?;
+    let model = match recorded.model {
+        None => None,
+        Some(version) => Some(
+            advice::model(&mut conn, chain_id, AGENT, Some(version))
+                .await?
+                .ok_or_else(|| refused(format!("model {version} is not there")))?,
+        ),
+    };
+    drop(conn);
+    let (question, day) = (recorded.question.clone(), recorded.day);
+    blocking(move || {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let rules = RuleBase::read(&files).map_err(refused)?;
+        let forecaster = learned(&history, model.as_ref())?;
+        let today = Today::new(&forecaster, &rules, Day::from(day)).map_err(refused)?;
+        answer(&forecaster, &today, &rules, &serde_json::from_str(&question).map_err(refused)?)
+    })
+    .await
+}
+
+/// The advice as canonical JSON.
+fn answer(forecaster: &Forecaster, today: &Today, rules: &RuleBase, question: &Question) -> Result<String> {
+    let advice = advise(forecaster, today, rules, question).map_err(refused)?;
+    serde_json::to_string(&advice).map_err(refused)
+}
+
+/// All that was sold before the day, learned and kept.
+async fn remember(pool: &PgPool, chain_id: u64, known: Option<Known>, before: NaiveDate) -> Result<Known> {
+    let (forecaster, learned) = match known {
+        Some(known) if known.before == before => return Ok(known),
+        Some(known) if known.before < before => (known.forecaster, known.before),
+        _ => recall(pool, chain_id, before).await?,
+    };
+    let from = (learned > NaiveDate::MIN).then_some(learned);
+    let news = sales::between(&mut *pool.acquire().await?, chain_id, from, before).await?;
+    let (known, knowledge) = blocking(move || learn(forecaster, &news, before)).await?;
+    let mut tx = pool.begin().await?;
+    advice::keep_rules(&mut tx, known.rule_base, PRICES).await?;
+    if let Some(model) = knowledge {
+        advice::keep_model(&mut tx, chain_id, AGENT, &model).await?;
+    }
+    tx.commit().await?;
+    Ok(known)
+}
+
+/// What was kept last, with the history before it; nothing when nothing was kept.
+async fn recall(pool: &PgPool, chain_id: u64, before: NaiveDate) -> Result<(Forecaster, NaiveDate)> {
+    let mut conn = pool.acquire().await?;
+    let Some(model) = advice::model(&mut conn, chain_id, AGENT, None).await?.filter(|model| model.day <= before) else {
+        return Ok((Forecaster::new(Settings::default()), NaiveDate::MIN));
+    };
+    let history = sales::between(&mut conn, chain_id, None, model.day).await?;
+    drop(conn);
+    blocking(move || Ok((learned(&history, Some(&model))?, model.day))).await
+}
+
+/// Lives through the sales before a day, and gets ready for the day's questions.
+fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result<(Known, Option<Model>)> {
+    forecaster.live(&learnable(news)).map_err(refused)?;
+    forecaster.refit(Day::from(before)).map_err(refused)?;
+    let rules = RuleBase::read(PRICES).map_err(refused)?;
+    let today = Today::new(&forecaster, &rules, Day::from(before)).map_err(refused)?;
+    let knowledge = forecaster.knowledge().map(|bytes| {
+        let version = B256::from_slice(&Sha256::digest(&bytes));
+        Model { version, day: before, bytes }
+    });
+    let (rule_base, model) = (rules.version().parse().map_err(refused)?, knowledge.as_ref().map(|model| model.version));
+    Ok((Known { before, forecaster, today, rules, rule_base, model }, knowledge))
+}
+
+/// A forecaster with this history, and what a model kept.
+fn learned(history: &[Sold], model: Option<&Model>) -> Result<Forecaster> {
+    let mut forecaster = Forecaster::new(Settings::default());
+    for (day, today) in by_day(&learnable(history)) {
+        forecaster.learn(day, today, &[]).map_err(refused)?;
+    }
+    if let Some(model) = model {
+        forecaster.take_up(&model.bytes).map_err(refused)?;
+    }
+    Ok(forecaster)
+}
+
+fn learnable(sold: &[Sold]) -> Vec<Sale> {
+    let sale = |sold: &Sold| Sale {
+        day: Day::from(sold.at.date_naive()),
+        item: Item { id: sold.asset as u64, traits: traits(&sold.kind, &sold.registrant, &sold.parents) },
+        seller: number(&sold.seller),
+        buyer: number(&sold.buyer),
+        price: whole_coins(sold.price),
+    };
+    sold.iter().map(sale).collect()
+}
+
+/// What works have in common that sell alike: their kind, who registered them, and what they were made from.
+fn traits(kind: &str, registrant: &Address, parents: &[i64]) -> Vec<String> {
+    let mut traits = vec![format!("kind:{kind}"), format!("by:{registrant}")];
+    traits.extend(parents.iter().map(|parent| format!("from:{parent}")));
+    traits
+}
+
+/// A number that stands for an account.
+fn number(account: &Address) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&Sha256::digest(account)[..8]);
+    u64::from_be_bytes(bytes)
+}
+
+/// Wei as coins of 10^18. To learn from; what is paid is never computed from it.
+fn whole_coins(wei: U256) -> f64 {
+    f64::from(wei) / 1e18
+}
+
+/// What is asked about an asset, from what the chain says of it. None when it is not there.
+async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<Question>> {
+    let row = sqlx::query!(
+        r#"SELECT kind, registrant AS "registrant: Vec<u8>", owner AS "owner: Vec<u8>", parents FROM chain.assets
+           WHERE chain_id = $1 AND asset_id = $2"#,
+        chain_id as i64,
+        asset as i64
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        let registrant = values::address(&row.registrant)?;
+        let kind = if row.kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" };
+        Ok(Question {
+            work: asset,
+            traits: traits(&row.kind, &registrant, &row.parents),
+            facts: Facts {
+                kind: kind.into(),
+                region: "Global".into(),
+                utilities: Vec::new(),
+                // Where everybody starts: nothing measures it yet.
+                reputation: 50.0,
+                elasticity: None,
+            },
+            seller: Some(number(&values::address(&row.owner)?)),
+        })
+    })
+    .transpose()
+}
