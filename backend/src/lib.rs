@@ -1,6 +1,7 @@
 //! The HTTP API. One folder per noun, one file per endpoint or small group; `/openapi.json` is generated from the code,
 //! and `/docs` shows it.
 
+mod agents;
 mod assets;
 mod auth;
 mod books;
@@ -104,6 +105,7 @@ impl AppState {
         (name = "webhooks", description = "Pushes at GitHub as contributions"),
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
+        (name = "agents", description = "Advice, and how good it was"),
         (name = "ledger", description = "Everything that was recorded, in one order, with proofs"),
         (name = "auth", description = "Sign-In with Ethereum and sessions"),
         (name = "service", description = "The chain and contracts served here, health and metrics")
@@ -113,6 +115,7 @@ struct ApiDoc;
 
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
+        .merge(agents::routes())
         .merge(assets::routes())
         .merge(auth::routes())
         .merge(books::routes())

@@ -84,6 +84,17 @@ export async function pages({ browser, url, check, screenshots }) {
     await advice.getByText("(base Digital) = 0.8 pricing.metta:").waitFor();
   });
 
+  await check("how good advice was is told, sale by sale", async () => {
+    await page.getByRole("link", { name: "How good advice was" }).click();
+    await page.getByRole("heading", { level: 1, name: "How good the advice was" }).waitFor();
+    paths.trackRecord = new URL(page.url()).pathname;
+    await page.getByText(/^\d sales?; \d had advice before/).waitFor();
+    await page.getByText("30 days").click();
+    await page.getByText(/^\d sales?; \d had advice before/).waitFor();
+    await picture("track-record");
+    await page.goto(paths.work);
+  });
+
   await check("its content can be downloaded", async () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
     assert.equal(await download.failure(), null);

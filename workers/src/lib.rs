@@ -38,6 +38,8 @@ use vault::Vault;
 
 /// A failing job is tried so often, waiting 1, 2, 4, .. 60 seconds in between.
 const TRIES: u32 = 12;
+/// Assets on sale that one job advises on.
+const LISTED_AT_ONCE: i64 = 50;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
@@ -78,6 +80,8 @@ pub enum Task {
     ApplyDeliveries { work: i64 },
     /// Say what an asset is worth.
     Appraise { asset: u64 },
+    /// Say what assets on sale are worth as of a new day, beginning after one.
+    AppraiseListed { after: u64 },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -209,6 +213,7 @@ impl Worker {
                 pricing::advise_on(pool, deployment.chain_id, &mut memory, *asset).await?;
                 Ok(())
             }
+            Task::AppraiseListed { after } => self.appraise_listed(*after).await,
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,
                 None => Ok(()),
@@ -218,6 +223,19 @@ impl Worker {
                 None => Ok(()),
             },
         }
+    }
+
+    /// Some assets, then the rest as a job of its own: what a registration or a sale asks in the meantime comes between.
+    async fn appraise_listed(&self, after: u64) -> Result<(), JobError> {
+        let Context { pool, deployment, .. } = &self.context;
+        let mut memory = self.prices.lock().await;
+        let last = pricing::advise_on_listed(pool, deployment.chain_id, &mut memory, after, LISTED_AT_ONCE).await?;
+        if let Some(after) = last {
+            let mut tx = pool.begin().await?;
+            enqueue(&mut tx, deployment.chain_id, Task::AppraiseListed { after }, 0, Duration::ZERO).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// Waits for the turn; None when an equal job waits already, which will see all that this one is about.

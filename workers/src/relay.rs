@@ -53,7 +53,7 @@ pub async fn run(context: Context, shutdown: Shutdown) {
 async fn look(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
-    for task in [Task::Balance, Task::Close, Task::Publish] {
+    for task in [Task::Balance, Task::Close, Task::Publish, Task::AppraiseListed { after: 0 }] {
         enqueue(&mut tx, chain_id, task, 0, Duration::ZERO).await?;
     }
     deliveries::remind(&mut tx).await?;

@@ -1,5 +1,6 @@
 //! The API as its users meet it, on the real stack. One module per noun; `app` starts everything.
 
+mod agents;
 mod app;
 mod assets;
 mod coherence;

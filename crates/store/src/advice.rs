@@ -103,6 +103,30 @@ pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, 
     row.map(Recorded::try_from).transpose()
 }
 
+/// Assets that are on sale now and whose price nobody advised on as of this day or later, ascending, after one of them.
+pub async fn unadvised(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    day: NaiveDate,
+    after: u64,
+    limit: i64,
+) -> Result<Vec<u64>, StoreError> {
+    let assets = sqlx::query_scalar!(
+        r#"SELECT DISTINCT o.asset_id AS "asset_id!" FROM order_states o
+           WHERE o.chain_id = $1 AND o.asset_id > $3 AND o.side = 'SELL' AND o.state = 'open' AND o.end_time > now()
+             AND NOT EXISTS (SELECT FROM advice a WHERE a.chain_id = $1 AND a.subject = 'asset:' || o.asset_id
+                                                    AND a.agent = 'pricing' AND a.day >= $2)
+           ORDER BY 1 LIMIT $4"#,
+        chain_id as i64,
+        day,
+        after as i64,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(assets.into_iter().map(|asset| asset as u64).collect())
+}
+
 struct Row {
     id: i64,
     chain_id: i64,

@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod prices;
 pub mod roots;
 pub mod sales;
+pub mod track_record;
 pub mod values;
 pub mod works;
 

@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/agents/track-record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How good advice on prices was, beside the last sale and the floor. */
+        get: operations["get_track_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/assets": {
         parameters: {
             query?: never;
@@ -1051,6 +1068,23 @@ export interface components {
              */
             likeness: number;
             price: string;
+        };
+        /**
+         * @description The same sales forecast in three ways: by the advice, by the work's last sale, and by the floor, the price below which a tenth
+         *     of the sales of the seven days before lay.
+         */
+        Comparison: {
+            /** Format: double */
+            adviceError?: number | null;
+            /** Format: double */
+            floorError?: number | null;
+            /** Format: double */
+            lastSaleError?: number | null;
+            /**
+             * Format: int64
+             * @description Judged sales for which all three are known.
+             */
+            sales: number;
         };
         /** @description Contributions that stand alike. */
         ContributionSum: {
@@ -2116,6 +2150,42 @@ export interface components {
             /** @description `received`, or what became of it when it came before: `applied`, `ignored` or `failed`. */
             state: string;
         };
+        /** @description Errors are medians of |forecast / price - 1|, shares lie between 0 and 1; both are absent where there is no sale to take them from. */
+        Record: {
+            /**
+             * Format: int64
+             * @description Of those, where the advice said not to rely on it: they are not judged.
+             */
+            abstained: number;
+            /**
+             * Format: int64
+             * @description Of them, those with advice before.
+             */
+            advised: number;
+            compared: components["schemas"]["Comparison"];
+            /**
+             * Format: double
+             * @description Share of prices within the range that was to hold 80 in 100.
+             */
+            covered80?: number | null;
+            /**
+             * Format: double
+             * @description Share of prices within the range that was to hold 90 in 100.
+             */
+            covered90?: number | null;
+            /** Format: double */
+            error?: number | null;
+            /**
+             * Format: int64
+             * @description Sales.
+             */
+            sales: number;
+            /**
+             * Format: double
+             * @description Median of upper over lower end of the range for 90 in 100.
+             */
+            width90?: number | null;
+        };
         Recorded: {
             /**
              * Format: int64
@@ -2220,6 +2290,16 @@ export interface components {
             /** @description The name of a price profile of kind `tool`. */
             tool: string;
         };
+        /** @description Every sale in the chain's own coin beside the advice on its price that stood when it was made. */
+        TrackRecord: {
+            /** Format: date-time */
+            from: string;
+            overall: components["schemas"]["Record"];
+            /** Format: date-time */
+            to: string;
+            /** @description Newest first; weeks without a sale are left out. The first and the last may be cut short by `from` and `to`. */
+            weeks: components["schemas"]["WeekRecord"][];
+        };
         /** @description Somebody, or a tool, that made a SYSTEM act. */
         Trigger: {
             contributor: string;
@@ -2259,6 +2339,13 @@ export interface components {
             rotatedAt?: string | null;
             /** @description What to enter at GitHub as the payload URL, with the content type `application/json`. */
             url: string;
+        };
+        WeekRecord: components["schemas"]["Record"] & {
+            /**
+             * Format: date
+             * @description Its Monday (UTC).
+             */
+            week: string;
         };
         /** @description A work of the account that is signed in. */
         WorkView: {
@@ -2400,6 +2487,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_PayoutView"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_track_record: {
+        parameters: {
+            query?: {
+                /** @description Looks at sales of so many days until now: 1 to 366; default 90. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackRecord"];
                 };
             };
             422: {

@@ -1,4 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
+import { TrackRecordPage } from "../features/agents/track-record-page";
 import { BooksPage } from "../features/books/books-page";
 import { OwnedWorks } from "../features/catalogue/owned-works";
 import { AccountPage } from "../features/earnings/account-page";
@@ -29,6 +30,10 @@ export function Account() {
 
 export function Books() {
   return <BooksPage />;
+}
+
+export function TrackRecord() {
+  return <TrackRecordPage />;
 }
 
 const ledger = getRouteApi("/ledger");

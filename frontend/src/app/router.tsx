@@ -49,6 +49,12 @@ const books = createRoute({
   component: lazyRouteComponent(() => import("./lazy-pages"), "Books"),
 });
 
+const trackRecord = createRoute({
+  getParentRoute: () => root,
+  path: "/track-record",
+  component: lazyRouteComponent(() => import("./lazy-pages"), "TrackRecord"),
+});
+
 const ledger = createRoute({
   getParentRoute: () => root,
   path: "/ledger",
@@ -58,7 +64,7 @@ const ledger = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([catalogue, work, distribution, account, books, ledger]),
+  routeTree: root.addChildren([catalogue, work, distribution, account, books, trackRecord, ledger]),
   // Plain words in the address: `?kind=MODEL&q=river`.
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
   stringifySearch: (search) => {

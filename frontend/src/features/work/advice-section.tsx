@@ -90,7 +90,10 @@ function Reasons({ price }: { price: PriceAdvice }) {
         ))}
       </Reason>
       <p className="text-xs text-muted">
-        Advice {provenance.id}. <span className="font-mono">tributary agents replay {provenance.id}</span> makes it again, to the last byte.
+        Advice {provenance.id}. <span className="font-mono">tributary agents replay {provenance.id}</span> makes it again, to the last byte.{" "}
+        <Link to="/track-record" className="link">
+          How good advice was
+        </Link>
       </p>
     </div>
   );

@@ -11,6 +11,7 @@ import { Section } from "../../ui/section";
 import { Skeleton } from "../../ui/skeleton";
 import { Empty } from "../../ui/states";
 import { Time } from "../../ui/time";
+import { BesideAdvice } from "./beside-advice";
 import { sellOrdersQuery, type Order } from "./queries";
 
 const STATES: Record<string, { word: string; tone: string }> = {
@@ -55,6 +56,7 @@ function Current({ view }: { view: Order }) {
         <span className="sr-only">{live ? "Price " : "Price asked "}</span>
         <Amount value={live ? view.price : order.startPrice} currency={order.currency} places={6} />
       </p>
+      {live && order.currency === NATIVE_COIN && <BesideAdvice id={order.assetId} price={view.price} />}
       <Facts>
         {moving && (
           <Fact name="Price moves">
