@@ -1,6 +1,9 @@
 //! How long advice takes with a market's history in memory: `latency [SALES] [QUESTIONS]`, 100 000 and 1000 without them.
 //! Prints `name value` lines in milliseconds, and how long learning took in seconds.
 
+#[path = "../tests/noise/mod.rs"]
+mod noise;
+
 use std::{error::Error, hint::black_box, time::Instant};
 
 use agents::{
@@ -9,14 +12,7 @@ use agents::{
     rules::RuleBase,
     sales::{Day, Item, Sale},
 };
-
-/// Numbers in [0, 1) that look random and are always the same.
-fn noise(mut state: u64) -> impl FnMut() -> f64 {
-    move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
+use noise::noise;
 
 fn traits(next: &mut impl FnMut() -> f64) -> Vec<String> {
     let kinds = ["image", "code", "music", "text"];

@@ -106,14 +106,7 @@ pub struct Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Numbers in [0, 1) that look random and are always the same.
-    fn noise(mut state: u64) -> impl FnMut() -> f64 {
-        move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1u64 << 53) as f64
-        }
-    }
+    use crate::noise::noise;
 
     /// An outcome of which the model always says -1 to 1.
     fn expected(value: f64) -> Outcome {

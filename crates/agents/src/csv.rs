@@ -1,11 +1,12 @@
 //! Tables in files: reading rows with their line, writing whole files or none.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs::File,
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
+use ::csv::{self, ReaderBuilder, StringRecord};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -17,7 +18,7 @@ pub enum CsvError {
     #[error("{} is larger than {LARGEST} bytes", path.display())]
     TooLarge { path: PathBuf },
     #[error("{}, line {line}: {problem}", path.display())]
-    Row { path: PathBuf, line: usize, problem: String },
+    Row { path: PathBuf, line: u64, problem: String },
 }
 
 /// Bytes of a file at most.
@@ -27,14 +28,14 @@ const LARGEST: u64 = 1 << 30;
 pub struct Table {
     path: PathBuf,
     text: String,
-    header: Vec<String>,
+    header: StringRecord,
 }
 
 /// A row of a table. Fields are asked for by the place that `Table::column` gave.
 pub struct Row<'a> {
     path: &'a Path,
-    pub line: usize,
-    fields: Vec<String>,
+    pub line: u64,
+    fields: StringRecord,
 }
 
 impl Table {
@@ -42,42 +43,67 @@ impl Table {
     /// When the file cannot be read, is too large, is not UTF-8 or has no header.
     pub fn read(path: &Path) -> Result<Self, CsvError> {
         let failed = |source| CsvError::Read { path: path.to_owned(), source };
-        if fs::metadata(path).map_err(failed)?.len() > LARGEST {
+        let mut text = String::new();
+        File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text)).map_err(failed)?;
+        if text.len() as u64 > LARGEST {
             return Err(CsvError::TooLarge { path: path.to_owned() });
         }
-        let text = fs::read_to_string(path).map_err(failed)?;
-        let header = text.lines().next().unwrap_or_default();
-        let header = fields(header).map_err(|problem| CsvError::Row { path: path.to_owned(), line: 1, problem })?;
-        Ok(Self { path: path.to_owned(), text, header })
+        let mut table = Self { path: path.to_owned(), text, header: StringRecord::new() };
+        let header = table.records().next().map(|header| Ok(header?.fields));
+        let missing = || Err(table.row(1, StringRecord::new()).error("there is no header"));
+        table.header = header.unwrap_or_else(missing)?;
+        Ok(table)
     }
 
     /// # Errors
     /// When the header has no such column.
     pub fn column(&self, name: &str) -> Result<usize, CsvError> {
-        self.header.iter().position(|column| column == name).ok_or_else(|| CsvError::Row {
-            path: self.path.clone(),
-            line: 1,
-            problem: format!("there is no column {name}"),
-        })
+        let place = self.header.iter().position(|column| column == name);
+        place.ok_or_else(|| self.row(1, StringRecord::new()).error(format!("there is no column {name}")))
     }
 
     /// The rows after the header; empty lines are left out. An error for a row that has another number of fields than the header.
     pub fn rows(&self) -> impl Iterator<Item = Result<Row<'_>, CsvError>> {
-        self.text.lines().enumerate().skip(1).filter(|(_, text)| !text.is_empty()).map(|(index, text)| {
-            let row = |fields| Row { path: &self.path, line: index + 1, fields };
-            let found = fields(text).map_err(|problem| row(Vec::new()).error(problem))?;
-            if found.len() != self.header.len() {
-                let problem = format!("{} fields where the header has {}", found.len(), self.header.len());
-                return Err(row(found).error(problem));
+        self.records().skip(1).map(|row| {
+            let row = row?;
+            let (found, expected) = (row.fields.len(), self.header.len());
+            if found == expected {
+                Ok(row)
+            } else {
+                Err(row.error(format!("{found} fields where the header has {expected}")))
             }
-            Ok(row(found))
         })
+    }
+
+    fn records(&self) -> impl Iterator<Item = Result<Row<'_>, CsvError>> {
+        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(self.text.as_bytes());
+        reader.into_records().map(|record| {
+            let record = record
+                .map_err(|error| self.row(self.line(error.position()), StringRecord::new()).error(error.to_string()))?;
+            let row = self.row(self.line(record.position()), record);
+            // So a quote that is not closed, which takes up the lines after it, is found where it stands.
+            let broken = row.fields.iter().any(|field| field.contains('\n'));
+            if broken { Err(row.error("a quote is not closed on its line")) } else { Ok(row) }
+        })
+    }
+
+    /// The line on which a record stands, whose position is that of the empty lines before it.
+    fn line(&self, position: Option<&csv::Position>) -> u64 {
+        let Some(position) = position else { return 0 };
+        let start = self.text.as_bytes().get(position.byte() as usize..).unwrap_or(&[]);
+        let empty =
+            start.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n').count();
+        position.line() + empty as u64
+    }
+
+    fn row(&self, line: u64, fields: StringRecord) -> Row<'_> {
+        Row { path: &self.path, line, fields }
     }
 }
 
 impl Row<'_> {
     pub fn text(&self, column: usize) -> &str {
-        self.fields.get(column).map_or("", String::as_str)
+        self.fields.get(column).unwrap_or("")
     }
 
     /// # Errors
@@ -102,43 +128,6 @@ impl Row<'_> {
     }
 }
 
-/// The fields of a line: divided by commas, in double quotes where they hold commas (RFC 4180, without line breaks in fields).
-fn fields(line: &str) -> Result<Vec<String>, String> {
-    let mut fields = Vec::new();
-    let mut rest = line;
-    loop {
-        let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted)?,
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
-        };
-        fields.push(field);
-        match after.strip_prefix(',') {
-            Some(next) => rest = next,
-            None if after.is_empty() => return Ok(fields),
-            None => return Err("text after a closing quote".to_owned()),
-        }
-    }
-}
-
-fn quoted_field(mut rest: &str) -> Result<(String, &str), String> {
-    let mut field = String::new();
-    loop {
-        let end = rest.find('"').ok_or("a quote is not closed")?;
-        field.push_str(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix('"') {
-            Some(after) => {
-                field.push('"');
-                rest = after;
-            }
-            None => return Ok((field, rest)),
-        }
-    }
-}
-
 /// Writes a file whole, or leaves what was there: into a temporary file beside it, which then takes its name.
 ///
 /// # Errors
@@ -159,19 +148,38 @@ pub fn write_whole(path: &Path, text: &str) -> Result<(), CsvError> {
 mod tests {
     use super::*;
 
+    fn table(text: &str) -> Result<Table, CsvError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        write_whole(&path, text).unwrap();
+        Table::read(&path)
+    }
+
     #[test]
     fn fields_may_be_quoted() {
         for (line, expected) in [
-            ("a,b", Ok(vec!["a", "b"])),
-            ("", Ok(vec![""])),
-            (",", Ok(vec!["", ""])),
-            (r#""a,""b""",c"#, Ok(vec![r#"a,"b""#, "c"])),
-            (r#"a "b",c"#, Ok(vec![r#"a "b""#, "c"])),
-            (r#""a"#, Err("a quote is not closed")),
-            (r#""a"b,c"#, Err("text after a closing quote")),
+            ("a,b,c", ["a", "b", "c"]),
+            (",,", ["", "", ""]),
+            (r#""a,""b""",c,"#, [r#"a,"b""#, "c", ""]),
+            (r#"a "b",c,d"#, [r#"a "b""#, "c", "d"]),
         ] {
-            let expected = expected.map(|fields| fields.into_iter().map(String::from).collect()).map_err(String::from);
-            assert_eq!(fields(line), expected, "{line}");
+            let table = table(&format!("x,y,z\r\n{line}\r\n")).unwrap();
+            let row = table.rows().next().unwrap().unwrap();
+            assert_eq!([0, 1, 2].map(|place| row.text(place)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_table_is_an_error() {
+        for (text, problem) in [
+            ("", "line 1: there is no header"),
+            ("x,y\n1,2\n\"3,4\n5,6\n7,8\n", "line 3: a quote is not closed on its line"),
+            ("x,y\n1\n", "line 2: 1 fields where the header has 2"),
+            ("x,y\n1,2,3\n", "line 2: 3 fields where the header has 2"),
+        ] {
+            let found = table(text).and_then(|table| table.rows().try_for_each(|row| row.map(|_| ())));
+            let error = found.unwrap_err().to_string();
+            assert!(error.ends_with(problem), "{error}");
         }
     }
 

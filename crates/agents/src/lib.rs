@@ -7,8 +7,12 @@ pub mod boost;
 pub mod collaboration;
 pub mod conformal;
 pub mod csv;
+mod digest;
 pub mod evaluate;
 pub mod market;
+#[cfg(test)]
+#[path = "../tests/noise/mod.rs"]
+mod noise;
 pub mod pricing;
 pub mod risk;
 pub mod rules;

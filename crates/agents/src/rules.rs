@@ -4,8 +4,9 @@ use std::fmt;
 
 use metta::{Atom, Metta, ParseError, StepKind};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::digest::Digest;
 
 #[derive(Debug, Error)]
 pub enum RuleError {
@@ -31,11 +32,15 @@ impl fmt::Display for Applied {
     }
 }
 
+const MARKET: (&str, &str) = ("market.metta", include_str!("../rules/market.metta"));
+const PRICING: (&str, &str) = ("pricing.metta", include_str!("../rules/pricing.metta"));
+
 /// The rules of prices and of the market's state that come with the market: names and texts.
-pub const PRICES: &[(&str, &str)] = &[
-    ("market.metta", include_str!("../rules/market.metta")),
-    ("pricing.metta", include_str!("../rules/pricing.metta")),
-];
+pub const PRICES: &[(&str, &str)] = &[MARKET, PRICING];
+/// The rules of risk.
+pub const RISK: &[(&str, &str)] = &[("risk.metta", include_str!("../rules/risk.metta"))];
+/// The rules of collaboration.
+pub const COLLABORATION: &[(&str, &str)] = &[("collaboration.metta", include_str!("../rules/collaboration.metta"))];
 
 /// Rules that were read, with their version.
 #[derive(Clone)]
@@ -51,15 +56,13 @@ impl RuleBase {
     /// When a text is no MeTTa.
     pub fn read(files: &[(&str, &str)]) -> Result<Self, RuleError> {
         let mut metta = Metta::new();
-        let mut hash = Sha256::new();
+        let mut digest = Digest::default();
         for (name, text) in files {
             metta.run(name, text).map_err(|source| RuleError::Parse { file: (*name).to_owned(), source })?;
-            for part in [name, text] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
+            digest.part(name);
+            digest.part(text);
         }
-        Ok(Self { metta, version: hex::encode(hash.finalize()) })
+        Ok(Self { metta, version: digest.hex() })
     }
 
     /// The rules of prices that come with the market.
@@ -67,7 +70,7 @@ impl RuleBase {
     /// # Errors
     /// When they are no MeTTa.
     pub fn pricing() -> Result<Self, RuleError> {
-        Self::read(&[("pricing.metta", include_str!("../rules/pricing.metta"))])
+        Self::read(&[PRICING])
     }
 
     /// The rules of the market's state that come with the market.
@@ -75,7 +78,7 @@ impl RuleBase {
     /// # Errors
     /// When they are no MeTTa.
     pub fn market() -> Result<Self, RuleError> {
-        Self::read(&[("market.metta", include_str!("../rules/market.metta"))])
+        Self::read(&[MARKET])
     }
 
     /// The rules of risk that come with the market.
@@ -83,7 +86,7 @@ impl RuleBase {
     /// # Errors
     /// When they are no MeTTa.
     pub fn risk() -> Result<Self, RuleError> {
-        Self::read(&[("risk.metta", include_str!("../rules/risk.metta"))])
+        Self::read(RISK)
     }
 
     /// The rules of collaboration that come with the market.
@@ -91,7 +94,7 @@ impl RuleBase {
     /// # Errors
     /// When they are no MeTTa.
     pub fn collaboration() -> Result<Self, RuleError> {
-        Self::read(&[("collaboration.metta", include_str!("../rules/collaboration.metta"))])
+        Self::read(COLLABORATION)
     }
 
     /// SHA-256 over names and texts of the files, in hex.
@@ -184,10 +187,7 @@ mod tests {
 
     #[test]
     fn the_rule_bases_have_no_findings() {
-        for (name, text) in [
-            ("pricing.metta", include_str!("../rules/pricing.metta")),
-            ("market.metta", include_str!("../rules/market.metta")),
-        ] {
+        for (name, text) in [PRICES, RISK, COLLABORATION].concat() {
             let findings = Metta::new().lint(name, text).unwrap();
             assert!(findings.is_empty(), "{findings:?}");
         }

@@ -1,4 +1,4 @@
-//! Order statistics, with and without weights. Values that are not finite are the caller's to leave out.
+//! Order statistics, with and without weights, and probabilities of log-odds. Values that are not finite are the caller's to leave out.
 
 /// The `level` quantile (0 to 1) of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996); `None` of nothing.
 pub fn sorted_quantile(sorted: &[f64], level: f64) -> Option<f64> {
@@ -15,6 +15,11 @@ pub fn quantile(values: &[f64], level: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted_quantile(&sorted, level)
+}
+
+/// The probability of these log-odds: 1 / (1 + e^-x).
+pub fn sigmoid(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
 }
 
 pub fn median(values: &[f64]) -> Option<f64> {

@@ -1,18 +1,17 @@
 //! Advice on prices: right where the truth is known, honest where it is not, and the same bytes again.
 
+mod noise;
+
 use agents::{
     pricing::{Advice, Doubt, Facts, Forecaster, Question, Settings, Today, advise},
     rules::RuleBase,
     sales::{Day, Item, Sale},
 };
+use noise::noise;
 
 /// Six sales a day at 10, twice that for gold, with 5 % noise, by two sellers.
 fn market(days: i32) -> Vec<Sale> {
-    let mut state = 7u64;
-    let mut next = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    };
+    let mut next = noise(7);
     let mut sales = Vec::new();
     for day in 0..days {
         for _ in 0..6 {

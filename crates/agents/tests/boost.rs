@@ -1,16 +1,10 @@
 //! Gradient boosting as its users see it.
 
-use agents::boost::{BoostError, FormatError, Loss, Matrix, Model, Sample, Settings, train};
-use proptest::prelude::*;
+mod noise;
 
-/// Numbers in [0, 1) that look random and are always the same.
-fn noise(seed: u64) -> impl FnMut() -> f64 {
-    let mut state = seed;
-    move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
+use agents::boost::{BoostError, FormatError, Loss, Matrix, Model, Sample, Settings, train};
+use noise::noise;
+use proptest::prelude::*;
 
 struct Data {
     table: Matrix,

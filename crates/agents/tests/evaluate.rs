@@ -1,23 +1,18 @@
 //! Measuring: predictions never know what comes after them, and files are written whole or not at all.
 
+mod noise;
+
 use std::{fmt::Write, fs, path::Path};
 
 use agents::{
     evaluate::{Figures, Kind, evaluate, score},
     sales::Day,
 };
+use noise::noise;
 
 const HEADER: &str = "date,punk_id,seller_id,buyer_id,price_eth,type,gender,skin_tone,attr_count,attributes\n";
 /// 2021-01-04, a Monday.
 const START: i32 = 737_794;
-
-/// Numbers in [0, 1) that look random and are always the same.
-fn noise(mut state: u64) -> impl FnMut() -> f64 {
-    move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
 
 /// Eight sales a day at a price that grows by 0.2 % a day, more for hats and most for gold, with 10 % noise; now and then a gift.
 fn sales(days: std::ops::Range<i32>, seed: u64) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! What a model is trained to make small.
 
-use crate::statistics::weighted_quantile;
+use crate::statistics::{sigmoid, weighted_quantile};
 
 /// The loss of a score f for a target y. Scores are predictions, except for `Logistic`, where they are log-odds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,7 @@ impl Loss {
             Self::Absolute => ((f - y).signum(), 1.0),
             Self::Quantile(level) => (if f >= y { 1.0 - level } else { -level }, 1.0),
             Self::Logistic => {
-                let p = probability(f);
+                let p = sigmoid(f);
                 (p - y, (p * (1.0 - p)).max(1e-16))
             }
         }
@@ -71,10 +71,6 @@ impl Loss {
 
     /// What a score says in the target's own terms.
     pub fn response(self, score: f64) -> f64 {
-        if self == Self::Logistic { probability(score) } else { score }
+        if self == Self::Logistic { sigmoid(score) } else { score }
     }
-}
-
-fn probability(score: f64) -> f64 {
-    1.0 / (1.0 + (-score).exp())
 }

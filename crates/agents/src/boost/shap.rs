@@ -12,6 +12,20 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// The mean over models of the same features: the effects on the mean of their scores. Of no models, none.
+    pub fn mean(models: &[Model], row: &[f64]) -> Self {
+        let features = models.first().map_or(0, Model::features);
+        let mut mean = Self { base: 0.0, features: vec![0.0; features] };
+        for model in models {
+            let effects = model.effects(row);
+            mean.base += effects.base / models.len() as f64;
+            for (sum, effect) in mean.features.iter_mut().zip(effects.features) {
+                *sum += effect / models.len() as f64;
+            }
+        }
+        mean
+    }
+
     /// The features that moved the score most, strongest first, with what they added; without those that added nothing.
     pub fn strongest(&self, count: usize) -> Vec<(usize, f64)> {
         let mut all: Vec<_> = self.features.iter().copied().enumerate().filter(|effect| effect.1 != 0.0).collect();

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use domain::{Address, Amount, BasisPoints};
 use metta::Atom;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     people::{People, Person},
     team::{Member, SplitError, balance, diversity, split, team_score},
 };
-use crate::rules::{Applied, RuleBase, RuleError};
+use crate::{
+    digest::Digest,
+    rules::{Applied, RuleBase, RuleError},
+};
 
 /// Partners told at most.
 const MOST: usize = 100;
@@ -253,9 +255,8 @@ fn value(
 }
 
 fn inputs(people: &People, question: &Question) -> String {
-    let mut hash = Sha256::new();
-    // A struct of texts and integers always has a JSON form.
-    hash.update(serde_json::to_vec(question).unwrap_or_default());
-    hash.update(people.digest());
-    hex::encode(hash.finalize())
+    let mut digest = Digest::default();
+    digest.json(question);
+    digest.fixed(people.digest());
+    digest.hex()
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Address, AssetId};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::digest::Digest;
 
 /// Someone who may be asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,22 +86,19 @@ impl People {
 }
 
 fn digest(people: &BTreeMap<Address, Person>, together: &[Together]) -> String {
-    let mut hash = Sha256::new();
+    let mut digest = Digest::default();
     for person in people.values() {
-        hash.update(person.account);
-        hash.update(person.reputation.unwrap_or(f64::NAN).to_be_bytes());
-        hash.update((person.skills.len() as u64).to_be_bytes());
-        for skill in &person.skills {
-            hash.update((skill.len() as u64).to_be_bytes());
-            hash.update(skill);
-        }
+        digest.fixed(person.account);
+        digest.fixed(person.reputation.unwrap_or(f64::NAN).to_be_bytes());
+        digest.count(person.skills.len());
+        person.skills.iter().for_each(|skill| digest.part(skill));
     }
-    hash.update(b"together");
+    digest.fixed(b"together");
     for one in together {
-        hash.update(one.a);
-        hash.update(one.b);
-        hash.update(one.work.0.to_be_bytes());
-        hash.update(one.time.to_be_bytes());
+        digest.fixed(one.a);
+        digest.fixed(one.b);
+        digest.fixed(one.work.0.to_be_bytes());
+        digest.fixed(one.time.to_be_bytes());
     }
-    hex::encode(hash.finalize())
+    digest.hex()
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use super::{EvaluateError, Figures, Sales, coverage, mean};
 use crate::{
     csv::Table,
-    pricing::{Forecaster, HIGHEST_RATIO, History, LOWEST_RATIO, Limits, Parties, Settings, State},
+    pricing::{Forecaster, HIGHEST_RATIO, History, LOWEST_RATIO, Limits, Settings, State},
     rules::RuleBase,
     sales::{Day, Sale, by_day},
     statistics::median,
@@ -27,14 +27,11 @@ pub(super) fn predict(sales: &Sales, progress: &mut dyn FnMut(&str)) -> Result<S
             if forecaster.refit(day)? {
                 progress(&format!("{day}: fitted anew, from {} sales", forecaster.history().len()));
             }
-            let state = State::on(forecaster.history(), day);
+            forecasts = forecaster.forecasts(day, today);
             for (place, sale) in today.iter().enumerate() {
-                // A buyer is not known before the sale, so nobody is asked about them.
-                let parties = Parties { seller: Some(sale.seller), buyer: None };
-                let forecast = state.as_ref().map(|state| forecaster.forecast(state, &sale.item, parties));
                 if at + place >= sales.first && sale.price > 0.0 {
                     // Before the first sale of all, nothing is known: 1, in whatever currency, and no claim.
-                    let (price, range80, range90, doubted) = match &forecast {
+                    let (price, range80, range90, doubted) = match forecasts.get(place) {
                         Some(f) => {
                             let doubted = forecaster.doubt(f, day, limits).is_some();
                             (f.log_price, f.range80, f.range90, doubted)
@@ -50,7 +47,6 @@ pub(super) fn predict(sales: &Sales, progress: &mut dyn FnMut(&str)) -> Result<S
                         "{day},{item},{price:.6},{low80:.6},{high80:.6},{low90:.6},{high90:.6},{abstain}"
                     );
                 }
-                forecasts.extend(forecast);
             }
         }
         forecaster.learn(day, today, &forecasts)?;

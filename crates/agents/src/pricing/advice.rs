@@ -3,11 +3,11 @@
 use metta::Atom;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Doubt, Facts, Forecast, Forecaster, Limits, Parties, Range, State, prior};
 use crate::{
+    digest::Digest,
     market::MarketState,
     rules::{Applied, RuleBase, RuleError},
     sales::{Day, Item},
@@ -238,16 +238,12 @@ fn why(doubt: Doubt) -> &'static str {
 
 /// SHA-256 over all that the advice depends on, but for rules and model, which have versions of their own.
 fn inputs(forecaster: &Forecaster, market: &MarketState, question: &Question, day: Day) -> String {
-    let mut hash = Sha256::new();
-    // Structs of texts and finite or optional numbers always have a JSON form; without one the hash says less, never something wrong.
-    for part in [serde_json::to_vec(question), serde_json::to_vec(market)] {
-        let part = part.unwrap_or_default();
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.update(forecaster.history().digest());
-    hash.update(day.0.to_be_bytes());
-    hex::encode(hash.finalize())
+    let mut digest = Digest::default();
+    digest.json(question);
+    digest.json(market);
+    digest.fixed(forecaster.history().digest());
+    digest.fixed(day.0.to_be_bytes());
+    digest.hex()
 }
 
 fn prices(range: Range) -> Result<PriceRange, AdviceError> {

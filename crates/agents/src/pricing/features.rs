@@ -5,7 +5,7 @@ use super::{
     history::{History, Record},
 };
 use crate::{
-    sales::{Day, Item},
+    sales::{Day, Item, Sale},
     statistics::{quantile, sorted_quantile},
 };
 
@@ -76,6 +76,13 @@ fn relative(value: Option<f64>, to: f64) -> f64 {
 pub struct Parties {
     pub seller: Option<u64>,
     pub buyer: Option<u64>,
+}
+
+impl Parties {
+    /// Those of a sale that is still to come: a buyer is not known before it, so nobody is asked about them.
+    pub(super) fn before(sale: &Sale) -> Self {
+        Self { seller: Some(sale.seller), buyer: None }
+    }
 }
 
 /// What is known of an item on the state's day.

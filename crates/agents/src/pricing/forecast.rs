@@ -9,7 +9,7 @@ use metta::Atom;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    boost::{self, BoostError, Loss, Matrix, Model, Sample},
+    boost::{self, BoostError, Effects, Loss, Matrix, Model, Sample},
     conformal::{Conformal, Outcome},
     pricing::history::counts,
     pricing::{Comparable, Features, History, Parties, State, features},
@@ -181,14 +181,7 @@ impl Forecaster {
     /// The features that moved a forecast's price most, and what each added to its logarithm.
     pub fn effects(&self, forecast: &Forecast, count: usize) -> Vec<(&'static str, f64)> {
         let Some(models) = &self.models else { return Vec::new() };
-        let row = values(&forecast.features);
-        let mut sums = vec![0.0; row.len()];
-        for model in &models.medians {
-            for (sum, effect) in sums.iter_mut().zip(model.effects(&row).features) {
-                *sum += effect / models.medians.len() as f64;
-            }
-        }
-        let effects = boost::Effects { base: 0.0, features: sums };
+        let effects = Effects::mean(&models.medians, &values(&forecast.features));
         let named = |(place, effect): (usize, f64)| Some((forecast.features.get(place)?.0, effect));
         effects.strongest(count).into_iter().filter_map(named).collect()
     }
@@ -246,6 +239,12 @@ impl Forecaster {
         Forecast { log_price: base + median, range80, range90, comparables, features, raw, margins, correction }
     }
 
+    /// The forecasts of a day's sales, in order; none while nothing was sold for a price.
+    pub fn forecasts(&self, day: Day, sales: &[Sale]) -> Vec<Forecast> {
+        let Some(state) = State::on(&self.history, day) else { return Vec::new() };
+        sales.iter().map(|sale| self.forecast(&state, &sale.item, Parties::before(sale))).collect()
+    }
+
     /// Why a forecast for `day` should not be relied on, if so.
     pub fn doubt(&self, forecast: &Forecast, day: Day, limits: Limits) -> Option<Doubt> {
         if forecast.raw.is_none() {
@@ -264,10 +263,7 @@ impl Forecaster {
     pub fn live(&mut self, sales: &[Sale]) -> Result<(), BoostError> {
         for (day, today) in by_day(sales) {
             self.refit(day)?;
-            let forecasts: Vec<Forecast> = State::on(&self.history, day).map_or_else(Vec::new, |state| {
-                let parties = |sale: &Sale| Parties { seller: Some(sale.seller), buyer: None };
-                today.iter().map(|sale| self.forecast(&state, &sale.item, parties(sale))).collect()
-            });
+            let forecasts = self.forecasts(day, today);
             self.learn(day, today, &forecasts)?;
         }
         Ok(())
@@ -329,10 +325,7 @@ impl Forecaster {
                 outcomes.extend(forecast.map(|forecast| (target, forecast)));
                 let row = match forecast {
                     Some(forecast) => values(&forecast.features),
-                    None => {
-                        let parties = Parties { seller: Some(sale.seller), buyer: None };
-                        values(&features(&self.history, &state, &sale.item, parties).0)
-                    }
+                    None => values(&features(&self.history, &state, &sale.item, Parties::before(sale)).0),
                 };
                 self.table.get_or_insert_with(|| Matrix::new(row.len())).push(&row)?;
                 self.targets.push(target);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use super::hedonic::Hedonic;
 use crate::{
+    digest::Digest,
     sales::{Day, Item, Sale},
     statistics::quantile,
 };
@@ -21,7 +20,7 @@ pub(crate) fn counts(log_ratio: f64) -> bool {
 }
 
 /// Level of the quantile of recent prices that is called the floor.
-pub const FLOOR_LEVEL: f64 = 0.1;
+const FLOOR_LEVEL: f64 = 0.1;
 
 /// A sale at a price that counts.
 #[derive(Clone, Debug)]
@@ -115,18 +114,17 @@ impl History {
 
     /// Names what was added so far: H(digest before, sales of the day), by SHA-256.
     fn extend_digest(&mut self, sales: &[Sale]) {
-        let mut hash = Sha256::new_with_prefix(self.digest);
+        let mut digest = Digest::default();
+        digest.fixed(self.digest);
         for sale in sales {
-            hash.update(sale.day.0.to_be_bytes());
-            for number in [sale.item.id, sale.seller, sale.buyer, sale.price.to_bits(), sale.item.traits.len() as u64] {
-                hash.update(number.to_be_bytes());
+            digest.fixed(sale.day.0.to_be_bytes());
+            for number in [sale.item.id, sale.seller, sale.buyer, sale.price.to_bits()] {
+                digest.fixed(number.to_be_bytes());
             }
-            for name in &sale.item.traits {
-                hash.update((name.len() as u64).to_be_bytes());
-                hash.update(name);
-            }
+            digest.count(sale.item.traits.len());
+            sale.item.traits.iter().for_each(|name| digest.part(name));
         }
-        self.digest = hash.finalize().into();
+        self.digest = digest.bytes();
     }
 
     /// SHA-256 that names all that was added, in order.

@@ -14,7 +14,7 @@ pub use advice::{
 pub use comparables::Comparable;
 pub use features::{Features, Parties, State, features};
 pub use forecast::{Doubt, Forecast, Forecaster, KeepError, Limits, Range, Settings};
-pub use history::{FLOOR_LEVEL, HIGHEST_RATIO, History, LOWEST_RATIO};
+pub use history::{HIGHEST_RATIO, History, LOWEST_RATIO};
 pub use prior::{Facts, Mood, prior};
 
 pub(crate) use history::median_log_price;

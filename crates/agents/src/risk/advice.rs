@@ -3,7 +3,6 @@
 use domain::{Address, Amount, AssetId, BasisPoints};
 use metta::Atom;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     market::Market,
@@ -11,7 +10,10 @@ use super::{
     trade::{Funding, Transfer},
     watch::{WatchList, Watched},
 };
-use crate::rules::{Applied, RuleBase, RuleError};
+use crate::{
+    digest::Digest,
+    rules::{Applied, RuleBase, RuleError},
+};
 
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -296,20 +298,14 @@ fn funding_name(funding: Funding) -> &'static str {
 
 /// SHA-256 over all that the advice depends on, but for rules and model, which have versions of their own.
 fn inputs(sources: &Sources, question: &impl Serialize) -> String {
-    let mut hash = Sha256::new();
-    let watched: Vec<_> = sources.watch_list.entries();
-    // Structs of texts and finite or optional numbers always have a JSON form; without one the hash says less, never something wrong.
-    for part in [serde_json::to_vec(question), serde_json::to_vec(&watched), serde_json::to_vec(&sources.learned)] {
-        let part = part.unwrap_or_default();
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.update(sources.market.digest());
-    hash.update(sources.calibration.outcomes().to_be_bytes());
-    for number in sources.calibration.line() {
-        hash.update(number.to_be_bytes());
-    }
-    hex::encode(hash.finalize())
+    let mut digest = Digest::default();
+    digest.json(question);
+    digest.json(&sources.watch_list.entries());
+    digest.json(&sources.learned);
+    digest.fixed(sources.market.digest());
+    digest.count(sources.calibration.outcomes());
+    sources.calibration.line().iter().for_each(|number| digest.fixed(number.to_be_bytes()));
+    digest.hex()
 }
 
 /// What is to be said of an account, a work or a sale.

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{U256, U512};
 use domain::{Address, Amount, AssetId};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     rules::{AmountLimits, Limits},
     trade::{Copy, Cycle, Drain, Funding, Payment, Payments, Registration, Transfer, copies, cycles, drains},
 };
+use crate::digest::Digest;
 
 /// Everything the detectors look at, up to one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,30 +216,30 @@ fn amounts(transfers: &[Transfer], limits: &AmountLimits) -> BTreeMap<Address, A
 }
 
 fn digest(records: &Records) -> String {
-    let mut hash = Sha256::new();
+    let mut digest = Digest::default();
     for transfer in &records.transfers {
-        hash.update(transfer.asset.0.to_be_bytes());
-        hash.update(transfer.from);
-        hash.update(transfer.to);
-        hash.update(transfer.time.to_be_bytes());
-        hash.update([u8::from(transfer.price.is_some())]);
-        hash.update(transfer.price.unwrap_or_default().0.to_be_bytes::<32>());
+        digest.fixed(transfer.asset.0.to_be_bytes());
+        digest.fixed(transfer.from);
+        digest.fixed(transfer.to);
+        digest.fixed(transfer.time.to_be_bytes());
+        digest.fixed([u8::from(transfer.price.is_some())]);
+        digest.fixed(transfer.price.unwrap_or_default().0.to_be_bytes::<32>());
     }
-    hash.update(b"payments");
+    digest.fixed(b"payments");
     for payment in &records.payments {
-        hash.update(payment.from);
-        hash.update(payment.to);
-        hash.update(payment.time.to_be_bytes());
-        hash.update(payment.amount.0.to_be_bytes::<32>());
+        digest.fixed(payment.from);
+        digest.fixed(payment.to);
+        digest.fixed(payment.time.to_be_bytes());
+        digest.fixed(payment.amount.0.to_be_bytes::<32>());
     }
-    hash.update(b"registrations");
+    digest.fixed(b"registrations");
     for registration in &records.registrations {
-        hash.update(registration.asset.0.to_be_bytes());
-        hash.update(registration.registrant);
-        hash.update(registration.content.0);
-        hash.update(registration.time.to_be_bytes());
+        digest.fixed(registration.asset.0.to_be_bytes());
+        digest.fixed(registration.registrant);
+        digest.fixed(registration.content.0);
+        digest.fixed(registration.time.to_be_bytes());
     }
-    hash.update(b"trusted");
-    records.trusted.iter().for_each(|account| hash.update(account));
-    hex::encode(hash.finalize())
+    digest.fixed(b"trusted");
+    records.trusted.iter().for_each(|account| digest.fixed(account));
+    digest.hex()
 }

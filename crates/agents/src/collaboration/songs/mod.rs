@@ -16,4 +16,4 @@ mod walk;
 mod words;
 
 pub use catalogue::{Catalogue, Song};
-pub use ranking::{Learner, Ranking, Schedule, answers, rankings};
+pub use ranking::{Ranking, Schedule, answers, rankings};

@@ -56,7 +56,7 @@ pub struct Ranking {
 
 /// What was learned from so far.
 #[derive(Clone, Debug)]
-pub struct Learner {
+struct Learner {
     schedule: Schedule,
     table: Matrix,
     targets: Vec<f64>,
@@ -67,7 +67,7 @@ pub struct Learner {
 }
 
 impl Learner {
-    pub fn new(schedule: Schedule) -> Self {
+    fn new(schedule: Schedule) -> Self {
         let names = names();
         let place = |name: &str| names.iter().position(|other| other == name);
         let fused = FUSED.iter().filter_map(|(name, weight)| Some((place(name)?, *weight))).collect();
@@ -79,7 +79,7 @@ impl Learner {
     ///
     /// # Errors
     /// When the settings of the schedule cannot be trained with.
-    pub(super) fn learn(
+    fn learn(
         &mut self,
         year: i32,
         pairs: &Pairs,
@@ -106,7 +106,7 @@ impl Learner {
     ///
     /// # Errors
     /// When the settings of the schedule cannot be trained with.
-    pub(super) fn fit(&mut self, year: i32) -> Result<(), BoostError> {
+    fn fit(&mut self, year: i32) -> Result<(), BoostError> {
         if !self.targets.contains(&1.0) {
             return Ok(());
         }
@@ -121,7 +121,7 @@ impl Learner {
     }
 
     /// Ranks whom `artist` might first work with. Before anything was learned, by partners and nearness alone.
-    pub(super) fn rank(&self, pairs: &Pairs, artist: usize) -> Ranking {
+    fn rank(&self, pairs: &Pairs, artist: usize) -> Ranking {
         let unknown = unknown(pairs, artist);
         let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(unknown.len()); self.fused.len() + 1];
         let mut row = Vec::new();

@@ -1,13 +1,13 @@
 //! What a forecaster knows beside its history, in bytes: its models, and what it learned from its own errors. With the same
 //! history it says the same again.
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Forecaster, Models};
 use crate::{
     boost::{FormatError, Model},
     conformal::Conformal,
+    digest::Digest,
     sales::Day,
 };
 
@@ -67,11 +67,9 @@ impl Forecaster {
 impl Models {
     pub(super) fn new(fitted: Day, medians: Vec<Model>, quantiles: [[Model; 2]; 2]) -> Self {
         let mut models = Self { fitted, version: String::new(), medians, quantiles };
-        let mut hash = Sha256::new();
-        for model in models.all() {
-            hash.update(model.version());
-        }
-        models.version = hex::encode(hash.finalize());
+        let mut digest = Digest::default();
+        models.all().for_each(|model| digest.fixed(model.version()));
+        models.version = digest.hex();
         models
     }
 

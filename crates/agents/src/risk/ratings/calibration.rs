@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use crate::statistics::sigmoid;
+
 /// How many of the latest outcomes count.
 const WINDOW: usize = 2_000;
 /// Offset and slope are drawn to 0 and 1 as if by so many outcomes, so that few outcomes change little.
@@ -26,10 +28,6 @@ impl Default for Calibration {
     fn default() -> Self {
         Self { outcomes: VecDeque::new(), since_fit: 0, offset: 0.0, slope: 1.0 }
     }
-}
-
-pub(crate) fn sigmoid(log_odds: f64) -> f64 {
-    1.0 / (1.0 + (-log_odds).exp())
 }
 
 impl Calibration {

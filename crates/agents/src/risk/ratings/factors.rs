@@ -2,6 +2,8 @@
 //! `log-odds = base + severity(source) + badness(target) + p(source) . q(target)`, by stochastic gradient descent on the
 //! cross-entropy (Koren, Bell, Volinsky 2009, with biases).
 
+use crate::statistics::sigmoid;
+
 /// Numbers that describe an account on each side.
 const RANK: usize = 8;
 const RATE: f64 = 0.15;
@@ -63,7 +65,7 @@ impl Factors {
             self.sources.push(Side::new(place, 0));
             self.targets.push(Side::new(place, 1));
         }
-        let expected = 1.0 / (1.0 + (-self.opinion(Some(source), Some(target)).total).exp());
+        let expected = sigmoid(self.opinion(Some(source), Some(target)).total);
         let error = f64::from(u8::from(negative)) - expected;
         self.base += BASE_RATE * error;
         if let (Some(source), Some(target)) = (self.sources.get_mut(source), self.targets.get_mut(target)) {

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Calibration, History, Rating, features, names};
 use crate::{
-    boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train},
+    boost::{BoostError, Effects, Loss, Matrix, Model, Sample, Settings, train},
     risk::Learned,
 };
 
@@ -106,16 +106,9 @@ impl Stream {
 
     /// What moved a forecast most, strongest first, in log-odds (TreeSHAP, mean over the models).
     pub fn effects(&self, forecast: &Forecast, count: usize) -> Vec<(String, f64)> {
-        let mut sums = vec![0.0; forecast.features.len()];
-        for model in &self.models {
-            for (sum, effect) in sums.iter_mut().zip(model.effects(&forecast.features).features) {
-                *sum += effect / self.models.len() as f64;
-            }
-        }
-        let mut named: Vec<(String, f64)> = names().into_iter().zip(sums).filter(|effect| effect.1 != 0.0).collect();
-        named.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
-        named.truncate(count);
-        named
+        let names = names();
+        let named = |(place, effect): (usize, f64)| Some((names.get(place)?.clone(), effect));
+        Effects::mean(&self.models, &forecast.features).strongest(count).into_iter().filter_map(named).collect()
     }
 
     /// The versions of the models, as one: SHA-256 over them. `None` before the first fit.
