@@ -206,8 +206,9 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
         chain_id as i64,
         asset as i64
     )
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?;
+    let utilities = utilities(conn, chain_id, asset).await?;
     row.map(|row| {
         let registrant = values::address(&row.registrant)?;
         let kind = if row.kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" };
@@ -217,7 +218,7 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
             facts: Facts {
                 kind: kind.into(),
                 region: "Global".into(),
-                utilities: Vec::new(),
+                utilities,
                 // Where everybody starts: nothing measures it yet.
                 reputation: 50.0,
                 elasticity: None,
@@ -226,4 +227,28 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
         })
     })
     .transpose()
+}
+
+/// What the licences that an asset's owner offers allow, in the words of the rules: they are what the asset earns with.
+async fn utilities(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Vec<String>> {
+    let words = sqlx::query_scalar!(
+        r#"SELECT word AS "word!" FROM chain.module_events o
+           JOIN chain.assets a ON a.chain_id = o.chain_id AND a.asset_id = o.asset_id
+                AND a.epoch = (o.details ->> 'epoch')::bigint
+           CROSS JOIN LATERAL (SELECT (o.details #>> '{terms,flags}')::integer AS flags,
+                                      (o.details #>> '{terms,revenueShareBps}')::integer AS share) terms
+           CROSS JOIN LATERAL (VALUES ('commercial_license', flags & 1 > 0), ('exclusive_access', flags & 4 > 0),
+                                      ('revenue_share', share > 0)) allowed (word, holds)
+           WHERE o.chain_id = $1 AND o.asset_id = $2 AND o.contract = 'Licences' AND o.event = 'TermsOffered' AND holds
+             AND NOT EXISTS (SELECT FROM chain.module_events w
+                             WHERE w.chain_id = o.chain_id AND w.asset_id = o.asset_id AND w.contract = 'Licences'
+                               AND w.event = 'OfferWithdrawn' AND w.details ->> 'termsId' = o.details ->> 'termsId'
+                               AND (w.block_number, w.log_index) > (o.block_number, o.log_index))
+           GROUP BY word ORDER BY word"#,
+        chain_id as i64,
+        asset as i64
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(words)
 }

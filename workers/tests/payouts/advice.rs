@@ -1,8 +1,12 @@
 //! Advice on prices: recorded with all that made it, told to the ledger, and made again to the last byte.
 
 use advisors::{pricing::Memory, replay};
-use alloy::primitives::B256;
+use alloy::{
+    primitives::{Address, B256, U256, keccak256},
+    sol_types::SolValue,
+};
 use anyhow::{Context as _, Result};
+use bindings::{Licences, Terms};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::{advice, ledger};
@@ -99,6 +103,37 @@ async fn what_was_learned_is_kept_and_gives_the_same_bytes_again() -> Result<()>
     .execute(stage.pool())
     .await?;
     assert_ne!(replay(stage.pool(), &advice[0]).await?, advice[0].advice.answer, "another history gives other advice");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_licences_allow_is_part_of_the_price() -> Result<()> {
+    let stage = Stage::start().await?;
+    let licences = stage.market.deployment.licences;
+    let asset = stage.register(1, content("song"), &[], &whole(1)).await?;
+    // Commercial and exclusive, with a share of derived works' income.
+    let terms = Terms {
+        textHash: content("terms"),
+        cid: "bafyterms".into(),
+        currency: Address::ZERO,
+        price: 1000,
+        duration: 0,
+        revenueShareBps: 2000,
+        maxUses: 0,
+        flags: 1 | 4,
+    };
+    let (terms_id, asset_id) = (keccak256(terms.abi_encode()), U256::from(asset));
+    stage.call(1, licences, U256::ZERO, Licences::offerCall { assetId: asset_id, terms }).await?;
+    stage.settle().await?;
+    let mut memory = Memory::default();
+    let id = advise_on(&stage, &mut memory, asset).await?.context("no advice")?;
+    // 0.8 x 0.9, times 1.6, 1.5 and 1.8.
+    assert_eq!(fair(&recorded(&stage, id).await?)?, 3.1104);
+
+    stage.call(1, licences, U256::ZERO, Licences::withdrawOfferCall { assetId: asset_id, termsId: terms_id }).await?;
+    stage.settle().await?;
+    let id = advise_on(&stage, &mut memory, asset).await?.context("no advice")?;
+    assert_eq!(fair(&recorded(&stage, id).await?)?, 0.72);
     Ok(())
 }
 
