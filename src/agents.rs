@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 
-use ::agents::evaluate::{Kind, evaluate, score};
+use ::agents::{
+    evaluate::{Kind, evaluate, score},
+    risk::Watched,
+};
+use advisors::risk;
 use anyhow::{Context, Result, bail};
+use chain::rpc;
 use clap::{Subcommand, ValueEnum};
 use service::Settings;
-use store::advice;
+use store::{advice, watch};
 
 use crate::process;
 
@@ -30,6 +35,17 @@ pub enum Command {
     Replay {
         /// The advice's number
         id: i64,
+    },
+    /// Puts an account or asset on the watch list, or takes it off
+    Watch {
+        /// account:0x.. or asset:7
+        what: String,
+        /// How bad it is held to be: 1 is certain, 0 takes it off the list
+        #[arg(long)]
+        score: f64,
+        /// The reason, which everybody can read
+        #[arg(long)]
+        why: String,
     },
 }
 
@@ -84,6 +100,26 @@ pub fn measure(measure: Measure) -> Result<()> {
         Measure::Score { kind, test, train, predictions } => {
             print!("{}", score(kind.into(), train.as_deref(), &test, &predictions)?);
         }
+    }
+    Ok(())
+}
+
+/// Changes the watch list of the chain at RPC_URL as its operator.
+pub async fn watch(settings: &Settings, what: &str, score: f64, why: &str) -> Result<()> {
+    let subject = match risk::parse_subject(what).map_err(anyhow::Error::msg)? {
+        Watched::Account(account) => risk::account_subject(account),
+        Watched::Work(asset) => risk::asset_subject(asset.0),
+    };
+    let db = process::migrate(settings).await?;
+    let url = settings.rpc_urls().first().copied().unwrap_or_default().to_owned();
+    let (_, chain_id) = rpc::connect(&url).await?;
+    let mut tx = db.begin().await?;
+    let id = watch::watch(&mut tx, chain_id, (&subject, "operator"), score, why).await?;
+    tx.commit().await?;
+    match id {
+        None => println!("{subject}: nothing changed"),
+        Some(id) if score > 0.0 => println!("{subject} is watched: entry {id}"),
+        Some(id) => println!("{subject} is not watched any more: entry {id}"),
     }
     Ok(())
 }

@@ -151,6 +151,9 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         Command::Demo { path } => demo::run(settings, shutdown, &path).await,
         Command::Ledger { command } => ledger::run(&settings, command).await,
         Command::Agents { command: agents::Command::Replay { id } } => agents::replay(&settings, id).await,
+        Command::Agents { command: agents::Command::Watch { what, score, why } } => {
+            agents::watch(&settings, &what, score, &why).await
+        }
         Command::Openapi | Command::Verify(_) | Command::Metta(_) | Command::Agents { .. } => {
             unreachable!("answered before the settings are read")
         }

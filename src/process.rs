@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use advisors::risk::Memory;
 use alloy::{providers::DynProvider, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, bail};
 use backend::AppState;
@@ -265,6 +266,7 @@ impl Process {
             deployment,
             signer,
             lineage: Cache::new(self.pool.clone(), deployment.chain_id),
+            risk: Memory::new(self.pool.clone(), deployment.chain_id),
         };
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {

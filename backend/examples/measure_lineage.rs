@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use advisors::risk::Memory;
 use alloy::{
     primitives::Address,
     providers::{Provider, ProviderBuilder},
@@ -139,6 +140,7 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
         },
         signer: None,
         lineage: lineage::Cache::new(pool.clone(), CHAIN),
+        risk: Memory::new(pool.clone(), CHAIN),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let origin = format!("http://{}", listener.local_addr()?);

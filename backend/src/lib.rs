@@ -15,12 +15,14 @@ mod ledger;
 mod orders;
 mod page;
 mod problem;
+mod risk;
 mod values;
 mod webhooks;
 mod works;
 
 use std::{sync::Arc, time::Duration};
 
+use advisors::risk::Memory;
 use alloy::{primitives::Address, providers::DynProvider, signers::local::PrivateKeySigner};
 use axum::{
     Router,
@@ -61,6 +63,8 @@ pub struct AppState {
     pub signer: Option<PrivateKeySigner>,
     /// The chain's lineage in memory.
     pub lineage: lineage::Cache,
+    /// What the risk agent knows.
+    pub risk: Memory,
 }
 
 impl AppState {
@@ -100,6 +104,7 @@ impl AppState {
     tags(
         (name = "assets", description = "Registered works"),
         (name = "orders", description = "Signed offers to sell and buy"),
+        (name = "risk", description = "How likely fraud is, and what is watched"),
         (name = "works", description = "Titles, versions and contributions, before and after registration"),
         (name = "identities", description = "Emails and logins, linked to the accounts they are paid at"),
         (name = "webhooks", description = "Pushes at GitHub as contributions"),
@@ -123,6 +128,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(identities::routes())
         .merge(ledger::routes())
         .merge(orders::routes())
+        .merge(risk::routes())
         .merge(webhooks::routes())
         .merge(works::routes())
         .routes(routes!(health::market))
@@ -193,6 +199,13 @@ async fn within_time(request: Request, next: Next) -> Response {
 
 /// Serves until the shutdown, then finishes what is in hand.
 pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
+    // What the risk agent needs is read before anybody asks.
+    let risk = state.risk.clone();
+    tokio::spawn(async move {
+        if let Err(error) = risk.latest().await {
+            tracing::warn!("risks are read when somebody asks: {error}");
+        }
+    });
     let stop = shutdown.clone();
     let serving = axum::serve(listener, router(state)).with_graceful_shutdown(async move { stop.begun().await });
     tokio::select! {

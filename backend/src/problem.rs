@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problem documents: a stable `type` and `code`, what happened, what to do, and a trace id.
 
+use advisors::AdvisorError;
 use axum::{
     Json,
     extract::rejection::{JsonRejection, PathRejection, QueryRejection},
@@ -157,6 +158,15 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Database(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<AdvisorError> for Problem {
+    fn from(error: AdvisorError) -> Self {
+        match error {
+            AdvisorError::Store(error) => error.into(),
             error => Self::internal(error),
         }
     }

@@ -12,21 +12,26 @@ mod close;
 mod deliveries;
 mod publish;
 mod relay;
+mod risks;
 mod seal;
 mod standing;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use activate::activate;
-use advisors::{AdvisorError, pricing};
-use alloy::{primitives::Address, providers::DynProvider};
+use advisors::{AdvisorError, pricing, risk};
+use agents::risk::Watched;
+use alloy::{
+    primitives::{Address, B256},
+    providers::DynProvider,
+};
 pub use anchor::{Anchoring, anchor};
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
 pub use balance::balance;
 pub use close::close;
 pub use deliveries::apply_deliveries;
-use domain::{distribution::Policy, money::Amount};
+use domain::{AssetId, distribution::Policy, money::Amount};
 pub use publish::publish;
 pub use seal::seal;
 use serde::{Deserialize, Serialize};
@@ -82,6 +87,12 @@ pub enum Task {
     Appraise { asset: u64 },
     /// Say what assets on sale are worth as of a new day, beginning after one.
     AppraiseListed { after: u64 },
+    /// Say how risky a work is, once what happened to it in a block is final.
+    AssessWork { asset: u64, through: u64 },
+    /// Say how risky an account is, once what it did in a block is final.
+    AssessAccount { account: Address, through: u64 },
+    /// Decide whether a new order is shown.
+    Screen { order: B256 },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -162,7 +173,8 @@ async fn work(context: Context, shutdown: Shutdown) {
     let queue = queue(context.deployment.chain_id);
     let [turn, next_close, next_publish, delivering] = [(); 4].map(Mutex::new);
     let prices = Mutex::default();
-    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering, prices });
+    let risks = risk::Memory::new(context.pool.clone(), context.deployment.chain_id);
+    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering, prices, risks });
     while !shutdown.has_begun() {
         // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
         let name = format!("{queue}-{:016x}", rand_name());
@@ -196,6 +208,8 @@ struct Worker {
     delivering: Mutex<()>,
     /// What the pricing agent has learned. One question at a time: a fit takes a processor for seconds.
     prices: Mutex<pricing::Memory>,
+    /// What the risk agent knows.
+    risks: risk::Memory,
 }
 
 impl Worker {
@@ -207,13 +221,15 @@ impl Worker {
                 let _turn = self.delivering.lock().await;
                 apply_deliveries(&self.context.pool, *work).await
             }
-            Task::Appraise { asset } => {
-                let mut memory = self.prices.lock().await;
-                let Context { pool, deployment, .. } = &self.context;
-                pricing::advise_on(pool, deployment.chain_id, &mut memory, *asset).await?;
-                Ok(())
-            }
+            Task::Appraise { asset } => self.appraise(*asset).await,
             Task::AppraiseListed { after } => self.appraise_listed(*after).await,
+            Task::AssessWork { asset, through } => {
+                risks::assess(&self.context, &self.risks, Watched::Work(AssetId(*asset)), *through).await
+            }
+            Task::AssessAccount { account, through } => {
+                risks::assess(&self.context, &self.risks, Watched::Account(*account), *through).await
+            }
+            Task::Screen { order } => risks::screen(&self.context, &self.risks, *order).await,
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,
                 None => Ok(()),
@@ -225,15 +241,32 @@ impl Worker {
         }
     }
 
+    async fn appraise(&self, asset: u64) -> Result<(), JobError> {
+        let Context { pool, deployment, .. } = &self.context;
+        let mut memory = self.prices.lock().await;
+        let advice = pricing::advise_on(pool, deployment.chain_id, &mut memory, asset).await?;
+        drop(memory);
+        if advice.is_some() { self.screen_again(&[asset]).await } else { Ok(()) }
+    }
+
     /// Some assets, then the rest as a job of its own: what a registration or a sale asks in the meantime comes between.
     async fn appraise_listed(&self, after: u64) -> Result<(), JobError> {
         let Context { pool, deployment, .. } = &self.context;
         let mut memory = self.prices.lock().await;
-        let last = pricing::advise_on_listed(pool, deployment.chain_id, &mut memory, after, LISTED_AT_ONCE).await?;
-        if let Some(after) = last {
-            let mut tx = pool.begin().await?;
-            enqueue(&mut tx, deployment.chain_id, Task::AppraiseListed { after }, 0, Duration::ZERO).await?;
-            tx.commit().await?;
+        let assets = pricing::advise_on_listed(pool, deployment.chain_id, &mut memory, after, LISTED_AT_ONCE).await?;
+        drop(memory);
+        let Some(after) = assets.last().copied() else { return Ok(()) };
+        let mut tx = pool.begin().await?;
+        enqueue(&mut tx, deployment.chain_id, Task::AppraiseListed { after }, 0, Duration::ZERO).await?;
+        tx.commit().await?;
+        self.screen_again(&assets).await
+    }
+
+    /// Orders are compared with the new ranges.
+    async fn screen_again(&self, assets: &[u64]) -> Result<(), JobError> {
+        let known = self.risks.fresh().await?;
+        for asset in assets {
+            risks::screen_all_of(&self.context, &known, Watched::Work(AssetId(*asset))).await?;
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use advisors::risk;
+use agents::risk::Watched;
 use service::Shutdown;
 use store::outbox::{self, Event};
 
@@ -69,8 +71,10 @@ async fn relay(context: &Context) -> Result<usize, JobError> {
     let events = outbox::take(&mut tx, &format!("workers:{chain_id}"), BATCH).await?;
     let mut jobs: Vec<(Task, Duration)> = Vec::new();
     for event in &events {
-        if let Some(job) = job_for(chain_id, event).filter(|job| !jobs.contains(job)) {
-            jobs.push(job);
+        for job in job_for(chain_id, event).into_iter().chain(risks_of(chain_id, event)) {
+            if !jobs.contains(&job) {
+                jobs.push(job);
+            }
         }
     }
     for (task, delay) in jobs {
@@ -78,6 +82,35 @@ async fn relay(context: &Context) -> Result<usize, JobError> {
     }
     tx.commit().await?;
     Ok(events.len())
+}
+
+/// What the risk agent looks at when something happened. Every sale is a transfer, too.
+fn risks_of(chain_id: u64, event: &Event) -> Vec<(Task, Duration)> {
+    let Some((chain, subject)) = event.key.split_once(':') else { return Vec::new() };
+    if chain != chain_id.to_string() {
+        return Vec::new();
+    }
+    let through = event.payload["block_number"].as_u64().unwrap_or_default();
+    // The outbox tells bytes as the database writes them: \x..
+    let account = |field: &str| event.payload[field].as_str()?.strip_prefix("\\x")?.parse().ok();
+    let asset = subject.parse().ok().map(|asset| Task::AssessWork { asset, through });
+    let accounts = |fields: &[&str]| -> Vec<Task> {
+        let assess = |account| Task::AssessAccount { account, through };
+        fields.iter().filter_map(|field| account(field)).map(assess).collect()
+    };
+    let tasks: Vec<Task> = match event.topic.as_str() {
+        "asset.registered" => asset.into_iter().chain(accounts(&["registrant"])).collect(),
+        "asset.transferred" => asset.into_iter().chain(accounts(&["sender", "recipient"])).collect(),
+        "asset.cid_updated" => asset.into_iter().collect(),
+        "order.recorded" => subject.parse().ok().map(|order| Task::Screen { order }).into_iter().collect(),
+        "watch.changed" => match risk::parse_subject(subject) {
+            Ok(Watched::Account(account)) => vec![Task::AssessAccount { account, through }],
+            Ok(Watched::Work(asset)) => vec![Task::AssessWork { asset: asset.0, through }],
+            Err(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    tasks.into_iter().map(|task| (task, Duration::ZERO)).collect()
 }
 
 fn job_for(chain_id: u64, event: &Event) -> Option<(Task, Duration)> {

@@ -12,15 +12,19 @@ use crate::{
     AppState,
     extract::Path,
     problem::{Problem, Result},
+    risk::{RiskAdvice, recorded_advice},
     values::hex32,
 };
 
 /// What the agents said last of a work.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct AssetAdvice {
     /// What it is worth; absent before the agent looked at it, seconds after the registration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<PriceAdvice>,
+    /// How likely fraud is; absent before what happened to it is final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskAdvice>,
 }
 
 /// Where advice comes from. With these, anyone who has the market's records can make it again, byte for byte.
@@ -115,8 +119,15 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
     require(&state, id).await?;
     let mut conn = state.pool.acquire().await?;
     let newest = advice::newest(&mut conn, state.chain_id(), &format!("asset:{id}")).await?;
-    let price = newest.into_iter().find(|one| one.advice.agent == "pricing").map(price).transpose()?;
-    Ok(axum::Json(AssetAdvice { price }))
+    let mut advice = AssetAdvice::default();
+    for recorded in newest {
+        match recorded.advice.agent.as_str() {
+            "pricing" => advice.price = Some(price(recorded)?),
+            "risk" => advice.risk = Some(recorded_advice(&recorded)?),
+            _ => {}
+        }
+    }
+    Ok(axum::Json(advice))
 }
 
 fn price(recorded: Recorded) -> Result<PriceAdvice> {

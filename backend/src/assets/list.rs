@@ -113,6 +113,7 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
                FROM order_states s WHERE s.chain_id = $1 AND s.asset_id = a.asset_id AND s.side = 'SELL' AND s.state = 'open'
                    -- Not those meant for one buyer alone.
                    AND s.taker = decode(repeat('00', 20), 'hex')
+                   AND NOT order_is_blocked(s.chain_id, s.hash)
                ORDER BY s.currency, price, s.id LIMIT 1) o ON true
            WHERE a.chain_id = $1 AND a.asset_id < $2
              AND ($4::text IS NULL OR a.kind = $4)

@@ -1,7 +1,8 @@
 //! POST /v1/orders: every rule that the contract will check is checked before an order is stored.
 
+use advisors::risk::{self, Known, Standing};
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, B256, U256},
     providers::Provider,
 };
 use axum::{extract::State, http::StatusCode};
@@ -12,7 +13,7 @@ use futures::try_join;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgConnection;
-use store::ledger;
+use store::{ledger, outbox, screenings};
 use utoipa::ToSchema;
 
 use super::{OrderFields, list};
@@ -37,6 +38,7 @@ pub struct NewOrder {
 }
 
 /// Stores a signed order. The same order again gives the same answer. No session is needed: the signature speaks.
+/// A sale is screened at once: one that is blocked is stored with the reasons, and left out of lists.
 #[utoipa::path(post, path = "/v1/orders", operation_id = "create_order", tag = "orders", request_body = NewOrder,
     responses((status = 201, body = list::OrderView), (status = 200, body = list::OrderView, description = "it was stored before"),
         (status = 422, body = Problem), (status = 503, body = Problem)))]
@@ -58,7 +60,7 @@ pub async fn create(
         )]));
     }
     check_against_chain(&state, &order).await?;
-    store(&state, &order, hash.as_slice(), &signature).await?;
+    store(&state, &order, hash, &signature).await?;
     let stored = list::find(&state, hash).await?.ok_or_else(|| Problem::internal("an order vanished"))?;
     Ok((StatusCode::CREATED, axum::Json(stored)))
 }
@@ -163,12 +165,10 @@ async fn check_currency(state: &AppState, order: &Order) -> Result<()> {
 
 /// The market can move the asset.
 async fn check_approved(state: &AppState, order: &Order) -> Result<()> {
-    let registry = AssetRegistry::new(state.deployment.asset_registry, &state.provider);
-    let market = state.deployment.market;
-    let all = registry.isApprovedForAll(order.maker, market).call().await.map_err(node_is_away)?;
-    if all || registry.getApproved(order.assetId).call().await.map_err(node_is_away)? == market {
+    if is_approved(state, order.maker, order.assetId.to()).await? {
         return Ok(());
     }
+    let market = state.deployment.market;
     Err(Problem::fields(vec![(
         "order.maker",
         format!(
@@ -176,6 +176,14 @@ async fn check_approved(state: &AppState, order: &Order) -> Result<()> {
             state.deployment.asset_registry
         ),
     )]))
+}
+
+/// Whether an owner lets the market move an asset.
+pub async fn is_approved(state: &AppState, owner: Address, asset: u64) -> Result<bool> {
+    let registry = AssetRegistry::new(state.deployment.asset_registry, &state.provider);
+    let market = state.deployment.market;
+    let all = registry.isApprovedForAll(owner, market).call().await.map_err(node_is_away)?;
+    Ok(all || registry.getApproved(U256::from(asset)).call().await.map_err(node_is_away)? == market)
 }
 
 /// The bidder has the tokens, and the market may take them.
@@ -208,10 +216,12 @@ fn token_number(answer: Result<U256, alloy::contract::Error>, token: Address) ->
     }
 }
 
-async fn store(state: &AppState, order: &Order, hash: &[u8], signature: &[u8]) -> Result<()> {
+async fn store(state: &AppState, order: &Order, hash: B256, signature: &[u8]) -> Result<()> {
     let time = |seconds: u64| {
         DateTime::from_timestamp(seconds as i64, 0).ok_or_else(|| Problem::invalid("a time is out of range"))
     };
+    // Read before the transaction: it may wait for a connection.
+    let known = state.risk.latest().await?;
     let mut tx = state.pool.begin().await?;
     let stored = sqlx::query!(
         "INSERT INTO orders (chain_id, hash, maker, side, asset_id, asset_epoch, currency, start_price, end_price, start_time,
@@ -219,7 +229,7 @@ async fn store(state: &AppState, order: &Order, hash: &[u8], signature: &[u8]) -
          VALUES ($1, $2, $3, $4, $5::text::bigint, $6, $7, $8::text::numeric, $9::text::numeric, $10, $11, $12,
                  $13::text::numeric, $14, $15, $16::text::numeric, $17) ON CONFLICT DO NOTHING",
         state.chain(),
-        hash as _,
+        hash.as_slice() as _,
         order.maker.as_slice() as _,
         bindings::side_name(order.side),
         order.assetId.to_string(),
@@ -239,10 +249,22 @@ async fn store(state: &AppState, order: &Order, hash: &[u8], signature: &[u8]) -
     .execute(&mut *tx)
     .await?;
     if stored.rows_affected() > 0 {
-        tell(&mut tx, state.chain_id(), order, hash).await?;
+        tell(&mut tx, state.chain_id(), order, hash.as_slice()).await?;
+        outbox::emit(&mut tx, &[outbox::order_recorded(state.chain_id(), hash)]).await?;
+        if let Some(known) = known {
+            screen(&mut tx, state.chain_id(), &known, hash).await?;
+        }
     }
     tx.commit().await?;
-    tracing::info!("order {} on asset {}", hex32(hash), order.assetId);
+    tracing::info!("order {hash} on asset {}", order.assetId);
+    Ok(())
+}
+
+/// Decides whether a sale is shown. Where the agent does not know enough yet, a worker does it in a moment.
+async fn screen(tx: &mut PgConnection, chain_id: u64, known: &Known, hash: B256) -> Result<()> {
+    let Some(offer) = screenings::offer(tx, chain_id, hash).await? else { return Ok(()) };
+    let screening = risk::screen(tx, known, &offer, Standing::sound(&offer), Utc::now()).await?;
+    risk::record(tx, &screening).await?;
     Ok(())
 }
 

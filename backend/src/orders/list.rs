@@ -11,6 +11,7 @@ use crate::{
     extract::{Path, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
+    risk::{OrderRisk, screenings},
     values::{address_field, checksum, hex32, parse_optional},
 };
 
@@ -26,6 +27,9 @@ pub struct OrderView {
     /// The price now, in base units.
     pub price: String,
     pub created_at: chrono::DateTime<chrono::Utc>,
+    /// What the risk agent decided; absent for bids, and for the moment before a sale is screened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<OrderRisk>,
     /// Its place in the order they came.
     #[serde(skip)]
     #[schema(ignore)]
@@ -43,6 +47,8 @@ pub struct OrderFilters {
     pub side: Option<String>,
     /// `open`, `scheduled`, `filled`, `cancelled`, `stale` or `expired`.
     pub state: Option<String>,
+    /// With (`true`) or without (`false`, the default) those that the risk agent blocks.
+    pub blocked: Option<bool>,
     /// At most 200; default 50.
     pub limit: Option<u32>,
     /// `nextCursor` of the page before.
@@ -106,7 +112,7 @@ async fn select(
            FROM order_states
            WHERE chain_id = $1 AND ($2::bytea IS NULL OR hash = $2) AND ($3::bigint IS NULL OR asset_id = $3)
              AND ($4::bytea IS NULL OR maker = $4) AND ($5::text IS NULL OR side = $5) AND ($6::text IS NULL OR state = $6)
-             AND id < $7
+             AND id < $7 AND ($9 OR NOT order_is_blocked(chain_id, hash))
            ORDER BY id DESC LIMIT $8"#,
         state.chain(),
         hash.map(|hash| hash.to_vec()),
@@ -115,12 +121,16 @@ async fn select(
         filters.side,
         filters.state,
         below,
-        limit
+        limit,
+        hash.is_some() || filters.blocked == Some(true)
     )
     .fetch_all(&state.pool)
     .await?;
+    let hashes = rows.iter().map(|row| store::values::hash(&row.hash)).collect::<Result<Vec<B256>, _>>()?;
+    let mut risks = screenings(state, &hashes).await?;
     rows.into_iter()
-        .map(|row| {
+        .zip(hashes)
+        .map(|(row, hash)| {
             Ok(OrderView {
                 hash: hex32(&row.hash),
                 order: OrderFields {
@@ -143,6 +153,7 @@ async fn select(
                 state: row.state,
                 price: row.price,
                 created_at: row.created_at,
+                risk: risks.remove(&hash),
                 id: row.id,
             })
         })

@@ -2,6 +2,7 @@
 
 pub mod create;
 pub mod list;
+pub mod screening;
 
 use alloy::primitives::{Address, U256};
 use bindings::Order;
@@ -19,7 +20,10 @@ use crate::{
 const CRITERIA_BID: u8 = 2;
 
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list::list, create::create)).routes(routes!(list::get))
+    OpenApiRouter::new()
+        .routes(routes!(list::list, create::create))
+        .routes(routes!(list::get))
+        .routes(routes!(screening::screen))
 }
 
 /// An order as the market's EIP-712 type has it. Addresses are 0x-hex, amounts decimal strings, times unix seconds.

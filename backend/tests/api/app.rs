@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use advisors::risk::Memory;
 use alloy::{
     network::TransactionBuilder,
     primitives::{Address, B256, Bytes, TxKind, U256},
@@ -52,6 +53,7 @@ impl Person {
 pub struct Work {
     pub content_hash: B256,
     pub kind: &'static str,
+    pub cid: String,
     pub royalty_bps: u16,
     pub parents: Vec<u64>,
 }
@@ -59,7 +61,8 @@ pub struct Work {
 impl Work {
     /// A piece of code that nobody else has.
     pub fn new() -> Self {
-        Self { content_hash: random_hash(), kind: "CODE", royalty_bps: 500, parents: vec![] }
+        let content_hash = random_hash();
+        Self { content_hash, kind: "CODE", cid: format!("bafk{content_hash:x}"), royalty_bps: 500, parents: vec![] }
     }
 }
 
@@ -147,6 +150,7 @@ impl App {
             deployment: market.deployment,
             signer: Some(testkit::signer(0)),
             lineage: Cache::new(market.pool.clone(), market.deployment.chain_id),
+            risk: Memory::new(market.pool.clone(), market.deployment.chain_id),
         };
         let http =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(20));
@@ -160,6 +164,7 @@ impl App {
         };
         app.origin = app.serve(|_| {}).await?;
         app.mirror().await?;
+        app.state.risk.fresh().await?;
         Ok(app)
     }
 
@@ -304,7 +309,7 @@ impl App {
             kind: bindings::kind_number(work.kind).context("no such kind")?,
             open: true,
             contentHash: content_hash,
-            cid: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy".into(),
+            cid: work.cid,
             royaltyBps: work.royalty_bps,
             shares: vec![Share { account: owner, bps: 10_000 }],
             parents: work.parents.into_iter().map(U256::from).collect(),

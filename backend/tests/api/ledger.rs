@@ -95,8 +95,8 @@ async fn what_happened_is_listed_by_stream_and_as_of_any_event() -> Result<()> {
     assert_eq!((empty["size"].as_u64(), empty["root"].is_null(), empty["pending"].as_i64()), (Some(0), true, Some(0)));
     assert_eq!(app.events("").await?, []);
     let Story { owner, asset, work, order } = tell(&app).await?;
-    assert_eq!(app.get("/v1/ledger").await?.expect(200)["pending"], 5);
-    assert_eq!(app.seal().await?, 5);
+    assert_eq!(app.get("/v1/ledger").await?.expect(200)["pending"], 6);
+    assert_eq!(app.seal().await?, 6);
 
     let all = [
         (1, "work.created"),
@@ -104,19 +104,21 @@ async fn what_happened_is_listed_by_stream_and_as_of_any_event() -> Result<()> {
         (3, "contribution.recorded"),
         (4, "contribution.recorded"),
         (5, "order.recorded"),
+        (6, "advice.given"),
     ];
     assert_eq!(app.events("").await?, expected(&all));
     assert_eq!(app.events("after=1&limit=2").await?, expected(&all[1..3]));
     assert_eq!(app.events("after=1&through=2").await?, expected(&all[1..2]));
     assert_eq!(app.events("before=4&limit=2").await?, expected(&[all[2], all[1]]));
     assert_eq!(app.events("before=1").await?, []);
-    assert_eq!(app.events("before=18446744073709551615&limit=1").await?, expected(&all[4..]));
+    assert_eq!(app.events("before=18446744073709551615&limit=1").await?, expected(&all[5..]));
     // The work's events belong to the asset, also those from before it was registered.
     let stream = format!("stream=asset:31337:{asset}");
-    assert_eq!(app.events(&stream).await?, expected(&all));
+    assert_eq!(app.events(&stream).await?, expected(&all[..5]));
     assert_eq!(app.events(&format!("{stream}&through=3")).await?, expected(&all[..3]));
     assert_eq!(app.events(&format!("{stream}&before=5&limit=1")).await?, expected(&all[3..4]));
     assert_eq!(app.events(&format!("stream=work:{work}")).await?, expected(&all[..4]));
+    assert_eq!(app.events(&format!("stream=order:{order}")).await?, expected(&all[5..]));
     let lower = format!("stream=account:{}", owner.address().to_string().to_lowercase());
     assert_eq!(app.events(&lower).await?, expected(&[all[0], all[4]]));
     assert_eq!(app.events("stream=asset:31337:99").await?, []);
@@ -124,7 +126,7 @@ async fn what_happened_is_listed_by_stream_and_as_of_any_event() -> Result<()> {
     let pages = ["limit=2", "after=2&limit=2", "after=4&limit=2"];
     for (page, more) in pages.iter().zip([true, true, false]) {
         let page = app.get(&format!("/v1/ledger/events?{page}")).await?.expect(200);
-        assert_eq!((page["more"].as_bool(), page["size"].as_u64()), (Some(more), Some(5)));
+        assert_eq!((page["more"].as_bool(), page["size"].as_u64()), (Some(more), Some(6)));
     }
 
     // Nothing that a person wrote, and no content hash, is in what cannot be taken back.
@@ -165,7 +167,7 @@ async fn what_cannot_be_asked_is_named() -> Result<()> {
         ("events?before=3&through=4", "before"),
         ("consistency?from=0&to=2", "from"),
         ("consistency?from=3&to=2", "from"),
-        ("consistency?from=1&to=6", "to"),
+        ("consistency?from=1&to=7", "to"),
     ] {
         app.get(&format!("/v1/ledger/{path}")).await?.problem(422, "invalid").field(field, "");
     }
@@ -173,11 +175,11 @@ async fn what_cannot_be_asked_is_named() -> Result<()> {
         app.get(&format!("/v1/ledger/{path}")).await?.problem(422, "invalid");
     }
     for path in
-        ["events/0", "events/6", "events/x", "events/0/receipt", "events/6/receipt", "events/18446744073709551615"]
+        ["events/0", "events/7", "events/x", "events/0/receipt", "events/7/receipt", "events/18446744073709551615"]
     {
         app.get(&format!("/v1/ledger/{path}")).await?.problem(404, "not_found");
     }
-    app.get("/v1/assets/1/state?asOf=6").await?.problem(422, "invalid").field("asOf", "more than the 5 events");
+    app.get("/v1/assets/1/state?asOf=7").await?.problem(422, "invalid").field("asOf", "more than the 6 events");
     app.get("/v1/assets/2/state").await?.problem(404, "not_found");
     Ok(())
 }
@@ -199,27 +201,27 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
     assert_eq!(early.header(header::CONTENT_DISPOSITION), "attachment; filename=\"receipt-3.json\"");
     assert!(early.expect(200)["anchored"].is_null());
     let early = receipt_of(&early.bytes)?;
-    assert_eq!(verify_receipt(&early, &Trust::Signer(engine))?.tree.size, 5);
+    assert_eq!(verify_receipt(&early, &Trust::Signer(engine))?.tree.size, 6);
     let head = app.get("/v1/ledger").await?.expect(200);
     assert_eq!(head["root"], early.tree.root.to_string());
     let signed: Signed = serde_json::from_value(head["signature"].clone())?;
     assert_eq!(Some(signed), early.signature);
-    assert_eq!((head["unanchored"].as_u64(), head["anchor"].is_null()), (Some(5), true));
+    assert_eq!((head["unanchored"].as_u64(), head["anchor"].is_null()), (Some(6), true));
 
     app.anchor().await?;
     contribute(&app, &owner, &work, "third", "1").await?;
     app.anchor().await?;
     let head = app.get("/v1/ledger").await?.expect(200);
     assert_eq!((head["anchor"]["seq"].as_u64(), head["anchor"]["finalized"].as_bool()), (Some(2), Some(false)));
-    assert_eq!((head["anchor"]["size"].as_u64(), head["unanchored"].as_u64()), (Some(6), Some(0)));
+    assert_eq!((head["anchor"]["size"].as_u64(), head["unanchored"].as_u64()), (Some(7), Some(0)));
     // An anchor that may still leave the chain is none for a receipt.
-    assert!(app.get("/v1/ledger/events/6/receipt").await?.expect(200)["anchored"].is_null());
+    assert!(app.get("/v1/ledger/events/7/receipt").await?.expect(200)["anchored"].is_null());
     app.settle().await?;
     let anchors = Anchor::new(contract, &app.market.chain.provider);
     let latest = anchors.latest().call().await?;
     let latest = Latest { seq: latest.seq, size: latest.size, head: latest.head };
     let trust = Trust::Latest { chain_id, contract, latest };
-    for seq in 1..=6 {
+    for seq in 1..=7 {
         let receipt = receipt_of(&app.get(&format!("/v1/ledger/events/{seq}/receipt")).await?.bytes)?;
         let verified = verify_receipt(&receipt, &trust)?;
         assert_eq!((verified.event.seq, verified.signer), (seq, Some(engine)));
@@ -233,13 +235,13 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
     }
     // The early one says that it is older than the anchor, and its tree is the beginning of the later one.
     assert_eq!(verify_receipt(&early, &trust), Err(ReceiptError::NotYetAnchored));
-    let growth = app.get("/v1/ledger/consistency?from=5&to=6").await?;
+    let growth = app.get("/v1/ledger/consistency?from=6&to=7").await?;
     assert_eq!(growth.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
     let growth = growth.expect(200);
     let proof: Consistency = serde_json::from_value(json!({"peaks": growth["peaks"], "added": growth["added"]}))?;
     let root: B256 = serde_json::from_value(growth["to"]["root"].clone())?;
-    assert!(verify_consistency((5, early.tree.root), (6, root), &proof));
-    assert!(!verify_consistency((5, root), (6, root), &proof));
+    assert!(verify_consistency((6, early.tree.root), (7, root), &proof));
+    assert!(!verify_consistency((6, root), (7, root), &proof));
     assert_eq!(head["root"], root.to_string());
 
     // A server without the key gives receipts without a signature.
@@ -249,7 +251,7 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
     verify_receipt(&receipt_of(&plain.bytes)?, &trust)?;
 
     // A ledger that is not the one that was anchored has no receipts.
-    let call = Anchor::anchorCall { root: B256::repeat_byte(1), size: 7 };
+    let call = Anchor::anchorCall { root: B256::repeat_byte(1), size: 8 };
     app.call(engine, contract, call).await?;
     app.settle().await?;
     contribute(&app, &owner, &work, "fourth", "1").await?;
@@ -276,7 +278,7 @@ async fn the_state_of_an_asset_is_what_its_events_add_up_to() -> Result<()> {
         Ok::<_, anyhow::Error>(app.get(&format!("/v1/assets/{asset}/state{as_of}")).await?.expect(200))
     };
     let now = state("").await?;
-    assert_eq!((now["asOf"].as_u64(), now["lastEvent"].as_u64(), now["events"].as_u64()), (Some(5), Some(5), Some(5)));
+    assert_eq!((now["asOf"].as_u64(), now["lastEvent"].as_u64(), now["events"].as_u64()), (Some(6), Some(5), Some(5)));
     // At the head it is what the tables say.
     let (count, cost, weight): (i64, String, String) = sqlx::query_as(
         "SELECT count(*), trim_scale(sum(cost))::text, sum(weight)::text FROM contributions WHERE work_id = $1",

@@ -12,6 +12,7 @@ mod money;
 mod offers;
 mod orders;
 mod proposals;
+mod risk;
 mod service;
 mod sessions;
 mod sign_in;

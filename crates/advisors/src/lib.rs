@@ -5,6 +5,7 @@
 //! it can change any more. So a record of the three makes the same advice again, whenever and wherever it is asked to.
 
 pub mod pricing;
+pub mod risk;
 
 use sqlx::PgPool;
 use store::{StoreError, advice::Recorded};
@@ -33,6 +34,7 @@ type Result<T> = std::result::Result<T, AdvisorError>;
 pub async fn replay(pool: &PgPool, recorded: &Recorded) -> Result<String> {
     match recorded.advice.agent.as_str() {
         "pricing" => pricing::replay(pool, &recorded.advice).await,
+        "risk" => risk::replay(pool, &recorded.advice).await,
         other => Err(refused(format!("nobody knows the agent {other}"))),
     }
 }

@@ -62,22 +62,22 @@ pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset:
 }
 
 /// Advises on assets on sale whose advice is of an earlier day, at most `limit`, in the order of their numbers after `after`.
-/// The last one looked at; None when no more are left.
+/// Those looked at.
 pub async fn advise_on_listed(
     pool: &PgPool,
     chain_id: u64,
     memory: &mut Memory,
     after: u64,
     limit: i64,
-) -> Result<Option<u64>> {
+) -> Result<Vec<u64>> {
     let mut conn = pool.acquire().await?;
-    let Some(day) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };
+    let Some(day) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(Vec::new()) };
     let assets = advice::unadvised(&mut conn, chain_id, day, after, limit).await?;
     drop(conn);
     for asset in &assets {
         advise_on(pool, chain_id, memory, *asset).await?;
     }
-    Ok(assets.last().copied())
+    Ok(assets)
 }
 
 /// Makes recorded advice again.

@@ -127,6 +127,20 @@ pub async fn unadvised(
     Ok(assets.into_iter().map(|asset| asset as u64).collect())
 }
 
+/// Pieces of advice by their numbers.
+pub async fn by_ids(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Recorded>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT id, chain_id, agent, subject, day, question, advice, rule_base AS "rule_base: Vec<u8>",
+                  model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
+           FROM advice WHERE id = ANY ($1) ORDER BY id"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Recorded::try_from).collect()
+}
+
 struct Row {
     id: i64,
     chain_id: i64,

@@ -19,8 +19,11 @@ pub mod outbox;
 pub mod prices;
 pub mod roots;
 pub mod sales;
+pub mod screenings;
 pub mod track_record;
+pub mod trade;
 pub mod values;
+pub mod watch;
 pub mod works;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The outbox: facts stored in the transaction that made them true, read in order by whoever acts on them.
 
+use alloy_primitives::B256;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
@@ -35,6 +36,11 @@ pub fn addresses_known(work: i64, addresses: u64) -> NewEvent {
 /// GitHub delivered something about a work.
 pub fn delivery_received(work: i64) -> NewEvent {
     NewEvent::new("webhook.received", work.to_string(), Value::Object(Default::default()))
+}
+
+/// A signed order was stored.
+pub fn order_recorded(chain_id: u64, hash: B256) -> NewEvent {
+    NewEvent::new("order.recorded", format!("{chain_id}:{hash}"), Value::Object(Default::default()))
 }
 
 /// Stores facts in order, within the caller's transaction.

@@ -10,6 +10,7 @@ mod killed;
 mod release;
 mod repositories;
 mod resilience;
+mod risk;
 mod roots;
 mod stage;
 mod told;

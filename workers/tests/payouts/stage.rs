@@ -258,7 +258,7 @@ pub fn registration(from: u32, content: B256, parents: &[u64], shares: &[(Addres
         kind: 0,
         open: true,
         contentHash: content,
-        cid: "bafycontent".into(),
+        cid: format!("bafy{content:x}"),
         royaltyBps: 500,
         shares: shares.iter().map(|(account, bps)| Share { account: *account, bps: *bps }).collect(),
         parents: parents.iter().map(|parent| U256::from(*parent)).collect(),

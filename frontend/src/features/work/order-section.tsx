@@ -13,6 +13,8 @@ import { Empty } from "../../ui/states";
 import { Time } from "../../ui/time";
 import { BesideAdvice } from "./beside-advice";
 import { sellOrdersQuery, type Order } from "./queries";
+import { OrderWarning } from "./risk-section";
+import { spoken } from "./risk-words";
 
 const STATES: Record<string, { word: string; tone: string }> = {
   open: { word: "For sale", tone: "text-positive" },
@@ -29,7 +31,8 @@ export function OrderSection({ id }: { id: string }) {
     <Section title="Order">
       <Loaded query={query} skeleton={<Skeleton className="h-52" />}>
         {({ items }) => {
-          const current = items.find((order) => order.state === "open") ?? items.find((order) => order.state === "scheduled") ?? items[0];
+          const isShown = (order: Order) => order.state === "open" && order.risk?.decision !== "block";
+          const current = items.find(isShown) ?? items.find((order) => order.state === "open") ?? items.find((order) => order.state === "scheduled") ?? items[0];
           if (!current) return <Empty>Its owner has not offered it for sale.</Empty>;
           const others = items.filter((order) => order !== current);
           return (
@@ -57,6 +60,7 @@ function Current({ view }: { view: Order }) {
         <Amount value={live ? view.price : order.startPrice} currency={order.currency} places={6} />
       </p>
       {live && order.currency === NATIVE_COIN && <BesideAdvice id={order.assetId} price={view.price} />}
+      {live && <OrderWarning risk={view.risk} />}
       <Facts>
         {moving && (
           <Fact name="Price moves">
@@ -105,6 +109,11 @@ function Others({ orders }: { orders: Order[] }) {
           <li key={view.hash} className="flex flex-wrap justify-between gap-x-4 border-t border-line py-1.5">
             <Amount value={view.order.startPrice} currency={view.order.currency} places={6} />
             <span className="text-muted">{stateOf(view).word}</span>
+            {view.state === "open" && view.risk && view.risk.decision !== "allow" && (
+              <span className={`basis-full ${view.risk.decision === "block" ? "text-danger" : "text-caution"}`}>
+                {view.risk.decision === "block" ? "Blocked" : "Warning"}: {view.risk.why.map(spoken).join(" ")}
+              </span>
+            )}
           </li>
         ))}
       </ul>

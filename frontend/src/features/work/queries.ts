@@ -4,6 +4,8 @@ import { ApiProblem } from "../../api/problem";
 import { nextCursor } from "../../ui/paged";
 
 export type PriceAdvice = Schemas["PriceAdvice"];
+export type RiskAdvice = Schemas["RiskAdvice"];
+export type OrderRisk = Schemas["OrderRisk"];
 export type CoherenceInput = Schemas["InputView"];
 export type Work = Schemas["AssetDetail"];
 export type Order = Schemas["OrderView"];
@@ -22,11 +24,12 @@ export function workQuery(id: string) {
   });
 }
 
+/** With those that the risk agent blocks: here their owner learns why. */
 export function sellOrdersQuery(id: string) {
   return queryOptions({
     queryKey: ["chain", "orders", id],
     queryFn: ({ signal }) =>
-      read(api.GET("/v1/orders", { params: { query: { asset: Number(id), side: "SELL", limit: 20 } }, signal })),
+      read(api.GET("/v1/orders", { params: { query: { asset: Number(id), side: "SELL", blocked: true, limit: 20 } }, signal })),
     refetchInterval: MONEY_INTERVAL,
   });
 }

@@ -16,6 +16,7 @@ import { MoneySection } from "./money-section";
 import { OrderSection } from "./order-section";
 import { workQuery, type Work } from "./queries";
 import { RecordSection } from "./record-section";
+import { RiskSection } from "./risk-section";
 
 export function WorkPage({ id }: { id: string }) {
   const query = useQuery(workQuery(id));
@@ -45,6 +46,7 @@ function Loaded({ work }: { work: Work }) {
         <div className="lg:col-start-2">
           <OrderSection id={work.id} />
           <AdviceSection id={work.id} />
+          <RiskSection id={work.id} />
           <MoneySection work={work} />
         </div>
         <div className="min-w-0 lg:col-start-1 lg:row-span-2 lg:row-start-1">

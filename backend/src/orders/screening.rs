@@ -1,0 +1,65 @@
+//! POST /v1/orders/{hash}/screening: whether to buy, asked just before buying.
+
+use advisors::risk::{self, Standing};
+use alloy::primitives::B256;
+use axum::extract::State;
+use chrono::Utc;
+use serde::Deserialize;
+use store::screenings::{self, Offer};
+use utoipa::ToSchema;
+
+use super::{create::is_approved, list};
+use crate::{
+    AppState,
+    extract::{Json, Path},
+    problem::{Problem, Result},
+    risk::{OrderRisk, RiskProvenance, known},
+    values::{address_field, parse},
+};
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScreeningRequest {
+    /// The account that would buy.
+    pub buyer: String,
+}
+
+/// Screens an order to sell for a buyer, as everything stands now. The answer is not recorded.
+#[utoipa::path(post, path = "/v1/orders/{hash}/screening", operation_id = "screen_order", tag = "orders",
+    params(("hash" = String, Path, description = "EIP-712 hash")), request_body = ScreeningRequest,
+    responses((status = 200, body = OrderRisk), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn screen(
+    State(state): State<AppState>,
+    Path(hash): Path<String>,
+    Json(request): Json<ScreeningRequest>,
+) -> Result<axum::Json<OrderRisk>> {
+    let buyer = parse("buyer", &request.buyer, address_field)?;
+    let missing = || Problem::not_found(format!("order {hash}"));
+    let parsed: B256 = hash.parse().map_err(|_| missing())?;
+    let known = known(&state).await?;
+    let mut conn = state.pool.acquire().await?;
+    let Some(offer) = screenings::offer(&mut conn, state.chain_id(), parsed).await? else {
+        list::find(&state, parsed).await?.ok_or_else(missing)?;
+        return Err(Problem::invalid("This order is a bid: who accepts it gets its price, and needs no screening."));
+    };
+    let standing = Standing {
+        owner: offer.owner,
+        asset_epoch: offer.epoch.unwrap_or_default(),
+        approved: approved(&state, &offer).await?,
+        cancelled: offer.state == "cancelled",
+        frozen_until: offer.frozen_until,
+        buyer: Some(buyer),
+    };
+    let answered = risk::screen(&mut conn, &known, &offer, standing, Utc::now()).await?;
+    let provenance = RiskProvenance::of_answer(&answered, &known);
+    Ok(axum::Json(OrderRisk::of(answered.says, provenance)))
+}
+
+/// Whether the market may move the asset now. The node is asked only where that still matters.
+async fn approved(state: &AppState, offer: &Offer) -> Result<bool> {
+    match offer.owner == Some(offer.maker) {
+        true => is_approved(state, offer.maker, offer.asset).await,
+        false => Ok(true),
+    }
+}

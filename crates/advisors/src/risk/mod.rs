@@ -1,0 +1,320 @@
+//! How likely fraud is: of accounts and works when something happened to them, of orders before they are shown and bought.
+//!
+//! The agent knows what was final at a settled block ([`store::trade`]) and what others watch ([`store::watch`]). Both are named in
+//! the question that is recorded, beside the order and how things stood with it, so that an answer can be made again.
+//!
+//! Questions and records change with every block, answers hardly ever: an answer is recorded when it differs from the newest about the
+//! same in more than the hash of its inputs. A screening is recorded as the chain stands to its order when nobody in particular wants to
+//! buy. What a buyer asks is answered and not recorded: anyone may ask, and could fill the ledger, or blacken somebody's order.
+
+mod memory;
+
+use agents::{
+    risk::{self, Context, Decision, Order, PriceRange, Screening, Subject, Watched, WorkFacts, ratings::Calibration},
+    rules::RISK,
+};
+use alloy_primitives::{Address, U256};
+use chrono::{DateTime, Utc};
+use domain::{Amount, AssetId};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sqlx::{PgConnection, PgPool};
+use store::{
+    advice::{self, Advice},
+    screenings::{self, Offer},
+    values,
+};
+
+pub use self::memory::{Known, Memory};
+use crate::{Result, blocking, refused};
+
+/// The agent's name in records.
+const AGENT: &str = "risk";
+
+/// What is asked, with what the answer depends on beside the rules.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Question {
+    /// Everything up to this block was known.
+    block: u64,
+    /// The watch list as of this entry.
+    watched: i64,
+    asked: Asked,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Asked {
+    Assess(Subject),
+    Screen { order: Order, context: Context },
+}
+
+/// An answer, and the record of it that makes it again.
+#[derive(Clone, Debug)]
+pub struct Answered<T> {
+    pub says: T,
+    pub record: Advice,
+}
+
+/// What the agent can say.
+pub trait Says: DeserializeOwned + PartialEq + Clone {
+    /// The same without the hash of what it was made from.
+    fn meaning(&self) -> Self;
+
+    /// Of an order: what to do with it.
+    fn decision(&self) -> Option<Decision>;
+}
+
+impl Says for risk::Advice {
+    fn meaning(&self) -> Self {
+        Self { inputs: String::new(), ..self.clone() }
+    }
+
+    fn decision(&self) -> Option<Decision> {
+        None
+    }
+}
+
+impl Says for Screening {
+    fn meaning(&self) -> Self {
+        Self { advice: self.advice.meaning(), ..self.clone() }
+    }
+
+    fn decision(&self) -> Option<Decision> {
+        Some(self.decision)
+    }
+}
+
+/// How things stand with an order for one who would buy it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub owner: Option<Address>,
+    pub asset_epoch: u64,
+    /// The market may move the asset.
+    pub approved: bool,
+    pub cancelled: bool,
+    pub frozen_until: Option<DateTime<Utc>>,
+    pub buyer: Option<Address>,
+}
+
+impl Standing {
+    /// Of an order that the chain would let anyone buy.
+    pub fn sound(offer: &Offer) -> Self {
+        Self {
+            owner: Some(offer.maker),
+            asset_epoch: offer.asset_epoch,
+            approved: true,
+            cancelled: false,
+            frozen_until: None,
+            buyer: None,
+        }
+    }
+}
+
+/// What advice on an account is recorded about.
+pub fn account_subject(account: Address) -> String {
+    format!("account:{account}")
+}
+
+/// What advice on an asset is recorded about.
+pub fn asset_subject(asset: u64) -> String {
+    format!("asset:{asset}")
+}
+
+/// An account or asset as it is written: `account:0x..` or `asset:7`.
+///
+/// # Errors
+/// When it is neither.
+pub fn parse_subject(text: &str) -> std::result::Result<Watched, String> {
+    let wrong = || format!("`{text}` is neither account:0x.. nor asset:7");
+    match text.split_once(':') {
+        Some(("account", address)) => address.parse().map(Watched::Account).map_err(|_| wrong()),
+        Some(("asset", number)) => {
+            let number = number.parse().ok().filter(|number: &i64| *number > 0).ok_or_else(wrong)?;
+            Ok(Watched::Work(AssetId(number as u64)))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// What is to be said of an account.
+///
+/// # Errors
+/// When the rules lack one.
+pub async fn assess_account(known: &Known, account: Address) -> Result<Answered<risk::Advice>> {
+    assess(known, account_subject(account), Subject::Account(account)).await
+}
+
+/// What is to be said of a work. None when there is no such asset.
+///
+/// # Errors
+/// When the rules lack one.
+pub async fn assess_work(conn: &mut PgConnection, known: &Known, asset: u64) -> Result<Option<Answered<risk::Advice>>> {
+    let row = sqlx::query!(
+        r#"SELECT kind, registrant AS "registrant: Vec<u8>" FROM chain.assets WHERE chain_id = $1 AND asset_id = $2"#,
+        known.findings.chain_id as i64,
+        asset as i64
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let facts = WorkFacts {
+        asset: AssetId(asset),
+        kind: if row.kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" }.into(),
+        // The mood that works of a market of this size are in; nothing here depends on one work's price.
+        market: "neutral".into(),
+        registrant: values::address(&row.registrant)?,
+        // Nothing measures it yet.
+        reputation: None,
+    };
+    assess(known, asset_subject(asset), Subject::Work(facts)).await.map(Some)
+}
+
+async fn assess(known: &Known, subject: String, asked: Subject) -> Result<Answered<risk::Advice>> {
+    ask(known, subject, asked, assessed, Asked::Assess).await
+}
+
+fn assessed(known: &Known, subject: &Subject) -> Result<risk::Advice> {
+    risk::assess(known.sources(&Calibration::default()), subject).map_err(refused)
+}
+
+fn screened(known: &Known, (order, context): &(Order, Context)) -> Result<Screening> {
+    risk::screen(known.sources(&Calibration::default()), order, context).map_err(refused)
+}
+
+/// What is to be done with an order, as things stand with it now.
+///
+/// # Errors
+/// When the rules lack one.
+pub async fn screen(
+    conn: &mut PgConnection,
+    known: &Known,
+    offer: &Offer,
+    standing: Standing,
+    now: DateTime<Utc>,
+) -> Result<Answered<Screening>> {
+    // Ranges are in the chain's own coin.
+    let range = match offer.currency.is_zero() {
+        true => range(conn, known.findings.chain_id, offer.asset).await?,
+        false => None,
+    };
+    let order = Order {
+        asset: AssetId(offer.asset),
+        maker: offer.maker,
+        asset_epoch: offer.asset_epoch,
+        price: Amount(offer.price),
+        signed: offer.signed.timestamp(),
+        ends: offer.ends.timestamp(),
+    };
+    let context = Context {
+        now: now.timestamp(),
+        owner: standing.owner,
+        asset_epoch: standing.asset_epoch,
+        approved: standing.approved,
+        cancelled: standing.cancelled,
+        frozen_until: standing.frozen_until.map(|until| until.timestamp()),
+        range,
+        buyer: standing.buyer,
+    };
+    let subject = format!("order:{}", offer.hash);
+    ask(known, subject, (order, context), screened, |(order, context)| Asked::Screen { order, context }).await
+}
+
+/// The 90 % range of the newest pricing advice on an asset, in wei, where it may be relied on.
+async fn range(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<PriceRange>> {
+    let newest = advice::newest(conn, chain_id, &asset_subject(asset)).await?;
+    let Some(priced) = newest.into_iter().find(|one| one.advice.agent == "pricing") else { return Ok(None) };
+    let advice: agents::pricing::Advice = serde_json::from_str(&priced.advice.answer).map_err(refused)?;
+    if advice.abstains.is_some() {
+        return Ok(None);
+    }
+    let wei = |mantissa: i128, scale: u32| {
+        let whole = U256::from(mantissa.unsigned_abs()) * U256::from(10).pow(U256::from(18));
+        Amount(whole / U256::from(10).pow(U256::from(scale)))
+    };
+    let (low, high) = (advice.range90.low, advice.range90.high);
+    Ok(Some(PriceRange { low: wei(low.mantissa(), low.scale()), high: wei(high.mantissa(), high.scale()) }))
+}
+
+/// Answers a question away from the threads that wait for others, and writes both down.
+async fn ask<Q: Send + 'static, T: Serialize + Send + 'static>(
+    known: &Known,
+    subject: String,
+    asked: Q,
+    answer: fn(&Known, &Q) -> Result<T>,
+    kept: fn(Q) -> Asked,
+) -> Result<Answered<T>> {
+    let known = known.clone();
+    blocking(move || {
+        let says = answer(&known, &asked)?;
+        let question = Question { block: known.block(), watched: known.watched(), asked: kept(asked) };
+        let record = Advice {
+            chain_id: known.findings.chain_id,
+            agent: AGENT.into(),
+            subject,
+            day: known.findings.day,
+            question: serde_json::to_string(&question).map_err(refused)?,
+            answer: serde_json::to_string(&says).map_err(refused)?,
+            rule_base: known.findings.rule_base,
+            model: None,
+        };
+        Ok(Answered { says, record })
+    })
+    .await
+}
+
+/// The block and the entry of the watch list that a recorded answer knew everything up to.
+///
+/// # Errors
+/// When the question is none of this agent's.
+pub fn known_by(recorded: &Advice) -> Result<(u64, i64)> {
+    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    Ok((question.block, question.watched))
+}
+
+/// Records an answer; its number. None when the newest about the same says the same of what it knew.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn record<T: Says>(tx: &mut PgConnection, answered: &Answered<T>) -> Result<Option<i64>> {
+    let Advice { chain_id, subject, .. } = &answered.record;
+    let newest = advice::newest(tx, *chain_id, subject).await?;
+    if let Some(newest) = newest.iter().find(|one| one.advice.agent == AGENT) {
+        let said: T = serde_json::from_str(&newest.advice.answer).map_err(refused)?;
+        if said.meaning() == answered.says.meaning() {
+            return Ok(None);
+        }
+    }
+    advice::keep_rules(tx, answered.record.rule_base, RISK).await?;
+    let Some(id) = advice::record(tx, &answered.record).await? else { return Ok(None) };
+    let order = subject.strip_prefix("order:").and_then(|hash| hash.parse().ok());
+    if let Some((order, decision)) = order.zip(answered.says.decision()) {
+        screenings::note(tx, *chain_id, (id, order), decision_name(decision)).await?;
+    }
+    Ok(Some(id))
+}
+
+/// `allow`, `warn` or `block`.
+pub fn decision_name(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allow",
+        Decision::Warn => "warn",
+        Decision::Block => "block",
+    }
+}
+
+/// Makes a recorded answer again.
+pub(crate) async fn replay(pool: &PgPool, recorded: &Advice) -> Result<String> {
+    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    let mut tx = store::snapshot(pool).await?;
+    let files = advice::rules(&mut tx, recorded.rule_base).await?;
+    let as_of = (question.block, recorded.day);
+    let known = memory::load(&mut tx, recorded.chain_id, as_of, question.watched, files).await?;
+    tx.commit().await?;
+    blocking(move || {
+        match question.asked {
+            Asked::Assess(subject) => serde_json::to_string(&assessed(&known, &subject)?),
+            Asked::Screen { order, context } => serde_json::to_string(&screened(&known, &(order, context))?),
+        }
+        .map_err(refused)
+    })
+    .await
+}

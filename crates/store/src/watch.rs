@@ -1,0 +1,142 @@
+//! The watch list: accounts and assets that are looked at twice, by whom, and why. Entries are only ever added.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+
+use crate::{
+    StoreError, ledger,
+    outbox::{self, NewEvent},
+};
+
+/// Whose entries the risk agent's own are. They tell what it found; it finds it again by itself, and never weighs them.
+pub const AGENT: &str = "risk agent";
+/// The most characters of a reason.
+const LONGEST: usize = 500;
+
+/// Why something is watched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub id: i64,
+    /// `account:0x..`, with its checksum, or `asset:7`.
+    pub subject: String,
+    /// From 0, nothing, to 1, certain.
+    pub score: f64,
+    pub why: String,
+    /// `operator` or `risk agent`.
+    pub watcher: String,
+    pub since: DateTime<Utc>,
+}
+
+/// The newest entry that anybody but the agent made; 0 before the first. It names a state of the list.
+pub async fn last(conn: &mut PgConnection, chain_id: u64) -> Result<i64, StoreError> {
+    let last = sqlx::query_scalar!(
+        r#"SELECT coalesce(max(id), 0) AS "last!" FROM watch_entries WHERE chain_id = $1 AND watcher <> $2"#,
+        chain_id as i64,
+        AGENT
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(last)
+}
+
+/// What everybody but the agent watched as of an entry.
+pub async fn as_of(conn: &mut PgConnection, chain_id: u64, last: i64) -> Result<Vec<Entry>, StoreError> {
+    let entries = sqlx::query_as!(
+        Entry,
+        "SELECT id, subject, score, why, watcher, created_at AS since
+         FROM (SELECT DISTINCT ON (subject, watcher) * FROM watch_entries
+               WHERE chain_id = $1 AND id <= $2 AND watcher <> $3 ORDER BY subject, watcher, id DESC) newest
+         WHERE score > 0 ORDER BY id",
+        chain_id as i64,
+        last,
+        AGENT
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(entries)
+}
+
+/// What is watched now, newest first, below an entry's number.
+pub async fn list(conn: &mut PgConnection, chain_id: u64, below: i64, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let entries = sqlx::query_as!(
+        Entry,
+        r#"SELECT id AS "id!", subject AS "subject!", score AS "score!", why AS "why!", watcher AS "watcher!",
+                  created_at AS "since!"
+           FROM watch_list WHERE chain_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"#,
+        chain_id as i64,
+        below,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(entries)
+}
+
+/// Adds a watcher's entry about a subject, or with a score of 0 ends it, and tells the ledger; its number. None when the
+/// newest entry says the same. The workers are told of what others than the agent watch: what it said of the subject may change.
+///
+/// # Errors
+/// When the score lies outside 0 to 1.
+pub async fn watch(
+    tx: &mut PgConnection,
+    chain_id: u64,
+    (subject, watcher): (&str, &str),
+    score: f64,
+    why: &str,
+) -> Result<Option<i64>, StoreError> {
+    if !(0.0..=1.0).contains(&score) {
+        return Err(StoreError::Refused(format!("{score} is no score: it lies between 0 and 1")));
+    }
+    let why: String = why.chars().take(LONGEST).collect();
+    if why.is_empty() {
+        return Err(StoreError::Refused(format!("say why {subject} is watched")));
+    }
+    // One at a time about the same.
+    let about = format!("{chain_id}:{subject}:{watcher}");
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 20))", about).execute(&mut *tx).await?;
+    let newest = sqlx::query!(
+        "SELECT score, why FROM watch_entries WHERE chain_id = $1 AND subject = $2 AND watcher = $3
+         ORDER BY id DESC LIMIT 1",
+        chain_id as i64,
+        subject,
+        watcher
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let same = match newest {
+        None => score == 0.0,
+        Some(newest) => newest.score == score && (score == 0.0 || newest.why == why),
+    };
+    if same {
+        return Ok(None);
+    }
+    let id = sqlx::query_scalar!(
+        "INSERT INTO watch_entries (chain_id, subject, score, why, watcher) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+        chain_id as i64,
+        subject,
+        score,
+        why,
+        watcher
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    // Numbers of the ledger are whole, so a score is text there; and no words about anybody stand in it that nobody could take back.
+    let why = hex::encode(Sha256::digest(&why));
+    let body = json!({"subject": subject, "score": score.to_string(), "why": why, "by": watcher});
+    let kind = if score > 0.0 { "watch.begun" } else { "watch.ended" };
+    ledger::tell(tx, kind, format!("watch:{id}"), [stream(chain_id, subject)], &body).await?;
+    if watcher != AGENT {
+        outbox::emit(tx, &[NewEvent::new("watch.changed", format!("{chain_id}:{subject}"), body)]).await?;
+    }
+    Ok(Some(id))
+}
+
+/// Where the ledger lists what is about a subject.
+fn stream(chain_id: u64, subject: &str) -> String {
+    match subject.strip_prefix("asset:") {
+        Some(asset) => format!("asset:{chain_id}:{asset}"),
+        None => subject.to_owned(),
+    }
+}
