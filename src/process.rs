@@ -267,6 +267,7 @@ impl Process {
             signer,
             lineage: Cache::new(self.pool.clone(), deployment.chain_id),
             risk: Memory::new(self.pool.clone(), deployment.chain_id),
+            partners: advisors::partners::Cache::new(self.pool.clone(), deployment.chain_id),
         };
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {

@@ -141,6 +141,7 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
         signer: None,
         lineage: lineage::Cache::new(pool.clone(), CHAIN),
         risk: Memory::new(pool.clone(), CHAIN),
+        partners: advisors::partners::Cache::new(pool.clone(), CHAIN),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let origin = format!("http://{}", listener.local_addr()?);

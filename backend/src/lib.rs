@@ -12,8 +12,10 @@ mod extract;
 mod health;
 mod identities;
 mod ledger;
+mod market;
 mod orders;
 mod page;
+mod partners;
 mod problem;
 mod risk;
 mod values;
@@ -65,6 +67,8 @@ pub struct AppState {
     pub lineage: lineage::Cache,
     /// What the risk agent knows.
     pub risk: Memory,
+    /// People and who worked with whom, in memory.
+    pub partners: advisors::partners::Cache,
 }
 
 impl AppState {
@@ -111,6 +115,8 @@ impl AppState {
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
         (name = "agents", description = "Advice, and how good it was"),
+        (name = "market", description = "How the market stands, and what happened day by day"),
+        (name = "partners", description = "Who might join a work or work with an account, and how they might share"),
         (name = "ledger", description = "Everything that was recorded, in one order, with proofs"),
         (name = "auth", description = "Sign-In with Ethereum and sessions"),
         (name = "service", description = "The chain and contracts served here, health and metrics")
@@ -127,8 +133,10 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(earnings::routes())
         .merge(identities::routes())
         .merge(ledger::routes())
+        .merge(market::routes())
         .merge(orders::routes())
         .merge(risk::routes())
+        .merge(partners::routes())
         .merge(webhooks::routes())
         .merge(works::routes())
         .routes(routes!(health::market))

@@ -19,7 +19,7 @@ mod standing;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use activate::activate;
-use advisors::{AdvisorError, pricing, risk};
+use advisors::{AdvisorError, market, partners, pricing, risk};
 use agents::risk::Watched;
 use alloy::{
     primitives::{Address, B256},
@@ -93,6 +93,10 @@ pub enum Task {
     AssessAccount { account: Address, through: u64 },
     /// Decide whether a new order is shown.
     Screen { order: B256 },
+    /// Record what happened on the days that are settled by now, and say how the market stands.
+    Analyse,
+    /// Say who might join the works that were changed.
+    Introduce,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -172,9 +176,9 @@ pub async fn run(context: Context, shutdown: Shutdown) {
 async fn work(context: Context, shutdown: Shutdown) {
     let queue = queue(context.deployment.chain_id);
     let [turn, next_close, next_publish, delivering] = [(); 4].map(Mutex::new);
-    let prices = Mutex::default();
+    let (prices, days) = (Mutex::default(), Mutex::default());
     let risks = risk::Memory::new(context.pool.clone(), context.deployment.chain_id);
-    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering, prices, risks });
+    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering, prices, days, risks });
     while !shutdown.has_begun() {
         // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
         let name = format!("{queue}-{:016x}", rand_name());
@@ -210,6 +214,8 @@ struct Worker {
     prices: Mutex<pricing::Memory>,
     /// What the risk agent knows.
     risks: risk::Memory,
+    /// What the market agent has learned.
+    days: Mutex<market::Memory>,
 }
 
 impl Worker {
@@ -230,6 +236,17 @@ impl Worker {
                 risks::assess(&self.context, &self.risks, Watched::Account(*account), *through).await
             }
             Task::Screen { order } => risks::screen(&self.context, &self.risks, *order).await,
+            Task::Analyse => {
+                let mut memory = self.days.lock().await;
+                let Context { pool, deployment, .. } = &self.context;
+                market::advise(pool, deployment.chain_id, &mut memory).await?;
+                Ok(())
+            }
+            Task::Introduce => {
+                let Context { pool, deployment, .. } = &self.context;
+                partners::advise_on_changed(pool, deployment.chain_id).await?;
+                Ok(())
+            }
             Task::Close => match self.turn_after(&self.next_close).await {
                 Some(_turn) => close(&self.context).await,
                 None => Ok(()),

@@ -55,7 +55,9 @@ pub async fn run(context: Context, shutdown: Shutdown) {
 async fn look(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
-    for task in [Task::Balance, Task::Close, Task::Publish, Task::AppraiseListed { after: 0 }] {
+    let tasks =
+        [Task::Balance, Task::Close, Task::Publish, Task::AppraiseListed { after: 0 }, Task::Analyse, Task::Introduce];
+    for task in tasks {
         enqueue(&mut tx, chain_id, task, 0, Duration::ZERO).await?;
     }
     deliveries::remind(&mut tx).await?;
@@ -71,7 +73,7 @@ async fn relay(context: &Context) -> Result<usize, JobError> {
     let events = outbox::take(&mut tx, &format!("workers:{chain_id}"), BATCH).await?;
     let mut jobs: Vec<(Task, Duration)> = Vec::new();
     for event in &events {
-        for job in job_for(chain_id, event).into_iter().chain(risks_of(chain_id, event)) {
+        for job in jobs_for(chain_id, event).into_iter().chain(risks_of(chain_id, event)) {
             if !jobs.contains(&job) {
                 jobs.push(job);
             }
@@ -113,25 +115,29 @@ fn risks_of(chain_id: u64, event: &Event) -> Vec<(Task, Duration)> {
     tasks.into_iter().map(|task| (task, Duration::ZERO)).collect()
 }
 
-fn job_for(chain_id: u64, event: &Event) -> Option<(Task, Duration)> {
+/// A fact of another form than ours makes no job.
+fn jobs_for(chain_id: u64, event: &Event) -> Vec<(Task, Duration)> {
     let of_this_chain = event.key.split(':').next() == Some(chain_id.to_string().as_str());
-    match event.topic.as_str() {
-        "contributor.address_known" => Some((Task::Close, Duration::ZERO)),
+    let number = |place: usize| event.key.split(':').nth(place).and_then(|part| part.parse().ok());
+    let tasks = match event.topic.as_str() {
+        "contributor.address_known" => vec![Some(Task::Close)],
         // Of no chain: with several, the first to come does it, and the others find it done.
-        "webhook.received" => Some((Task::ApplyDeliveries { work: event.key.parse().ok()? }, Duration::ZERO)),
-        _ if !of_this_chain => None,
-        "asset.registered" | "asset.sold" => {
-            Some((Task::Appraise { asset: event.key.split(':').nth(1)?.parse().ok()? }, Duration::ZERO))
-        }
-        "income.finalized" => Some((Task::Close, Duration::ZERO)),
-        "root.proposed" => {
-            let number = event.payload["number"].as_u64()?;
-            let due = event.payload["activatable_at"].as_str()?.parse::<chrono::DateTime<chrono::Utc>>().ok()?;
-            let wait = (due - chrono::Utc::now()).to_std().unwrap_or_default();
-            // The contract compares with the time of a block, which may lag behind ours.
-            Some((Task::Activate { number }, wait + Duration::from_secs(1)))
-        }
-        "root.activated" | "root.vetoed" => Some((Task::Publish, Duration::ZERO)),
-        _ => None,
-    }
+        "webhook.received" => vec![event.key.parse().ok().map(|work| Task::ApplyDeliveries { work })],
+        _ if !of_this_chain => vec![],
+        "asset.registered" => vec![number(1).map(|asset| Task::Appraise { asset })],
+        "asset.sold" => vec![number(1).map(|asset| Task::Appraise { asset }), Some(Task::Analyse)],
+        "income.finalized" => vec![Some(Task::Close)],
+        "root.proposed" => return activation(event).into_iter().collect(),
+        "root.activated" | "root.vetoed" => vec![Some(Task::Publish)],
+        _ => vec![],
+    };
+    tasks.into_iter().flatten().map(|task| (task, Duration::ZERO)).collect()
+}
+
+fn activation(event: &Event) -> Option<(Task, Duration)> {
+    let number = event.payload["number"].as_u64()?;
+    let due = event.payload["activatable_at"].as_str()?.parse::<chrono::DateTime<chrono::Utc>>().ok()?;
+    let wait = (due - chrono::Utc::now()).to_std().unwrap_or_default();
+    // The contract compares with the time of a block, which may lag behind ours.
+    Some((Task::Activate { number }, wait + Duration::from_secs(1)))
 }

@@ -45,6 +45,19 @@ pub struct Provenance {
     pub model: Option<String>,
 }
 
+impl From<&Recorded> for Provenance {
+    fn from(recorded: &Recorded) -> Self {
+        Self {
+            id: recorded.id.to_string(),
+            given_at: recorded.at,
+            day: recorded.advice.day,
+            hash: hex32(recorded.hash.as_slice()),
+            rules: hex32(recorded.advice.rule_base.as_slice()),
+            model: recorded.advice.model.map(|model| hex32(model.as_slice())),
+        }
+    }
+}
+
 /// A price with its ranges and reasons. Amounts are wei of the chain's own coin, of six significant digits.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -159,18 +172,11 @@ fn price(recorded: Recorded) -> Result<PriceAdvice> {
         comparables: advice.comparables.into_iter().map(compared).collect(),
         effects: advice.effects.into_iter().map(effect).collect(),
         rules: advice.rules.into_iter().map(rule).collect(),
-        provenance: Provenance {
-            id: recorded.id.to_string(),
-            given_at: recorded.at,
-            day: recorded.advice.day,
-            hash: hex32(recorded.hash.as_slice()),
-            rules: hex32(recorded.advice.rule_base.as_slice()),
-            model: recorded.advice.model.map(|model| hex32(model.as_slice())),
-        },
+        provenance: Provenance::from(&recorded),
     })
 }
 
 /// Coins of 10^18 as wei; what is less than one of them is left out.
-fn wei(coins: Decimal) -> String {
+pub fn wei(coins: Decimal) -> String {
     parse_ether(&coins.trunc_with_scale(18).to_string()).unwrap_or_default().to_string()
 }

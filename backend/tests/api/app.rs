@@ -151,6 +151,7 @@ impl App {
             signer: Some(testkit::signer(0)),
             lineage: Cache::new(market.pool.clone(), market.deployment.chain_id),
             risk: Memory::new(market.pool.clone(), market.deployment.chain_id),
+            partners: advisors::partners::Cache::new(market.pool.clone(), market.deployment.chain_id),
         };
         let http =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(20));

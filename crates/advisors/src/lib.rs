@@ -4,6 +4,9 @@
 //! Advice is a pure function (crate `agents`) of rules, history and question. History that is asked for is settled: no block of
 //! it can change any more. So a record of the three makes the same advice again, whenever and wherever it is asked to.
 
+pub mod market;
+pub mod partners;
+mod people;
 pub mod pricing;
 pub mod risk;
 
@@ -33,6 +36,8 @@ type Result<T> = std::result::Result<T, AdvisorError>;
 /// When something that it was made from is not there.
 pub async fn replay(pool: &PgPool, recorded: &Recorded) -> Result<String> {
     match recorded.advice.agent.as_str() {
+        "collaboration" => partners::replay(pool, &recorded.advice).await,
+        "market" => market::replay(pool, &recorded.advice).await,
         "pricing" => pricing::replay(pool, &recorded.advice).await,
         "risk" => risk::replay(pool, &recorded.advice).await,
         other => Err(refused(format!("nobody knows the agent {other}"))),

@@ -168,7 +168,8 @@ fn learned(history: &[Sold], model: Option<&Model>) -> Result<Forecaster> {
     Ok(forecaster)
 }
 
-fn learnable(sold: &[Sold]) -> Vec<Sale> {
+/// Sales as the agents learn from them.
+pub(crate) fn learnable(sold: &[Sold]) -> Vec<Sale> {
     let sale = |sold: &Sold| Sale {
         day: Day::from(sold.at.date_naive()),
         item: Item { id: sold.asset as u64, traits: traits(&sold.kind, &sold.registrant, &sold.parents) },

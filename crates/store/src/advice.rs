@@ -14,7 +14,7 @@ pub struct Advice {
     pub chain_id: u64,
     /// `pricing`, `risk`, `collaboration` or `market`.
     pub agent: String,
-    /// What it is about: `asset:7`, `order:0x..`, `account:0x..` or `market`.
+    /// What it is about: `asset:7`, `work:3`, `order:0x..`, `account:0x..` or `market`.
     pub subject: String,
     /// The history before this day was known.
     pub day: NaiveDate,
@@ -252,4 +252,14 @@ pub async fn model(
     .fetch_optional(conn)
     .await?;
     row.map(|row| Ok(Model { version: values::hash(&row.version)?, day: row.day, bytes: row.model })).transpose()
+}
+
+/// Whether an agent kept what it knows today (UTC).
+pub async fn learned_today(conn: &mut PgConnection, chain_id: u64, agent: &str) -> Result<bool, StoreError> {
+    let learned = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM agent_models WHERE chain_id = $1 AND agent = $2 AND day = (now() AT TIME ZONE 'UTC')::date) AS "learned!""#,
+        chain_id as i64,
+        agent
+    );
+    Ok(learned.fetch_one(conn).await?)
 }

@@ -21,7 +21,8 @@ pub struct Sold {
     pub price: U256,
 }
 
-/// The day (UTC) before which every sale is known and final, so that its history never changes. None before the first block.
+/// The day (UTC) before which every sale is known and final, so that its history never changes. None before the first block,
+/// and while a backfill has not shown yet what it read.
 pub async fn settled_day(conn: &mut PgConnection, chain_id: u64) -> Result<Option<NaiveDate>, StoreError> {
     // All sales before the oldest block that is not final are final.
     let time = sqlx::query_scalar!(
@@ -30,7 +31,7 @@ pub async fn settled_day(conn: &mut PgConnection, chain_id: u64) -> Result<Optio
                 ORDER BY number LIMIT 1),
                (SELECT timestamp FROM chain.blocks b WHERE b.chain_id = $1 AND b.number <= c.finalized_number
                 ORDER BY number DESC LIMIT 1))
-           FROM chain.cursors c WHERE c.chain_id = $1"#,
+           FROM chain.cursors c WHERE c.chain_id = $1 AND NOT c.in_bulk"#,
         chain_id as i64
     )
     .fetch_optional(conn)

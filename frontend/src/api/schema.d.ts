@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{address}/partners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who might work with an account: by skills, people they worked with, and standing; with reasons, and shares that sum to the whole. */
+        get: operations["list_account_partners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{address}/payouts": {
         parameters: {
             query?: never;
@@ -81,6 +98,23 @@ export interface paths {
         };
         /** The payouts of an account, newest first. */
         get: operations["payouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{address}/risk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How risky it is to trade with an account, by what it did in this market and what is final. */
+        get: operations["get_account_risk"];
         put?: never;
         post?: never;
         delete?: never;
@@ -598,6 +632,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/market/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened in the market day by day. A day is told when no block of it can change any more. */
+        get: operations["list_market_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/market/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the market stands, as the market agent said last: on every day, from what was final before it. */
+        get: operations["get_market_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders": {
         parameters: {
             query?: never;
@@ -608,7 +676,10 @@ export interface paths {
         /** Lists orders, newest first. */
         get: operations["list_orders"];
         put?: never;
-        /** Stores a signed order. The same order again gives the same answer. No session is needed: the signature speaks. */
+        /**
+         * Stores a signed order. The same order again gives the same answer. No session is needed: the signature speaks.
+         *     A sale is screened at once: one that is blocked is stored with the reasons, and left out of lists.
+         */
         post: operations["create_order"];
         delete?: never;
         options?: never;
@@ -627,6 +698,23 @@ export interface paths {
         get: operations["get_order"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{hash}/screening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Screens an order to sell for a buyer, as everything stands now. The answer is not recorded. */
+        post: operations["screen_order"];
         delete?: never;
         options?: never;
         head?: never;
@@ -678,6 +766,23 @@ export interface paths {
         put?: never;
         /** Stores the request's body as content. The same bytes again give the same answer. */
         post: operations["upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/watch-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that is watched, newest first. */
+        get: operations["list_watched"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -764,6 +869,23 @@ export interface paths {
         put?: never;
         /** Applies a delivery again. What it brought before is known and stays as it is; while it waits, asking again changes nothing. */
         post: operations["replay_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/partners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who might join a work: by skills, people they worked with, and standing; with reasons, and shares that sum to the whole. */
+        get: operations["list_work_partners"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -894,6 +1016,11 @@ export interface components {
             time: string;
             txHash: string;
         };
+        /** @description A day on which something was far from usual. */
+        AnomalyView: components["schemas"]["Deviation"] & {
+            day: string;
+            says: string;
+        };
         AppliedRule: {
             /** @description What was asked. */
             call: string;
@@ -905,6 +1032,7 @@ export interface components {
         /** @description What the agents said last of a work. */
         AssetAdvice: {
             price?: components["schemas"]["PriceAdvice"] | null;
+            risk?: components["schemas"]["RiskAdvice"] | null;
         };
         /** @description Everything about one registered work. */
         AssetDetail: {
@@ -1310,6 +1438,32 @@ export interface components {
             /** @description The same in sentences. */
             text: string;
         };
+        /** @description How far something was from usual. */
+        Deviation: {
+            /** @description `price` or `sales`. */
+            of: string;
+            /**
+             * Format: double
+             * @description Robust standard deviations above (below, where negative) the median of the 30 days before.
+             */
+            z: number;
+        };
+        /** @description Where the prices of like works go. A direction is claimed only where it is significant. */
+        Direction: {
+            /**
+             * Format: double
+             * @description Mean daily change: 0.01 is 1 % a day. Absent where too few days had sales.
+             */
+            dailyChange?: number | null;
+            /** @description `rising`, `falling` or `none`. */
+            of: string;
+            says: string;
+            /**
+             * Format: double
+             * @description The same in its standard errors.
+             */
+            standardErrors?: number | null;
+        };
         DistributionDetail: components["schemas"]["DistributionView"] & {
             /** Format: int64 */
             payoutCount: number;
@@ -1576,6 +1730,57 @@ export interface components {
             /** @description A decimal of at most 6 places. */
             hours: string;
         };
+        /** @description A day (UTC) of the market. It never changes. Amounts are wei of the chain's own coin, exact; sales in other currencies are left out. */
+        MarketDayView: {
+            /** @description What was out of the ordinary on the day. */
+            anomalies: components["schemas"]["Deviation"][];
+            /**
+             * Format: int64
+             * @description Different accounts that bought, and that sold.
+             */
+            buyers: number;
+            /** Format: date */
+            day: string;
+            /** @description `rising`, `falling` or `none`: where prices of like works went, as far as there was evidence when the day was over. */
+            direction: string;
+            /** @description The price below which a tenth of those of the seven days up to this one lay. */
+            floor?: string | null;
+            high?: string | null;
+            /**
+             * Format: int64
+             * @description Works that anyone could buy when the day ended.
+             */
+            listed: number;
+            /** @description The prices below which a tenth and nine tenths of the day's lay. */
+            low?: string | null;
+            /** @description The median price; absent without a sale. */
+            median?: string | null;
+            mood: components["schemas"]["Mood"];
+            /**
+             * Format: int64
+             * @description Works registered on the day.
+             */
+            registrations: number;
+            /**
+             * Format: int64
+             * @description Sales at a price.
+             */
+            sales: number;
+            /** Format: int64 */
+            sellers: number;
+            /** @description What they brought together. */
+            volume: string;
+        };
+        /** @description Some days, in order. */
+        MarketDays: {
+            /** @description At most 366. Days before the first registration are left out, and so are those that can still change. */
+            items: components["schemas"]["MarketDayView"][];
+            /**
+             * Format: date
+             * @description Present while there are more: what to give as `from` next.
+             */
+            next?: string | null;
+        };
         /** @description The chain, the contracts, and how far the mirror is. */
         MarketInfo: {
             accessManager: string;
@@ -1598,6 +1803,60 @@ export interface components {
             payouts: string;
             staking: string;
         };
+        /** @description How the market stands. */
+        MarketStanding: {
+            /** @description In words. */
+            says: string;
+            state?: components["schemas"]["MarketStateView"] | null;
+        };
+        /**
+         * @description The market before a day, from its sales in the chain's own coin. Amounts are wei; those that were estimated have six significant
+         *     digits.
+         */
+        MarketStateView: {
+            /** @description What was out of the ordinary in 7 days. */
+            anomalies: components["schemas"]["AnomalyView"][];
+            /**
+             * Format: date
+             * @description Sales before this day (UTC) are known, and all of them are final.
+             */
+            day: string;
+            direction: components["schemas"]["Direction"];
+            /** @description The price below which a tenth of the prices of 7 days lay. */
+            floor?: string | null;
+            forecast?: components["schemas"]["WeekView"] | null;
+            /**
+             * Format: double
+             * @description Mean time between two sales in 30 days.
+             */
+            hoursBetweenSales?: number | null;
+            /**
+             * Format: int64
+             * @description Works that anyone could buy when the last day ended.
+             */
+            listed: number;
+            /** @description The median price of 30 days, and the range that held 80 of 100 prices. */
+            median?: string | null;
+            mood: components["schemas"]["Mood"];
+            provenance: components["schemas"]["Provenance"];
+            range80?: components["schemas"]["AmountRange"] | null;
+            /** @description The rules behind direction and mood, in order. */
+            rules: components["schemas"]["AppliedRule"][];
+            sales30Days: number;
+            sales7Days: number;
+            /**
+             * Format: double
+             * @description Upper over lower quartile of the prices of 7 days.
+             */
+            spread?: number | null;
+            /**
+             * Format: double
+             * @description Sales of 30 days over works ever sold.
+             */
+            turnover?: number | null;
+            /** @description What the sales of 7 days brought together, exact. */
+            volume7Days: string;
+        };
         Mirror: {
             /** Format: int64 */
             blockNumber: number;
@@ -1611,6 +1870,15 @@ export interface components {
             safeNumber: number;
             /** Format: date-time */
             updatedAt: string;
+        };
+        /** @description The market's mood, in the words of the rules of prices. */
+        Mood: {
+            /** @description `high`, `medium` or `low`. */
+            demand: string;
+            /** @description `bullish`, `neutral` or `bearish`. */
+            sentiment: string;
+            /** @description `increasing`, `stable` or `decreasing`. */
+            volume: string;
         };
         NewClaim: {
             /** @description `mailto:` and an email, or `github:` and a login. */
@@ -1728,6 +1996,13 @@ export interface components {
             /** @description The only account that may fill it; the zero address is anyone. */
             taker: string;
         };
+        /** @description What was decided about an order. */
+        OrderRisk: components["schemas"]["RiskAdvice"] & {
+            /** @description `allow`, `warn` (read why first) or `block` (lists leave it out). */
+            decision: string;
+            /** @description Why it is blocked or warned of, in words. */
+            why: string[];
+        };
         /** @description A stored order and how it stands. */
         OrderView: {
             /** Format: date-time */
@@ -1736,6 +2011,7 @@ export interface components {
             order: components["schemas"]["OrderFields"];
             /** @description The price now, in base units. */
             price: string;
+            risk?: components["schemas"]["OrderRisk"] | null;
             signature: string;
             /** @description `scheduled`, `open`, `filled`, `cancelled`, `stale` (the asset moved) or `expired`. */
             state: string;
@@ -1937,6 +2213,7 @@ export interface components {
                 order: components["schemas"]["OrderFields"];
                 /** @description The price now, in base units. */
                 price: string;
+                risk?: components["schemas"]["OrderRisk"] | null;
                 signature: string;
                 /** @description `scheduled`, `open`, `filled`, `cancelled`, `stale` (the asset moved) or `expired`. */
                 state: string;
@@ -1991,6 +2268,25 @@ export interface components {
             /** @description Present while there is more. */
             nextCursor?: string | null;
         };
+        Page_WatchEntry: {
+            items: {
+                /** @description Whose entry it is: `operator`, or `risk agent`, which tells what it found and does not weigh it again. */
+                by: string;
+                id: string;
+                /**
+                 * Format: double
+                 * @description How bad it is held to be: 0, nothing, to 1, certain.
+                 */
+                score: number;
+                /** Format: date-time */
+                since: string;
+                /** @description `account:0x..` or `asset:7`. */
+                subject: string;
+                why: string;
+            }[];
+            /** @description Present while there is more. */
+            nextCursor?: string | null;
+        };
         Page_WorkView: {
             items: {
                 /** @description The asset it became, once its owner registered it. */
@@ -2019,6 +2315,59 @@ export interface components {
             ofWeight: string;
             rule: string;
             weight: string;
+        };
+        PartnerReason: {
+            /** Format: double */
+            adds: number;
+            says: string;
+        };
+        /** @description Somebody who might join. */
+        PartnerView: {
+            account: string;
+            name?: string | null;
+            /** @description Why, the strongest first; what each adds to the score. */
+            reasons: components["schemas"]["PartnerReason"][];
+            rules: components["schemas"]["AppliedRule"][];
+            /** Format: double */
+            score: number;
+            /** @description Proposed shares of the team, in its order, and of the partner, last: hundredths of a percent, 10000 in all. */
+            split: number[];
+            /**
+             * Format: double
+             * @description Of the team with the partner, 0 to 1.
+             */
+            teamScore: number;
+        };
+        /** @description Who might join, best first. An answer to a question is not recorded; `recorded` names the newest advice that was, with the same rules. */
+        PartnersView: {
+            /**
+             * Format: date-time
+             * @description Contributions up to this moment were known.
+             */
+            asOf: string;
+            /** @description People looked at, and those of them whom the rules let match: above the least standing, with a skill that is wanted. */
+            considered: number;
+            /** @description Part of a partner that shares were proposed for, in the units of the cost rule. */
+            cost: string;
+            /** @description SHA-256 over question and people. */
+            inputs: string;
+            matched: number;
+            partners: components["schemas"]["PartnerView"][];
+            recorded?: components["schemas"]["Provenance"] | null;
+            /** @description Version of the rules: SHA-256 over names and texts of their files. */
+            rules: string;
+            /**
+             * @description Those who would share: the account that asks, or the work's contributors whose accounts are known, the largest part first, at most
+             *     100.
+             */
+            team: components["schemas"]["TeamMember"][];
+            /**
+             * Format: double
+             * @description Of the team as it is, 0 to 1: diversity of skills, balance of shares, standing.
+             */
+            teamScore?: number | null;
+            /** @description Skills that were looked for: those asked for, or what others at works of the same kind can do and the team cannot. */
+            wanted: string[];
         };
         PayoutLine: {
             account: string;
@@ -2201,12 +2550,80 @@ export interface components {
             beneficiary: string;
             released: boolean;
         };
+        /** @description How likely fraud is, why, and what to do about it. */
+        RiskAdvice: {
+            /**
+             * Format: double
+             * @description Of a work: what its kind, the market's mood and its creator's standing say alone, 0 to 1.
+             */
+            assetRisk?: number | null;
+            /**
+             * Format: int32
+             * @description Of a price, in basis points: what to hold back until the time for disputes is over.
+             */
+            escrowBps: number;
+            /**
+             * Format: int32
+             * @description Of a stake's worth, in basis points: what not to count.
+             */
+            haircutBps: number;
+            /** @description `low`, `medium` or `high`. */
+            level: string;
+            /**
+             * Format: double
+             * @description Of fraud, 0 to 1.
+             */
+            probability: number;
+            provenance: components["schemas"]["RiskProvenance"];
+            /** @description What moved the probability, heaviest first. */
+            reasons: components["schemas"]["RiskReason"][];
+            /** @description What forbids a trade whatever the probability. */
+            vetoes: string[];
+        };
+        /** @description Where advice on a risk comes from. With these, anyone who has the market's records can make it again, byte for byte. */
+        RiskProvenance: {
+            /**
+             * Format: int64
+             * @description Everything that was final up to this block was known.
+             */
+            block: number;
+            /** Format: date-time */
+            givenAt: string;
+            /** @description SHA-256 of the advice. */
+            hash: string;
+            /**
+             * @description The advice's number, when it was recorded; its record is the ledger's event about `advice:<id>`. Answers to those who only ask
+             *     are not recorded.
+             */
+            id?: string | null;
+            /** @description SHA-256 of question, records and watch list. */
+            inputs: string;
+            /** @description Version of the rules: SHA-256 over names and texts of their files. */
+            rules: string;
+            /** @description The newest entry of the watch list that was known. */
+            watchListEntry: string;
+        };
+        /** @description A sign of fraud. */
+        RiskReason: {
+            /**
+             * Format: double
+             * @description What it adds to the logarithm of the odds: 0.7 doubles them.
+             */
+            logOdds: number;
+            /** @description The rule that weighs it: file:line:column. Absent for what a detector weighs by what it found. */
+            rule?: string | null;
+            says: string;
+        };
         Rotation: {
             /**
              * Format: int32
              * @description For so many hours the old secret is taken too: 0 to 168, by default 24.
              */
             overlapHours?: number | null;
+        };
+        ScreeningRequest: {
+            /** @description The account that would buy. */
+            buyer: string;
         };
         Session: {
             /** @description Checksummed address. */
@@ -2281,6 +2698,12 @@ export interface components {
             /** @description The least to accept. */
             reserve: string;
         };
+        TeamMember: {
+            account: string;
+            /** @description What their part cost, in the units of the cost rule. */
+            cost: string;
+            name?: string | null;
+        };
         /** @description A language model's work, by its tokens and the prices of its profile at that time. */
         ToolUse: {
             /** Format: int64 */
@@ -2318,6 +2741,22 @@ export interface components {
         };
         /** @enum {string} */
         Verdict: "confirm" | "refuse";
+        /** @description An account or asset that is looked at twice. */
+        WatchEntry: {
+            /** @description Whose entry it is: `operator`, or `risk agent`, which tells what it found and does not weigh it again. */
+            by: string;
+            id: string;
+            /**
+             * Format: double
+             * @description How bad it is held to be: 0, nothing, to 1, certain.
+             */
+            score: number;
+            /** Format: date-time */
+            since: string;
+            /** @description `account:0x..` or `asset:7`. */
+            subject: string;
+            why: string;
+        };
         /** @description A webhook with a new secret, which is not shown again. */
         WebhookSecret: components["schemas"]["WebhookView"] & {
             /** @description What to enter at GitHub as the secret. */
@@ -2346,6 +2785,20 @@ export interface components {
              * @description Its Monday (UTC).
              */
             week: string;
+        };
+        /** @description The forecast of a week, from what happened before it. */
+        WeekView: {
+            /** @description Its Monday. */
+            monday: string;
+            /** @description The median price. */
+            price: string;
+            /** @description Holds the median price in 80 of 100 weeks. */
+            range80: components["schemas"]["AmountRange"];
+            /**
+             * Format: double
+             * @description How many sales are expected.
+             */
+            sales: number;
         };
         /** @description A work of the account that is signed in. */
         WorkView: {
@@ -2464,6 +2917,46 @@ export interface operations {
             };
         };
     };
+    list_account_partners: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Skills that a partner should bring, divided by commas: kinds of works (`code`, `music`), of contributions (`manual-labor`), and
+                 *     ecosystems of packages (`cargo`, `npm`). At most 20.
+                 */
+                wanted?: string;
+                /** @description What a partner's part would cost, in the units of the cost rule, with at most six decimals; the median of the team's when not given. */
+                cost?: string;
+                /** @description How many partners to name: at most 100; default 10. */
+                count?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the account */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartnersView"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     payouts: {
         parameters: {
             query?: {
@@ -2490,6 +2983,44 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_account_risk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the account */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RiskAdvice"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3652,6 +4183,57 @@ export interface operations {
             };
         };
     };
+    list_market_days: {
+        parameters: {
+            query?: {
+                /** @description The first day (UTC), as 2026-03-01; 90 days up to the last one when it is not given. */
+                from?: string;
+                /** @description The last day; the newest there is when it is not given. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketDays"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_market_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketStanding"];
+                };
+            };
+        };
+    };
     list_orders: {
         parameters: {
             query?: {
@@ -3663,6 +4245,8 @@ export interface operations {
                 side?: string;
                 /** @description `open`, `scheduled`, `filled`, `cancelled`, `stale` or `expired`. */
                 state?: string;
+                /** @description With (`true`) or without (`false`, the default) those that the risk agent blocks. */
+                blocked?: boolean;
                 /** @description At most 200; default 50. */
                 limit?: number;
                 /** @description `nextCursor` of the page before. */
@@ -3770,6 +4354,56 @@ export interface operations {
             };
         };
     };
+    screen_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description EIP-712 hash */
+                hash: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreeningRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderRisk"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_derivation: {
         parameters: {
             query?: never;
@@ -3866,6 +4500,38 @@ export interface operations {
                 };
             };
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_watched: {
+        parameters: {
+            query?: {
+                /** @description At most 200; default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WatchEntry"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4108,6 +4774,54 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_work_partners: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Skills that a partner should bring, divided by commas: kinds of works (`code`, `music`), of contributions (`manual-labor`), and
+                 *     ecosystems of packages (`cargo`, `npm`). At most 20.
+                 */
+                wanted?: string;
+                /** @description What a partner's part would cost, in the units of the cost rule, with at most six decimals; the median of the team's when not given. */
+                cost?: string;
+                /** @description How many partners to name: at most 100; default 10. */
+                count?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartnersView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

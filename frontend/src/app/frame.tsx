@@ -41,6 +41,9 @@ function Header() {
           <Link to="/" className="hidden py-1 hover:text-accent sm:block" activeOptions={{ exact: true, includeSearch: false }} activeProps={{ className: "text-accent" }}>
             Catalogue
           </Link>
+          <Link to="/market" className="py-1 hover:text-accent" activeProps={{ className: "text-accent" }}>
+            Market
+          </Link>
           <Link to="/ledger" className="py-1 hover:text-accent" activeProps={{ className: "text-accent" }}>
             Ledger
           </Link>

@@ -5,6 +5,7 @@ import { OwnedWorks } from "../features/catalogue/owned-works";
 import { AccountPage } from "../features/earnings/account-page";
 import { DistributionPage } from "../features/earnings/distribution-page";
 import { LedgerPage } from "../features/ledger/ledger-page";
+import { MarketPage } from "../features/market/market-page";
 import { WorkPage } from "../features/work/work-page";
 
 /** Pages beyond the first, in a bundle of their own. */
@@ -26,6 +27,10 @@ const account = getRouteApi("/accounts/$address");
 export function Account() {
   const { address } = account.useParams();
   return <AccountPage key={address} address={address} works={<OwnedWorks owner={address} />} />;
+}
+
+export function Market() {
+  return <MarketPage />;
 }
 
 export function Books() {

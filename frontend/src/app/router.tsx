@@ -55,6 +55,12 @@ const trackRecord = createRoute({
   component: lazyRouteComponent(() => import("./lazy-pages"), "TrackRecord"),
 });
 
+const market = createRoute({
+  getParentRoute: () => root,
+  path: "/market",
+  component: lazyRouteComponent(() => import("./lazy-pages"), "Market"),
+});
+
 const ledger = createRoute({
   getParentRoute: () => root,
   path: "/ledger",
@@ -64,7 +70,7 @@ const ledger = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([catalogue, work, distribution, account, books, trackRecord, ledger]),
+  routeTree: root.addChildren([catalogue, work, distribution, account, market, books, trackRecord, ledger]),
   // Plain words in the address: `?kind=MODEL&q=river`.
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
   stringifySearch: (search) => {

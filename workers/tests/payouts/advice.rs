@@ -16,7 +16,7 @@ use crate::stage::{Running, Stage, content, whole};
 const CHAIN: u64 = 31337;
 
 /// Three works a day are sold for 60 days, at 2 coins when one's number is even and at 1 coin otherwise, give or take a little.
-async fn sell(stage: &Stage) -> Result<()> {
+pub async fn sell(stage: &Stage) -> Result<()> {
     sqlx::query(
         "INSERT INTO chain.fills (chain_id, block_number, log_index, tx_hash, at, order_hash, asset_id, maker, taker, side, currency,
                                   price, fee, royalty, net, nonce)

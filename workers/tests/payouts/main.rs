@@ -7,6 +7,8 @@ mod deliveries;
 mod distribution;
 mod jobs;
 mod killed;
+mod market;
+mod partners;
 mod release;
 mod repositories;
 mod resilience;

@@ -25,7 +25,7 @@ use store::{
 };
 
 pub use self::memory::{Known, Memory};
-use crate::{Result, blocking, refused};
+use crate::{Result, blocking, market, refused};
 
 /// The agent's name in records.
 const AGENT: &str = "risk";
@@ -153,19 +153,27 @@ pub async fn assess_work(conn: &mut PgConnection, known: &Known, asset: u64) -> 
         known.findings.chain_id as i64,
         asset as i64
     )
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let facts = WorkFacts {
         asset: AssetId(asset),
         kind: if row.kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" }.into(),
-        // The mood that works of a market of this size are in; nothing here depends on one work's price.
-        market: "neutral".into(),
+        market: mood(conn, known.findings.chain_id).await?,
         registrant: values::address(&row.registrant)?,
         // Nothing measures it yet.
         reputation: None,
     };
     assess(known, asset_subject(asset), Subject::Work(facts)).await.map(Some)
+}
+
+/// The mood that the market agent found the market in last.
+async fn mood(conn: &mut PgConnection, chain_id: u64) -> Result<String> {
+    let Some(newest) = advice::newest(conn, chain_id, market::SUBJECT).await?.pop() else {
+        return Ok("neutral".into());
+    };
+    let said: market::Advice = serde_json::from_str(&newest.advice.answer).map_err(refused)?;
+    Ok(said.state.mood.sentiment)
 }
 
 async fn assess(known: &Known, subject: String, asked: Subject) -> Result<Answered<risk::Advice>> {

@@ -11,6 +11,8 @@ export type Work = Schemas["AssetDetail"];
 export type Order = Schemas["OrderView"];
 export type Lineage = Schemas["Lineage"];
 export type Contributor = Schemas["ContributorSummary"];
+export type Partners = Schemas["PartnersView"];
+export type Partner = Schemas["PartnerView"];
 export type HistoryEntry = Schemas["HistoryEntry"];
 
 /** Distributions follow a sale after some seconds, without a block of their own to announce them. */
@@ -71,6 +73,21 @@ export function coherenceQuery(id: string) {
     queryFn: async ({ signal }) => {
       try {
         return await read(api.GET("/v1/assets/{id}/coherence", { params: { path: { id } }, signal }));
+      } catch (error) {
+        if (error instanceof ApiProblem && error.notFound) return null;
+        throw error;
+      }
+    },
+  });
+}
+
+/** Of works with contributions; none where nobody's counts. */
+export function partnersQuery(workId: string) {
+  return queryOptions({
+    queryKey: ["chain", "partners", workId],
+    queryFn: async ({ signal }) => {
+      try {
+        return await read(api.GET("/v1/works/{id}/partners", { params: { path: { id: workId }, query: { count: 5 } }, signal }));
       } catch (error) {
         if (error instanceof ApiProblem && error.notFound) return null;
         throw error;

@@ -15,6 +15,7 @@ import { LineageSection } from "./lineage-section";
 import { MoneySection } from "./money-section";
 import { OrderSection } from "./order-section";
 import { workQuery, type Work } from "./queries";
+import { PartnersSection } from "./partners-section";
 import { RecordSection } from "./record-section";
 import { RiskSection } from "./risk-section";
 
@@ -52,6 +53,7 @@ function Loaded({ work }: { work: Work }) {
         <div className="min-w-0 lg:col-start-1 lg:row-span-2 lg:row-start-1">
           <LineageSection id={work.id} />
           <ContributorsSection id={work.id} />
+          {work.workId && <PartnersSection workId={work.workId} />}
           {work.sourceUrl && <CoherenceSection id={work.id} />}
           <HistorySection id={work.id} />
           <DistributionsSection id={work.id} />

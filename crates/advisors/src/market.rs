@@ -1,0 +1,219 @@
+//! How the whole market stands, day by day, and what its week will bring.
+
+use agents::{
+    market::{MarketState, WeekForecast, WeekForecaster},
+    pricing::History,
+    rules::{PRICES, RuleBase},
+    sales::{Day, Sale},
+};
+use alloy_primitives::{B256, hex};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use store::{
+    advice::{self, Advice as Record},
+    market_days::{self, Told},
+    sales::{self, Sold},
+};
+
+use crate::{Result, blocking, pricing::learnable, refused};
+
+/// The agent's name in records, and what its advice is about.
+const AGENT: &str = "market";
+pub const SUBJECT: &str = "market";
+
+/// What the agent says on a day. The same inputs give the same bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    pub state: MarketState,
+    /// The week that runs; none while no week with a sale is over.
+    pub week: Option<Week>,
+    /// SHA-256 that names the history.
+    pub inputs: String,
+}
+
+/// The forecast of a week, from what happened before it. Prices are coins of 10^18 base units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Week {
+    pub monday: String,
+    /// The median price, and the range that covers it in 80 of 100 weeks.
+    pub price: f64,
+    pub low: f64,
+    pub high: f64,
+    /// Sales at a price.
+    pub sales: f64,
+}
+
+impl From<WeekForecast> for Week {
+    fn from(week: WeekForecast) -> Self {
+        let WeekForecast { week: monday, price, low80: low, high80: high, count: sales } = week;
+        Self { monday: monday.to_string(), price, low, high, sales }
+    }
+}
+
+/// What is asked.
+#[derive(Serialize, Deserialize)]
+struct Question {
+    /// How things stand before this day.
+    day: NaiveDate,
+}
+
+/// What the agent has in memory between two days. Lost, it is made again from the database.
+#[derive(Default)]
+pub struct Memory(Option<Known>);
+
+/// All sales before a day, with the rules.
+struct Known {
+    before: NaiveDate,
+    learned: Learned,
+    rules: RuleBase,
+}
+
+#[derive(Default)]
+struct Learned {
+    history: History,
+    weeks: WeekForecaster,
+}
+
+impl Learned {
+    /// Lives through the days from one on and before another, with or without sales, and says after each what `after` asks for.
+    fn live(
+        &mut self,
+        days: (NaiveDate, NaiveDate),
+        sales: &[Sale],
+        mut after: impl FnMut(&History, NaiveDate) -> Result<()>,
+    ) -> Result<()> {
+        let mut rest = sales;
+        for date in days.0.iter_days().take_while(|date| *date < days.1) {
+            let day = Day::from(date);
+            let (today, later) = rest.split_at(rest.partition_point(|sale| sale.day <= day));
+            rest = later;
+            // What came before the first sale changes nothing.
+            if !(today.is_empty() && self.history.is_empty()) {
+                self.history.add(day, today);
+                self.weeks.learn(day, today);
+            }
+            after(&self.history, date)?;
+        }
+        Ok(())
+    }
+}
+
+/// Records every settled day that is not recorded yet, and says of the newest how the market stands: the advice's number. None when it
+/// says nothing new, or nothing was sold yet.
+pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result<Option<i64>> {
+    let mut conn = pool.acquire().await?;
+    let Some(before) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };
+    let known = memory.0.take();
+    if known.as_ref().is_some_and(|known| known.before >= before) {
+        memory.0 = known;
+        return Ok(None);
+    }
+    let Some(first) = market_days::first(&mut conn, chain_id).await?.filter(|first| *first < before) else {
+        return Ok(None);
+    };
+    let recorded = market_days::newest(&mut conn, chain_id).await?;
+    let learned_before = known.as_ref().map(|known| known.before);
+    let news = sales::between(&mut conn, chain_id, learned_before, before).await?;
+    drop(conn);
+
+    let (mut known, told) = blocking(move || {
+        let mut known = match known {
+            Some(known) => known,
+            None => {
+                Known { before: first, learned: Learned::default(), rules: RuleBase::read(PRICES).map_err(refused)? }
+            }
+        };
+        let mut told = Vec::new();
+        known.learned.live((known.before, before), &learnable(&news), |history, day| {
+            if recorded.is_none_or(|recorded| recorded < day) {
+                told.push(tell(history, &known.rules, day)?);
+            }
+            Ok(())
+        })?;
+        known.before = before;
+        Ok((known, told))
+    })
+    .await?;
+
+    let question = Question { day: before };
+    let mut tx = pool.begin().await?;
+    market_days::record(&mut tx, chain_id, &told).await?;
+    let mut id = None;
+    if !known.learned.history.is_empty() {
+        let rule_base: B256 = known.rules.version().parse().map_err(refused)?;
+        let new = Record {
+            chain_id,
+            agent: AGENT.into(),
+            subject: SUBJECT.into(),
+            day: before,
+            question: serde_json::to_string(&question).map_err(refused)?,
+            answer: answer(&mut known.learned, &known.rules, &question)?,
+            rule_base,
+            model: None,
+        };
+        advice::keep_rules(&mut tx, rule_base, PRICES).await?;
+        id = advice::record(&mut tx, &new).await?;
+    }
+    tx.commit().await?;
+    memory.0 = Some(known);
+    Ok(id)
+}
+
+/// Makes recorded advice again.
+pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
+    let mut conn = pool.acquire().await?;
+    let files = advice::rules(&mut conn, recorded.rule_base).await?;
+    let history = sales::between(&mut conn, recorded.chain_id, None, recorded.day).await?;
+    drop(conn);
+    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    blocking(move || {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let rules = RuleBase::read(&files).map_err(refused)?;
+        answer(&mut recall(&history, question.day)?, &rules, &question)
+    })
+    .await
+}
+
+/// What was learned from these sales before a day.
+fn recall(history: &[Sold], before: NaiveDate) -> Result<Learned> {
+    let mut learned = Learned::default();
+    let first = history.first().map_or(before, |sold| sold.at.date_naive());
+    learned.live((first, before), &learnable(history), |_, _| Ok(()))?;
+    Ok(learned)
+}
+
+/// The advice as canonical JSON.
+fn answer(learned: &mut Learned, rules: &RuleBase, question: &Question) -> Result<String> {
+    let day = Day::from(question.day);
+    let state = MarketState::on(&learned.history, rules, day).map_err(refused)?;
+    let mut inputs = Sha256::new_with_prefix(learned.history.digest());
+    inputs.update(question.day.to_string());
+    let inputs = hex::encode(inputs.finalize());
+    let week = learned.weeks.forecast(day).map(Week::from);
+    serde_json::to_string(&Advice { state, week, inputs }).map_err(refused)
+}
+
+/// What is said of a day when it is over.
+fn tell(history: &History, rules: &RuleBase, day: NaiveDate) -> Result<Told> {
+    let state = MarketState::on(history, rules, Day::from(day).plus(1)).map_err(refused)?;
+    let today = day.to_string();
+    let anomalies = state.anomalies.iter().filter(|anomaly| anomaly.day == today);
+    Ok(Told {
+        day,
+        direction: direction(&state).to_owned(),
+        mood: serde_json::to_value(&state.mood).map_err(refused)?,
+        anomalies: anomalies.map(|anomaly| json!({"of": anomaly.of, "z": anomaly.z})).collect::<Vec<Value>>().into(),
+    })
+}
+
+/// Where prices of like items went, as far as there is evidence: `rising`, `falling` or `none`.
+pub fn direction(state: &MarketState) -> &'static str {
+    match state.drift.says.as_str() {
+        "prices of like items rise" => "rising",
+        "prices of like items fall" => "falling",
+        _ => "none",
+    }
+}

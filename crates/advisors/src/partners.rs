@@ -1,0 +1,329 @@
+//! Who should join a work or a person, and how they might share.
+//!
+//! Questions are answered from memory, as of the newest refresh, and not recorded. What the workers ask of works that changed, once a day,
+//! is recorded, with the people it was made from as the model, so that it can be made again whatever became of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use agents::{
+    collaboration::{Advice, Member, People, Person, Question, Together, advise},
+    rules::{COLLABORATION, RuleBase},
+};
+use alloy_primitives::{Address, B256};
+use chrono::{DateTime, Utc};
+use domain::Amount;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use store::{
+    advice::{self, Advice as Record, Model},
+    people::{self as records, Part, Version, Work},
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    Result, blocking,
+    people::{people, skills_of, together},
+    refused,
+};
+
+/// The agent's name in records.
+pub const AGENT: &str = "collaboration";
+/// A team has so many members at most: those whose parts cost most.
+const TEAM: usize = 100;
+/// Skills looked for when none are named.
+const WANTED: usize = 5;
+/// Partners named in what is recorded.
+const NAMED: usize = 10;
+/// Works advised on in one transaction.
+const BATCH: i64 = 100;
+
+/// What the agent knows: people, and the works they contributed to.
+pub struct Known {
+    version: Version,
+    /// When it was read.
+    pub at: DateTime<Utc>,
+    people: People,
+    /// What people were made from.
+    snapshot: Snapshot,
+    names: BTreeMap<Address, String>,
+    works: BTreeMap<i64, (Work, Vec<Part>)>,
+    rules: RuleBase,
+}
+
+/// What `People` are made from, as it is kept with advice.
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    people: Vec<Person>,
+    together: Vec<Together>,
+}
+
+/// What partners are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Its contributors are the team.
+    Work(i64),
+    Account(Address),
+}
+
+/// What is asked beside that.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// Skills that a partner should bring. None: what others at works of the same kind can do and the team cannot.
+    pub wanted: BTreeSet<String>,
+    /// What a partner's part would cost, in millionths of the unit of the cost rule. None: the median part of the team.
+    pub cost: Option<u128>,
+    /// How many partners to name.
+    pub count: usize,
+}
+
+/// What was asked, and the answer.
+pub struct Answer {
+    pub question: Question,
+    pub advice: Advice,
+}
+
+impl Known {
+    /// # Errors
+    /// When the database does not answer.
+    async fn load(pool: &PgPool, chain_id: u64) -> Result<Self> {
+        // One snapshot, so that the version is that of the people.
+        let mut tx = store::snapshot(pool).await?;
+        let version = records::version(&mut tx).await?;
+        let at = sqlx::query_scalar!(r#"SELECT now() AS "now!""#).fetch_one(&mut *tx).await?;
+        let parts = records::parts(&mut tx).await?;
+        let works = records::works(&mut tx).await?;
+        let records = records::records(&mut tx, chain_id).await?;
+        tx.commit().await?;
+        blocking(move || {
+            let snapshot = Snapshot { people: people(&parts, &works, &records), together: together(&parts) };
+            let names = parts.iter().map(|part| (part.account, part.name.clone())).collect();
+            let mut works: BTreeMap<i64, (Work, Vec<Part>)> =
+                works.into_iter().map(|(id, work)| (id, (work, Vec::new()))).collect();
+            for part in parts {
+                if let Some((_, parts)) = works.get_mut(&part.work) {
+                    parts.push(part);
+                }
+            }
+            let rules = RuleBase::read(COLLABORATION).map_err(refused)?;
+            Ok(Self { version, at, people: snapshot.people(), snapshot, names, works, rules })
+        })
+        .await
+    }
+
+    /// Names partners. None when there is no such work, or nobody's contribution to it counts.
+    ///
+    /// # Errors
+    /// When the rule base lacks a rule.
+    pub fn ask(&self, subject: Subject, wish: &Wish) -> Result<Option<Answer>> {
+        let Some(question) = self.question(subject, wish) else { return Ok(None) };
+        let advice = advise(&self.people, &self.rules, &question).map_err(refused)?;
+        Ok(Some(Answer { question, advice }))
+    }
+
+    /// What an account is called.
+    pub fn name(&self, account: Address) -> Option<&str> {
+        self.names.get(&account).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// The version of the rules, SHA-256 in hex.
+    pub fn rules(&self) -> &str {
+        self.rules.version()
+    }
+
+    fn question(&self, subject: Subject, wish: &Wish) -> Option<Question> {
+        let mut wanted = wish.wanted.clone();
+        let mut team = match subject {
+            Subject::Account(account) => vec![Member { account, cost: Amount::from(wish.cost.unwrap_or(0)) }],
+            Subject::Work(id) => {
+                let (work, parts) = self.works.get(&id)?;
+                if wanted.is_empty() {
+                    wanted = self.lacking(work, parts);
+                }
+                let mut team: Vec<Member> =
+                    parts.iter().map(|part| Member { account: part.account, cost: Amount::from(part.cost) }).collect();
+                if team.is_empty() {
+                    team.push(Member { account: work.owner, cost: Amount::from(0_u64) });
+                }
+                team
+            }
+        };
+        team.sort_by(|a, b| b.cost.cmp(&a.cost).then(a.account.cmp(&b.account)));
+        team.truncate(TEAM);
+        let median = team.get(team.len() / 2).map_or(Amount::from(0_u64), |member| member.cost);
+        let cost = wish.cost.map_or(median, Amount::from);
+        Some(Question { team, wanted, cost, now: self.at.timestamp(), count: wish.count })
+    }
+
+    /// What most people at works of the same kind can do and nobody of the team can, the most frequent first.
+    fn lacking(&self, work: &Work, team: &[Part]) -> BTreeSet<String> {
+        let mut has: BTreeSet<String> = skills_of(work).collect();
+        has.extend(team.iter().filter_map(|part| self.people.person(part.account)).flat_map(|one| one.skills.clone()));
+        let alike = self.works.values().filter(|(other, _)| other.kind == work.kind);
+        let accounts: BTreeSet<Address> = alike.flat_map(|(_, parts)| parts).map(|part| part.account).collect();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for person in accounts.iter().filter_map(|account| self.people.person(*account)) {
+            for skill in person.skills.iter().filter(|skill| !has.contains(*skill)) {
+                *counts.entry(skill).or_default() += 1;
+            }
+        }
+        let mut most: Vec<(&str, usize)> = counts.into_iter().collect();
+        most.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        most.into_iter().take(WANTED).map(|(skill, _)| skill.to_owned()).collect()
+    }
+}
+
+impl Snapshot {
+    fn people(&self) -> People {
+        People::new(&self.people, &self.together)
+    }
+}
+
+/// What is known, in memory, made anew away from those who ask. Cheap to clone.
+#[derive(Clone)]
+pub struct Cache {
+    pool: PgPool,
+    chain_id: u64,
+    held: Arc<RwLock<Option<Arc<Known>>>>,
+    /// Held by whoever makes the next.
+    making: Arc<Mutex<()>>,
+}
+
+impl Cache {
+    /// An empty cache: the first question fills it.
+    pub fn new(pool: PgPool, chain_id: u64) -> Self {
+        Self { pool, chain_id, held: Arc::default(), making: Arc::default() }
+    }
+
+    fn latest(&self) -> Option<Arc<Known>> {
+        // A panic cannot leave half a value here.
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is known. Where that is not the newest, it begins to read it, unless that is under way, and does not wait: only the first
+    /// question does.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn known(&self) -> Result<Arc<Known>> {
+        let Some(held) = self.latest() else { return self.refresh().await };
+        let version = records::version(&mut *self.pool.acquire().await?).await?;
+        if held.version != version
+            && let Ok(making) = self.making.clone().try_lock_owned()
+        {
+            let cache = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = cache.make().await {
+                    tracing::error!("the people of chain {} stay as they were: {error}", cache.chain_id);
+                }
+                drop(making);
+            });
+        }
+        Ok(held)
+    }
+
+    /// The newest, read where it is not known.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refresh(&self) -> Result<Arc<Known>> {
+        let _making = self.making.lock().await;
+        self.make().await
+    }
+
+    async fn make(&self) -> Result<Arc<Known>> {
+        let version = records::version(&mut *self.pool.acquire().await?).await?;
+        if let Some(held) = self.latest().filter(|held| held.version == version) {
+            return Ok(held);
+        }
+        let known = Arc::new(Known::load(&self.pool, self.chain_id).await?);
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        Ok(known)
+    }
+}
+
+/// Advises on every work that changed since advice on it, at most once a day for all; how many pieces of advice were recorded.
+///
+/// # Errors
+/// When the database does not answer, or the rule base lacks a rule.
+pub async fn advise_on_changed(pool: &PgPool, chain_id: u64) -> Result<usize> {
+    let mut conn = pool.acquire().await?;
+    if advice::learned_today(&mut conn, chain_id, AGENT).await? {
+        return Ok(0);
+    }
+    let mut works = records::unsaid(&mut conn, chain_id, AGENT, BATCH).await?;
+    drop(conn);
+    if works.is_empty() {
+        return Ok(0);
+    }
+    let known = Arc::new(Known::load(pool, chain_id).await?);
+    let bytes = serde_json::to_vec(&known.snapshot).map_err(refused)?;
+    let version = B256::from_slice(&Sha256::digest(&bytes));
+    let model = Model { version, day: known.at.date_naive(), bytes };
+    let mut recorded = 0;
+    while !works.is_empty() {
+        let asked = works.len();
+        let news = {
+            let known = known.clone();
+            blocking(move || {
+                works.iter().filter_map(|work| news(&known, chain_id, *work, version).transpose()).collect()
+            })
+        };
+        let news: Vec<Record> = news.await?;
+        let mut tx = pool.begin().await?;
+        advice::keep_model(&mut tx, chain_id, AGENT, &model).await?;
+        for new in &news {
+            advice::keep_rules(&mut tx, new.rule_base, COLLABORATION).await?;
+            recorded += usize::from(advice::record(&mut tx, new).await?.is_some());
+        }
+        // What changed after people were read, or is gone meanwhile, waits for the next day.
+        works = match asked == news.len() && asked as i64 == BATCH {
+            true => records::unsaid(&mut tx, chain_id, AGENT, BATCH).await?,
+            false => Vec::new(),
+        };
+        tx.commit().await?;
+    }
+    Ok(recorded)
+}
+
+fn news(known: &Known, chain_id: u64, work: i64, model: B256) -> Result<Option<Record>> {
+    let wish = Wish { count: NAMED, ..Wish::default() };
+    let Some(Answer { question, advice }) = known.ask(Subject::Work(work), &wish)? else { return Ok(None) };
+    Ok(Some(Record {
+        chain_id,
+        agent: AGENT.into(),
+        subject: subject(work),
+        day: known.at.date_naive(),
+        question: serde_json::to_string(&question).map_err(refused)?,
+        answer: serde_json::to_string(&advice).map_err(refused)?,
+        rule_base: known.rules().parse().map_err(refused)?,
+        model: Some(model),
+    }))
+}
+
+/// What advice on a work is recorded as.
+pub fn subject(work: i64) -> String {
+    format!("work:{work}")
+}
+
+/// Makes recorded advice again.
+pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
+    let mut conn = pool.acquire().await?;
+    let files = advice::rules(&mut conn, recorded.rule_base).await?;
+    let version = recorded.model.ok_or_else(|| refused("it names no people"))?;
+    let model = advice::model(&mut conn, recorded.chain_id, AGENT, Some(version))
+        .await?
+        .ok_or_else(|| refused(format!("the people {version} are not there")))?;
+    drop(conn);
+    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    blocking(move || {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let rules = RuleBase::read(&files).map_err(refused)?;
+        let snapshot: Snapshot = serde_json::from_slice(&model.bytes).map_err(refused)?;
+        serde_json::to_string(&advise(&snapshot.people(), &rules, &question).map_err(refused)?).map_err(refused)
+    })
+    .await
+}

@@ -1,0 +1,167 @@
+//! Who did what for which work, by account: what the collaboration agent learns from.
+//!
+//! Only accepted contributions count, and only of people whose account is known: as the work's records say, or because they contribute
+//! as an account. What a SYSTEM did counts for the person who set it to work.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::Address;
+use futures::TryStreamExt;
+use sqlx::PgConnection;
+
+use crate::{StoreError, values};
+
+/// Names a state of all that is told here. Two equal versions tell the same; another one may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    contribution: Option<i64>,
+    address: Option<i64>,
+    /// Decisions and payouts are told to the ledger.
+    ledger: i64,
+}
+
+/// The present version: three look-ups by key.
+pub async fn version(conn: &mut PgConnection) -> Result<Version, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT (SELECT max(id) FROM contributions) AS contribution, (SELECT max(id) FROM contributor_addresses) AS address,
+                  (SELECT size FROM ledger.head) AS "ledger!""#
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Version { contribution: row.contribution, address: row.address, ledger: row.ledger })
+}
+
+/// One account's part in a work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub work: i64,
+    pub account: Address,
+    /// What people call it.
+    pub name: String,
+    /// Of its contributions: `MANUAL_LABOR` and so on, each once.
+    pub kinds: Vec<String>,
+    pub contributions: i64,
+    /// Their cost in millionths of the unit of the cost rule.
+    pub cost: u128,
+    /// Their mean coherence, 0 to 1.
+    pub coherence: f64,
+    /// When the first and the last of them happened, in seconds since 1970.
+    pub first: i64,
+    pub last: i64,
+}
+
+/// A work that somebody contributed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    pub owner: Address,
+    /// `CODE`, `MUSIC` and so on.
+    pub kind: String,
+    /// Where its packages come from, by its lock files: `cargo`, `npm` and so on.
+    pub ecosystems: Vec<String>,
+}
+
+/// What else is known of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// What it proposed for itself, and works' owners rejected.
+    pub rejected: i64,
+    /// Assets whose income was paid to it.
+    pub paid_by: i64,
+}
+
+/// All parts, by work, and in each the one that was worked on last first.
+pub async fn parts(conn: &mut PgConnection) -> Result<Vec<Part>, StoreError> {
+    let mut rows = sqlx::query!(
+        r#"WITH acts AS (
+               SELECT c.work_id, CASE p.kind WHEN 'SYSTEM' THEN c.triggered_by[cardinality(c.triggered_by)] ELSE p.id END AS who,
+                      c.kind, c.cost, c.coherence, c.occurred_at
+               FROM contributions c JOIN contributors p ON p.id = c.contributor_id WHERE c.state = 'accepted'),
+           accounts AS (
+               SELECT s.work_id, s.who, p.name,
+                      coalesce(a.address::bytea, CASE WHEN p.key ~ '^account:0x[0-9a-fA-F]{40}$'
+                                                      THEN decode(substr(p.key, 11), 'hex') END) AS account
+               FROM (SELECT DISTINCT work_id, who FROM acts) s JOIN contributors p ON p.id = s.who
+               LEFT JOIN LATERAL (SELECT address FROM contributor_addresses x WHERE x.work_id = s.work_id AND x.contributor_id = s.who
+                                  ORDER BY x.id DESC LIMIT 1) a ON true
+               WHERE p.kind = 'HUMAN')
+           SELECT work_id AS "work!", account AS "account!: Vec<u8>", min(name) AS "name!",
+                  array_agg(DISTINCT kind) AS "kinds!: Vec<String>", count(*) AS "contributions!",
+                  (sum(cost) * 1000000)::numeric(78, 0)::text AS "cost!", avg(coherence)::float8 AS "coherence!",
+                  floor(extract(epoch FROM min(occurred_at)))::bigint AS "first!",
+                  floor(extract(epoch FROM max(occurred_at)))::bigint AS "last!"
+           FROM acts JOIN accounts USING (work_id, who) WHERE account IS NOT NULL
+           GROUP BY work_id, account ORDER BY work_id, max(occurred_at) DESC, account"#
+    )
+    .fetch(conn);
+    let mut parts = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        parts.push(Part {
+            work: row.work,
+            account: values::address(&row.account)?,
+            name: row.name,
+            kinds: row.kinds,
+            contributions: row.contributions,
+            cost: row.cost.parse().map_err(|_| StoreError::Corrupt { what: "cost", value: row.cost })?,
+            coherence: row.coherence,
+            first: row.first,
+            last: row.last,
+        });
+    }
+    Ok(parts)
+}
+
+/// The works with accepted contributions.
+pub async fn works(conn: &mut PgConnection) -> Result<BTreeMap<i64, Work>, StoreError> {
+    let mut rows = sqlx::query!(
+        r#"SELECT w.id, w.owner AS "owner: Vec<u8>", w.kind, coalesce(e.ecosystems, '{}') AS "ecosystems!: Vec<String>"
+           FROM works w
+           LEFT JOIN (SELECT d.work_id, array_agg(DISTINCT split_part(substr(x.purl, 5), '/', 1)) AS ecosystems
+                      FROM work_dependencies d JOIN external_works x ON x.id = d.external_id
+                      WHERE x.purl LIKE 'pkg:%/%' GROUP BY d.work_id) e ON e.work_id = w.id
+           WHERE EXISTS (SELECT FROM contributions c WHERE c.work_id = w.id AND c.state = 'accepted')"#
+    )
+    .fetch(conn);
+    let mut works = BTreeMap::new();
+    while let Some(row) = rows.try_next().await? {
+        works.insert(row.id, Work { owner: values::address(&row.owner)?, kind: row.kind, ecosystems: row.ecosystems });
+    }
+    Ok(works)
+}
+
+/// What became of proposals that accounts made for themselves, and who was paid from what.
+pub async fn records(conn: &mut PgConnection, chain_id: u64) -> Result<BTreeMap<Address, Record>, StoreError> {
+    let mut rows = sqlx::query!(
+        r#"SELECT account AS "account!: Vec<u8>", sum(rejected)::bigint AS "rejected!", sum(paid_by)::bigint AS "paid_by!"
+           FROM (SELECT c.recorded_by::bytea AS account, count(*) AS rejected, 0 AS paid_by FROM contributions c
+                 WHERE c.state = 'rejected' AND c.decided_by <> c.recorded_by GROUP BY 1
+                 UNION ALL
+                 SELECT p.account::bytea, 0, count(DISTINCT d.asset_id) FROM payouts p JOIN distributions d ON d.id = p.distribution_id
+                 WHERE p.chain_id = $1 GROUP BY 1) r
+           GROUP BY account"#,
+        chain_id as i64
+    )
+    .fetch(conn);
+    let mut records = BTreeMap::new();
+    while let Some(row) = rows.try_next().await? {
+        records.insert(values::address(&row.account)?, Record { rejected: row.rejected, paid_by: row.paid_by });
+    }
+    Ok(records)
+}
+
+/// Works that were changed after what an agent said of them last: the longest unsaid first.
+pub async fn unsaid(conn: &mut PgConnection, chain_id: u64, agent: &str, limit: i64) -> Result<Vec<i64>, StoreError> {
+    let works = sqlx::query_scalar!(
+        "SELECT c.work_id FROM (SELECT work_id, max(greatest(created_at, decided_at)) AS changed FROM contributions
+                                WHERE state <> 'proposed' GROUP BY work_id HAVING bool_or(state = 'accepted')) c
+         LEFT JOIN LATERAL (SELECT a.created_at FROM advice a
+                            WHERE a.chain_id = $1 AND a.agent = $2 AND a.subject = 'work:' || c.work_id ORDER BY a.id DESC LIMIT 1) said ON true
+         WHERE said.created_at IS NULL OR said.created_at < c.changed
+         ORDER BY said.created_at NULLS FIRST, c.work_id LIMIT $3",
+        chain_id as i64,
+        agent,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(works)
+}
