@@ -176,9 +176,9 @@ pub async fn run(context: Context, shutdown: Shutdown) {
 async fn work(context: Context, shutdown: Shutdown) {
     let queue = queue(context.deployment.chain_id);
     let [turn, next_close, next_publish, delivering] = [(); 4].map(Mutex::new);
-    let (prices, days) = (Mutex::default(), Mutex::default());
+    let (prices, days, people) = (Mutex::default(), Mutex::default(), Mutex::default());
     let risks = risk::Memory::new(context.pool.clone(), context.deployment.chain_id);
-    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering, prices, days, risks });
+    let worker = Arc::new(Worker { context, turn, next_close, next_publish, delivering, prices, days, people, risks });
     while !shutdown.has_begun() {
         // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
         let name = format!("{queue}-{:016x}", rand_name());
@@ -216,6 +216,8 @@ struct Worker {
     risks: risk::Memory,
     /// What the market agent has learned.
     days: Mutex<market::Memory>,
+    /// As of when partners were looked for last.
+    people: Mutex<partners::Memory>,
 }
 
 impl Worker {
@@ -243,8 +245,9 @@ impl Worker {
                 Ok(())
             }
             Task::Introduce => {
+                let mut memory = self.people.lock().await;
                 let Context { pool, deployment, .. } = &self.context;
-                partners::advise_on_changed(pool, deployment.chain_id).await?;
+                partners::advise_on_changed(pool, deployment.chain_id, &mut memory).await?;
                 Ok(())
             }
             Task::Close => match self.turn_after(&self.next_close).await {

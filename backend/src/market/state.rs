@@ -23,7 +23,7 @@ use crate::{
 pub struct MarketStanding {
     /// In words.
     pub says: String,
-    /// Absent as long as no sale is final.
+    /// Absent as long as no day with a sale is settled: over, and final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<MarketStateView>,
 }
@@ -137,7 +137,7 @@ pub async fn state(State(state): State<AppState>) -> Result<axum::Json<MarketSta
     let mut conn = state.pool.acquire().await?;
     let newest = advice::newest(&mut conn, state.chain_id(), SUBJECT).await?;
     let Some(recorded) = newest.into_iter().find(|one| one.advice.agent == SUBJECT) else {
-        return Ok(axum::Json(MarketStanding { says: "Nothing was sold yet.".into(), state: None }));
+        return Ok(axum::Json(MarketStanding { says: "No day with a sale is settled yet.".into(), state: None }));
     };
     let day = recorded.advice.day;
     let week = day.checked_sub_days(Days::new(7)).unwrap_or(day);

@@ -40,7 +40,7 @@ async fn with_sales(days: i32) -> Result<App> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_market_says_so() -> Result<()> {
     let app = App::start().await?;
-    let nothing = json!({"says": "Nothing was sold yet."});
+    let nothing = json!({"says": "No day with a sale is settled yet."});
     assert_eq!(app.get("/v1/market/state").await?.expect(200), nothing);
     assert_eq!(app.get("/v1/market/days").await?.expect(200), json!({"items": []}));
     app.register(testkit::account(1), Work::new()).await?;

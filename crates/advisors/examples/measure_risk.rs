@@ -1,5 +1,5 @@
 //! How long the risk agent takes from the question to the answer, with a market of its own in the database of DATABASE_URL, which
-//! must be migrated and empty: a million transfers (or as many as the first argument says) among 20 000 accounts.
+//! must be migrated and empty: a million transfers (or as many as the first argument says) among 16 384 accounts.
 //! Prints lines `name value` in milliseconds: reading and making the memory, and 99th percentiles of 300 questions.
 
 use std::{error::Error, time::Instant};
@@ -7,13 +7,13 @@ use std::{error::Error, time::Instant};
 use advisors::risk::{self, Memory, Standing};
 use alloy_primitives::{Address, B256};
 use chrono::Utc;
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection};
 use store::screenings;
 
 const CHAIN: u64 = 1;
 const QUESTIONS: u64 = 300;
 
-async fn fill(pool: &PgPool, transfers: i64) -> Result<(), sqlx::Error> {
+async fn fill(conn: &mut PgConnection, transfers: i64) -> Result<(), sqlx::Error> {
     for statement in [
         "SELECT chain.create_generation(1, 1, true)",
         "SELECT chain.create_log(1)",
@@ -22,9 +22,9 @@ async fn fill(pool: &PgPool, transfers: i64) -> Result<(), sqlx::Error> {
          VALUES (1, 100000000, sha256('head'), 100000000, 100000000, 100000000)",
     ] {
         // A generation may be made with its tables already.
-        let _ = sqlx::query(statement).execute(pool).await;
+        let _ = sqlx::query(statement).execute(&mut *conn).await;
     }
-    let account = "decode(lpad(to_hex(hashint4((%)::int)::bigint & 16383 + 1), 40, '0'), 'hex')";
+    let account = "decode(lpad(to_hex(hashint4((%)::int)::bigint & 16383), 40, '0'), 'hex')";
     let registrations = format!(
         "INSERT INTO chain.registrations (chain_id, block_number, log_index, tx_hash, at, asset_id, registrant, first_owner, kind, open,
                                           content_hash, royalty_bps, cid, shares, parents)
@@ -40,13 +40,14 @@ async fn fill(pool: &PgPool, transfers: i64) -> Result<(), sqlx::Error> {
         account.replace('%', "n % ($1 / 10) + (n / ($1 / 10) + 1) * 7")
     );
     for (statement, count) in [(registrations, transfers), (transfers_of, transfers)] {
-        sqlx::query(sqlx::AssertSqlSafe(statement)).bind(count).execute(pool).await?;
+        sqlx::query(sqlx::AssertSqlSafe(statement)).bind(count).execute(&mut *conn).await?;
     }
     for statement in [
         "INSERT INTO chain.fills (chain_id, block_number, log_index, tx_hash, at, order_hash, asset_id, maker, taker, side, currency,
                                   price, fee, royalty, net, nonce)
          SELECT 1, block_number, 1, tx_hash, at, tx_hash, asset_id, sender, recipient, 'SELL', decode(repeat('00', 20), 'hex'),
                 1000 + asset_id % 997, 0, 0, 1000 + asset_id % 997, block_number FROM chain.transfers",
+        "SELECT set_config('search_path', 'chain_1_1, chain, public', false)",
         "SELECT chain.refresh_assets(1, (SELECT array_agg(n) FROM generate_series(1, 2000) n))",
         "INSERT INTO orders (chain_id, hash, maker, side, asset_id, asset_epoch, currency, start_price, end_price, start_time, end_time,
                              taker, nonce, maker_epoch, max_fee_bps, min_net, signature)
@@ -55,7 +56,7 @@ async fn fill(pool: &PgPool, transfers: i64) -> Result<(), sqlx::Error> {
          FROM chain.assets",
         "ANALYZE",
     ] {
-        sqlx::query(statement).execute(pool).await?;
+        sqlx::query(statement).execute(&mut *conn).await?;
     }
     Ok(())
 }
@@ -73,7 +74,8 @@ fn milliseconds(since: Instant) -> f64 {
 async fn main() -> Result<(), Box<dyn Error>> {
     let transfers = std::env::args().nth(1).map_or(Ok(1_000_000), |count| count.parse())?;
     let pool = store::connect(&std::env::var("DATABASE_URL")?, 4).await?;
-    fill(&pool, transfers).await?;
+    let mut conn = PgConnection::connect(&std::env::var("DATABASE_URL")?).await?;
+    fill(&mut conn, transfers).await?;
     let memory = Memory::new(pool.clone(), CHAIN);
     let start = Instant::now();
     memory.fresh().await?;

@@ -71,6 +71,36 @@ struct Known {
     rules: RuleBase,
 }
 
+impl Known {
+    /// Nothing yet, of a market that began on this day.
+    fn new(first: NaiveDate) -> Result<Self> {
+        let rules = RuleBase::read(PRICES).map_err(refused)?;
+        Ok(Self { before: first, learned: Learned::default(), rules })
+    }
+
+    /// Lives up to a day, and says what is to be recorded of the days after the newest that is.
+    fn learn(&mut self, news: &[Sold], before: NaiveDate, recorded: Option<NaiveDate>) -> Result<Vec<Told>> {
+        let mut told = Vec::new();
+        self.learned.live((self.before, before), &learnable(news), |history, day| {
+            if recorded.is_none_or(|recorded| recorded < day) {
+                told.push(tell(history, &self.rules, day)?);
+            }
+            Ok(())
+        })?;
+        self.before = before;
+        Ok(told)
+    }
+
+    /// The question and its answer, as they are recorded; none before the first sale.
+    fn say(&mut self, question: Question) -> Result<Option<(String, String)>> {
+        if self.learned.history.is_empty() {
+            return Ok(None);
+        }
+        let answer = answer(&mut self.learned, &self.rules, &question)?;
+        Ok(Some((serde_json::to_string(&question).map_err(refused)?, answer)))
+    }
+}
+
 #[derive(Default)]
 struct Learned {
     history: History,
@@ -115,45 +145,23 @@ pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result
         return Ok(None);
     };
     let recorded = market_days::newest(&mut conn, chain_id).await?;
-    let learned_before = known.as_ref().map(|known| known.before);
-    let news = sales::between(&mut conn, chain_id, learned_before, before).await?;
+    let news = sales::between(&mut conn, chain_id, known.as_ref().map(|known| known.before), before).await?;
     drop(conn);
-
-    let (mut known, told) = blocking(move || {
-        let mut known = match known {
-            Some(known) => known,
-            None => {
-                Known { before: first, learned: Learned::default(), rules: RuleBase::read(PRICES).map_err(refused)? }
-            }
-        };
-        let mut told = Vec::new();
-        known.learned.live((known.before, before), &learnable(&news), |history, day| {
-            if recorded.is_none_or(|recorded| recorded < day) {
-                told.push(tell(history, &known.rules, day)?);
-            }
-            Ok(())
-        })?;
-        known.before = before;
-        Ok((known, told))
+    let (known, told, said) = blocking(move || {
+        let mut known = known.map_or_else(|| Known::new(first), Ok)?;
+        let told = known.learn(&news, before, recorded)?;
+        let said = known.say(Question { day: before })?;
+        Ok((known, told, said))
     })
     .await?;
 
-    let question = Question { day: before };
     let mut tx = pool.begin().await?;
     market_days::record(&mut tx, chain_id, &told).await?;
     let mut id = None;
-    if !known.learned.history.is_empty() {
+    if let Some((question, answer)) = said {
         let rule_base: B256 = known.rules.version().parse().map_err(refused)?;
-        let new = Record {
-            chain_id,
-            agent: AGENT.into(),
-            subject: SUBJECT.into(),
-            day: before,
-            question: serde_json::to_string(&question).map_err(refused)?,
-            answer: answer(&mut known.learned, &known.rules, &question)?,
-            rule_base,
-            model: None,
-        };
+        let (agent, subject) = (AGENT.into(), SUBJECT.into());
+        let new = Record { chain_id, agent, subject, day: before, question, answer, rule_base, model: None };
         advice::keep_rules(&mut tx, rule_base, PRICES).await?;
         id = advice::record(&mut tx, &new).await?;
     }

@@ -4,6 +4,7 @@
 //! is recorded, with the people it was made from as the model, so that it can be made again whatever became of them.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -14,7 +15,7 @@ use agents::{
 };
 use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
-use domain::Amount;
+use domain::{Amount, AssetId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
@@ -26,7 +27,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     Result, blocking,
-    people::{people, skills_of, together},
+    people::{latest, people, skills_of, together},
     refused,
 };
 
@@ -39,7 +40,7 @@ const WANTED: usize = 5;
 /// Partners named in what is recorded.
 const NAMED: usize = 10;
 /// Works advised on in one transaction.
-const BATCH: i64 = 100;
+const BATCH: usize = 100;
 
 /// What the agent knows: people, and the works they contributed to.
 pub struct Known {
@@ -51,14 +52,23 @@ pub struct Known {
     snapshot: Snapshot,
     names: BTreeMap<Address, String>,
     works: BTreeMap<i64, (Work, Vec<Part>)>,
+    /// By the kind of works, what people can do who worked on one, the most frequent first.
+    usual: BTreeMap<String, Vec<String>>,
     rules: RuleBase,
 }
 
-/// What `People` are made from, as it is kept with advice.
-#[derive(Serialize, Deserialize)]
+/// What `People` are made from.
 struct Snapshot {
     people: Vec<Person>,
     together: Vec<Together>,
+}
+
+/// A snapshot as it is kept with advice: people by their place in the list.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    people: Vec<Person>,
+    /// Two people, the work, and the time.
+    together: Vec<(usize, usize, u64, i64)>,
 }
 
 /// What partners are for.
@@ -99,7 +109,9 @@ impl Known {
         let records = records::records(&mut tx, chain_id).await?;
         tx.commit().await?;
         blocking(move || {
-            let snapshot = Snapshot { people: people(&parts, &works, &records), together: together(&parts) };
+            let lately = latest(&parts);
+            let known: Vec<Part> = parts.iter().filter(|part| lately.contains(&part.account)).cloned().collect();
+            let snapshot = Snapshot { people: people(&known, &works, &records), together: together(&known) };
             let names = parts.iter().map(|part| (part.account, part.name.clone())).collect();
             let mut works: BTreeMap<i64, (Work, Vec<Part>)> =
                 works.into_iter().map(|(id, work)| (id, (work, Vec::new()))).collect();
@@ -109,7 +121,9 @@ impl Known {
                 }
             }
             let rules = RuleBase::read(COLLABORATION).map_err(refused)?;
-            Ok(Self { version, at, people: snapshot.people(), snapshot, names, works, rules })
+            let people = snapshot.people();
+            let usual = usual(&people, &works);
+            Ok(Self { version, at, people, snapshot, names, works, usual, rules })
         })
         .await
     }
@@ -158,27 +172,61 @@ impl Known {
         Some(Question { team, wanted, cost, now: self.at.timestamp(), count: wish.count })
     }
 
+    /// The works whose team is another than that of the last question about them, by subject.
+    fn changed(&self, said: &BTreeMap<String, String>) -> Vec<i64> {
+        let is_said = |work: i64| {
+            let last: Question = serde_json::from_str(said.get(&subject(work))?).ok()?;
+            (last.team == self.question(Subject::Work(work), &Wish::default())?.team).then_some(())
+        };
+        self.works.keys().copied().filter(|work| is_said(*work).is_none()).collect()
+    }
+
     /// What most people at works of the same kind can do and nobody of the team can, the most frequent first.
     fn lacking(&self, work: &Work, team: &[Part]) -> BTreeSet<String> {
         let mut has: BTreeSet<String> = skills_of(work).collect();
         has.extend(team.iter().filter_map(|part| self.people.person(part.account)).flat_map(|one| one.skills.clone()));
-        let alike = self.works.values().filter(|(other, _)| other.kind == work.kind);
-        let accounts: BTreeSet<Address> = alike.flat_map(|(_, parts)| parts).map(|part| part.account).collect();
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for person in accounts.iter().filter_map(|account| self.people.person(*account)) {
-            for skill in person.skills.iter().filter(|skill| !has.contains(*skill)) {
-                *counts.entry(skill).or_default() += 1;
-            }
-        }
-        let mut most: Vec<(&str, usize)> = counts.into_iter().collect();
-        most.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        most.into_iter().take(WANTED).map(|(skill, _)| skill.to_owned()).collect()
+        let usual = self.usual.get(&work.kind).into_iter().flatten();
+        usual.filter(|skill| !has.contains(*skill)).take(WANTED).cloned().collect()
     }
+}
+
+fn usual(people: &People, works: &BTreeMap<i64, (Work, Vec<Part>)>) -> BTreeMap<String, Vec<String>> {
+    let mut at: BTreeMap<&str, BTreeSet<Address>> = BTreeMap::new();
+    for (work, parts) in works.values() {
+        at.entry(&work.kind).or_default().extend(parts.iter().map(|part| part.account));
+    }
+    let order = |accounts: BTreeSet<Address>| {
+        let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+        let persons = accounts.iter().filter_map(|account| people.person(*account));
+        persons.flat_map(|person| &person.skills).for_each(|skill| *counts.entry(skill).or_default() += 1);
+        let mut most: Vec<(&String, usize)> = counts.into_iter().collect();
+        // Equals stay in the order of their names.
+        most.sort_by_key(|(_, count)| Reverse(*count));
+        most.into_iter().map(|(skill, _)| skill.clone()).collect()
+    };
+    at.into_iter().map(|(kind, accounts)| (kind.to_owned(), order(accounts))).collect()
 }
 
 impl Snapshot {
     fn people(&self) -> People {
         People::new(&self.people, &self.together)
+    }
+
+    fn keep(&self) -> Result<Vec<u8>> {
+        let place = |account| self.people.binary_search_by_key(&account, |person| person.account).ok();
+        let tie = |tie: &Together| Some((place(tie.a)?, place(tie.b)?, tie.work.0, tie.time));
+        let together = self.together.iter().filter_map(tie).collect();
+        serde_json::to_vec(&Kept { people: self.people.clone(), together }).map_err(refused)
+    }
+
+    fn recall(bytes: &[u8]) -> Result<Self> {
+        let Kept { people, together } = serde_json::from_slice(bytes).map_err(refused)?;
+        let account = |place: usize| people.get(place).map(|person: &Person| person.account);
+        let tie = |(a, b, work, time): (usize, usize, u64, i64)| {
+            Some(Together { a: account(a)?, b: account(b)?, work: AssetId(work), time })
+        };
+        let together = together.into_iter().filter_map(tie).collect();
+        Ok(Self { people, together })
     }
 }
 
@@ -245,47 +293,44 @@ impl Cache {
     }
 }
 
-/// Advises on every work that changed since advice on it, at most once a day for all; how many pieces of advice were recorded.
+/// What the workers remember: as of when they looked at people last.
+#[derive(Default)]
+pub struct Memory(Option<Version>);
+
+/// Advises on every work whose team is another than that of the newest advice on it, at most once a day for all; how many pieces of
+/// advice were recorded.
 ///
 /// # Errors
 /// When the database does not answer, or the rule base lacks a rule.
-pub async fn advise_on_changed(pool: &PgPool, chain_id: u64) -> Result<usize> {
+pub async fn advise_on_changed(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result<usize> {
     let mut conn = pool.acquire().await?;
-    if advice::learned_today(&mut conn, chain_id, AGENT).await? {
+    let version = records::version(&mut conn).await?;
+    if memory.0 == Some(version) || advice::learned_today(&mut conn, chain_id, AGENT).await? {
         return Ok(0);
     }
-    let mut works = records::unsaid(&mut conn, chain_id, AGENT, BATCH).await?;
+    let said = advice::questions(&mut conn, chain_id, AGENT).await?;
     drop(conn);
-    if works.is_empty() {
-        return Ok(0);
-    }
     let known = Arc::new(Known::load(pool, chain_id).await?);
-    let bytes = serde_json::to_vec(&known.snapshot).map_err(refused)?;
-    let version = B256::from_slice(&Sha256::digest(&bytes));
-    let model = Model { version, day: known.at.date_naive(), bytes };
+    let changed = {
+        let known = known.clone();
+        blocking(move || Ok(known.changed(&said))).await?
+    };
+    let bytes = known.snapshot.keep()?;
+    let model = Model { version: B256::from_slice(&Sha256::digest(&bytes)), day: known.at.date_naive(), bytes };
     let mut recorded = 0;
-    while !works.is_empty() {
-        let asked = works.len();
-        let news = {
-            let known = known.clone();
-            blocking(move || {
-                works.iter().filter_map(|work| news(&known, chain_id, *work, version).transpose()).collect()
-            })
-        };
-        let news: Vec<Record> = news.await?;
+    for works in changed.chunks(BATCH) {
+        let (known, works, version) = (known.clone(), works.to_vec(), model.version);
+        let news = move || works.iter().filter_map(|work| news(&known, chain_id, *work, version).transpose()).collect();
+        let news: Vec<Record> = blocking(news).await?;
         let mut tx = pool.begin().await?;
         advice::keep_model(&mut tx, chain_id, AGENT, &model).await?;
         for new in &news {
             advice::keep_rules(&mut tx, new.rule_base, COLLABORATION).await?;
             recorded += usize::from(advice::record(&mut tx, new).await?.is_some());
         }
-        // What changed after people were read, or is gone meanwhile, waits for the next day.
-        works = match asked == news.len() && asked as i64 == BATCH {
-            true => records::unsaid(&mut tx, chain_id, AGENT, BATCH).await?,
-            false => Vec::new(),
-        };
         tx.commit().await?;
     }
+    memory.0 = Some(known.version);
     Ok(recorded)
 }
 
@@ -322,8 +367,8 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
     blocking(move || {
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let rules = RuleBase::read(&files).map_err(refused)?;
-        let snapshot: Snapshot = serde_json::from_slice(&model.bytes).map_err(refused)?;
-        serde_json::to_string(&advise(&snapshot.people(), &rules, &question).map_err(refused)?).map_err(refused)
+        let people = Snapshot::recall(&model.bytes)?.people();
+        serde_json::to_string(&advise(&people, &rules, &question).map_err(refused)?).map_err(refused)
     })
     .await
 }

@@ -1,15 +1,22 @@
 //! From what was recorded to the people that partners are chosen from: skills, standing, and who worked with whom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use agents::collaboration::{Person, Together};
 use alloy_primitives::Address;
 use domain::AssetId;
 use store::people::{Part, Record, Work};
 
+/// People who can be named: those who contributed last.
+const PEOPLE: usize = 10_000;
 /// Of a work's contributors so many count as having worked together, those who worked on it last: ties grow with the square, and in a
 /// crowd few know each other.
-const TOGETHER: usize = 100;
+const TEAM: usize = 50;
+/// From so many pairs on, works that nobody worked on lately add no more.
+const TIES: usize = 250_000;
 
 /// People in the order of their accounts, from all parts with their works.
 pub(crate) fn people(parts: &[Part], works: &BTreeMap<i64, Work>, records: &BTreeMap<Address, Record>) -> Vec<Person> {
@@ -73,24 +80,44 @@ impl Evidence {
     }
 }
 
-/// Who worked together, from parts by work, latest first: when the second of the two came, and when they were both at it last.
+/// The people who contributed last, at most [`PEOPLE`]: among equals the lower account.
+pub(crate) fn latest(parts: &[Part]) -> BTreeSet<Address> {
+    let mut last: BTreeMap<Address, i64> = BTreeMap::new();
+    for part in parts {
+        last.entry(part.account).and_modify(|last| *last = part.last.max(*last)).or_insert(part.last);
+    }
+    let mut order: Vec<(Reverse<i64>, Address)> = last.into_iter().map(|(who, last)| (Reverse(last), who)).collect();
+    order.sort_unstable();
+    order.truncate(PEOPLE);
+    order.into_iter().map(|(_, account)| account).collect()
+}
+
+/// Who worked together, from parts by work, latest first: of each two the first time and the last, over all works. At one work these
+/// are when the second of the two came, and when they were both at it last.
 pub(crate) fn together(parts: &[Part]) -> Vec<Together> {
-    let mut found = Vec::new();
-    for team in parts.chunk_by(|a, b| a.work == b.work) {
-        let team = &team[..team.len().min(TOGETHER)];
+    let mut teams: Vec<&[Part]> = parts.chunk_by(|a, b| a.work == b.work).collect();
+    teams.sort_by_key(|team| team.first().map(|part| (Reverse(part.last), part.work)));
+    let mut ties: BTreeMap<(Address, Address), [(i64, i64); 2]> = BTreeMap::new();
+    for team in teams {
+        let team = team.get(..TEAM).unwrap_or(team);
         for (place, one) in team.iter().enumerate() {
-            for other in &team[place + 1..] {
+            for other in team.iter().skip(place + 1) {
                 let came = one.first.max(other.first);
                 let last = came.max(one.last.min(other.last));
-                let tie = |time| Together { a: one.account, b: other.account, work: AssetId(one.work as u64), time };
-                found.push(tie(came));
-                if last > came {
-                    found.push(tie(last));
-                }
+                let pair = (one.account.min(other.account), one.account.max(other.account));
+                let [first, latest] = ties.entry(pair).or_insert([(came, one.work), (last, one.work)]);
+                (*first, *latest) = ((*first).min((came, one.work)), (*latest).max((last, one.work)));
             }
         }
+        if ties.len() >= TIES {
+            break;
+        }
     }
-    found
+    let tie = |(a, b), (time, work): (i64, i64)| Together { a, b, work: AssetId(work as u64), time };
+    ties.into_iter()
+        .flat_map(|(pair, [first, latest])| [Some(tie(pair, first)), (latest.0 > first.0).then(|| tie(pair, latest))])
+        .flatten()
+        .collect()
 }
 
 #[cfg(test)]
@@ -147,14 +174,28 @@ mod tests {
     }
 
     #[test]
+    fn whoever_contributed_last_can_be_named() {
+        let mut many: Vec<Part> = Vec::new();
+        for n in 0..PEOPLE as i64 + 2 {
+            many.push(Part { account: Address::left_padding_from(&n.to_be_bytes()), ..part(n, 0, 1, (0, n)) });
+        }
+        let found = latest(&many);
+        assert_eq!(found.len(), PEOPLE);
+        assert!(!found.contains(&many[1].account) && found.contains(&many[2].account));
+    }
+
+    #[test]
     fn ties_last_from_the_second_ones_coming_to_the_last_day_of_both() {
         let times =
             |a, b| together(&[part(1, 1, 1, a), part(1, 2, 1, b)]).iter().map(|tie| tie.time).collect::<Vec<_>>();
         assert_eq!(times((0, 10), (5, 20)), [5, 10]);
         assert_eq!(times((0, 3), (5, 20)), [5], "never at it at once");
         assert_eq!(times((0, 10), (0, 10)), [0, 10]);
+        let twice = [part(1, 2, 1, (3, 4)), part(1, 1, 1, (0, 4)), part(2, 1, 1, (7, 9)), part(2, 2, 1, (8, 9))];
+        let ties: Vec<(u64, i64)> = together(&twice).iter().map(|tie| (tie.work.0, tie.time)).collect();
+        assert_eq!(ties, [(1, 3), (2, 9)], "of both works the first time and the last");
         let crowd: Vec<Part> = (0..150).map(|place| part(1, place, 1, (0, 0))).collect();
-        assert_eq!(together(&crowd).len(), TOGETHER * (TOGETHER - 1) / 2);
+        assert_eq!(together(&crowd).len(), TEAM * (TEAM - 1) / 2);
         assert!(together(&[part(1, 1, 1, (0, 1)), part(2, 2, 1, (0, 1))]).is_empty(), "of different works");
     }
 }

@@ -28,14 +28,14 @@ pub struct Conformal {
 }
 
 impl Conformal {
-    /// For intervals that cover this share of outcomes, which is kept between 0.01 and 0.99.
+    /// For intervals that cover this share of outcomes, which is kept between 0.01 and 0.99; NaN counts as 0.99.
     pub fn new(coverage: f64) -> Self {
         Self::with_window(coverage, 500, 0.02)
     }
 
     /// The same over another number of scores, with a level that adapts by `gamma` an outcome.
-    pub fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
-        let target = 1.0 - coverage.clamp(0.01, 0.99);
+    pub(crate) fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
+        let target = 1.0 - if coverage.is_nan() { 0.99 } else { coverage.clamp(0.01, 0.99) };
         Self { target, alpha: target, gamma, window: window.max(FEWEST), scores: VecDeque::new() }
     }
 
@@ -84,8 +84,9 @@ impl Conformal {
     pub(crate) fn from_numbers(numbers: &[f64]) -> Option<Self> {
         let ([target, alpha, gamma, window], scores) = numbers.split_first_chunk()?;
         let window = *window as usize;
-        let whole = numbers.iter().all(|number| number.is_finite()) && (FEWEST..=100_000).contains(&window);
-        (whole && scores.len() <= window).then(|| Self {
+        let shares = (0.005..=0.995).contains(target) && (0.0..=1.0).contains(alpha) && (0.0..=1.0).contains(gamma);
+        let finite = scores.iter().all(|score| score.is_finite()) && (FEWEST..=100_000).contains(&window);
+        (shares && finite && scores.len() <= window).then(|| Self {
             target: *target,
             alpha: *alpha,
             gamma: *gamma,

@@ -17,6 +17,8 @@ pub enum CsvError {
     Write { path: PathBuf, source: io::Error },
     #[error("{} is larger than {LARGEST} bytes", path.display())]
     TooLarge { path: PathBuf },
+    #[error("{}: {problem}", path.display())]
+    Whole { path: PathBuf, problem: String },
     #[error("{}, line {line}: {problem}", path.display())]
     Row { path: PathBuf, line: u64, problem: String },
 }

@@ -1,5 +1,7 @@
 //! What the agents advised, and what they knew: enough to make every piece of advice again.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::B256;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
@@ -262,4 +264,20 @@ pub async fn learned_today(conn: &mut PgConnection, chain_id: u64, agent: &str) 
         agent
     );
     Ok(learned.fetch_one(conn).await?)
+}
+
+/// What an agent was asked last, by subject.
+pub async fn questions(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    agent: &str,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT DISTINCT ON (subject) subject, question FROM advice WHERE chain_id = $1 AND agent = $2 ORDER BY subject, id DESC",
+        chain_id as i64,
+        agent
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.subject, row.question)).collect())
 }

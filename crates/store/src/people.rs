@@ -147,21 +147,3 @@ pub async fn records(conn: &mut PgConnection, chain_id: u64) -> Result<BTreeMap<
     }
     Ok(records)
 }
-
-/// Works that were changed after what an agent said of them last: the longest unsaid first.
-pub async fn unsaid(conn: &mut PgConnection, chain_id: u64, agent: &str, limit: i64) -> Result<Vec<i64>, StoreError> {
-    let works = sqlx::query_scalar!(
-        "SELECT c.work_id FROM (SELECT work_id, max(greatest(created_at, decided_at)) AS changed FROM contributions
-                                WHERE state <> 'proposed' GROUP BY work_id HAVING bool_or(state = 'accepted')) c
-         LEFT JOIN LATERAL (SELECT a.created_at FROM advice a
-                            WHERE a.chain_id = $1 AND a.agent = $2 AND a.subject = 'work:' || c.work_id ORDER BY a.id DESC LIMIT 1) said ON true
-         WHERE said.created_at IS NULL OR said.created_at < c.changed
-         ORDER BY said.created_at NULLS FIRST, c.work_id LIMIT $3",
-        chain_id as i64,
-        agent,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(works)
-}

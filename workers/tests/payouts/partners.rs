@@ -1,7 +1,7 @@
 //! Partners of works that were changed: recorded once a day at most, with the people that they were chosen from.
 
 use advisors::{
-    partners::{AGENT, Cache, Subject, Wish, advise_on_changed, subject},
+    partners::{AGENT, Cache, Memory, Subject, Wish, advise_on_changed, subject},
     replay,
 };
 use alloy::primitives::Address;
@@ -36,10 +36,12 @@ async fn newest(stage: &Stage, work: i64) -> Result<advice::Recorded> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn works_that_changed_are_advised_on_once_a_day_and_again_to_the_byte() -> Result<()> {
     let stage = Stage::start().await?;
-    assert_eq!(advise_on_changed(stage.pool(), CHAIN).await?, 0, "there is no work");
+    let mut memory = Memory::default();
+    let mut advise = async || anyhow::Ok(advise_on_changed(stage.pool(), CHAIN, &mut memory).await?);
+    assert_eq!(advise().await?, 0, "there is no work");
     let [library, program] = two_teams(&stage).await?;
-    assert_eq!(advise_on_changed(stage.pool(), CHAIN).await?, 2);
-    assert_eq!(advise_on_changed(stage.pool(), CHAIN).await?, 0, "once a day");
+    assert_eq!(advise().await?, 2);
+    assert_eq!(advise().await?, 0, "once a day");
 
     let one = newest(&stage, library).await?;
     let said: Value = serde_json::from_str(&one.advice.answer)?;
@@ -52,11 +54,12 @@ async fn works_that_changed_are_advised_on_once_a_day_and_again_to_the_byte() ->
 
     // The next day, and with other people: only the work that was changed is told of, and what was said can be said again.
     sqlx::query("UPDATE agent_models SET day = day - 1").execute(stage.pool()).await?;
-    assert_eq!(advise_on_changed(stage.pool(), CHAIN).await?, 0, "nothing was changed");
+    assert_eq!(advise().await?, 0, "nothing was changed");
+    assert_eq!(advise_on_changed(stage.pool(), CHAIN, &mut Memory::default()).await?, 0, "nor is it for others");
     let mut longer = repository("program", vec![person("mailto:ada", Some(account(5)))], &[(0, 100)]);
     longer.commits[0].id = "another".into();
     stage.import(2, &longer).await?;
-    assert_eq!(advise_on_changed(stage.pool(), CHAIN).await?, 1);
+    assert_eq!(advise().await?, 1);
     sqlx::query("DELETE FROM contributor_addresses").execute(stage.pool()).await?;
     for recorded in [one, newest(&stage, program).await?] {
         assert_eq!(replay(stage.pool(), &recorded).await?, recorded.advice.answer);

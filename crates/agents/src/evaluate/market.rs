@@ -50,6 +50,7 @@ pub(super) fn score(sales: &Sales, predictions: &Path) -> Result<Figures, Evalua
     let (week, price, low, high, count) = (week?, price?, low?, high?, count?);
     let mut errors: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let (mut truths, mut ranges) = (Vec::new(), Vec::new());
+    let all: Vec<&Week> = weeks.values().collect();
     let mut rows = table.rows();
     for (at, (monday, now)) in weeks.iter().enumerate().filter(|(_, (monday, _))| Some(**monday) >= start) {
         let row = rows.next().ok_or_else(|| EvaluateError::Predictions(format!("they end before {monday}")))??;
@@ -58,7 +59,7 @@ pub(super) fn score(sales: &Sales, predictions: &Path) -> Result<Figures, Evalua
         }
         let said = row.number(count, "count")?;
         errors.entry("count sMAPE, %").or_default().push(smape(said, f64::from(now.count)));
-        let before: Vec<&Week> = weeks.values().take(at).collect();
+        let before = all.get(..at).unwrap_or(&[]);
         let recent: Vec<f64> = before.iter().rev().take(4).map(|week| f64::from(week.count)).collect();
         if let Some(last) = recent.first() {
             errors.entry("count sMAPE, % of no change").or_default().push(smape(*last, f64::from(now.count)));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use super::{EvaluateError, Figures, Sales, coverage, mean};
 use crate::{
     csv::Table,
-    pricing::{Forecaster, HIGHEST_RATIO, History, LOWEST_RATIO, Limits, Settings, State},
+    pricing::{AT_ONCE, Forecast, Forecaster, HIGHEST_RATIO, History, LOWEST_RATIO, Limits, Range, Settings, State},
     rules::RuleBase,
     sales::{Day, Sale, by_day},
     statistics::median,
@@ -27,35 +27,38 @@ pub(super) fn predict(sales: &Sales, progress: &mut dyn FnMut(&str)) -> Result<S
             if forecaster.refit(day)? {
                 progress(&format!("{day}: fitted anew, from {} sales", forecaster.history().len()));
             }
-            forecasts = forecaster.forecasts(day, today);
-            for (place, sale) in today.iter().enumerate() {
-                if at + place >= sales.first && sale.price > 0.0 {
-                    // Before the first sale of all, nothing is known: 1, in whatever currency, and no claim.
-                    let (price, range80, range90, doubted) = match forecasts.get(place) {
-                        Some(f) => {
-                            let doubted = forecaster.doubt(f, day, limits).is_some();
-                            (f.log_price, f.range80, f.range90, doubted)
-                        }
-                        None => (0.0, UNKNOWN, UNKNOWN, true),
-                    };
-                    let numbers = [price, range80.low, range80.high, range90.low, range90.high];
-                    let [price, low80, high80, low90, high90] = numbers.map(f64::exp);
-                    let (item, abstain) = (sale.item.id, u8::from(doubted));
-                    // Writing to a String does not fail.
-                    let _ = writeln!(
-                        out,
-                        "{day},{item},{price:.6},{low80:.6},{high80:.6},{low90:.6},{high90:.6},{abstain}"
-                    );
+            for sales_at_once in today.chunks(AT_ONCE) {
+                let said = forecaster.forecasts(day, sales_at_once);
+                for (place, sale) in sales_at_once.iter().enumerate() {
+                    if at + place >= sales.first && sale.price > 0.0 {
+                        let forecast = said.get(place);
+                        let doubted = forecast.is_none_or(|said| forecaster.doubt(said, day, limits).is_some());
+                        write_row(&mut out, sale, forecast, doubted);
+                    }
                 }
+                at += sales_at_once.len();
+                forecasts = if forecasts.is_empty() { said } else { forecasts };
             }
+        } else {
+            at += today.len();
         }
         forecaster.learn(day, today, &forecasts)?;
-        at += today.len();
     }
     Ok(out)
 }
 
-const UNKNOWN: crate::pricing::Range = crate::pricing::Range { low: -5.0, high: 5.0 };
+fn write_row(out: &mut String, sale: &Sale, forecast: Option<&Forecast>, doubted: bool) {
+    // Before the first sale of all, nothing is known: 1, in whatever currency, and no claim.
+    let (price, range80, range90) =
+        forecast.map_or((0.0, UNKNOWN, UNKNOWN), |said| (said.log_price, said.range80, said.range90));
+    let numbers = [price, range80.low, range80.high, range90.low, range90.high];
+    let [price, low80, high80, low90, high90] = numbers.map(f64::exp);
+    let (day, item, abstain) = (sale.day, sale.item.id, u8::from(doubted));
+    // Writing to a String does not fail.
+    let _ = writeln!(out, "{day},{item},{price:.6},{low80:.6},{high80:.6},{low90:.6},{high90:.6},{abstain}");
+}
+
+const UNKNOWN: Range = Range { low: -5.0, high: 5.0 };
 
 /// A prediction with what came of it, as logs.
 struct Outcome {

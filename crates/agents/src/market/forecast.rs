@@ -8,7 +8,6 @@ use crate::{
     conformal::{Conformal, Outcome},
     pricing::{History, median_log_price},
     sales::{Day, Sale},
-    statistics::median,
 };
 
 /// What a week brought, or will bring.
@@ -128,7 +127,7 @@ impl WeekForecaster {
         }
         self.weeks.push(week);
         self.price.say(price_experts(&self.history, &self.weeks, monday.plus(7)));
-        self.count.say(count_experts(&self.history, &self.weeks, monday.plus(7)));
+        self.count.say(count_experts(&self.weeks));
         let forecast = Forecast { log_price: self.price.mean(), log_count: self.count.mean(), scale: self.scale };
         self.forecast = Some((forecast, self.conformal.margin()));
     }
@@ -177,21 +176,10 @@ fn price_experts(history: &History, weeks: &[Week], monday: Day) -> Vec<f64> {
     vec![last, two, of_latest(50), lately, last + 0.3 * (last - two)]
 }
 
-fn count_experts(history: &History, weeks: &[Week], monday: Day) -> Vec<f64> {
-    let count = |week: &Week| week.log_count;
-    let last = mean_of(weeks, 1, count);
-    let four = mean_of(weeks, 4, count);
-    let eight = mean_of(weeks, 8, count);
-    let latest: Vec<f64> = weeks.iter().rev().take(4).map(count).collect();
-    vec![
-        last,
-        mean_of(weeks, 2, count),
-        four,
-        eight,
-        mean_of(weeks, 4, |week| week.log_count.exp_m1()).ln_1p(),
-        median(&latest).unwrap_or(last),
-        0.5 * last + 0.5 * eight,
-        // The latest days at their rate.
-        (history.window(monday, 3).len() as f64 * 7.0 / 3.0).ln_1p(),
-    ]
+/// Means of the latest weeks, and the same drawn towards the mean of half a year: busy and quiet times end.
+fn count_experts(weeks: &[Week]) -> Vec<f64> {
+    let [last, two, four, eight, half_year] =
+        [1, 2, 4, 8, 26].map(|count| mean_of(weeks, count, |week| week.log_count));
+    let drawn = |lately: f64| 0.7 * lately + 0.3 * half_year;
+    vec![last, two, four, eight, drawn(last), drawn(two), drawn(four)]
 }

@@ -1,8 +1,6 @@
 //! The state of a market: how much is sold and how easily, in which range, what was out of the ordinary, and what may honestly be
 //! said of its direction.
 
-use std::collections::BTreeSet;
-
 use metta::Atom;
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +131,9 @@ fn prices(history: &History, day: Day, days: i32) -> Vec<f64> {
 
 /// How many accounts bought in the `days` days before `day`.
 fn buyers(history: &History, day: Day, days: i32) -> f64 {
-    let buyers: BTreeSet<u64> = history.records[history.window(day, days)].iter().map(|record| record.buyer).collect();
+    let mut buyers: Vec<u64> = history.records[history.window(day, days)].iter().map(|record| record.buyer).collect();
+    buyers.sort_unstable();
+    buyers.dedup();
     buyers.len() as f64
 }
 
@@ -169,18 +169,19 @@ fn drift(history: &History, day: Day, days: i32, fewest: usize) -> (Option<f64>,
 /// Days of the last week whose level or number of sales was far from those of the 30 days before each.
 fn anomalies(history: &History, day: Day, threshold: f64) -> Vec<Anomaly> {
     let mut found = Vec::new();
-    for back in (1..=ANOMALIES_OF).rev() {
-        let of = day.plus(-back);
-        let daily = |days: i32| {
-            let sold = &history.records[history.window(of.plus(1 - days), 1)];
-            let levels: Vec<f64> = sold.iter().map(|record| history.level(record)).collect();
-            (median(&levels), (sold.len() as f64).ln_1p())
-        };
-        let (level, count) = daily(0);
-        let past: Vec<_> = (1..=ANOMALY_DAYS).map(daily).collect();
+    let daily = |back: i32| {
+        let sold = &history.records[history.window(day.plus(1 - back), 1)];
+        let levels: Vec<f64> = sold.iter().map(|record| history.level(record)).collect();
+        (median(&levels), (sold.len() as f64).ln_1p())
+    };
+    // Newest first: yesterday stands at the beginning.
+    let days: Vec<_> = (1..=ANOMALIES_OF + ANOMALY_DAYS).map(daily).collect();
+    for (back, days) in days.windows(ANOMALY_DAYS as usize + 1).enumerate().rev() {
+        // At most as many as ANOMALIES_OF.
+        let ([(level, count), past @ ..], of) = (days, day.plus(-1 - back as i32)) else { continue };
         let levels: Vec<f64> = past.iter().filter_map(|day| day.0).collect();
         let counts: Vec<f64> = past.iter().map(|day| day.1).collect();
-        for (name, value, past) in [("price", level, levels), ("sales", Some(count), counts)] {
+        for (name, value, past) in [("price", *level, levels), ("sales", Some(*count), counts)] {
             if let Some(z) = value.and_then(|value| robust_z(value, &past))
                 && z.abs() >= threshold
             {

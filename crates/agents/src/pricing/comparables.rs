@@ -1,6 +1,6 @@
 //! Comparables: recent sales of items that share traits, rare traits counting more.
 
-use super::history::History;
+use super::history::{History, Record};
 use crate::sales::{Day, Item};
 
 /// Sales looked at, newest first.
@@ -25,33 +25,77 @@ pub struct Comparable {
     pub rest: f64,
 }
 
-/// The most telling sales before `day`, best first.
-pub(super) fn nearest(history: &History, day: Day, item: &Item, traits: &[usize]) -> Vec<Comparable> {
-    let end = history.window(day, 0).start;
+/// What having a trait in common weighs: more, the fewer items have it.
+fn weight(history: &History, of: usize) -> f64 {
     let total = history.items.len().max(1) as f64;
-    let weight = |of: usize| (1.0 + total / history.trait_items[of].max(1) as f64).ln();
-    let mut mine = vec![0.0; history.by_trait.len()];
+    (1.0 + total / history.trait_items[of].max(1) as f64).ln()
+}
+
+/// The sales looked at on a day, the same for all items.
+#[derive(Clone, Debug)]
+pub(super) struct Latest {
+    /// Place of the first in the history.
+    start: usize,
+    /// All their traits, ascending.
+    traits: Vec<usize>,
+    sales: Vec<LatestSale>,
+}
+
+#[derive(Clone, Debug)]
+struct LatestSale {
+    /// Places in `Latest::traits`.
+    traits: Vec<usize>,
+    /// What its traits weigh together.
+    weight: f64,
+    /// The share of its weight that its age leaves.
+    left: f64,
+}
+
+impl Latest {
+    pub(super) fn before(history: &History, day: Day) -> Self {
+        let end = history.window(day, 0).start;
+        let start = end.saturating_sub(LOOKED_AT);
+        let records = &history.records[start..end];
+        let mut traits: Vec<usize> = records.iter().flat_map(|record| &record.traits).copied().collect();
+        traits.sort_unstable();
+        traits.dedup();
+        let sale = |record: &Record| LatestSale {
+            traits: record.traits.iter().filter_map(|of| traits.binary_search(of).ok()).collect(),
+            weight: record.traits.iter().map(|of| weight(history, *of)).sum(),
+            left: 0.5f64.powf(f64::from(day.since(record.day)) / HALF_LIFE),
+        };
+        Self { start, sales: records.iter().map(sale).collect(), traits }
+    }
+}
+
+/// The most telling of the latest sales, best first.
+pub(super) fn nearest(history: &History, latest: &Latest, item: &Item, traits: &[usize]) -> Vec<Comparable> {
+    let all_mine: f64 = traits.iter().map(|of| weight(history, *of)).sum();
+    let mut mine = vec![0.0; latest.traits.len()];
     for of in traits {
-        mine[*of] = weight(*of);
+        if let Ok(place) = latest.traits.binary_search(of) {
+            mine[place] = weight(history, *of);
+        }
     }
-    let all_mine: f64 = traits.iter().map(|of| mine[*of]).sum();
     let mut found: Vec<(f64, f64, usize)> = Vec::new();
-    for at in end.saturating_sub(LOOKED_AT)..end {
+    for (at, sale) in (latest.start..).zip(&latest.sales) {
         let record = &history.records[at];
-        let (mut shared, mut theirs) = (0.0, 0.0);
-        for of in &record.traits {
-            shared += mine[*of];
-            theirs += if mine[*of] > 0.0 { mine[*of] } else { weight(*of) };
-        }
-        let likeness =
-            if record.item == item.id { 1.0 } else { shared / (all_mine + theirs - shared).max(f64::MIN_POSITIVE) };
+        let shared: f64 = sale.traits.iter().map(|place| mine[*place]).sum();
+        let likeness = if record.item == item.id {
+            1.0
+        } else {
+            shared / (all_mine + sale.weight - shared).max(f64::MIN_POSITIVE)
+        };
         if likeness > 0.0 {
-            let age = f64::from(day.since(record.day)) / HALF_LIFE;
-            found.push((likeness.powi(4) * 0.5f64.powf(age), likeness, at));
+            found.push((likeness.powi(4) * sale.left, likeness, at));
         }
     }
-    found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(b.2.cmp(&a.2)));
-    found.truncate(KEPT);
+    let better = |a: &(f64, f64, usize), b: &(f64, f64, usize)| b.0.total_cmp(&a.0).then(b.2.cmp(&a.2));
+    if found.len() > KEPT {
+        found.select_nth_unstable_by(KEPT, better);
+        found.truncate(KEPT);
+    }
+    found.sort_unstable_by(better);
     let comparable = |(weight, likeness, at): (f64, f64, usize)| {
         let record = &history.records[at];
         Comparable {

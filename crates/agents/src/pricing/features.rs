@@ -1,7 +1,7 @@
 //! What a model is told about an item on a day: numbers computed from sales of earlier days alone.
 
 use super::{
-    comparables::{self, Comparable},
+    comparables::{Comparable, Latest, nearest},
     history::{History, Record},
 };
 use crate::{
@@ -23,6 +23,7 @@ pub struct State {
     pub log_floor: f64,
     /// The log of what an item without traits would bring, by the latest sales: all prices are told relative to it.
     pub level: f64,
+    latest: Latest,
     features: Features,
 }
 
@@ -63,7 +64,7 @@ impl State {
         for (name, days) in [("level 1 day", 1), ("level 3 days", 3), ("level 7 days", 7)] {
             out.push((name, relative(level_of(within(days)), level)));
         }
-        Some(Self { day, log_floor, level, features: out })
+        Some(Self { day, log_floor, level, latest: Latest::before(history, day), features: out })
     }
 }
 
@@ -89,7 +90,7 @@ impl Parties {
 pub fn features(history: &History, state: &State, item: &Item, parties: Parties) -> (Features, Vec<Comparable>) {
     let mut out = state.features.clone();
     let traits = history.known_traits(item);
-    let near = comparables::nearest(history, state.day, item, &traits);
+    let near = nearest(history, &state.latest, item, &traits);
     let worth = history.hedonic.worth(&traits);
     out.push(("worth of traits", worth));
     of_traits(history, &traits, &mut out);

@@ -144,6 +144,9 @@ pub struct Forecaster {
 /// The newest sales are learned from: at least so many, and at most twice as many.
 const MOST_ROWS: usize = 25_000;
 
+/// Sales of one day at most whose forecasts are held in memory, and learned from as forecasts.
+pub const AT_ONCE: usize = 10_000;
+
 /// Forecasts that the correction looks at, the least it needs, how much of their mean error it takes away, and what an error counts
 /// at most.
 const CORRECTED_BY: usize = 60;
@@ -263,7 +266,7 @@ impl Forecaster {
     pub fn live(&mut self, sales: &[Sale]) -> Result<(), BoostError> {
         for (day, today) in by_day(sales) {
             self.refit(day)?;
-            let forecasts = self.forecasts(day, today);
+            let forecasts = self.forecasts(day, today.get(..AT_ONCE).unwrap_or(today));
             self.learn(day, today, &forecasts)?;
         }
         Ok(())
@@ -308,11 +311,15 @@ impl Forecaster {
         }
     }
 
-    /// Learns a whole day, with what was forecast of its sales, in the same order, or nothing.
+    /// Learns a whole day, with what was forecast of its sales, in the same order, or nothing. A day that is not later than the
+    /// last one is left out.
     ///
     /// # Errors
     /// Never: every row has the same features.
     pub fn learn(&mut self, day: Day, sales: &[Sale], forecasts: &[Forecast]) -> Result<(), BoostError> {
+        if !self.history.goes_on_with(day) {
+            return Ok(());
+        }
         let mut outcomes = Vec::new();
         if let Some(state) = State::on(&self.history, day) {
             for (place, sale) in sales.iter().enumerate() {
@@ -330,11 +337,11 @@ impl Forecaster {
                 self.table.get_or_insert_with(|| Matrix::new(row.len())).push(&row)?;
                 self.targets.push(target);
                 self.days.push(day);
+                self.forget();
             }
         }
         self.observe(&outcomes);
         self.history.add(day, sales);
-        self.forget();
         Ok(())
     }
 }

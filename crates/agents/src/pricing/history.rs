@@ -88,9 +88,14 @@ impl History {
         self.records.is_empty()
     }
 
+    /// Whether the day is later than all that were added.
+    pub(super) fn goes_on_with(&self, day: Day) -> bool {
+        self.last.is_none_or(|last| last < day)
+    }
+
     /// Adds a whole day. Days that are not later than the last one, and prices that are no positive numbers, are left out.
     pub fn add(&mut self, day: Day, sales: &[Sale]) {
-        if self.last.is_some_and(|last| last >= day) {
+        if !self.goes_on_with(day) {
             return;
         }
         let priced: Vec<&Sale> = sales.iter().filter(|sale| sale.price.is_finite() && sale.price > 0.0).collect();

@@ -13,7 +13,7 @@ pub use advice::{
 };
 pub use comparables::Comparable;
 pub use features::{Features, Parties, State, features};
-pub use forecast::{Doubt, Forecast, Forecaster, KeepError, Limits, Range, Settings};
+pub use forecast::{AT_ONCE, Doubt, Forecast, Forecaster, KeepError, Limits, Range, Settings};
 pub use history::{HIGHEST_RATIO, History, LOWEST_RATIO};
 pub use prior::{Facts, Mood, prior};
 

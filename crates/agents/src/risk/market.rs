@@ -188,7 +188,8 @@ impl Amounts {
         let large = |amount: &Amount| amount.0.widening_mul::<256, 4, 512, 8>(U256::from(self.count)) > whole;
         let count = self.latest.iter().filter(|(_, amount)| large(amount)).count();
         let mut back = self.latest.iter().rev();
-        let quick = back.next().zip(back.next()).is_some_and(|(last, before)| last.0 - before.0 < limits.quick);
+        let quick =
+            back.next().zip(back.next()).is_some_and(|(last, before)| last.0.saturating_sub(before.0) < limits.quick);
         (count, quick)
     }
 }

@@ -8,3 +8,4 @@ mod outbox;
 mod pool;
 mod repo;
 mod roots;
+mod trade;

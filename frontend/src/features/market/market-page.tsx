@@ -118,7 +118,9 @@ function Forecast({ forecast }: { forecast: MarketState["forecast"] }) {
           <div className="mt-3">
             <Facts>
               <Fact name="In 80 of 100 weeks">
-                between <Coins value={forecast.range80.low} /> and <Coins value={forecast.range80.high} />
+                <span>
+                  between <Coins value={forecast.range80.low} /> and <Coins value={forecast.range80.high} />
+                </span>
               </Fact>
               <Fact name="Sales">about {Math.round(forecast.sales).toLocaleString("en")}</Fact>
             </Facts>

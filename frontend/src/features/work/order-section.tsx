@@ -60,7 +60,7 @@ function Current({ view }: { view: Order }) {
         <Amount value={live ? view.price : order.startPrice} currency={order.currency} places={6} />
       </p>
       {live && order.currency === NATIVE_COIN && <BesideAdvice id={order.assetId} price={view.price} />}
-      {live && view.risk && <OrderWarning risk={view.risk} />}
+      {live && <OrderWarning risk={view.risk} />}
       <Facts>
         {moving && (
           <Fact name="Price moves">

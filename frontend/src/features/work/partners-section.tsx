@@ -41,6 +41,7 @@ function List({ found }: { found: Partners }) {
       </ol>
       <p className="mt-3 text-xs text-muted">
         Ranked by the rules {found.rules.slice(0, 10)}, from contributions that owners accepted. A proposal, not a promise: nobody was asked.
+        {found.recorded && ` Advice ${found.recorded.id} of ${found.recorded.day} is recorded, and can be made again.`}
       </p>
     </>
   );

@@ -42,8 +42,8 @@ function Risk({ risk }: { risk: RiskAdvice }) {
 }
 
 /** Why an order is warned of or blocked; nothing for one that is allowed. */
-export function OrderWarning({ risk }: { risk: OrderRisk }) {
-  if (risk.decision === "allow") return null;
+export function OrderWarning({ risk }: { risk: OrderRisk | null | undefined }) {
+  if (!risk || risk.decision === "allow") return null;
   const blocked = risk.decision === "block";
   return (
     <div className={`mb-4 rounded-md border px-4 py-3 text-sm ${blocked ? "border-danger" : "border-caution"}`}>

@@ -1,6 +1,9 @@
 //! Works with their makers, as a chart lists them: title, artists, first day, best place, weeks.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use chrono::{Datelike, NaiveDate};
 
@@ -29,14 +32,18 @@ pub struct Catalogue {
 
 /// The most artists a song may have.
 const MOST_ARTISTS: usize = 64;
+/// The most artists with a song in four years, of whom every pair is looked at.
+const MOST_ACTIVE: usize = 4_000;
+/// The most years between the first and the last song.
+const MOST_YEARS: i32 = 200;
 
 impl Catalogue {
     /// Adds the songs of a file with the columns title, artists (separated by bars), first_charted, peak and weeks, then puts all
     /// in the order of time; songs of one day keep theirs.
     ///
     /// # Errors
-    /// When a row has no artist or more than 64, or a date or number that is none; the error names its line. Nothing is added
-    /// then.
+    /// When a row has no artist or more than 64, or a date or number that is none (the error names its line), or when there are
+    /// songs of more than 200 years, or of more than 4 000 artists within four. Nothing is added then.
     pub fn read(&mut self, path: &Path) -> Result<(), CsvError> {
         let table = Table::read(path)?;
         let (title, artists, first) =
@@ -70,8 +77,25 @@ impl Catalogue {
             });
         }
         read.songs.sort_by_key(|song| song.first);
+        if let Some(problem) = read.excess() {
+            return Err(CsvError::Whole { path: path.to_owned(), problem });
+        }
         *self = read;
         Ok(())
+    }
+
+    /// What there is too much of, if so.
+    fn excess(&self) -> Option<String> {
+        let (first, last) = self.years()?;
+        if last.saturating_sub(first) > MOST_YEARS {
+            return Some(format!("songs of the years {first} to {last}; they may span {MOST_YEARS}"));
+        }
+        let active = |year: i32| {
+            let songs = (year - 3..=year).flat_map(|year| self.of(year));
+            songs.flat_map(|song| &song.artists).collect::<BTreeSet<_>>().len()
+        };
+        let year = (first..=last).find(|year| active(*year) > MOST_ACTIVE)?;
+        Some(format!("more than {MOST_ACTIVE} artists have a song in the four years to {year}"))
     }
 
     /// The songs first charted before the year.
@@ -114,6 +138,16 @@ mod tests {
         assert_eq!(catalogue.songs[1].artists, [0, 1]);
         assert_eq!((catalogue.before(1999).len(), catalogue.of(1999).len(), catalogue.of(2000).len()), (1, 1, 0));
         assert_eq!(catalogue.years(), Some((1998, 1999)));
+    }
+
+    #[test]
+    fn what_would_take_too_long_is_refused() {
+        let long = read("x,A,1800-01-01,1,1\nx,A,2001-01-01,1,1\n").unwrap_err().to_string();
+        assert!(long.ends_with("songs.csv: songs of the years 1800 to 2001; they may span 200"), "{long}");
+        let song = |n: usize| format!("x,A{n},20{:02}-01-01,1,1\n", n % 4);
+        assert!(read(&(0..MOST_ACTIVE).map(song).collect::<String>()).is_ok());
+        let many = read(&(0..=MOST_ACTIVE).map(song).collect::<String>()).unwrap_err().to_string();
+        assert!(many.ends_with("more than 4000 artists have a song in the four years to 2003"), "{many}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use super::{Forecaster, Models};
+use super::{CORRECTED_BY, Forecaster, Models};
 use crate::{
     boost::{FormatError, Model},
     conformal::Conformal,
@@ -19,6 +19,8 @@ const MOST_NUMBERS: usize = 100_000;
 pub enum KeepError {
     #[error("what was kept ends early, or goes on too long")]
     Length,
+    #[error("what was kept holds a number that cannot be")]
+    Number,
     #[error("a kept model cannot be read: {0}")]
     Model(#[from] FormatError),
 }
@@ -42,7 +44,7 @@ impl Forecaster {
         Some(bytes)
     }
 
-    /// Takes up what another one with the same history knew.
+    /// Takes up what another one with the same history knew; after an error it knows what it knew before.
     ///
     /// # Errors
     /// When the bytes are not what `knowledge` gives.
@@ -50,15 +52,18 @@ impl Forecaster {
         let mut rest = Rest(knowledge);
         let fitted = Day(i32::from_le_bytes(rest.array()?));
         let count = rest.count(MOST_MODELS)?;
-        let medians = (0..count).map(|_| rest.model()).collect::<Result<_, _>>()?;
+        let medians: Vec<Model> = (0..count).map(|_| rest.model()).collect::<Result<_, _>>()?;
         let quantiles = [[rest.model()?, rest.model()?], [rest.model()?, rest.model()?]];
-        for conformal in &mut self.conformal {
-            *conformal = Conformal::from_numbers(&rest.numbers()?).ok_or(KeepError::Length)?;
-        }
-        self.missed = rest.numbers()?.into();
-        if !rest.0.is_empty() {
+        let mut margins = || Conformal::from_numbers(&rest.numbers()?).ok_or(KeepError::Number);
+        let conformal = [margins()?, margins()?];
+        let missed = rest.numbers()?;
+        if !rest.0.is_empty() || medians.is_empty() || missed.len() > CORRECTED_BY {
             return Err(KeepError::Length);
         }
+        if missed.iter().any(|miss| !miss.is_finite()) {
+            return Err(KeepError::Number);
+        }
+        (self.conformal, self.missed) = (conformal, missed.into());
         self.models = Some(Models::new(fitted, medians, quantiles));
         Ok(())
     }

@@ -37,7 +37,7 @@ fn visit(history: &History, source: u64, target: u64, now: i64, put: Put) {
     summary("ratings the target received", to.map_or(&none, |account| &account.received), now, put);
 
     let age = |account: Option<&super::history::Account>| {
-        account.map_or(f64::NAN, |account| (now - account.first_seen) as f64 / DAY as f64)
+        account.map_or(f64::NAN, |account| now.saturating_sub(account.first_seen) as f64 / DAY as f64)
     };
     put("source", "days since first seen", age(from));
     put("target", "days since first seen", age(to));
@@ -80,7 +80,7 @@ pub(super) fn share(part: usize, whole: usize) -> f64 {
 }
 
 pub(super) fn minutes(now: i64, then: i64) -> f64 {
-    (now - then) as f64 / 60.0
+    now.saturating_sub(then) as f64 / 60.0
 }
 
 fn summary(group: &'static str, votes: &Votes, now: i64, put: Put) {
@@ -112,7 +112,7 @@ fn summary(group: &'static str, votes: &Votes, now: i64, put: Put) {
 
     let (mut weights, mut sum, mut negative) = (0.0, 0.0, 0.0);
     for vote in latest {
-        let weight = 0.5_f64.powf((now - vote.time) as f64 / (14 * DAY) as f64);
+        let weight = 0.5_f64.powf(now.saturating_sub(vote.time) as f64 / (14 * DAY) as f64);
         weights += weight;
         sum += weight * vote.value;
         negative += if vote.value < 0.0 { weight } else { 0.0 };
@@ -129,7 +129,7 @@ fn windows(group: &'static str, votes: &Votes, now: i64, put: Put) {
         (30 * DAY, "within 30 days", "negatives within 30 days"),
     ] {
         let (count, negatives) = votes
-            .after(now - length)
+            .after(now.saturating_sub(length))
             .fold((0, 0), |(count, negatives), vote| (count + 1, negatives + usize::from(vote.value < 0.0)));
         put(group, all, count as f64);
         put(group, negative, negatives as f64);

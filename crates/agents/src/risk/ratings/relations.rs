@@ -124,7 +124,7 @@ fn neighbours(history: &History, (source, source_place): End, (target, target_pl
         count += account.received.count();
         negatives += account.received.negatives;
         sum += account.received.sum;
-        recent += account.received.after(now - WEEK).filter(|vote| vote.value < 0.0).count();
+        recent += account.received.after(now.saturating_sub(WEEK)).filter(|vote| vote.value < 0.0).count();
         if let Some((value, _)) = history.between(source_place, Some(place)) {
             said += 1.0;
             said_sum += value;
