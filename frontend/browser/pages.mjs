@@ -84,6 +84,18 @@ export async function pages({ browser, url, check, screenshots }) {
     await advice.getByText("(base Digital) = 0.8 pricing.metta:").waitFor();
   });
 
+  await check("the risk agent says how likely fraud is, and why", async () => {
+    const risk = page.getByRole("region", { name: "Risk" });
+    await risk.getByText("Low risk").waitFor({ timeout: MONEY_LIMIT });
+    await risk.getByText(/^Fraud is likely in about \d+ in 100 such cases\.$/).waitFor();
+    await risk.getByText("Why this risk").click();
+    await risk.getByText(/^No sign of fraud was found/).waitFor();
+  });
+
+  await check("without anybody who matches the partners' section says who would", async () => {
+    await page.getByRole("region", { name: "Partners" }).getByText(/^Nobody matches yet: a partner has an account/).waitFor();
+  });
+
   await check("how good advice was is told, sale by sale", async () => {
     await page.getByRole("link", { name: "How good advice was" }).click();
     await page.getByRole("heading", { level: 1, name: "How good the advice was" }).waitFor();
@@ -141,6 +153,15 @@ export async function pages({ browser, url, check, screenshots }) {
     const ether = page.getByRole("region", { name: "Ether" });
     for (const line of ["Paid in, in all", "Not divided yet", "The contracts must hold", "They hold"]) await ether.getByText(line, { exact: true }).waitFor();
     await picture("books");
+  });
+
+  await check("the market says how it stands from the first day on that is over", async () => {
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Market" }).click();
+    await page.getByRole("heading", { level: 1, name: "The market" }).waitFor();
+    paths.market = new URL(page.url()).pathname;
+    await page.getByText("The market is described on the day after its first sale.").waitFor();
+    await page.getByRole("link", { name: "Look at the catalogue" }).waitFor();
+    await picture("market");
   });
 
   await check("the ledger tells every event, and gives a receipt for it", async () => {

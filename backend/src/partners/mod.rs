@@ -84,7 +84,7 @@ fn millionths(text: &str) -> Result<u128, &'static str> {
 #[serde(rename_all = "camelCase")]
 pub struct PartnersView {
     /// Those who would share: the account that asks, or the work's contributors whose accounts are known, the largest part first, at most
-    /// 100.
+    /// 20.
     pub team: Vec<TeamMember>,
     /// Of the team as it is, 0 to 1: diversity of skills, balance of shares, standing.
     #[serde(skip_serializing_if = "Option::is_none")]

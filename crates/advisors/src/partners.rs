@@ -34,7 +34,7 @@ use crate::{
 /// The agent's name in records.
 pub const AGENT: &str = "collaboration";
 /// A team has so many members at most: those whose parts cost most.
-const TEAM: usize = 100;
+const TEAM: usize = 20;
 /// Skills looked for when none are named.
 const WANTED: usize = 5;
 /// Partners named in what is recorded.

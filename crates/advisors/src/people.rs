@@ -14,7 +14,7 @@ use store::people::{Part, Record, Work};
 const PEOPLE: usize = 10_000;
 /// Of a work's contributors so many count as having worked together, those who worked on it last: ties grow with the square, and in a
 /// crowd few know each other.
-const TEAM: usize = 50;
+const TEAM: usize = 20;
 /// From so many pairs on, works that nobody worked on lately add no more.
 const TIES: usize = 250_000;
 
