@@ -8,6 +8,7 @@ use crate::{
     bindings::number_variables,
     parse::Place,
     symbol::{Build, Keyword, combine, mix},
+    tree,
 };
 
 /// An atom in a space. Its variables are numbered from 0.
@@ -210,6 +211,23 @@ impl Space {
 
     /// The atoms that may match a pattern, in order. Some may be gone, and some may not match after all.
     pub(crate) fn candidates(&self, pattern: &Atom) -> Candidates<'_> {
+        self.candidates_with(pattern, &[])
+    }
+
+    /// The same of a pattern whose variables are numbered, some of which stand for something already.
+    pub(crate) fn candidates_with(&self, pattern: &Atom, known: &[Option<Atom>]) -> Candidates<'_> {
+        let value = |atom: &'_ Atom| match atom {
+            Atom::Variable(variable) => known.get(variable.id as usize)?.clone(),
+            Atom::Expression(inner) if !known.is_empty() && !inner.is_ground() => {
+                Some(tree::rewrite(atom, |inner| known.get(inner.id as usize)?.clone()))
+            }
+            _ => None,
+        };
+        let whole = match pattern {
+            Atom::Variable(_) => value(pattern),
+            _ => None,
+        };
+        let pattern = whole.as_ref().unwrap_or(pattern);
         let wild = self.posting(key(WILD, 0, 0));
         let expression = match pattern {
             Atom::Variable(_) | Atom::Grounded(Grounded::State(_)) => return Candidates::All(self.entries.len() as u32),
@@ -226,7 +244,8 @@ impl Space {
             }
             let at = position(length, index);
             let any = self.posting(key(ANY, at, 0));
-            let covers = match child {
+            let known = value(child);
+            let covers = match known.as_ref().unwrap_or(child) {
                 Atom::Expression(inner) => self.inner_covers(inner, at),
                 other => leaf(other).map(|hash| (self.posting(key(EXACT, at, hash)), &[][..])).into_iter().collect(),
             };

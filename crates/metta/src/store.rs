@@ -287,12 +287,11 @@ impl Store {
     /// matched is only said to `explain` it.
     pub(crate) fn query(&mut self, id: SpaceId, pattern: &Atom, explain: bool) -> Result<Vec<Found>, Refusal> {
         let mut found = vec![Found { values: Vec::new(), places: Vec::new() }];
-        let parts = match pattern {
-            Atom::Expression(all) if all.keyword() == Keyword::Comma => all.children().get(1..).unwrap_or_default(),
-            other => std::slice::from_ref(other),
-        };
         let spaces = self.reach(id);
-        for part in parts {
+        if !explain && let Some(found) = self.query_ground(&spaces, pattern)? {
+            return Ok(found);
+        }
+        for part in parts_of(pattern) {
             let mut next = Vec::new();
             for before in &found {
                 let question = substitute(part, &before.values);
@@ -307,6 +306,48 @@ impl Store {
             found = next;
         }
         Ok(found)
+    }
+
+    /// The same where everything that may match has no variables: what is known so far stays in slots, and no question is made
+    /// anew for it. None when something else may match.
+    fn query_ground(&mut self, spaces: &[SpaceId], pattern: &Atom) -> Result<Option<Vec<Found>>, Refusal> {
+        let mut held = Vec::with_capacity(spaces.len());
+        for space in spaces {
+            match self.spaces.get(space.0 as usize) {
+                Some(AnySpace::Atoms(space)) => held.push(Arc::clone(space)),
+                Some(AnySpace::Rows(_)) => return Ok(None),
+                None => {}
+            }
+        }
+        let allowance = self.allowance;
+        let (numbered, count) = number_variables(pattern);
+        let mut found: Vec<Slots> = vec![vec![None; count as usize]];
+        for part in parts_of(&numbered) {
+            let mut next = Vec::new();
+            for before in &found {
+                for space in &held {
+                    for number in space.candidates_with(part, before).iter() {
+                        self.look()?;
+                        let Some(entry) = space.entry(number) else { continue };
+                        if entry.variables > 0 {
+                            self.allowance = allowance;
+                            return Ok(None);
+                        }
+                        let mut slots = before.clone();
+                        if match_ground(part, &entry.atom, &mut slots) {
+                            next.push(slots);
+                        }
+                        if next.len() > self.max_results {
+                            return Err(Refusal::Results);
+                        }
+                    }
+                }
+            }
+            found = next;
+        }
+        let wanted = tree::variables(pattern);
+        let values = |slots: Slots| wanted.iter().cloned().zip(slots.into_iter().flatten()).collect();
+        Ok(Some(found.into_iter().map(|slots| Found { values: values(slots), places: Vec::new() }).collect()))
     }
 
     /// All ways in which one pattern matches one space, without those that are part of it.
@@ -408,6 +449,14 @@ impl Store {
         let value = |found: Found| found.values.into_iter().find(|(v, _)| *v == variable).map(|(_, value)| value);
         let keep = |value: &Atom| !matches!(value, Atom::Variable(_)) && !value.is(Keyword::Undefined);
         found.into_iter().filter_map(value).filter(keep).collect()
+    }
+}
+
+/// The patterns of `(, first second ...)`, or the one that it is.
+fn parts_of(pattern: &Atom) -> &[Atom] {
+    match pattern {
+        Atom::Expression(all) if all.keyword() == Keyword::Comma => all.children().get(1..).unwrap_or_default(),
+        other => std::slice::from_ref(other),
     }
 }
 
