@@ -2358,7 +2358,7 @@ export interface components {
             rules: string;
             /**
              * @description Those who would share: the account that asks, or the work's contributors whose accounts are known, the largest part first, at most
-             *     100.
+             *     20.
              */
             team: components["schemas"]["TeamMember"][];
             /**
