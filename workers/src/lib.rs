@@ -43,6 +43,8 @@ use vault::Vault;
 
 /// A failing job is tried so often, waiting 1, 2, 4, .. 60 seconds in between.
 const TRIES: u32 = 12;
+/// How long jobs may go on after the shutdown began. One that is left comes back, as if its worker had been killed.
+const LAST_JOBS: Duration = Duration::from_secs(10);
 /// Assets on sale that one job advises on.
 const LISTED_AT_ONCE: i64 = 50;
 
@@ -195,8 +197,15 @@ async fn work(context: Context, shutdown: Shutdown) {
             stop.begun().await;
             Ok::<(), std::io::Error>(())
         });
-        if let Err(error) = ended.await {
-            tracing::warn!("the workers stopped and start again: {error}");
+        let given_up = async {
+            shutdown.begun().await;
+            tokio::time::sleep(LAST_JOBS).await;
+        };
+        tokio::select! {
+            ended = ended => if let Err(error) = ended {
+                tracing::warn!("the workers stopped and start again: {error}");
+            },
+            () = given_up => tracing::warn!("jobs did not end within {LAST_JOBS:?}: they are left, and come back"),
         }
         shutdown.sleep(Duration::from_secs(1)).await;
     }
