@@ -3,7 +3,7 @@
 use alloy::primitives::utils::parse_ether;
 use axum::extract::State;
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use store::advice::{self, Recorded};
 use utoipa::ToSchema;
 
@@ -123,6 +123,12 @@ pub struct AppliedRule {
     pub place: String,
 }
 
+impl From<agents::rules::Applied> for AppliedRule {
+    fn from(rule: agents::rules::Applied) -> Self {
+        Self { call: rule.call, result: rule.result, place: rule.place }
+    }
+}
+
 /// What the agents say of a work.
 #[utoipa::path(get, path = "/v1/assets/{id}/advice", operation_id = "get_asset_advice", tag = "assets",
     params(("id" = String, Path, description = "the asset's id")),
@@ -144,8 +150,7 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
 }
 
 fn price(recorded: Recorded) -> Result<PriceAdvice> {
-    let advice: agents::pricing::Advice = serde_json::from_str(&recorded.advice.answer)
-        .map_err(|error| Problem::internal(format!("advice {} cannot be read: {error}", recorded.id)))?;
+    let advice: agents::pricing::Advice = said(&recorded)?;
     let range = |range: agents::pricing::PriceRange| AmountRange { low: wei(range.low), high: wei(range.high) };
     let compared = |sale: agents::pricing::ComparedSale| ComparedSale {
         asset: sale.work.to_string(),
@@ -158,7 +163,6 @@ fn price(recorded: Recorded) -> Result<PriceAdvice> {
         changes_price_by: effect.changes_price_by,
         says: effect.says,
     };
-    let rule = |rule: agents::rules::Applied| AppliedRule { call: rule.call, result: rule.result, place: rule.place };
     Ok(PriceAdvice {
         fair: wei(advice.fair),
         range80: range(advice.range80),
@@ -171,9 +175,15 @@ fn price(recorded: Recorded) -> Result<PriceAdvice> {
         },
         comparables: advice.comparables.into_iter().map(compared).collect(),
         effects: advice.effects.into_iter().map(effect).collect(),
-        rules: advice.rules.into_iter().map(rule).collect(),
+        rules: advice.rules.into_iter().map(AppliedRule::from).collect(),
         provenance: Provenance::from(&recorded),
     })
+}
+
+/// What was advised, as its agent wrote it down.
+pub fn said<T: DeserializeOwned>(recorded: &Recorded) -> Result<T> {
+    serde_json::from_str(&recorded.advice.answer)
+        .map_err(|error| Problem::internal(format!("advice {} cannot be read: {error}", recorded.id)))
 }
 
 /// Coins of 10^18 as wei; what is less than one of them is left out.

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    assets::advice::{AmountRange, AppliedRule, Provenance, wei},
+    assets::advice::{AmountRange, AppliedRule, Provenance, said, wei},
     problem::{Problem, Result},
 };
 
@@ -142,8 +142,7 @@ pub async fn state(State(state): State<AppState>) -> Result<axum::Json<MarketSta
     let day = recorded.advice.day;
     let week = day.checked_sub_days(Days::new(7)).unwrap_or(day);
     let days = market_days::between(&mut conn, state.chain_id(), week, day.pred_opt().unwrap_or(day), 7).await?;
-    let advice: Advice = serde_json::from_str(&recorded.advice.answer)
-        .map_err(|error| Problem::internal(format!("advice {} cannot be read: {error}", recorded.id)))?;
+    let advice: Advice = said(&recorded)?;
     let says = summary(&advice);
     Ok(axum::Json(MarketStanding { says, state: Some(view(advice, &recorded, &days)?) }))
 }
@@ -158,7 +157,6 @@ fn view(advice: Advice, recorded: &Recorded, days: &[MarketDay]) -> Result<Marke
         standard_errors: state.drift.errors,
     };
     let price = |price: Option<f64>| price.map(rounded).transpose();
-    let rule = |rule: agents::rules::Applied| AppliedRule { call: rule.call, result: rule.result, place: rule.place };
     let anomaly = |anomaly: agents::market::Anomaly| AnomalyView {
         says: in_words(&anomaly),
         day: anomaly.day,
@@ -180,7 +178,7 @@ fn view(advice: Advice, recorded: &Recorded, days: &[MarketDay]) -> Result<Marke
         mood: Mood { sentiment: state.mood.sentiment, volume: state.mood.volume, demand: state.mood.demand },
         anomalies: state.anomalies.into_iter().map(anomaly).collect(),
         forecast: week.map(forecast).transpose()?,
-        rules: state.reasons.into_iter().map(rule).collect(),
+        rules: state.reasons.into_iter().map(AppliedRule::from).collect(),
         provenance: Provenance::from(recorded),
     })
 }

@@ -155,7 +155,6 @@ fn view(known: &Known, answer: Answer, recorded: Option<Provenance>) -> Partners
         name: name(member.account),
         cost: units(&member.cost.to_string()),
     });
-    let rule = |rule: agents::rules::Applied| AppliedRule { call: rule.call, result: rule.result, place: rule.place };
     let partner = |partner: agents::collaboration::Partner| PartnerView {
         account: partner.account.to_checksum(None),
         name: name(partner.account),
@@ -163,7 +162,7 @@ fn view(known: &Known, answer: Answer, recorded: Option<Provenance>) -> Partners
         reasons: partner.reasons.into_iter().map(|one| PartnerReason { says: one.says, adds: one.adds }).collect(),
         split: partner.split.iter().map(|share| share.get()).collect(),
         team_score: partner.team_score,
-        rules: partner.rules.into_iter().map(rule).collect(),
+        rules: partner.rules.into_iter().map(AppliedRule::from).collect(),
     };
     PartnersView {
         team: team.collect(),

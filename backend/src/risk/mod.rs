@@ -14,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
+    assets::advice::said,
     problem::{Problem, Result},
     values::hex32,
 };
@@ -157,7 +158,7 @@ impl RiskProvenance {
 
 /// What was recorded of a work or an account.
 pub fn recorded_advice(recorded: &Recorded) -> Result<RiskAdvice> {
-    let advice: Advice = read(recorded)?;
+    let advice: Advice = said(recorded)?;
     Ok(RiskAdvice::of(advice, RiskProvenance::of_record(recorded)?))
 }
 
@@ -170,13 +171,8 @@ pub async fn screenings(state: &AppState, orders: &[B256]) -> Result<std::collec
     for recorded in advice::by_ids(&mut conn, &newest).await? {
         let hash = recorded.advice.subject.strip_prefix("order:").and_then(|hash| hash.parse().ok());
         let hash: B256 = hash.ok_or_else(|| Problem::internal("a screening of no order"))?;
-        let screening: Screening = read(&recorded)?;
+        let screening: Screening = said(&recorded)?;
         found.insert(hash, OrderRisk::of(screening, RiskProvenance::of_record(&recorded)?));
     }
     Ok(found)
-}
-
-fn read<T: serde::de::DeserializeOwned>(recorded: &Recorded) -> Result<T> {
-    serde_json::from_str(&recorded.advice.answer)
-        .map_err(|error| Problem::internal(format!("advice {} cannot be read: {error}", recorded.id)))
 }

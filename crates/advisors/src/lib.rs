@@ -10,6 +10,7 @@ mod people;
 pub mod pricing;
 pub mod risk;
 
+use agents::rules::RuleBase;
 use sqlx::PgPool;
 use store::{StoreError, advice::Recorded};
 
@@ -42,6 +43,17 @@ pub async fn replay(pool: &PgPool, recorded: &Recorded) -> Result<String> {
         "risk" => risk::replay(pool, &recorded.advice).await,
         other => Err(refused(format!("nobody knows the agent {other}"))),
     }
+}
+
+/// The rules that were kept as these files.
+fn rules_of(files: &[(String, String)]) -> Result<RuleBase> {
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    RuleBase::read(&files).map_err(refused)
+}
+
+/// A kind of works in the words of the rules.
+fn kind_of(kind: &str) -> String {
+    if kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" }.to_owned()
 }
 
 fn refused(error: impl std::fmt::Display) -> AdvisorError {

@@ -18,7 +18,7 @@ use store::{
     sales::{self, Sold},
 };
 
-use crate::{Result, blocking, pricing::learnable, refused};
+use crate::{Result, blocking, pricing::learnable, refused, rules_of};
 
 /// The agent's name in records, and what its advice is about.
 const AGENT: &str = "market";
@@ -178,8 +178,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
     drop(conn);
     let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
     blocking(move || {
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        let rules = RuleBase::read(&files).map_err(refused)?;
+        let rules = rules_of(&files)?;
         answer(&mut recall(&history, question.day)?, &rules, &question)
     })
     .await

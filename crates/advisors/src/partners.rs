@@ -28,7 +28,7 @@ use tokio::sync::Mutex;
 use crate::{
     Result, blocking,
     people::{latest, people, skills_of, together},
-    refused,
+    refused, rules_of,
 };
 
 /// The agent's name in records.
@@ -324,8 +324,10 @@ pub async fn advise_on_changed(pool: &PgPool, chain_id: u64, memory: &mut Memory
         let news: Vec<Record> = blocking(news).await?;
         let mut tx = pool.begin().await?;
         advice::keep_model(&mut tx, chain_id, AGENT, &model).await?;
-        for new in &news {
+        if let Some(new) = news.first() {
             advice::keep_rules(&mut tx, new.rule_base, COLLABORATION).await?;
+        }
+        for new in &news {
             recorded += usize::from(advice::record(&mut tx, new).await?.is_some());
         }
         tx.commit().await?;
@@ -365,8 +367,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
     drop(conn);
     let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
     blocking(move || {
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        let rules = RuleBase::read(&files).map_err(refused)?;
+        let rules = rules_of(&files)?;
         let people = Snapshot::recall(&model.bytes)?.people();
         serde_json::to_string(&advise(&people, &rules, &question).map_err(refused)?).map_err(refused)
     })

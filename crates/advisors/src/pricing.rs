@@ -15,7 +15,7 @@ use store::{
     values,
 };
 
-use crate::{Result, blocking, refused};
+use crate::{Result, blocking, kind_of, refused, rules_of};
 
 /// The agent's name in records.
 const AGENT: &str = "pricing";
@@ -97,8 +97,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Advice) -> Result<String> {
     drop(conn);
     let (question, day) = (recorded.question.clone(), recorded.day);
     blocking(move || {
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        let rules = RuleBase::read(&files).map_err(refused)?;
+        let rules = rules_of(&files)?;
         let forecaster = learned(&history, model.as_ref())?;
         let today = Today::new(&forecaster, &rules, Day::from(day)).map_err(refused)?;
         answer(&forecaster, &today, &rules, &serde_json::from_str(&question).map_err(refused)?)
@@ -212,12 +211,11 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
     let utilities = utilities(conn, chain_id, asset).await?;
     row.map(|row| {
         let registrant = values::address(&row.registrant)?;
-        let kind = if row.kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" };
         Ok(Question {
             work: asset,
             traits: traits(&row.kind, &registrant, &row.parents),
             facts: Facts {
-                kind: kind.into(),
+                kind: kind_of(&row.kind),
                 region: "Global".into(),
                 utilities,
                 // Where everybody starts: nothing measures it yet.

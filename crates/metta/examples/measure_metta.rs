@@ -103,7 +103,7 @@ fn programs() -> Vec<Program> {
 fn ours(program: &Program) -> (Duration, usize) {
     let mut best = Duration::MAX;
     let mut count = 0;
-    for _ in 0..20 {
+    for _ in 0..10 {
         let mut metta = Metta::new();
         metta.run("prelude", &program.prelude).expect("a program");
         let start = Instant::now();

@@ -63,10 +63,7 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
     .fetch_optional(&mut *tx)
     .await?;
     let Some(id) = id else { return Ok(None) };
-    let stream = match new.subject.strip_prefix("asset:") {
-        Some(asset) => format!("asset:{}:{asset}", new.chain_id),
-        None => new.subject.clone(),
-    };
+    let stream = stream(new.chain_id, &new.subject);
     let hex = |hash: &B256| hex::encode(hash);
     let body = json!({
         "agent": new.agent, "subject": new.subject, "hash": hex(&hash), "rules": hex(&new.rule_base),
@@ -74,6 +71,14 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
     });
     ledger::tell(tx, "advice.given", format!("advice:{id}"), [stream], &body).await?;
     Ok(Some(id))
+}
+
+/// Where the ledger lists what is about a subject.
+pub(crate) fn stream(chain_id: u64, subject: &str) -> String {
+    match subject.strip_prefix("asset:") {
+        Some(asset) => format!("asset:{chain_id}:{asset}"),
+        None => subject.to_owned(),
+    }
 }
 
 /// The newest advice of every agent about a subject.

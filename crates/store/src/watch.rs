@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
 use crate::{
-    StoreError, ledger,
+    StoreError, advice, ledger,
     outbox::{self, NewEvent},
 };
 
@@ -126,17 +126,9 @@ pub async fn watch(
     let why = hex::encode(Sha256::digest(&why));
     let body = json!({"subject": subject, "score": score.to_string(), "why": why, "by": watcher});
     let kind = if score > 0.0 { "watch.begun" } else { "watch.ended" };
-    ledger::tell(tx, kind, format!("watch:{id}"), [stream(chain_id, subject)], &body).await?;
+    ledger::tell(tx, kind, format!("watch:{id}"), [advice::stream(chain_id, subject)], &body).await?;
     if watcher != AGENT {
         outbox::emit(tx, &[NewEvent::new("watch.changed", format!("{chain_id}:{subject}"), body)]).await?;
     }
     Ok(Some(id))
-}
-
-/// Where the ledger lists what is about a subject.
-fn stream(chain_id: u64, subject: &str) -> String {
-    match subject.strip_prefix("asset:") {
-        Some(asset) => format!("asset:{chain_id}:{asset}"),
-        None => subject.to_owned(),
-    }
 }

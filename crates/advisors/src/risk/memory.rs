@@ -21,7 +21,7 @@ use store::{deployments, snapshot, trade, watch};
 use tokio::sync::Mutex;
 
 use super::parse_subject;
-use crate::{Result, blocking, refused};
+use crate::{Result, blocking, refused, rules_of};
 
 /// Making it anew takes at most one part in so many of the time.
 const SHARE: u32 = 10;
@@ -184,8 +184,7 @@ pub(super) async fn load(
     let records = records(conn, chain_id, block).await?;
     let watched = Arc::new(watch_list(conn, chain_id, last).await?);
     let findings = blocking(move || {
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        let rules = RuleBase::read(&files).map_err(refused)?;
+        let rules = rules_of(&files)?;
         let rule_base = rules.version().parse().map_err(refused)?;
         let market = Market::new(&records, Limits::read(&rules).map_err(refused)?);
         Ok(Findings { chain_id, block, day, market, rules, rule_base })

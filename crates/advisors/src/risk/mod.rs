@@ -25,7 +25,7 @@ use store::{
 };
 
 pub use self::memory::{Known, Memory};
-use crate::{Result, blocking, market, refused};
+use crate::{Result, blocking, kind_of, market, refused};
 
 /// The agent's name in records.
 const AGENT: &str = "risk";
@@ -158,7 +158,7 @@ pub async fn assess_work(conn: &mut PgConnection, known: &Known, asset: u64) -> 
     let Some(row) = row else { return Ok(None) };
     let facts = WorkFacts {
         asset: AssetId(asset),
-        kind: if row.kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" }.into(),
+        kind: kind_of(&row.kind),
         market: mood(conn, known.findings.chain_id).await?,
         registrant: values::address(&row.registrant)?,
         // Nothing measures it yet.
