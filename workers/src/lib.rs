@@ -45,6 +45,9 @@ use vault::Vault;
 const TRIES: u32 = 12;
 /// How long jobs may go on after the shutdown began. One that is left comes back, as if its worker had been killed.
 const LAST_JOBS: Duration = Duration::from_secs(10);
+/// Jobs fetched at once. The queue's package keeps four messages of jobs for each, and while a shutdown waits for jobs it takes
+/// none of them in: a job whose message finds no place would wait for good.
+const BATCH: usize = 64;
 /// Assets on sale that one job advises on.
 const LISTED_AT_ONCE: i64 = 50;
 
@@ -186,7 +189,7 @@ async fn work(context: Context, shutdown: Shutdown) {
         let name = format!("{queue}-{:016x}", rand_name());
         let config = Config::default()
             .queue(&queue)
-            .batch_size(1)
+            .batch_size(BATCH)
             // The queue is also looked at with every beat.
             .heartbeat_interval(Duration::from_secs(1))
             .missed_heartbeats(6);

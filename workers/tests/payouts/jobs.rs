@@ -1,7 +1,9 @@
 //! Facts become jobs, jobs come back when they fail, and neither pile up.
 
+use std::time::Duration;
+
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
     distribution,
     outbox::{self, NewEvent},
@@ -14,8 +16,8 @@ const OPEN: &str = "SELECT count(*) FROM apalis.jobs WHERE status <> 'Done'
                     AND (convert_from(job, 'UTF8') LIKE '%Close%' OR convert_from(job, 'UTF8') LIKE '%Publish%')";
 
 /// Stores a job as the workers do, that failed so often before.
-async fn store_job(stage: &Stage, id: &str, tries: u32) -> Result<()> {
-    let job = json!({"task": {"Activate": {"number": 999}}, "tries": tries}).to_string();
+async fn store_job(stage: &Stage, id: &str, task: Value, tries: u32) -> Result<()> {
+    let job = json!({"task": task, "tries": tries}).to_string();
     sqlx::query(
         "INSERT INTO apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority)
          VALUES ($1, 'payouts:31337', $2, 'Pending', 0, 25, now(), 0)",
@@ -33,8 +35,9 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
     let stage = Stage::start().await?;
     stage.mirror().await?;
     let running = Running::start(&stage).await?;
-    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAV", 0).await?;
-    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAW", 11).await?;
+    let activate = json!({"Activate": {"number": 999}});
+    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAV", activate.clone(), 0).await?;
+    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAW", activate, 11).await?;
     stage
         .until("the last try", async || {
             let killed =
@@ -78,4 +81,30 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
         "SELECT count(*) FROM apalis.jobs WHERE job_type <> 'payouts:31337' OR convert_from(job, 'UTF8') LIKE '%:7}%'";
     assert_eq!(stage.number(foreign).await?, 0);
     running.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_a_shutdown_finds_begun_end_and_are_recorded() -> Result<()> {
+    const JOBS: i64 = 60;
+    let stage = Stage::start().await?;
+    stage.mirror().await?;
+    let running = Running::start(&stage).await?;
+    let mut busy = stage.pool().begin().await?;
+    sqlx::query("LOCK TABLE chain.assets IN ACCESS EXCLUSIVE MODE").execute(&mut *busy).await?;
+    for n in 0..JOBS {
+        let no_such = json!({"Appraise": {"asset": 900 + n}});
+        store_job(&stage, &format!("01ARZ3NDEKTSV4RRFFQ69G5F{n:02}"), no_such, 0).await?;
+    }
+    let begun =
+        "SELECT count(*) FROM apalis.jobs WHERE status = 'Running' AND convert_from(job, 'UTF8') LIKE '%Appraise\"%'";
+    stage.until("the jobs to begin", async || Ok(stage.number(begun).await? == JOBS)).await?;
+    let released = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok(busy.rollback().await?)
+    };
+    tokio::try_join!(running.stop(), released)?;
+    let left =
+        "SELECT count(*) FROM apalis.jobs WHERE status <> 'Done' AND convert_from(job, 'UTF8') LIKE '%Appraise\"%'";
+    assert_eq!(stage.number(left).await?, 0);
+    Ok(())
 }
