@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use alloy::{
     primitives::{Address, B256},
-    providers::{Provider, ProviderBuilder},
+    providers::Provider,
 };
 use anyhow::{Context, Result, bail};
 use bindings::{AccessManager, Anchor};
-use chain::deploy::ENGINE;
+use chain::{deploy::ENGINE, rpc};
 use chrono::DateTime;
 use clap::{Args, Subcommand};
 use domain::ledger::{
@@ -60,7 +60,7 @@ pub async fn verify(Verify { file, against }: Verify) -> Result<()> {
         verified = Some(verify_receipt(&receipt, &Trust::Signer(signer))?);
     }
     if let (Some(rpc), Some(contract)) = (against.rpc, against.contract) {
-        let provider = ProviderBuilder::new().connect_http(rpc.parse().context("--rpc is no URL")?);
+        let provider = rpc::http(&rpc).context("--rpc")?;
         verified = Some(verify_on_chain(&receipt, &provider, contract, against.signer).await?);
     }
     let Verified { event, tree, anchor, signer } = verified.context("say what to hold the receipt against")?;

@@ -171,6 +171,22 @@ async fn enqueue(
     Ok(())
 }
 
+/// Removes the oldest jobs that were done a week ago, at most `limit`; how many. Those that were given up stay, in sight.
+async fn forget_done(conn: &mut PgConnection, chain_id: u64, limit: i64) -> Result<u64, JobError> {
+    // Names of jobs begin with the time.
+    let forgotten = sqlx::query(
+        "DELETE FROM apalis.jobs WHERE id IN (
+             SELECT id FROM (
+                 SELECT id, done_at FROM apalis.jobs WHERE job_type = $1 AND status = 'Done' ORDER BY id LIMIT $2
+             ) oldest WHERE done_at < now() - interval '7 days')",
+    )
+    .bind(queue(chain_id))
+    .bind(limit)
+    .execute(conn)
+    .await?;
+    Ok(forgotten.rows_affected())
+}
+
 /// Works until the shutdown.
 pub async fn run(context: Context, shutdown: Shutdown) {
     let sealing = seal::run(context.pool.clone(), shutdown.clone());

@@ -7,12 +7,13 @@ use agents::risk::Watched;
 use service::Shutdown;
 use store::outbox::{self, Event};
 
-use crate::{Context, JobError, Task, deliveries, enqueue};
+use crate::{Context, JobError, Task, deliveries, enqueue, forget_done};
 
 const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
 /// What no fact tells of, such as a transaction that failed or a job that was given up, is found so often.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
 pub async fn run(context: Context, shutdown: Shutdown) {
     let mut looked: Option<Instant> = None;
@@ -62,6 +63,14 @@ async fn look(context: &Context) -> Result<(), JobError> {
     }
     deliveries::remind(&mut tx).await?;
     tx.commit().await?;
+    forget(context).await
+}
+
+/// Facts that everybody read and jobs that were done are kept for a week, for whoever asks what happened.
+async fn forget(context: &Context) -> Result<(), JobError> {
+    let mut conn = context.pool.acquire().await?;
+    while outbox::forget(&mut conn, FORGOTTEN_AT_ONCE).await? == FORGOTTEN_AT_ONCE as u64 {}
+    while forget_done(&mut conn, context.deployment.chain_id, FORGOTTEN_AT_ONCE).await? == FORGOTTEN_AT_ONCE as u64 {}
     Ok(())
 }
 

@@ -91,6 +91,22 @@ pub async fn take(tx: &mut PgConnection, reader: &str, limit: i64) -> Result<Vec
     Ok(rows.into_iter().map(|row| Event { id: row.id, topic: row.topic, key: row.key, payload: row.payload }).collect())
 }
 
+/// Removes the oldest facts, at most `limit`: those that were stored a week ago and that every reader is past. How many.
+pub async fn forget(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreError> {
+    let forgotten = sqlx::query!(
+        "DELETE FROM outbox WHERE id IN (
+             SELECT id FROM (
+                 SELECT id, created_at FROM outbox
+                 WHERE (txid, id) <= (SELECT txid, id FROM outbox_readers ORDER BY txid, id LIMIT 1)
+                 ORDER BY txid, id LIMIT $1
+             ) oldest WHERE created_at < now() - interval '7 days')",
+        limit
+    )
+    .execute(conn)
+    .await?;
+    Ok(forgotten.rows_affected())
+}
+
 /// A listener that wakes when something was stored. It may miss a beat while reconnecting: poll as well.
 pub async fn listen(pool: &PgPool) -> Result<PgListener, StoreError> {
     let mut listener = PgListener::connect_with(pool).await?;

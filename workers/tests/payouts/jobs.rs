@@ -108,3 +108,39 @@ async fn jobs_that_a_shutdown_finds_begun_end_and_are_recorded() -> Result<()> {
     assert_eq!(stage.number(left).await?, 0);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_and_done_a_week_ago_is_forgotten() -> Result<()> {
+    let stage = Stage::start().await?;
+    stage.mirror().await?;
+    let mut tx = stage.pool().begin().await?;
+    let facts: Vec<NewEvent> =
+        ["old", "new", "unread"].map(|key| NewEvent::new("nobody's", key, json!({}))).into_iter().collect();
+    outbox::emit(&mut tx, &facts).await?;
+    tx.commit().await?;
+    let running = Running::start(&stage).await?;
+    let unread = "SELECT count(*) FROM outbox o, outbox_readers r WHERE (o.txid, o.id) > (r.txid, r.id)";
+    stage.until("the facts to be read", async || Ok(stage.number(unread).await? == 0)).await?;
+    running.stop().await?;
+    for job in ["00000000000000000000000OLD", "00000000000000000000000NEW", "00000000000000000000KILLED"] {
+        store_job(&stage, job, json!("Balance"), 0).await?;
+    }
+    for aged in [
+        "UPDATE outbox SET created_at = now() - interval '8 days' WHERE key IN ('old', 'unread')",
+        "INSERT INTO outbox_readers SELECT 'slow', txid, id FROM outbox WHERE key = 'new'",
+        "UPDATE apalis.jobs SET status = 'Done', done_at = now() - interval '8 days' WHERE id LIKE '000%OLD'",
+        "UPDATE apalis.jobs SET status = 'Done', done_at = now() - interval '6 days' WHERE id LIKE '000%NEW'",
+        "UPDATE apalis.jobs SET status = 'Killed', done_at = now() - interval '8 days' WHERE id LIKE '000%KILLED'",
+    ] {
+        sqlx::query(aged).execute(stage.pool()).await?;
+    }
+
+    let running = Running::start(&stage).await?;
+    let old = "SELECT (SELECT count(*) FROM outbox WHERE key = 'old') + (SELECT count(*) FROM apalis.jobs WHERE id LIKE '000%OLD')";
+    stage.until("the old ones to go", async || Ok(stage.number(old).await? == 0)).await?;
+    running.stop().await?;
+    let left = "SELECT (SELECT count(*) FROM outbox WHERE key IN ('new', 'unread'))
+                     + (SELECT count(*) FROM apalis.jobs WHERE id LIKE '000%NEW' OR id LIKE '000%KILLED')";
+    assert_eq!(stage.number(left).await?, 4);
+    Ok(())
+}

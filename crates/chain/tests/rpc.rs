@@ -1,0 +1,25 @@
+//! Nodes that do not answer.
+
+use anyhow::Result;
+use chain::rpc::{RpcSetupError, connect};
+use tokio::net::TcpListener;
+
+/// The clock goes on by itself when nothing else does.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_takes_requests_and_never_answers_is_given_up() -> Result<()> {
+    let silent = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", silent.local_addr()?);
+    let refused = connect(&url).await;
+    assert!(matches!(refused, Err(RpcSetupError::Unreachable { .. })), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_not_there_and_an_address_that_is_none_are_named() -> Result<()> {
+    let gone = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    let told = connect(&format!("http://{gone}")).await.map(|_| ()).unwrap_err().to_string();
+    assert!(told.contains(&gone.to_string()) && told.contains("RPC_URL"), "{told}");
+    let told = connect("not a url").await.map(|_| ()).unwrap_err().to_string();
+    assert!(told.contains("`not a url` is not valid"), "{told}");
+    Ok(())
+}
