@@ -81,6 +81,7 @@ try {
   await check("dev up comes up", async () => {
     stack = await Stack.start(root, {
       TRIBUTARY_DATA: data,
+      TRIBUTARY_SAMPLE_DAYS: "0",
       TRIBUTARY_HTTP_PORT: String(web),
       TRIBUTARY_PG_PORT: String(postgres),
       TRIBUTARY_CHAIN_PORT: String(chain),

@@ -221,13 +221,18 @@ impl Client {
         self.wait_for("the registered asset", &path, |found| found["items"][0]["id"].as_str()?.parse().ok()).await
     }
 
-    /// Approves the market, signs a fixed-price sell order for the chain's own coin, and stores it.
-    ///
-    /// Everything in the order follows from the asset, so that the same step again gives the same order.
-    pub async fn list(&self, key: &str, owner: &PrivateKeySigner, asset: u64, price: U256) -> Result<Listed> {
+    /// Lets the market move an account's assets.
+    pub async fn approve(&self, key: &str, owner: &PrivateKeySigner) -> Result<()> {
         let approve =
             AssetRegistry::setApprovalForAllCall { operator: self.deployment.market, approved: true }.abi_encode();
-        self.send(&format!("{key}:approve"), owner, self.deployment.asset_registry, U256::ZERO, approve).await?;
+        self.send(key, owner, self.deployment.asset_registry, U256::ZERO, approve).await?;
+        Ok(())
+    }
+
+    /// Signs a fixed-price sell order for the chain's own coin, as the owner after so many transfers.
+    ///
+    /// Everything in the order follows from the asset, so that the same step again gives the same order.
+    pub async fn offer(&self, owner: &PrivateKeySigner, asset: u64, transfers: u64, price: U256) -> Result<Listed> {
         let detail = self.get(&format!("/v1/assets/{asset}")).await?;
         let registered: chrono::DateTime<chrono::Utc> = detail["registeredAt"].as_str().unwrap_or_default().parse()?;
         let start = registered.timestamp() as u64;
@@ -235,42 +240,62 @@ impl Client {
             maker: owner.address(),
             side: 0,
             assetId: U256::from(asset),
-            assetEpoch: 0,
+            assetEpoch: transfers,
             currency: Address::ZERO,
             startPrice: price,
             endPrice: price,
             startTime: start,
             endTime: start + 365 * 86_400,
             taker: Address::ZERO,
-            nonce: U256::from(asset),
+            nonce: U256::from(asset) + (U256::from(transfers) << 64),
             makerEpoch: 0,
             maxFeeBps: 200,
             minNet: U256::ZERO,
         };
         let hash = bindings::order_hash(&order, self.deployment.chain_id, self.deployment.market);
         let signature = Bytes::from(owner.sign_hash(&hash).await?.as_bytes().to_vec());
-        let body = json!({
-            "order": {
-                "maker": order.maker.to_checksum(None), "side": "SELL", "assetId": asset.to_string(), "assetEpoch": 0,
-                "currency": Address::ZERO, "startPrice": price.to_string(), "endPrice": price.to_string(),
-                "startTime": order.startTime, "endTime": order.endTime, "taker": Address::ZERO, "nonce": asset.to_string(),
-                "makerEpoch": 0, "maxFeeBps": 200, "minNet": "0",
-            },
-            "signature": signature,
-        });
-        let stored = self.post("/v1/orders", None, body).await?;
-        if stored["hash"].as_str() != Some(&hash.to_string()) {
-            bail!("the server hashed the order as {}, we as {hash}", stored["hash"]);
-        }
         Ok(Listed { order, signature, hash: hash.to_string() })
     }
 
-    /// Fills an order with the chain's own coin and waits until the mirror has it.
-    pub async fn buy(&self, key: &str, buyer: &PrivateKeySigner, listed: &Listed) -> Result<Settled> {
+    /// Approves the market, signs a fixed-price sell order for the chain's own coin, and stores it.
+    pub async fn list(
+        &self,
+        key: &str,
+        owner: &PrivateKeySigner,
+        asset: u64,
+        transfers: u64,
+        price: U256,
+    ) -> Result<Listed> {
+        self.approve(&format!("{key}:approve"), owner).await?;
+        let listed = self.offer(owner, asset, transfers, price).await?;
+        let order = &listed.order;
+        let body = json!({
+            "order": {
+                "maker": order.maker.to_checksum(None), "side": "SELL", "assetId": asset.to_string(),
+                "assetEpoch": order.assetEpoch, "currency": Address::ZERO, "startPrice": price.to_string(),
+                "endPrice": price.to_string(), "startTime": order.startTime, "endTime": order.endTime,
+                "taker": Address::ZERO, "nonce": order.nonce.to_string(), "makerEpoch": 0, "maxFeeBps": 200, "minNet": "0",
+            },
+            "signature": listed.signature,
+        });
+        let stored = self.post("/v1/orders", None, body).await?;
+        if stored["hash"].as_str() != Some(&listed.hash) {
+            bail!("the server hashed the order as {}, we as {}", stored["hash"], listed.hash);
+        }
+        Ok(listed)
+    }
+
+    /// Fills an order with the chain's own coin.
+    pub async fn fill(&self, key: &str, buyer: &PrivateKeySigner, listed: &Listed) -> Result<Settled> {
         let price = listed.order.startPrice;
         let call = Market::fillCall { order: listed.order.clone(), signature: listed.signature.clone(), limit: price }
             .abi_encode();
-        let settled = self.send(key, buyer, self.deployment.market, price, call).await?;
+        self.send(key, buyer, self.deployment.market, price, call).await
+    }
+
+    /// Fills a stored order and waits until the mirror has it.
+    pub async fn buy(&self, key: &str, buyer: &PrivateKeySigner, listed: &Listed) -> Result<Settled> {
+        let settled = self.fill(key, buyer, listed).await?;
         let path = format!("/v1/orders/{}", listed.hash);
         self.wait_for("the sale", &path, |order| (order["state"] == "filled").then_some(())).await?;
         Ok(settled)

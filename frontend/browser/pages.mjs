@@ -78,7 +78,7 @@ export async function pages({ browser, url, check, screenshots }) {
 
   await check("the pricing agent says what it is worth, how sure it is, and why", async () => {
     const advice = page.getByRole("region", { name: "Advice on the price" });
-    await advice.getByText("Do not rely on it: there is no history to learn from").waitFor({ timeout: MONEY_LIMIT });
+    await advice.getByText("Do not rely on it: there are too few sales to learn from").waitFor({ timeout: MONEY_LIMIT });
     await advice.getByText("0.72 ETH").waitFor();
     await advice.getByText("Why this price").click();
     await advice.getByText("(base Digital) = 0.8 pricing.metta:").waitFor();
@@ -270,37 +270,86 @@ export async function pages({ browser, url, check, screenshots }) {
     await page.getByText("/v1/assets", { exact: true }).first().waitFor();
   });
 
-  for (const [name, path] of Object.entries(paths)) {
-    for (const scheme of ["light", "dark"]) {
-      await check(`${name}: no serious accessibility violations, ${scheme}`, async () => {
-        const themed = await browser.newContext({ baseURL: url, colorScheme: scheme, viewport: { width: 1280, height: 900 } });
-        const view = await open(themed, path);
-        if (scheme === "dark") {
-          assert.equal(await view.evaluate(() => getComputedStyle(document.documentElement).backgroundColor), "rgb(18, 19, 21)");
-          await picture(`${name}-dark`, view);
-        }
-        const why = view.getByRole("button", { name: /^Why/ });
-        if ((await why.count()) > 0) await why.first().click();
-        const { violations } = await new AxeBuilder({ page: view }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
-        const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-        assert.deepEqual(grave.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), []);
-        await themed.close();
-      });
-    }
-    await check(`${name}: fits phones`, async () => {
-      for (const width of PHONES) {
-        const phone = await browser.newContext({ baseURL: url, viewport: { width, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
-        const view = await open(phone, path);
-        const wide = await view.evaluate(() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth));
-        assert.ok(wide <= width, `${wide} px wide on a phone of ${width} px`);
-        assert.equal(await view.evaluate(() => innerWidth), width);
-        if (width === PHONES[0]) await picture(`${name}-phone`, view);
-        await phone.close();
-      }
-    });
-  }
+  for (const [name, path] of Object.entries(paths)) await sound({ browser, url, check, picture }, name, path);
 
   await check("no page logged an error or broke the content security policy", () => assert.deepEqual(complaints, []));
+  await context.close();
+}
+
+/** A page is accessible in both colour schemes, and fits phones. */
+async function sound({ browser, url, check, picture }, name, path) {
+  for (const scheme of ["light", "dark"]) {
+    await check(`${name}: no serious accessibility violations, ${scheme}`, async () => {
+      const themed = await browser.newContext({ baseURL: url, colorScheme: scheme, viewport: { width: 1280, height: 900 } });
+      const view = await open(themed, path);
+      if (scheme === "dark") {
+        assert.equal(await view.evaluate(() => getComputedStyle(document.documentElement).backgroundColor), "rgb(18, 19, 21)");
+        await picture(`${name}-dark`, view);
+      }
+      const why = view.getByRole("button", { name: /^Why/ });
+      if ((await why.count()) > 0) await why.first().click();
+      const { violations } = await new AxeBuilder({ page: view }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
+      const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      assert.deepEqual(grave.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), []);
+      await themed.close();
+    });
+  }
+  await check(`${name}: fits phones`, async () => {
+    for (const width of PHONES) {
+      const phone = await browser.newContext({ baseURL: url, viewport: { width, height: 780 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
+      const view = await open(phone, path);
+      const wide = await view.evaluate(() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth));
+      assert.ok(wide <= width, `${wide} px wide on a phone of ${width} px`);
+      assert.equal(await view.evaluate(() => innerWidth), width);
+      if (width === PHONES[0]) await picture(`${name}-phone`, view);
+      await phone.close();
+    }
+  });
+}
+
+/** What must hold of the pages over a catalogue that was traded in for two months. */
+export async function traded({ browser, url, check, screenshots }) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, baseURL: url, colorScheme: "light" });
+  context.setDefaultTimeout(10_000);
+  const page = await context.newPage();
+  const complaints = [];
+  watch(page, complaints);
+  const picture = async (name, of = page) => {
+    if (screenshots) await of.screenshot({ path: join(screenshots, `traded-${name}.png`), fullPage: true });
+  };
+
+  await check("the market tells of two months, day by day", async () => {
+    await page.goto("/market");
+    await page.getByText(/^Before \d{4}-\d\d-\d\d: \d+ sales in 7 days; /).waitFor({ timeout: MONEY_LIMIT });
+    await page.getByRole("region", { name: "This week" }).getByText(/ETH$/).first().waitFor();
+    const days = page.getByRole("region", { name: "Day by day" });
+    await days.getByText("60 days", { exact: true }).waitFor({ timeout: MONEY_LIMIT });
+    await days.getByText("As a table").click();
+    assert.ok((await days.getByRole("row").count()) > 50, "the table lacks days");
+    await picture("market");
+  });
+
+  await check("a work's price is learned from sales, with a range, what it was compared with, and reasons", async () => {
+    await page.goto("/?q=Delta%20at%20noon");
+    await page.getByRole("link", { name: "Delta at noon" }).click();
+    const advice = page.getByRole("region", { name: "Advice on the price" });
+    await advice.getByText("90 in 100 sell").waitFor({ timeout: MONEY_LIMIT });
+    assert.equal(await advice.getByText(/^Do not rely on it: there are too few sales/).count(), 0);
+    await advice.getByText("Why this price").click();
+    await advice.getByRole("listitem").filter({ hasText: /^Delta (at dawn|at noon|in fog), sold on \d{4}-/ }).first().waitFor();
+    await page.getByRole("region", { name: "Risk" }).getByText("Low risk").waitFor({ timeout: MONEY_LIMIT });
+    await picture("work");
+  });
+
+  await check("a sale's own transfer is not told again", async () => {
+    const history = page.getByRole("region", { name: "History" });
+    await history.getByText("Sold").first().waitFor();
+    assert.equal(await history.getByText("Transferred").count(), 0);
+  });
+
+  await sound({ browser, url, check, picture }, "traded market", "/market");
+  await sound({ browser, url, check, picture }, "traded work", new URL(page.url()).pathname);
+  await check("no page of the traded market logged an error", () => assert.deepEqual(complaints, []));
   await context.close();
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
-import { pages } from "./pages.mjs";
+import { pages, traded } from "./pages.mjs";
 import { Stack, freePorts, listening } from "./stack.mjs";
 
 const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -33,12 +33,16 @@ async function check(name, body) {
 }
 
 mkdirSync(join(root, ".data/test"), { recursive: true });
-const data = mkdtempSync(join(root, ".data/test/browser-"));
-// The database runs as a user of its own, who must be able to enter.
-chmodSync(data, 0o755);
+const data = [0, 1].map(() => {
+  const folder = mkdtempSync(join(root, ".data/test/browser-"));
+  // The database runs as a user of its own, who must be able to enter.
+  chmodSync(folder, 0o755);
+  return folder;
+});
 const [http, postgres, chain] = await freePorts(3);
 const env = {
-  TRIBUTARY_DATA: data,
+  TRIBUTARY_DATA: data[0],
+  TRIBUTARY_SAMPLE_DAYS: "0",
   TRIBUTARY_HTTP_PORT: String(http),
   TRIBUTARY_PG_PORT: String(postgres),
   TRIBUTARY_CHAIN_PORT: String(chain),
@@ -56,7 +60,7 @@ async function stop(message) {
   if (message) console.error(message);
   await browser?.close().catch(() => {});
   stack?.kill();
-  rmSync(data, { recursive: true, force: true });
+  for (const folder of data) rmSync(folder, { recursive: true, force: true });
 }
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => void stop(`stopped by ${signal}`).then(() => process.exit(1)));
@@ -83,6 +87,12 @@ try {
       await page.close();
     });
     if (stack) await check("an interrupt ends the second one too", ends);
+    stack?.kill();
+    stack = undefined;
+    await check("a market with two months behind it comes up", async () => {
+      stack = await Stack.start(root, { ...env, TRIBUTARY_DATA: data[1], TRIBUTARY_SAMPLE_DAYS: "60" });
+    });
+    if (stack) await traded({ browser, url: stack.url, check, screenshots: process.env.SCREENSHOTS });
   }
 } finally {
   await stop();

@@ -197,7 +197,7 @@ async fn sell(
     let id = client.register(&format!("{key}:register"), owner, &asset).await?;
     step(&format!("Registered asset {id} ({}), content {}", asset.kind, asset.content.cid));
     let price = milliether(ethers * 1000);
-    let listed = client.list(key, owner, id, price).await?;
+    let listed = client.list(key, owner, id, 0, price).await?;
     step(&format!("Listed asset {id} for {} ETH by a signed order", ether(price)));
     let settled = client.buy(&format!("{key}:buy"), buyer, &listed).await?;
     let history = client.get(&format!("/v1/assets/{id}/history")).await?;

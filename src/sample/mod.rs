@@ -1,6 +1,8 @@
 //! The sample catalogue: a few works with lineage, orders and a sale, loaded once into an empty local market by the same
 //! steps a user takes.
 
+mod history;
+
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result};
 use chain::sender::Sender;
@@ -102,7 +104,7 @@ const SOLD: usize = 3;
 const BUYER: usize = 7;
 const LAST_STEP: &str = "sample:buy";
 
-/// Loads the catalogue unless it was loaded before.
+/// Loads the catalogue, and trades in it where the chain has a past, unless that was done before.
 pub async fn load(process: &Process, deployment: &Deployment) -> Result<()> {
     let loaded = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $2 AND state IN ('mined', 'final')) AS "loaded!""#,
@@ -143,12 +145,13 @@ pub async fn load(process: &Process, deployment: &Deployment) -> Result<()> {
         let id = client.register(&format!("sample:{place}:register"), owner, &asset).await?;
         ids.push(id);
         if let Some(price) = sample.price {
-            let listed = client.list(&format!("sample:{place}"), owner, id, milliether(price)).await?;
+            let listed = client.list(&format!("sample:{place}"), owner, id, 0, milliether(price)).await?;
             if place == SOLD {
                 sold = Some(listed);
             }
         }
     }
+    history::trade(&client, (&process.pool, &process.provider), &people, &ids).await?;
     let sold = sold.context("the sold sample has a price")?;
     client.buy(LAST_STEP, &people[BUYER], &sold).await?;
     Ok(())
@@ -181,6 +184,6 @@ async fn load_this_repository(process: &Process, client: &Client, owner: &Privat
         consents: vec![],
     };
     let id = client.register("sample:repository:register", owner, &asset).await?;
-    client.list("sample:repository", owner, id, milliether(5000)).await?;
+    client.list("sample:repository", owner, id, 0, milliether(5000)).await?;
     Ok(())
 }

@@ -13,6 +13,8 @@ const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
 /// What no fact tells of, such as a transaction that failed or a job that was given up, is found so often.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// Works on sale are looked at again so long after a sale, in case a day was settled; once for all sales of that time.
+const AFTER_SALES: Duration = Duration::from_secs(30);
 const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
 pub async fn run(context: Context, shutdown: Shutdown) {
@@ -134,7 +136,12 @@ fn jobs_for(chain_id: u64, event: &Event) -> Vec<(Task, Duration)> {
         "webhook.received" => vec![event.key.parse().ok().map(|work| Task::ApplyDeliveries { work })],
         _ if !of_this_chain => vec![],
         "asset.registered" => vec![number(1).map(|asset| Task::Appraise { asset })],
-        "asset.sold" => vec![number(1).map(|asset| Task::Appraise { asset }), Some(Task::Analyse)],
+        "asset.sold" => {
+            // What the sale says of all that is on sale can wait for the next ones.
+            let listed = (Task::AppraiseListed { after: 0 }, AFTER_SALES);
+            let at_once = [number(1).map(|asset| Task::Appraise { asset }), Some(Task::Analyse)].into_iter().flatten();
+            return at_once.map(|task| (task, Duration::ZERO)).chain([listed]).collect();
+        }
         "income.finalized" => vec![Some(Task::Close)],
         "root.proposed" => return activation(event).into_iter().collect(),
         "root.activated" | "root.vetoed" => vec![Some(Task::Publish)],

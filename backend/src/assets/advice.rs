@@ -1,10 +1,16 @@
 //! GET /v1/assets/{id}/advice: what the agents say of a work.
 
+use std::collections::BTreeMap;
+
 use alloy::primitives::utils::parse_ether;
 use axum::extract::State;
 use rust_decimal::Decimal;
 use serde::{Serialize, de::DeserializeOwned};
-use store::advice::{self, Recorded};
+use sqlx::PgConnection;
+use store::{
+    advice::{self, Recorded},
+    lineage::names,
+};
 use utoipa::ToSchema;
 
 use super::{parse_id, require};
@@ -98,6 +104,9 @@ pub struct SuggestedPrices {
 pub struct ComparedSale {
     /// The asset sold.
     pub asset: String,
+    /// Of the work it is of, where one is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     pub day: String,
     pub price: String,
     /// How much it has in common with the work, 0 to 1.
@@ -141,7 +150,7 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
     let mut advice = AssetAdvice::default();
     for recorded in newest {
         match recorded.advice.agent.as_str() {
-            "pricing" => advice.price = Some(price(recorded)?),
+            "pricing" => advice.price = Some(titled(&mut conn, state.chain_id(), price(recorded)?).await?),
             "risk" => advice.risk = Some(recorded_advice(&recorded)?),
             _ => {}
         }
@@ -149,11 +158,26 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
     Ok(axum::Json(advice))
 }
 
+/// With the titles of what was compared with, as they are now: the advice itself names assets.
+async fn titled(conn: &mut PgConnection, chain_id: u64, mut price: PriceAdvice) -> Result<PriceAdvice> {
+    let ids: Vec<i64> = price.comparables.iter().filter_map(|sale| sale.asset.parse().ok()).collect();
+    let names: BTreeMap<String, String> = names::ask(conn, chain_id, &ids)
+        .await?
+        .into_iter()
+        .filter_map(|(asset, name)| Some((asset.to_string(), name.title?)))
+        .collect();
+    for sale in &mut price.comparables {
+        sale.title = names.get(&sale.asset).cloned();
+    }
+    Ok(price)
+}
+
 fn price(recorded: Recorded) -> Result<PriceAdvice> {
     let advice: agents::pricing::Advice = said(&recorded)?;
     let range = |range: agents::pricing::PriceRange| AmountRange { low: wei(range.low), high: wei(range.high) };
     let compared = |sale: agents::pricing::ComparedSale| ComparedSale {
         asset: sale.work.to_string(),
+        title: None,
         day: sale.day,
         price: wei(sale.price),
         likeness: sale.likeness,

@@ -77,17 +77,20 @@ pub async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Se
     Ok(row.map(|row| Settled { block: row.block as u64, at: row.at }))
 }
 
-/// How long it may take until a block is final: as long as the oldest one waits that is not, less how old this one is, and where that
-/// came to nothing an eighth of its age, so that nobody keeps asking of a chain that stands still. None when it is final.
+/// How long it may take until a block is final: as long as the oldest one waits that is not, less how old this one is by the chain's own
+/// clock, and where that came to nothing an eighth of its age, or of the time since the mirror moved, so that nobody keeps asking of a
+/// chain that stands still. None when it is final.
 pub async fn settles_in(conn: &mut PgConnection, chain_id: u64, block: u64) -> Result<Option<Duration>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT c.finalized_number AS finalized,
-                  extract(epoch FROM greatest(this.at - oldest.at, (now() - this.at) / 8))::double precision AS wait
+                  extract(epoch FROM greatest(this.at - oldest.at, (newest.at - this.at) / 8, (now() - c.updated_at) / 8)
+                         )::double precision AS wait
            FROM chain.cursors c
            LEFT JOIN LATERAL (SELECT timestamp AS at FROM chain.blocks b WHERE b.chain_id = $1 AND b.number >= $2
                               ORDER BY number LIMIT 1) this ON true
            LEFT JOIN LATERAL (SELECT timestamp AS at FROM chain.blocks b
                               WHERE b.chain_id = $1 AND b.number > c.finalized_number ORDER BY number LIMIT 1) oldest ON true
+           LEFT JOIN LATERAL (SELECT timestamp AS at FROM chain.blocks b WHERE b.chain_id = $1 ORDER BY number DESC LIMIT 1) newest ON true
            WHERE c.chain_id = $1"#,
         chain_id as i64,
         block as i64

@@ -1196,6 +1196,8 @@ export interface components {
              */
             likeness: number;
             price: string;
+            /** @description Of the work it is of, where one is recorded. */
+            title?: string | null;
         };
         /**
          * @description The same sales forecast in three ways: by the advice, by the work's last sale, and by the floor, the price below which a tenth

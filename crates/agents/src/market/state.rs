@@ -181,8 +181,9 @@ fn anomalies(history: &History, day: Day, threshold: f64) -> Vec<Anomaly> {
         let ([(level, count), past @ ..], of) = (days, day.plus(-1 - back as i32)) else { continue };
         let levels: Vec<f64> = past.iter().filter_map(|day| day.0).collect();
         let counts: Vec<f64> = past.iter().map(|day| day.1).collect();
-        for (name, value, past) in [("price", *level, levels), ("sales", Some(*count), counts)] {
-            if let Some(z) = value.and_then(|value| robust_z(value, &past))
+        let kinds = [("price", *level, levels, price_noise as fn(f64) -> f64), ("sales", Some(*count), counts, chance)];
+        for (name, value, past, least) in kinds {
+            if let Some(z) = value.and_then(|value| robust_z(value, &past, least))
                 && z.abs() >= threshold
             {
                 found.push(Anomaly { day: of.to_string(), of: name.to_owned(), z });
@@ -192,13 +193,25 @@ fn anomalies(history: &History, day: Day, threshold: f64) -> Vec<Anomaly> {
     found
 }
 
-/// Distance from the median in robust standard deviations; `None` of fewer than ten values.
-fn robust_z(value: f64, past: &[f64]) -> Option<f64> {
+/// Distance from the median in robust standard deviations, which are at least what `least` says of that median; `None` of fewer than
+/// ten values.
+fn robust_z(value: f64, past: &[f64], least: fn(f64) -> f64) -> Option<f64> {
     let middle = median(past).filter(|_| past.len() >= 10)?;
     let deviations: Vec<f64> = past.iter().map(|other| (other - middle).abs()).collect();
     let spread = 1.4826 * median(&deviations)?;
-    // Nothing is out of the ordinary by less than 1 %.
-    Some((value - middle) / spread.max(0.01))
+    Some((value - middle) / spread.max(least(middle)))
+}
+
+/// No price is out of the ordinary by less than 1 %.
+fn price_noise(_: f64) -> f64 {
+    0.01
+}
+
+/// How the logarithm of 1 + a number of sales scatters when they come by chance (Poisson), by that of their usual number: however
+/// alike the days before were, one sale more or less says little of a market of a few a day.
+fn chance(usual: f64) -> f64 {
+    let mean = usual.exp_m1().max(1.0);
+    mean.sqrt() / (1.0 + mean)
 }
 
 #[cfg(test)]
@@ -265,6 +278,17 @@ mod tests {
         let state = state(|day| if day == 38 { 3.0 } else { 1.0 }, |day| if day == 37 { 200 } else { 10 });
         let found: Vec<_> = state.anomalies.iter().map(|found| (found.day.as_str(), found.of.as_str())).collect();
         assert_eq!(found, [(Day(37).to_string().as_str(), "sales"), (Day(38).to_string().as_str(), "price")]);
+    }
+
+    #[test]
+    fn a_sale_more_or_less_a_day_is_ordinary_where_there_are_few() {
+        let found = |sales: fn(i32) -> u64| {
+            let found = state(|_| 1.0, sales).anomalies.into_iter();
+            found.map(|found| (found.day, found.of)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(|day| if day == 37 { 3 } else { 2 }), []);
+        assert_eq!(found(|day| u64::from(day > 36)), [], "the first sales of all");
+        assert_eq!(found(|day| if day == 37 { 40 } else { 2 }), [(Day(37).to_string(), "sales".to_owned())]);
     }
 
     #[test]

@@ -230,7 +230,7 @@ fn effects(forecaster: &Forecaster, forecast: &Forecast) -> Vec<Effect> {
 
 fn why(doubt: Doubt) -> &'static str {
     match doubt {
-        Doubt::NoModel => "there is no history to learn from: the price follows from the rules alone",
+        Doubt::NoModel => "there are too few sales to learn from: the price follows from the rules alone",
         Doubt::FewSales => "too few sales in the last 30 days",
         Doubt::WideRange => "what is known allows prices too far apart",
     }

@@ -50,7 +50,7 @@ function Found({ record }: { record: TrackRecord }) {
     <>
       <p className="mb-6">
         {count(overall.sales, "sale")}; {overall.advised.toLocaleString("en")} had advice before
-        {overall.abstained > 0 && <>, which {overall.abstained.toLocaleString("en")} times said not to rely on it</>}.
+        {overall.abstained > 0 && <>, of which {overall.abstained.toLocaleString("en")} said not to rely on it</>}.
       </p>
       {judged === 0 ? (
         <Empty>No advice can be judged yet: one is given within seconds of a registration, and judged by the next sale.</Empty>

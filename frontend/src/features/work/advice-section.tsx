@@ -68,7 +68,7 @@ function Reasons({ price }: { price: PriceAdvice }) {
           {comparables.map((sale) => (
             <li key={`${sale.asset} ${sale.day}`}>
               <Link to="/assets/$id" params={{ id: sale.asset }} className="link">
-                Work {sale.asset}
+                {sale.title ?? `Work ${sale.asset}`}
               </Link>
               , sold on {sale.day} for <Coins value={sale.price} />
             </li>

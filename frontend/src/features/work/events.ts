@@ -13,6 +13,22 @@ export function parseEvent(event: string, details: unknown): WorkEvent {
   return read(event, new Details(details)) ?? { event: "other", name: words(event) };
 }
 
+interface Told {
+  txHash: string;
+  event: WorkEvent;
+}
+
+/** Whether an event is the change of hands that the sale told just before it (newest first) speaks of already. */
+export function toldBySale(before: Told | undefined, { txHash, event }: Told): boolean {
+  return (
+    event.event === "transferred" &&
+    before?.event.event === "sold" &&
+    before.txHash === txHash &&
+    before.event.seller === event.from &&
+    before.event.buyer === event.to
+  );
+}
+
 function read(event: string, details: Details): WorkEvent | undefined {
   try {
     switch (event) {

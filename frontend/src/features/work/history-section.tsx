@@ -9,7 +9,7 @@ import { Section } from "../../ui/section";
 import { SkeletonRows } from "../../ui/skeleton";
 import { Empty } from "../../ui/states";
 import { Time } from "../../ui/time";
-import { parseEvent, type WorkEvent } from "./events";
+import { parseEvent, toldBySale, type WorkEvent } from "./events";
 import { historyQuery, type HistoryEntry } from "./queries";
 
 export function HistorySection({ id }: { id: string }) {
@@ -19,8 +19,8 @@ export function HistorySection({ id }: { id: string }) {
       <Paged query={query} skeleton={<SkeletonRows rows={3} className="h-17" />} empty={<Empty>Nothing has happened to this work yet.</Empty>}>
         {(entries) => (
           <ol className="ml-1.5 border-l border-line">
-            {entries.map((entry) => (
-              <Entry key={`${entry.blockNumber}/${entry.logIndex}`} entry={entry} />
+            {worded(entries).map(({ entry, event }) => (
+              <Entry key={`${entry.blockNumber}/${entry.logIndex}`} entry={entry} event={event} />
             ))}
           </ol>
         )}
@@ -29,11 +29,17 @@ export function HistorySection({ id }: { id: string }) {
   );
 }
 
-function Entry({ entry }: { entry: HistoryEntry }) {
+/** What is told: a sale's own transfer is not told again. */
+function worded(entries: HistoryEntry[]) {
+  const all = entries.map((entry) => ({ entry, txHash: entry.txHash, event: parseEvent(entry.event, entry.details) }));
+  return all.filter((one, place) => !toldBySale(all[place - 1], one));
+}
+
+function Entry({ entry, event }: { entry: HistoryEntry; event: WorkEvent }) {
   return (
     <li className="relative pb-5 pl-5 last:pb-0">
       <span aria-hidden="true" className="absolute top-2 -left-1 size-[7px] rounded-xl border border-ink bg-canvas" />
-      <Words event={parseEvent(entry.event, entry.details)} />
+      <Words event={event} />
       <p className="mt-0.5 flex flex-wrap items-center gap-x-3 text-xs text-muted">
         <Time at={entry.at} />
         <span title={entry.txHash}>block {entry.blockNumber.toLocaleString("en")}</span>
