@@ -75,11 +75,24 @@ impl From<sqlx::Error> for SenderError {
 /// Stores an intent within the caller's transaction, and says whether it is new. The same intent again changes nothing.
 pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> Result<bool, SenderError> {
     let to = intent.to.map(|address| address.to_vec());
-    let stored = sqlx::query!(
-        r#"WITH added AS (
-             INSERT INTO sender_transactions (chain_id, account, key, recipient, value, data)
-             VALUES ($1, $2, $3, $4, $5::text::numeric, $6) ON CONFLICT (chain_id, key) DO NOTHING RETURNING id)
-         SELECT EXISTS (SELECT FROM added) AS "new!", EXISTS (
+    let added = sqlx::query!(
+        "INSERT INTO sender_transactions (chain_id, account, key, recipient, value, data)
+         VALUES ($1, $2, $3, $4, $5::text::numeric, $6) ON CONFLICT (chain_id, key) DO NOTHING",
+        chain_id as i64,
+        intent.account.as_slice() as _,
+        intent.key,
+        to as _,
+        intent.value.to_string(),
+        intent.data.as_ref()
+    )
+    .execute(&mut *tx)
+    .await?;
+    if added.rows_affected() == 1 {
+        return Ok(true);
+    }
+    // Another statement: the first one does not see what it waited for, if that was stored while it ran.
+    let same = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
              SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $3 AND account = $2
                 AND recipient IS NOT DISTINCT FROM $4 AND value = $5::text::numeric AND data = $6) AS "same!""#,
         chain_id as i64,
@@ -91,10 +104,7 @@ pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> R
     )
     .fetch_one(tx)
     .await?;
-    if !stored.new && !stored.same {
-        return Err(SenderError::KeyTaken { key: intent.key.clone() });
-    }
-    Ok(stored.new)
+    if same { Ok(false) } else { Err(SenderError::KeyTaken { key: intent.key.clone() }) }
 }
 
 /// Sends for the accounts whose keys it holds, on one chain.

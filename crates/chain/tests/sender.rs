@@ -48,6 +48,25 @@ async fn one_key_is_sent_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_same_intent_stored_by_two_at_once_is_one() -> Result<()> {
+    let pool = testkit::database().await?;
+    let mut first = pool.begin().await?;
+    assert!(enqueue(&mut first, 1, &pay("a", 5)).await?);
+    let second = tokio::spawn({
+        let pool = pool.clone();
+        async move { enqueue(&mut *pool.acquire().await?, 1, &pay("a", 5)).await }
+    });
+    let waits =
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&pool).await? {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    first.commit().await?;
+    assert!(!second.await??, "it is known by then");
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_intent_of_a_transaction_that_is_rolled_back_is_never_sent() -> Result<()> {
     let (chain, pool) = (Chain::start().await?, testkit::database().await?);
     let mut tx = pool.begin().await?;
