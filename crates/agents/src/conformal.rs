@@ -83,10 +83,12 @@ impl Conformal {
     /// From what `numbers` gave.
     pub(crate) fn from_numbers(numbers: &[f64]) -> Option<Self> {
         let ([target, alpha, gamma, window], scores) = numbers.split_first_chunk()?;
+        // Part of a score would be forgotten, and what is kept would not be what was read.
+        let whole = window.fract() == 0.0;
         let window = *window as usize;
         let shares = (0.005..=0.995).contains(target) && (0.0..=1.0).contains(alpha) && (0.0..=1.0).contains(gamma);
         let finite = scores.iter().all(|score| score.is_finite()) && (FEWEST..=100_000).contains(&window);
-        (shares && finite && scores.len() <= window).then(|| Self {
+        (shares && whole && finite && scores.len() <= window).then(|| Self {
             target: *target,
             alpha: *alpha,
             gamma: *gamma,
@@ -112,6 +114,14 @@ mod tests {
     /// An outcome of which the model always says -1 to 1.
     fn expected(value: f64) -> Outcome {
         Outcome { value, low: -1.0, high: 1.0 }
+    }
+
+    #[test]
+    fn a_window_of_part_of_a_score_is_refused() {
+        let mut numbers = Conformal::new(0.8).numbers();
+        assert!(Conformal::from_numbers(&numbers).is_some());
+        numbers[3] += 0.5;
+        assert!(Conformal::from_numbers(&numbers).is_none());
     }
 
     /// The share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
