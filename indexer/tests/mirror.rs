@@ -140,7 +140,8 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
             let pool = market.chain.pool().await?;
             let finality = Finality::Depth(WINDOW);
             let rewound = indexer::resume(&market.pool, pool, &market.deployment, finality, Rewind::ToShared).await?;
-            assert!(rewound >= depth, "{rewound} blocks");
+            // A lost transaction that was sent again within its second makes the same block: not all `depth` of them are gone.
+            assert!(rewound > WINDOW, "{rewound} blocks");
             // The leader's epoch is of the past now.
             let _ = mirror.converge().await;
         }
