@@ -9,15 +9,7 @@ const MONEY_LIMIT = 60_000;
 const PHONES = [360, 390];
 
 export async function pages({ browser, url, check, screenshots }) {
-  if (screenshots) mkdirSync(screenshots, { recursive: true });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, baseURL: url, colorScheme: "light" });
-  context.setDefaultTimeout(10_000);
-  const page = await context.newPage();
-  const complaints = [];
-  watch(page, complaints);
-  const picture = async (name, of = page) => {
-    if (screenshots) await of.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
-  };
+  const { context, page, complaints, picture } = await begin({ browser, url, screenshots }, "");
   const works = () => page.getByRole("main").getByRole("listitem").getByRole("heading");
   const paths = { catalogue: "/", missing: "/assets/999999" };
 
@@ -276,6 +268,20 @@ export async function pages({ browser, url, check, screenshots }) {
   await context.close();
 }
 
+/** A page of its own that notes what goes wrong in it, and takes pictures where they are wanted. */
+async function begin({ browser, url, screenshots }, prefix) {
+  if (screenshots) mkdirSync(screenshots, { recursive: true });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, baseURL: url, colorScheme: "light" });
+  context.setDefaultTimeout(10_000);
+  const page = await context.newPage();
+  const complaints = [];
+  watch(page, complaints);
+  const picture = async (name, of = page) => {
+    if (screenshots) await of.screenshot({ path: join(screenshots, `${prefix}${name}.png`), fullPage: true });
+  };
+  return { context, page, complaints, picture };
+}
+
 /** A page is accessible in both colour schemes, and fits phones. */
 async function sound({ browser, url, check, picture }, name, path) {
   for (const scheme of ["light", "dark"]) {
@@ -309,14 +315,7 @@ async function sound({ browser, url, check, picture }, name, path) {
 
 /** What must hold of the pages over a catalogue that was traded in for two months. */
 export async function traded({ browser, url, check, screenshots }) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, baseURL: url, colorScheme: "light" });
-  context.setDefaultTimeout(10_000);
-  const page = await context.newPage();
-  const complaints = [];
-  watch(page, complaints);
-  const picture = async (name, of = page) => {
-    if (screenshots) await of.screenshot({ path: join(screenshots, `traded-${name}.png`), fullPage: true });
-  };
+  const { context, page, complaints, picture } = await begin({ browser, url, screenshots }, "traded-");
 
   await check("the market tells of two months, day by day", async () => {
     await page.goto("/market");

@@ -106,7 +106,7 @@ pub async fn trade(
     catalogue: &[u64],
 ) -> Result<()> {
     let sold = sold(pool, client.deployment.chain_id).await?;
-    if sold == 0 && behind(provider).await? < SHORTEST {
+    if sold == 0 && until_now(newest(provider).await?)? < SHORTEST {
         return Ok(());
     }
     eprintln!("Trading in it until today: {DAYS} days of sales");
@@ -220,18 +220,17 @@ fn scattered(number: u64) -> u64 {
 
 /// Lets a part of the time until now pass before the next block.
 async fn pass(provider: &DynProvider, part: u64) -> Result<()> {
-    let (newest, behind) = (newest(provider).await?, behind(provider).await?);
+    let newest = newest(provider).await?;
+    let step = until_now(newest)? / part;
     // Not the last minute: blocks come in it by themselves.
-    if behind / part > 60 {
-        provider.anvil_set_next_block_timestamp(newest + behind / part).await?;
+    if step > 60 {
+        provider.anvil_set_next_block_timestamp(newest + step).await?;
     }
     Ok(())
 }
 
-/// Seconds from the newest block until now.
-async fn behind(provider: &DynProvider) -> Result<u64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    Ok(now.saturating_sub(newest(provider).await?))
+fn until_now(second: u64) -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().saturating_sub(second))
 }
 
 /// When the newest block was made.
