@@ -2,7 +2,7 @@
 
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result};
-use domain::ledger::state::{Divided, Standing, State};
+use facts::state::{Divided, Standing, State};
 use store::ledger;
 
 use crate::stage::{Stage, content, depends_on, person, repository, whole};

@@ -30,7 +30,6 @@ pub mod chain;
 pub mod event;
 pub mod receipt;
 pub mod signature;
-pub mod state;
 pub mod tree;
 
 pub use canonical::Canonical;

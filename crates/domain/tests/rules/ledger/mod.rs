@@ -3,7 +3,6 @@
 mod canonical;
 mod chain;
 mod receipt;
-mod state;
 mod tree;
 
 use domain::{

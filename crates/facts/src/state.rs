@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, U256, U512};
+use alloy_primitives::U512;
+use domain::{Address, U256, ledger::Event};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::event::Event;
+use crate::Kind;
 
 /// An event that does not say what its kind must say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,38 +111,61 @@ impl State {
     pub fn push(&mut self, event: &Event) -> Result<(), FoldError> {
         let body: Value = serde_json::from_str(&event.body).unwrap_or_default();
         let said = Said { event, body: &body };
-        match event.kind.as_str() {
-            "work.created" => {
-                self.works.insert(said.text("work")?.to_owned());
-            }
-            "work.version_added" => self.versions.push(said.text("contentCommitment")?.to_owned()),
-            "contribution.recorded" => self.contribute(&said, Standing::Accepted)?,
-            "contribution.proposed" => self.contribute(&said, Standing::Proposed)?,
-            "contribution.accepted" => self.contribute(&said, Standing::Accepted)?,
-            "contribution.rejected" => self.contribute(&said, Standing::Rejected)?,
-            "contribution.corrected" => self.contribute(&said, Standing::Corrected)?,
-            "order.recorded" => self.orders.push(said.text("hash")?.to_owned()),
-            "distribution.closed" => {
-                let divided = self.divided.entry(said.parsed("token")?).or_default();
-                divided.count += 1;
-                for (field, sum) in [
-                    ("amount", &mut divided.amount),
-                    ("distributed", &mut divided.distributed),
-                    ("reserved", &mut divided.reserved),
-                    ("brought", &mut divided.brought),
-                    ("carried", &mut divided.carried),
-                ] {
-                    *sum += U512::from(said.number(field)?);
-                }
-            }
-            "reserve.released" => {
-                let released = U512::from(said.number("amount")?);
-                self.divided.entry(said.parsed("token")?).or_default().released += released;
-            }
-            _ => {}
+        // A kind that only another version of the program knows changes nothing here.
+        if let Ok(kind) = event.kind.parse() {
+            self.apply(kind, &said)?;
         }
         *self.kinds.entry(event.kind.clone()).or_default() += 1;
         self.last = Some((event.seq, event.at));
+        Ok(())
+    }
+
+    fn apply(&mut self, kind: Kind, said: &Said<'_>) -> Result<(), FoldError> {
+        use Kind as K;
+        match kind {
+            K::WorkCreated => {
+                self.works.insert(said.text("work")?.to_owned());
+            }
+            K::WorkVersionAdded => self.versions.push(said.text("contentCommitment")?.to_owned()),
+            K::ContributionRecorded | K::ContributionAccepted => self.contribute(said, Standing::Accepted)?,
+            K::ContributionProposed => self.contribute(said, Standing::Proposed)?,
+            K::ContributionRejected => self.contribute(said, Standing::Rejected)?,
+            K::ContributionCorrected => self.contribute(said, Standing::Corrected)?,
+            K::OrderRecorded => self.orders.push(said.text("hash")?.to_owned()),
+            K::DistributionClosed => self.divide(said)?,
+            K::ReserveReleased => {
+                let released = U512::from(said.number("amount")?);
+                self.divided.entry(said.parsed("token")?).or_default().released += released;
+            }
+            // These change nothing that is folded here.
+            K::WorkDependenciesChanged | K::WorkPolicySet | K::WorkMeasured | K::WorkPayeesChanged => {}
+            K::GithubHookCreated | K::GithubHookRotated | K::GithubHookRevoked | K::GithubDelivered => {}
+            K::ContributorAddressKnown => {}
+            K::IdentityClaimed | K::IdentityRefused | K::IdentityLinked | K::IdentityUnlinked => {}
+            K::RootBuilt | K::RootProposalQueued | K::RootActivationQueued => {}
+            K::AdviceGiven | K::WatchBegun | K::WatchEnded | K::BooksStopped | K::BooksBalanced => {}
+            // The chain says these, and is its own ledger.
+            K::AssetRegistered | K::AssetTransferred | K::AssetFrozen | K::AssetCidUpdated | K::AssetRoyaltyLowered => {}
+            K::AssetSold | K::OrdersCancelled | K::OrdersCancelledAll | K::CreditAdded | K::CreditWithdrawn => {}
+            K::MarketFeeSet | K::IncomeReceived | K::IncomeFinalized | K::PayoutClaimed | K::PayoutAddressSet => {}
+            K::RootProposed | K::RootActivated | K::RootVetoed | K::RootTotalPassedOver | K::InboxDeployed => {}
+            K::ContractEvent | K::ChainBackfilled | K::ChainReorganised => {}
+        }
+        Ok(())
+    }
+
+    fn divide(&mut self, said: &Said<'_>) -> Result<(), FoldError> {
+        let divided = self.divided.entry(said.parsed("token")?).or_default();
+        divided.count += 1;
+        for (field, sum) in [
+            ("amount", &mut divided.amount),
+            ("distributed", &mut divided.distributed),
+            ("reserved", &mut divided.reserved),
+            ("brought", &mut divided.brought),
+            ("carried", &mut divided.carried),
+        ] {
+            *sum += U512::from(said.number(field)?);
+        }
         Ok(())
     }
 

@@ -2,11 +2,9 @@
 
 use domain::{
     Address,
-    ledger::{
-        Canonical, Event, NewEvent,
-        state::{Divided, Standing, State, Sum},
-    },
+    ledger::{Canonical, Event, NewEvent},
 };
+use facts::state::{Divided, Standing, State, Sum};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};

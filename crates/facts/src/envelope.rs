@@ -1,0 +1,78 @@
+//! Facts with what surrounds them: to be stored, and stored.
+
+use crate::{Fact, Hash, Stream, Subject, TraceContext};
+
+/// Where in a chain a fact was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The block's number.
+    pub block: u64,
+    /// The log's place in the block.
+    pub log: u32,
+    /// The transaction's hash.
+    pub transaction: Hash,
+    /// When the block was mined, in seconds since 1970.
+    pub time: u64,
+}
+
+/// A fact to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewFact {
+    /// The chain it belongs to, where it belongs to one.
+    pub chain: Option<u64>,
+    /// Where the chain says so, where the chain does.
+    pub place: Option<Place>,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where it is listed.
+    pub streams: Vec<Stream>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+impl NewFact {
+    /// A fact of no chain.
+    pub fn new(subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
+        Self { chain: None, place: None, subject, streams: streams.into_iter().collect(), fact }
+    }
+
+    /// A fact of a chain that no log says.
+    pub fn of_chain(chain: u64, subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
+        Self { chain: Some(chain), ..Self::new(subject, streams, fact) }
+    }
+
+    /// A fact about a chain as a whole.
+    pub fn about_chain(chain: u64, fact: Fact) -> Self {
+        Self::of_chain(chain, Subject::Chain { chain }, [Stream::Chain { chain }], fact)
+    }
+}
+
+/// A fact that was stored in the outbox, as its readers are given it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// Its number in the outbox. Facts are read in the order of their transactions' commits, which need not be that of their numbers.
+    pub id: i64,
+    /// The version of its kind in which it was stored.
+    pub version: u16,
+    /// The chain it belongs to, where it belongs to one.
+    pub chain: Option<u64>,
+    /// The block whose log says so, where the chain does.
+    pub block: Option<u64>,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where it is listed.
+    pub streams: Vec<Stream>,
+    /// The fact that this one takes back, word for word: its block left the chain.
+    pub retracts: Option<i64>,
+    /// What caused it.
+    pub trace: Option<TraceContext>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+impl Envelope {
+    /// Whether it takes back what was told before.
+    pub fn is_retracted(&self) -> bool {
+        self.retracts.is_some()
+    }
+}
