@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{B256, Bytes};
-use store::outbox::NewEvent;
+use facts::NewFact;
 
 use crate::{
     decode::{Decoded, Decoder, Number, Place, Total},
@@ -37,7 +37,7 @@ pub struct Batch {
     pub totals: Vec<Total>,
     /// Assets whose state the batch changes.
     pub touched: BTreeSet<i64>,
-    pub facts: Vec<NewEvent>,
+    pub facts: Vec<NewFact>,
     /// The blocks that are stored.
     pub blocks: BTreeMap<u64, B256>,
     /// A block of each partition of the raw log that the batch needs.
@@ -100,7 +100,7 @@ impl Batch {
         self.totals.extend(total);
         self.touched.extend(asset.map(|asset| asset as i64));
         if facts == Facts::Each {
-            self.facts.extend(fact.map(|fact| fact.into_event(chain_id, &rows)));
+            self.facts.extend(fact);
         }
         for (table, row) in rows {
             self.rows.push(table, row);

@@ -6,13 +6,10 @@
 use std::collections::BTreeSet;
 
 use alloy::primitives::Address;
-use serde_json::{Value, json};
+use ::facts::{Backfilled, Fact, IncomeFinalized, NewFact, Reorganised};
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
-use store::{
-    StoreError,
-    outbox::{self, NewEvent},
-    values,
-};
+use store::{StoreError, facts, outbox, values};
 
 use crate::{
     batch::Batch,
@@ -264,7 +261,7 @@ pub async fn commit(
         check_totals(&mut tx, chain, batches).await?;
         forget_blocks(&mut tx, chain, cursor.finalized, finalized).await?;
         for batch in batches {
-            outbox::emit(&mut tx, &batch.facts).await?;
+            facts::tell(&mut tx, &batch.facts).await?;
         }
         if finalized > cursor.finalized {
             tell_finalized(&mut tx, chain, cursor.finalized, finalized).await?;
@@ -370,8 +367,8 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
         .execute(&mut *tx)
         .await?;
     forget_blocks(&mut tx, chain, 0, cursor.finalized).await?;
-    let told = json!({"through": cursor.block.number});
-    outbox::emit(&mut tx, &[NewEvent::new("chain.backfilled", chain_id.to_string(), told)]).await?;
+    let told = Fact::ChainBackfilled(Backfilled { through: cursor.block.number });
+    facts::tell_one(&mut tx, NewFact::about_chain(chain_id, told)).await?;
     tell_finalized(&mut tx, chain, 0, cursor.finalized).await?;
     tx.commit().await?;
     leader.heads = None;
@@ -455,7 +452,6 @@ async fn make_partitions(
 
 /// Removes what the mirror held above a block and returns the assets whose state must be computed again.
 pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i64>, StoreError> {
-    let above = above as i64;
     let assets: Vec<i64> = sqlx::query_scalar(
         "SELECT asset_id FROM registrations WHERE chain_id = $1 AND block_number > $2
          UNION SELECT asset_id FROM transfers WHERE chain_id = $1 AND block_number > $2
@@ -465,19 +461,15 @@ pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Ve
          UNION SELECT asset_id FROM incomes WHERE chain_id = $1 AND block_number > $2",
     )
     .bind(chain)
-    .bind(above)
+    .bind(above as i64)
     .fetch_all(&mut *tx)
     .await?;
     for table in Table::ALL {
-        sqlx::query(AssertSqlSafe(table.retract())).bind(chain).bind(above).execute(&mut *tx).await?;
+        sqlx::query(AssertSqlSafe(table.retract())).bind(chain).bind(above as i64).execute(&mut *tx).await?;
     }
-    let mut events = vec![NewEvent::new("chain.reorganised", chain.to_string(), json!({"above": above}))];
-    events.extend(
-        assets
-            .iter()
-            .map(|asset| NewEvent::new("asset.retracted", format!("{chain}:{asset}"), json!({"above": above}))),
-    );
-    outbox::emit(tx, &events).await?;
+    let told = Fact::ChainReorganised(Reorganised { above });
+    facts::tell_one(tx, NewFact::about_chain(chain as u64, told)).await?;
+    outbox::retract(tx, chain as u64, above).await?;
     Ok(assets)
 }
 
@@ -515,8 +507,8 @@ async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64
     .fetch_one(&mut *tx)
     .await?;
     if ready {
-        let event = NewEvent::new("income.finalized", chain.to_string(), json!({"through": now}));
-        outbox::emit(tx, &[event]).await?;
+        let told = Fact::IncomeFinalized(IncomeFinalized { through: now });
+        facts::tell_one(tx, NewFact::about_chain(chain as u64, told)).await?;
     }
     Ok(())
 }

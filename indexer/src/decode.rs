@@ -1,18 +1,23 @@
 //! From a log to rows of the event tables, and to the facts the outbox tells others.
 
-use std::borrow::Cow;
-
 use alloy::{
     primitives::{Address, B256, U256},
     sol_types::{SolEvent, SolEventInterface},
 };
-use bindings::{AssetRegistry, AssetRegistry::AssetRegistryEvents, Market::MarketEvents, Payouts::PayoutsEvents};
+use bindings::{
+    AssetRegistry, AssetRegistry::AssetRegistryEvents, Market, Market::MarketEvents, Payouts, Payouts::PayoutsEvents,
+};
+use facts::{
+    Account, Asset, CancelledAll, CidUpdated, Claimed, CreditChanged, Fact, FeeSet, Frozen, InboxDeployed, IncomeReceived,
+    NewFact, NoncesCancelled, PayoutAddressSet, Registered, RootDecided, RootProposed, RoyaltyLowered, Share, Sold, Stream,
+    Subject, Total as TokenTotal, TotalPassedOver, Transferred,
+};
 use serde_json::{Value, json};
-use store::{deployments::Deployment, outbox::NewEvent};
+use store::deployments::Deployment;
 
 use crate::{
     modules::Modules,
-    row::{Field, Row, Table, json_of},
+    row::{Field, Row, Table, time_of},
     source::Log,
 };
 
@@ -30,39 +35,8 @@ pub struct Decoded {
     pub asset: Option<u64>,
     /// A running total that the event continues.
     pub total: Option<Total>,
-    pub fact: Option<Fact>,
-}
-
-/// What the outbox is told: the first row, unless there are other details.
-#[derive(Debug)]
-pub struct Fact {
-    topic: Cow<'static, str>,
-    subject: Subject,
-    details: Option<Value>,
-}
-
-/// What a fact is about; with the chain's id it is the fact's key.
-#[derive(Debug)]
-pub enum Subject {
-    Chain,
-    Number(u64),
-    Account(Address),
-}
-
-impl Fact {
-    pub fn new(topic: impl Into<Cow<'static, str>>, subject: Subject) -> Self {
-        Self { topic: topic.into(), subject, details: None }
-    }
-
-    pub fn into_event(self, chain_id: u64, rows: &[(Table, Row)]) -> NewEvent {
-        let key = match self.subject {
-            Subject::Chain => chain_id.to_string(),
-            Subject::Number(number) => format!("{chain_id}:{number}"),
-            Subject::Account(account) => format!("{chain_id}:{}", account.to_checksum(None)),
-        };
-        let details = self.details.or_else(|| rows.first().map(|(_, row)| json_of(row))).unwrap_or_default();
-        NewEvent::new(self.topic, key, details)
-    }
+    /// What others are told.
+    pub fact: Option<NewFact>,
 }
 
 /// A running total: what it was before the event, and what it is after it.
@@ -120,6 +94,13 @@ impl Place {
         row
     }
 
+    /// A fact that the log at this place says.
+    pub fn fact(&self, subject: Subject, streams: Vec<Stream>, fact: Fact) -> NewFact {
+        let place =
+            facts::Place { block: self.block, log: self.index, transaction: self.tx_hash.into(), time: self.time };
+        NewFact { chain: Some(self.chain_id), place: Some(place), subject, streams, fact }
+    }
+
     fn key(&self) -> [(&'static str, Field); 3] {
         [
             ("chain_id", Field::Int(self.chain_id as i64)),
@@ -147,13 +128,13 @@ fn known(id: u64) -> Field {
 }
 
 /// Short ASCII reasons are stored as text, anything else as hex.
-fn reason(value: B256) -> Field {
+fn reason(value: B256) -> String {
     let end = value.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let short = &value[..end];
     if short.iter().all(|byte| byte.is_ascii_graphic()) {
-        Field::Text(String::from_utf8_lossy(short).into_owned())
+        String::from_utf8_lossy(short).into_owned()
     } else {
-        Field::Text(value.to_string())
+        value.to_string()
     }
 }
 
@@ -207,30 +188,41 @@ fn unreadable(error: impl std::fmt::Display) -> String {
     format!("not an event of this contract's interface: {error}")
 }
 
-/// An event about an asset: one row, and a fact under the asset's key.
+/// An event about an asset: one row, and a fact that the asset's stream lists, with those of some accounts.
 fn about_asset(
     place: &Place,
-    asset: u64,
-    number: Option<Number>,
-    table: Table,
-    topic: &'static str,
-    mut fields: Row,
+    (asset, number): (u64, Option<Number>),
+    (table, mut fields): (Table, Row),
+    fact: Fact,
+    accounts: &[Address],
 ) -> Decoded {
     fields.insert(0, ("asset_id", known(asset)));
-    let fact = Some(Fact::new(topic, Subject::Number(asset)));
+    let subject = Subject::Asset { chain: place.chain_id, asset: asset.into() };
+    let streams = [Stream::asset(place.chain_id, asset)].into_iter().chain(accounts.iter().copied().map(Stream::account));
+    let fact = Some(place.fact(subject, streams.collect(), fact));
     Decoded { rows: vec![(table, place.row(fields))], number, asset: Some(asset), fact, total: None }
 }
 
+/// An event about an account: one row, and a fact that the account's stream lists.
 fn about_account(
     place: &Place,
-    account: Address,
-    number: Option<Number>,
-    table: Table,
-    topic: &'static str,
-    fields: Row,
+    (account, number): (Address, Option<Number>),
+    (table, fields): (Table, Row),
+    fact: Fact,
 ) -> Decoded {
-    let fact = Some(Fact::new(topic, Subject::Account(account)));
-    Decoded { rows: vec![(table, place.row(fields))], number, fact, ..Decoded::default() }
+    let fact = place.fact(Subject::Account { account: account.into() }, vec![Stream::account(account)], fact);
+    Decoded { rows: vec![(table, place.row(fields))], number, fact: Some(fact), ..Decoded::default() }
+}
+
+/// An event about the market as a whole: one row, and a fact that these streams list.
+fn about_chain(place: &Place, seq: u64, (table, fields): (Table, Row), fact: Fact, streams: Vec<Stream>) -> Decoded {
+    let fact = place.fact(Subject::Chain { chain: place.chain_id }, streams, fact);
+    Decoded {
+        rows: vec![(table, place.row(fields))],
+        number: Number::of_contract(seq),
+        fact: Some(fact),
+        ..Decoded::default()
+    }
 }
 
 /// An event that changes no state we mirror, but has its number.
@@ -241,76 +233,88 @@ fn numbered(seq: u64) -> Decoded {
 fn registry(previous: Option<&Log>, log: &Log, place: &Place) -> Result<Decoded, String> {
     use AssetRegistryEvents as E;
     Ok(match AssetRegistryEvents::decode_raw_log(&log.topics, &log.data).map_err(unreadable)? {
-        E::Registered(event) => {
-            let asset = id(event.assetId)?;
-            let parents: Vec<i64> =
-                event.parents.iter().map(|parent| id(*parent).map(|id| id as i64)).collect::<Result<_, _>>()?;
-            let shares: Vec<Value> = event
-                .shares
-                .iter()
-                .map(|share| json!({"account": share.account.to_checksum(None), "bps": share.bps}))
-                .collect();
-            let kind = bindings::kind_name(event.kind).ok_or_else(|| format!("kind {} is unknown", event.kind))?;
-            about_asset(
-                place,
-                asset,
-                Number::of_contract(event.seq),
-                Table::Registrations,
-                "asset.registered",
-                vec![
-                    ("registrant", event.registrant.into()),
-                    ("first_owner", event.to.into()),
-                    ("kind", kind.into()),
-                    ("open", Field::Bool(event.open)),
-                    ("content_hash", event.contentHash.into()),
-                    ("royalty_bps", Field::Small(event.royaltyBps.into())),
-                    ("cid", event.cid.as_str().into()),
-                    ("shares", Field::Json(shares.into())),
-                    ("parents", Field::Ints(parents)),
-                ],
-            )
-        }
+        E::Registered(event) => registered(place, event)?,
         E::Transferred(event) => {
             let asset = id(event.assetId)?;
             let transfer = transfer_before(previous, log, event.assetId)?;
-            about_asset(
-                place,
-                asset,
-                Number::of_asset(asset, event.epoch),
-                Table::Transfers,
-                "asset.transferred",
-                vec![("sender", transfer.from.into()), ("recipient", transfer.to.into()), ("epoch", int(event.epoch)?)],
-            )
+            let fields = vec![
+                ("sender", transfer.from.into()),
+                ("recipient", transfer.to.into()),
+                ("epoch", int(event.epoch)?),
+            ];
+            let fact = Fact::AssetTransferred(Transferred {
+                asset: asset.into(),
+                sender: transfer.from.into(),
+                recipient: transfer.to.into(),
+                epoch: event.epoch,
+            });
+            let number = Number::of_asset(asset, event.epoch);
+            about_asset(place, (asset, number), (Table::Transfers, fields), fact, &[transfer.from, transfer.to])
         }
-        E::FrozenUntilSet(event) => about_asset(
-            place,
-            id(event.assetId)?,
-            Number::of_contract(event.seq),
-            Table::Freezes,
-            "asset.frozen",
-            vec![("frozen_until", Field::Time(event.until))],
-        ),
-        E::CidUpdated(event) => about_asset(
-            place,
-            id(event.assetId)?,
-            Number::of_contract(event.seq),
-            Table::CidUpdates,
-            "asset.cid_updated",
-            vec![("cid", event.cid.as_str().into())],
-        ),
-        E::RoyaltyLowered(event) => about_asset(
-            place,
-            id(event.assetId)?,
-            Number::of_contract(event.seq),
-            Table::RoyaltyChanges,
-            "asset.royalty_lowered",
-            vec![("royalty_bps", Field::Small(event.royaltyBps.into()))],
-        ),
+        E::FrozenUntilSet(event) => {
+            let asset = id(event.assetId)?;
+            let fields = vec![("frozen_until", Field::Time(event.until))];
+            let fact = Fact::AssetFrozen(Frozen { asset: asset.into(), frozen_until: time_of(event.until) });
+            about_asset(place, (asset, Number::of_contract(event.seq)), (Table::Freezes, fields), fact, &[])
+        }
+        E::CidUpdated(event) => {
+            let asset = id(event.assetId)?;
+            let fields = vec![("cid", event.cid.as_str().into())];
+            let fact = Fact::AssetCidUpdated(CidUpdated { asset: asset.into(), cid: storable(event.cid) });
+            about_asset(place, (asset, Number::of_contract(event.seq)), (Table::CidUpdates, fields), fact, &[])
+        }
+        E::RoyaltyLowered(event) => {
+            let asset = id(event.assetId)?;
+            let fields = vec![("royalty_bps", Field::Small(event.royaltyBps.into()))];
+            let fact =
+                Fact::AssetRoyaltyLowered(RoyaltyLowered { asset: asset.into(), royalty_bps: event.royaltyBps });
+            about_asset(place, (asset, Number::of_contract(event.seq)), (Table::RoyaltyChanges, fields), fact, &[])
+        }
         E::Linked(event) => numbered(event.seq),
         E::BaseURISet(event) => numbered(event.seq),
         // ERC-721, ERC-4906 and access events repeat what ours say, or concern no state we mirror; the raw log has them.
         _ => Decoded::default(),
     })
+}
+
+fn registered(place: &Place, event: AssetRegistry::Registered) -> Result<Decoded, String> {
+    let asset = id(event.assetId)?;
+    let parents: Vec<u64> = event.parents.iter().map(|parent| id(*parent)).collect::<Result<_, _>>()?;
+    let kind = bindings::kind_name(event.kind).ok_or_else(|| format!("kind {} is unknown", event.kind))?;
+    let shares: Vec<Share> =
+        event.shares.iter().map(|share| Share { account: share.account.into(), bps: share.bps }).collect();
+    let told: Vec<Value> = shares.iter().map(|share| json!({"account": share.account, "bps": share.bps})).collect();
+    let fields = vec![
+        ("registrant", event.registrant.into()),
+        ("first_owner", event.to.into()),
+        ("kind", kind.into()),
+        ("open", Field::Bool(event.open)),
+        ("content_hash", event.contentHash.into()),
+        ("royalty_bps", Field::Small(event.royaltyBps.into())),
+        ("cid", event.cid.as_str().into()),
+        ("shares", Field::Json(told.into())),
+        ("parents", Field::Ints(parents.iter().map(|parent| *parent as i64).collect())),
+    ];
+    let accounts = if event.registrant == event.to { vec![event.to] } else { vec![event.registrant, event.to] };
+    let fact = Fact::AssetRegistered(Registered {
+        asset: asset.into(),
+        registrant: event.registrant.into(),
+        first_owner: event.to.into(),
+        kind: kind.to_owned(),
+        open: event.open,
+        content_hash: event.contentHash.into(),
+        royalty_bps: event.royaltyBps,
+        cid: storable(event.cid),
+        shares,
+        parents: parents.into_iter().map(Asset::from).collect(),
+    });
+    let number = Number::of_contract(event.seq);
+    Ok(about_asset(place, (asset, number), (Table::Registrations, fields), fact, &accounts))
+}
+
+/// PostgreSQL holds no NUL.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// ERC-721's own event, which says from whom to whom; the registry emits it just before `Transferred`.
@@ -325,44 +329,7 @@ fn transfer_before(previous: Option<&Log>, log: &Log, asset: U256) -> Result<Ass
 fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
     use MarketEvents as E;
     Ok(match MarketEvents::decode_raw_log(&log.topics, &log.data).map_err(unreadable)? {
-        E::Filled(event) => {
-            let asset = id(event.assetId)?;
-            let side = bindings::side_name(event.side).ok_or_else(|| format!("side {} is unknown", event.side))?;
-            let mut sold = about_asset(
-                place,
-                asset,
-                Number::of_maker(event.maker, event.makerSeq),
-                Table::Fills,
-                "asset.sold",
-                vec![
-                    ("order_hash", event.orderHash.into()),
-                    ("maker", event.maker.into()),
-                    ("taker", event.taker.into()),
-                    ("side", side.into()),
-                    ("currency", event.currency.into()),
-                    ("price", event.price.into()),
-                    ("fee", event.fee.into()),
-                    ("royalty", event.royalty.into()),
-                    ("net", event.net.into()),
-                    ("nonce", event.nonce.into()),
-                ],
-            );
-            // The market has sent the royalty to the pot itself.
-            if !event.royalty.is_zero() {
-                let payer = if side == "SELL" { event.taker } else { event.maker };
-                sold.rows.push((
-                    Table::Incomes,
-                    place.row(vec![
-                        ("asset_id", known(asset)),
-                        ("token", event.currency.into()),
-                        ("payer", payer.into()),
-                        ("amount", event.royalty.into()),
-                        ("reason", "sale".into()),
-                    ]),
-                ));
-            }
-            sold
-        }
+        E::Filled(event) => filled(place, &event)?,
         E::NoncesCancelled(event) => {
             let mut nonces = event.nonces.clone();
             nonces.sort_unstable();
@@ -371,180 +338,244 @@ fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
                 let fields = vec![("maker", event.maker.into()), ("nonce", (*nonce).into())];
                 (Table::CancelledNonces, place.row(fields))
             };
-            let details = json!({"nonces": nonces.iter().map(ToString::to_string).collect::<Vec<_>>()});
+            let rows = nonces.iter().map(row).collect();
+            let maker: Account = event.maker.into();
+            let body = NoncesCancelled { maker, nonces: nonces.into_iter().map(Into::into).collect() };
+            let streams = vec![Stream::account(maker)];
             Decoded {
-                rows: nonces.iter().map(row).collect(),
+                rows,
                 number: Number::of_maker(event.maker, event.makerSeq),
-                fact: Some(Fact {
-                    details: Some(details),
-                    ..Fact::new("orders.cancelled", Subject::Account(event.maker))
-                }),
+                fact: Some(place.fact(Subject::Account { account: maker }, streams, Fact::OrdersCancelled(body))),
                 ..Decoded::default()
             }
         }
-        E::MakerEpochAdvanced(event) => about_account(
-            place,
-            event.maker,
-            Number::of_maker(event.maker, event.makerSeq),
-            Table::MakerEpochs,
-            "orders.cancelled_all",
-            vec![("maker", event.maker.into()), ("epoch", int(event.makerEpoch)?)],
-        ),
+        E::MakerEpochAdvanced(event) => {
+            let fields = vec![("maker", event.maker.into()), ("epoch", int(event.makerEpoch)?)];
+            let fact =
+                Fact::OrdersCancelledAll(CancelledAll { maker: event.maker.into(), epoch: event.makerEpoch });
+            let number = Number::of_maker(event.maker, event.makerSeq);
+            about_account(place, (event.maker, number), (Table::MakerEpochs, fields), fact)
+        }
         E::CreditAdded(event) => {
             let before = event.credit.checked_sub(event.amount);
-            let change = event.amount.into();
-            credit(place, "credit.added", event.account, event.currency, change, before, event.credit)
+            let (account, currency) = (event.account, event.currency);
+            let total = Total { kind: "credit", account, currency, before, after: event.credit };
+            credit(place, total, event.amount.into(), Fact::CreditAdded(credited(&event)))
         }
         E::CreditWithdrawn(event) => {
-            let change = Field::Debit(event.amount);
-            credit(place, "credit.withdrawn", event.account, event.currency, change, Some(event.amount), U256::ZERO)
+            let (account, currency) = (event.account, event.currency);
+            let total = Total { kind: "credit", account, currency, before: Some(event.amount), after: U256::ZERO };
+            let body = CreditChanged {
+                account: account.into(),
+                currency: currency.into(),
+                amount: event.amount.into(),
+                credit: U256::ZERO.into(),
+            };
+            credit(place, total, Field::Debit(event.amount), Fact::CreditWithdrawn(body))
         }
-        E::FeeSet(event) => about_account(
-            place,
-            event.feeRecipient,
-            Number::of_contract(event.seq),
-            Table::FeeChanges,
-            "market.fee_set",
-            vec![("fee_bps", Field::Small(event.feeBps.into())), ("recipient", event.feeRecipient.into())],
-        ),
+        E::FeeSet(event) => {
+            let fields = vec![("fee_bps", Field::Small(event.feeBps.into())), ("recipient", event.feeRecipient.into())];
+            let fact = Fact::MarketFeeSet(FeeSet { fee_bps: event.feeBps, recipient: event.feeRecipient.into() });
+            let streams = vec![Stream::Chain { chain: place.chain_id }];
+            about_chain(place, event.seq, (Table::FeeChanges, fields), fact, streams)
+        }
         _ => Decoded::default(),
     })
 }
 
-fn credit(
-    place: &Place,
-    topic: &'static str,
-    account: Address,
-    currency: Address,
-    change: Field,
-    before: Option<U256>,
-    after: U256,
-) -> Decoded {
-    let fields =
-        vec![("account", account.into()), ("currency", currency.into()), ("change", change), ("credit", after.into())];
-    let decoded = about_account(place, account, None, Table::Credits, topic, fields);
-    Decoded { total: Some(Total { kind: "credit", account, currency, before, after }), ..decoded }
+fn filled(place: &Place, event: &Market::Filled) -> Result<Decoded, String> {
+    let asset = id(event.assetId)?;
+    let side = bindings::side_name(event.side).ok_or_else(|| format!("side {} is unknown", event.side))?;
+    let fields = vec![
+        ("order_hash", event.orderHash.into()),
+        ("maker", event.maker.into()),
+        ("taker", event.taker.into()),
+        ("side", side.into()),
+        ("currency", event.currency.into()),
+        ("price", event.price.into()),
+        ("fee", event.fee.into()),
+        ("royalty", event.royalty.into()),
+        ("net", event.net.into()),
+        ("nonce", event.nonce.into()),
+    ];
+    let fact = Fact::AssetSold(Sold {
+        asset: asset.into(),
+        order_hash: event.orderHash.into(),
+        maker: event.maker.into(),
+        taker: event.taker.into(),
+        side: side.to_owned(),
+        currency: event.currency.into(),
+        price: event.price.into(),
+        fee: event.fee.into(),
+        royalty: event.royalty.into(),
+        net: event.net.into(),
+        nonce: event.nonce.into(),
+    });
+    let number = Number::of_maker(event.maker, event.makerSeq);
+    let mut sold = about_asset(place, (asset, number), (Table::Fills, fields), fact, &[event.maker, event.taker]);
+    // The market has sent the royalty to the pot itself.
+    if !event.royalty.is_zero() {
+        let payer = if side == "SELL" { event.taker } else { event.maker };
+        sold.rows.push((
+            Table::Incomes,
+            place.row(vec![
+                ("asset_id", known(asset)),
+                ("token", event.currency.into()),
+                ("payer", payer.into()),
+                ("amount", event.royalty.into()),
+                ("reason", "sale".into()),
+            ]),
+        ));
+    }
+    Ok(sold)
+}
+
+fn credited(event: &Market::CreditAdded) -> CreditChanged {
+    CreditChanged {
+        account: event.account.into(),
+        currency: event.currency.into(),
+        amount: event.amount.into(),
+        credit: event.credit.into(),
+    }
+}
+
+fn credit(place: &Place, total: Total, change: Field, fact: Fact) -> Decoded {
+    let fields = vec![
+        ("account", total.account.into()),
+        ("currency", total.currency.into()),
+        ("change", change),
+        ("credit", total.after.into()),
+    ];
+    let decoded = about_account(place, (total.account, None), (Table::Credits, fields), fact);
+    Decoded { total: Some(total), ..decoded }
 }
 
 fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
     use PayoutsEvents as E;
     Ok(match PayoutsEvents::decode_raw_log(&log.topics, &log.data).map_err(unreadable)? {
-        E::Funded(event) => about_asset(
-            place,
-            id(event.assetId)?,
-            Number::of_contract(event.seq),
-            Table::Incomes,
-            "income.received",
-            vec![
+        E::Funded(event) => {
+            let asset = id(event.assetId)?;
+            let reason = reason(event.reason);
+            let fields = vec![
                 ("token", event.token.into()),
                 ("payer", event.from.into()),
                 ("amount", event.amount.into()),
-                ("reason", reason(event.reason)),
-            ],
-        ),
-        E::RootProposed(event) => {
-            let totals: Vec<Value> = event
-                .totals
-                .iter()
-                .map(|total| json!({"token": total.token.to_checksum(None), "amount": total.amount.to_string()}))
-                .collect();
-            root(
-                place,
-                event.number,
-                event.seq,
-                Table::RootProposals,
-                "root.proposed",
-                vec![
-                    ("root", event.root.into()),
-                    ("data_cid", event.dataCid.as_str().into()),
-                    ("anchor_seq", int(event.anchorSeq)?),
-                    ("totals", Field::Json(totals.into())),
-                    ("activatable_at", Field::Time(event.activatableAt)),
-                ],
-            )?
+                ("reason", reason.as_str().into()),
+            ];
+            let fact = Fact::IncomeReceived(IncomeReceived {
+                asset: asset.into(),
+                token: event.token.into(),
+                payer: event.from.into(),
+                amount: event.amount.into(),
+                reason,
+            });
+            about_asset(place, (asset, Number::of_contract(event.seq)), (Table::Incomes, fields), fact, &[event.from])
         }
-        E::RootActivated(event) => root(
-            place,
-            event.number,
-            event.seq,
-            Table::RootDecisions,
-            "root.activated",
-            vec![("root", event.root.into()), ("decision", "activated".into())],
-        )?,
-        E::RootVetoed(event) => root(
-            place,
-            event.number,
-            event.seq,
-            Table::RootDecisions,
-            "root.vetoed",
-            vec![("root", event.root.into()), ("decision", "vetoed".into())],
-        )?,
-        E::Claimed(event) => {
-            let claimed = about_account(
-                place,
-                event.account,
-                None,
-                Table::Claims,
-                "payout.claimed",
-                vec![
-                    ("account", event.account.into()),
-                    ("token", event.token.into()),
-                    ("recipient", event.to.into()),
-                    ("amount", event.amount.into()),
-                    ("cumulative", event.cumulative.into()),
-                ],
-            );
-            let total = Total {
-                kind: "claim",
-                account: event.account,
-                currency: event.token,
-                before: event.cumulative.checked_sub(event.amount),
-                after: event.cumulative,
-            };
-            Decoded { total: Some(total), ..claimed }
+        E::RootProposed(event) => proposed(place, event)?,
+        E::RootActivated(event) => decided(place, (event.number, event.seq), event.root, true)?,
+        E::RootVetoed(event) => decided(place, (event.number, event.seq), event.root, false)?,
+        E::Claimed(event) => claimed(place, &event),
+        E::PayoutAddressSet(event) => {
+            let fields = vec![("account", event.account.into()), ("recipient", event.to.into())];
+            let body = PayoutAddressSet { account: event.account.into(), recipient: event.to.into() };
+            let number = Number::of_contract(event.seq);
+            let row = (Table::PayoutAddresses, fields);
+            about_account(place, (event.account, number), row, Fact::PayoutAddressSet(body))
         }
-        E::PayoutAddressSet(event) => about_account(
-            place,
-            event.account,
-            Number::of_contract(event.seq),
-            Table::PayoutAddresses,
-            "payout.address_set",
-            vec![("account", event.account.into()), ("recipient", event.to.into())],
-        ),
-        E::InboxDeployed(event) => about_asset(
-            place,
-            id(event.assetId)?,
-            Number::of_contract(event.seq),
-            Table::Inboxes,
-            "inbox.deployed",
-            vec![("inbox", event.inbox.into())],
-        ),
-        E::TotalPassedOver(event) => about_account(
-            place,
-            event.token,
-            Number::of_contract(event.seq),
-            Table::TotalsPassedOver,
-            "root.total_passed_over",
-            vec![("token", event.token.into()), ("amount", event.amount.into())],
-        ),
+        E::InboxDeployed(event) => {
+            let asset = id(event.assetId)?;
+            let fields = vec![("inbox", event.inbox.into())];
+            let fact = Fact::InboxDeployed(InboxDeployed { asset: asset.into(), inbox: event.inbox.into() });
+            about_asset(place, (asset, Number::of_contract(event.seq)), (Table::Inboxes, fields), fact, &[])
+        }
+        E::TotalPassedOver(event) => {
+            let fields = vec![("token", event.token.into()), ("amount", event.amount.into())];
+            let body = TotalPassedOver { token: event.token.into(), amount: event.amount.into() };
+            let streams = vec![Stream::Roots { chain: place.chain_id }];
+            let row = (Table::TotalsPassedOver, fields);
+            about_chain(place, event.seq, row, Fact::RootTotalPassedOver(body), streams)
+        }
         E::DelaySet(event) => numbered(event.seq),
         _ => Decoded::default(),
     })
 }
 
+fn claimed(place: &Place, event: &Payouts::Claimed) -> Decoded {
+    let fields = vec![
+        ("account", event.account.into()),
+        ("token", event.token.into()),
+        ("recipient", event.to.into()),
+        ("amount", event.amount.into()),
+        ("cumulative", event.cumulative.into()),
+    ];
+    let fact = Fact::PayoutClaimed(Claimed {
+        account: event.account.into(),
+        token: event.token.into(),
+        recipient: event.to.into(),
+        amount: event.amount.into(),
+        cumulative: event.cumulative.into(),
+    });
+    let mut claimed = about_account(place, (event.account, None), (Table::Claims, fields), fact);
+    if let Some(fact) = &mut claimed.fact {
+        fact.streams.push(Stream::Payouts { chain: place.chain_id });
+    }
+    let total = Total {
+        kind: "claim",
+        account: event.account,
+        currency: event.token,
+        before: event.cumulative.checked_sub(event.amount),
+        after: event.cumulative,
+    };
+    Decoded { total: Some(total), ..claimed }
+}
+
+fn proposed(place: &Place, event: Payouts::RootProposed) -> Result<Decoded, String> {
+    let total = |total: &bindings::Total| TokenTotal { token: total.token.into(), amount: total.amount.into() };
+    let totals: Vec<TokenTotal> = event.totals.iter().map(total).collect();
+    let told: Vec<Value> = totals.iter().map(|total| json!({"token": total.token, "amount": total.amount})).collect();
+    let fields = vec![
+        ("root", event.root.into()),
+        ("data_cid", event.dataCid.as_str().into()),
+        ("anchor_seq", int(event.anchorSeq)?),
+        ("totals", Field::Json(told.into())),
+        ("activatable_at", Field::Time(event.activatableAt)),
+    ];
+    let fact = Fact::RootProposed(RootProposed {
+        number: event.number,
+        root: event.root.into(),
+        data_cid: storable(event.dataCid),
+        anchor_seq: event.anchorSeq,
+        totals,
+        activatable_at: time_of(event.activatableAt),
+    });
+    root(place, (event.number, event.seq), event.root, (Table::RootProposals, fields), fact)
+}
+
+fn decided(place: &Place, numbers: (u64, u64), hash: B256, activated: bool) -> Result<Decoded, String> {
+    let body = RootDecided { number: numbers.0, root: hash.into() };
+    let (decision, fact) = match activated {
+        true => ("activated", Fact::RootActivated(body)),
+        false => ("vetoed", Fact::RootVetoed(body)),
+    };
+    let fields = vec![("root", hash.into()), ("decision", decision.into())];
+    root(place, numbers, hash, (Table::RootDecisions, fields), fact)
+}
+
+/// An event about a payout root, by the root's number and the contract's.
 fn root(
     place: &Place,
-    root: u64,
-    seq: u64,
-    table: Table,
-    topic: &'static str,
-    mut fields: Row,
+    (number, seq): (u64, u64),
+    hash: B256,
+    (table, mut fields): (Table, Row),
+    fact: Fact,
 ) -> Result<Decoded, String> {
-    fields.insert(0, ("number", int(root)?));
+    fields.insert(0, ("number", int(number)?));
+    let root = hash.into();
+    let streams = vec![Stream::Root { root }, Stream::Roots { chain: place.chain_id }];
     Ok(Decoded {
         rows: vec![(table, place.row(fields))],
         number: Number::of_contract(seq),
-        fact: Some(Fact::new(topic, Subject::Number(root))),
+        fact: Some(place.fact(Subject::Root { root }, streams, fact)),
         ..Decoded::default()
     })
 }

@@ -9,11 +9,12 @@ use alloy::{
     primitives::{Address, B256, LogData},
 };
 use bindings::abi;
+use facts::{ContractEvent, Fact, Stream, Subject};
 use serde_json::{Map, Value};
 use store::deployments::Deployment;
 
 use crate::{
-    decode::{Decoded, Fact, Number, Place, Subject},
+    decode::{Decoded, Number, Place},
     row::{Field, Table},
     source::Log,
 };
@@ -68,6 +69,20 @@ impl Modules {
         }
         let seq = details.remove("seq").and_then(|seq| seq.as_str().and_then(|seq| seq.parse().ok()));
         let asset = details.get("assetId").and_then(Value::as_str).and_then(|id| id.parse::<i64>().ok());
+        let chain = place.chain_id;
+        let (subject, stream) = match asset {
+            Some(asset) => {
+                (Subject::Asset { chain, asset: (asset as u64).into() }, Stream::asset(chain, asset as u64))
+            }
+            None => (Subject::Chain { chain }, Stream::Chain { chain }),
+        };
+        let streams = [stream].into_iter().chain(addresses.iter().copied().map(Stream::account)).collect();
+        let body = ContractEvent {
+            contract: (*contract).to_owned(),
+            event: event.name.clone(),
+            asset: asset.map(|asset| (asset as u64).into()),
+            details: details.clone(),
+        };
         let row = place.row(vec![
             ("contract", (*contract).into()),
             ("event", event.name.as_str().into()),
@@ -75,11 +90,10 @@ impl Modules {
             ("addresses", Field::Accounts(addresses)),
             ("details", Field::Json(details.into())),
         ]);
-        let subject = asset.map_or(Subject::Chain, |asset| Subject::Number(asset as u64));
         Ok(Decoded {
             rows: vec![(Table::ModuleEvents, row)],
             number: seq.and_then(Number::of_contract),
-            fact: Some(Fact::new(format!("{contract}.{}", event.name), subject)),
+            fact: Some(place.fact(subject, streams, Fact::ContractEvent(body))),
             ..Decoded::default()
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::{Map, Value};
 use store::values::hex_bytes;
@@ -184,12 +185,14 @@ fn microseconds(seconds: u64) -> i64 {
     }
 }
 
-fn timestamp(seconds: u64) -> Value {
+/// A time of the chain, in seconds since 1970; none beyond the end of the calendar.
+pub fn time_of(seconds: u64) -> Option<DateTime<Utc>> {
     let time = i64::try_from(seconds).ok().filter(|_| seconds < END_OF_CALENDAR);
-    match time.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0)) {
-        Some(time) => time.to_rfc3339().into(),
-        None => "infinity".into(),
-    }
+    time.and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+}
+
+fn timestamp(seconds: u64) -> Value {
+    time_of(seconds).map_or_else(|| "infinity".into(), |time| time.to_rfc3339().into())
 }
 
 /// A whole number in PostgreSQL's form: digits of base 10 000, the weight of the first, no trailing zeros.

@@ -101,30 +101,35 @@ async fn clear(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
-/// The outbox as a reader has understood it: every fact that was not taken back. Fails when a fact is told twice, or when
-/// an asset's loss is not told.
-async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i64, String, String)>> {
-    let told: Vec<(i64, String, String, Value)> =
-        sqlx::query_as("SELECT id, topic, key, payload FROM outbox ORDER BY txid, id").fetch_all(pool).await?;
-    let mut facts = BTreeSet::new();
-    let mut lost = BTreeMap::<String, i64>::new();
-    for (id, topic, key, payload) in told {
-        if let ("chain.reorganised", Some(above)) = (topic.as_str(), payload["above"].as_i64()) {
-            ensure!(lost.is_empty(), "the outbox does not tell the retraction of {lost:?}");
-            let gone = facts.split_off(&(above + 1, 0, String::new(), String::new()));
-            let of_assets = gone.iter().filter(|(_, _, topic, _)| OF_ASSETS.contains(&topic.as_str()));
-            lost = of_assets.map(|(_, _, _, key)| (key.clone(), above)).collect();
-        } else if topic == "asset.retracted" {
-            let above = lost.remove(&key);
-            ensure!(above == payload["above"].as_i64(), "outbox row {id} retracts asset {key}, which lost nothing");
-        } else if let (Some(block), Some(index)) = (payload["block_number"].as_i64(), payload["log_index"].as_i64()) {
-            ensure!(lost.is_empty(), "the outbox does not tell the retraction of {lost:?}");
-            let fresh = facts.insert((block, index, topic.clone(), key));
-            ensure!(fresh, "outbox row {id} tells {topic} of block {block} twice");
+/// The outbox as a reader has understood it: every fact that was not taken back. Fails when a fact is told twice, when what left the
+/// chain is not taken back at once, fact by fact and word for word, and when something is taken back that did not leave it.
+async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i32, String, String)>> {
+    type Row = (i64, String, String, Value, Option<i64>, Option<i32>, Option<i64>);
+    let told: Vec<Row> = sqlx::query_as(
+        "SELECT id, topic, key, payload, block_number, log_index, retracts FROM outbox ORDER BY txid, id",
+    )
+    .fetch_all(pool)
+    .await?;
+    // By id: what stands in the chain, and what left it and is to be taken back.
+    let (mut standing, mut lost) = (BTreeMap::new(), BTreeMap::new());
+    for (id, topic, key, payload, block, index, retracts) in told {
+        let fact = (block.unwrap_or_default(), index.unwrap_or_default(), topic, key);
+        if let Some(retracted) = retracts {
+            let before = lost.remove(&retracted);
+            ensure!(before == Some((fact, payload)), "row {id} takes back {retracted}, which did not leave or says {before:?}");
+            continue;
+        }
+        ensure!(lost.is_empty(), "the outbox does not take back {lost:?}");
+        if let ("chain.reorganised", Some(above)) = (fact.2.as_str(), payload["above"].as_i64()) {
+            let (left, stay) = standing.into_iter().partition(|(_, ((block, ..), _))| *block > above);
+            (lost, standing) = (left, stay);
+        } else if block.is_some() {
+            ensure!(!standing.values().any(|(known, _)| *known == fact), "outbox row {id} tells {fact:?} twice");
+            standing.insert(id, (fact, payload));
         }
     }
-    ensure!(lost.is_empty(), "the outbox does not tell the retraction of {lost:?}");
-    Ok(facts)
+    ensure!(lost.is_empty(), "the outbox does not take back {lost:?}");
+    Ok(standing.into_values().map(|(fact, _)| fact).collect())
 }
 
 fn locked(net: &Mutex<Net>) -> MutexGuard<'_, Net> {

@@ -2,12 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use advisors::risk;
 use agents::risk::Watched;
+use facts::{Envelope, Fact};
+use queue::{QueueError, Request, forget_done};
 use service::Shutdown;
-use store::outbox::{self, Event};
+use store::{outbox, trace};
 
-use crate::{Context, JobError, Task, deliveries, enqueue, forget_done};
+use crate::{
+    Context, JobError,
+    jobs::{
+        self, Activate, Analyse, Appraise, AppraiseListed, ApplyDeliveries, Assess, Balance, Close, Introduce, Publish, Screen,
+    },
+};
 
 const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
@@ -58,12 +64,18 @@ pub async fn run(context: Context, shutdown: Shutdown) {
 async fn look(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
-    let tasks =
-        [Task::Balance, Task::Close, Task::Publish, Task::AppraiseListed { after: 0 }, Task::Analyse, Task::Introduce];
-    for task in tasks {
-        enqueue(&mut tx, chain_id, task, 0, Duration::ZERO).await?;
+    let requests = [
+        Request::of(&Balance {})?,
+        Request::of(&Close {})?,
+        Request::of(&Publish {})?,
+        Request::of(&AppraiseListed { after: 0 })?,
+        Request::of(&Analyse {})?,
+        Request::of(&Introduce {})?,
+    ];
+    for request in &requests {
+        queue::enqueue(&mut tx, chain_id, request).await?;
     }
-    deliveries::remind(&mut tx).await?;
+    jobs::remind(&mut tx).await?;
     tx.commit().await?;
     forget(context).await
 }
@@ -81,79 +93,83 @@ async fn relay(context: &Context) -> Result<usize, JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
     // Each chain's workers read for themselves: what is not for one of them is for another.
-    let events = outbox::take(&mut tx, &format!("workers:{chain_id}"), BATCH).await?;
-    let mut jobs: Vec<(Task, Duration)> = Vec::new();
-    for event in &events {
-        for job in jobs_for(chain_id, event).into_iter().chain(risks_of(chain_id, event)) {
-            if !jobs.contains(&job) {
-                jobs.push(job);
+    let taken = outbox::take(&mut tx, &format!("workers:{chain_id}"), BATCH).await?;
+    for row in &taken.unreadable {
+        metrics::counter!("outbox_unreadable_total").increment(1);
+        tracing::error!("row {} of the outbox (`{}`) makes no job: {}", row.id, row.kind, row.reason);
+    }
+    let mut requested: Vec<Request> = Vec::new();
+    for fact in &taken.facts {
+        for request in jobs_for(chain_id, fact)? {
+            if !requested.contains(&request) {
+                trace::within(fact.trace, queue::enqueue(&mut tx, chain_id, &request)).await?;
+                requested.push(request);
             }
         }
     }
-    for (task, delay) in jobs {
-        enqueue(&mut tx, chain_id, task, 0, delay).await?;
-    }
     tx.commit().await?;
-    Ok(events.len())
+    Ok(taken.len())
 }
 
-/// What the risk agent looks at when something happened. Every sale is a transfer, too.
-fn risks_of(chain_id: u64, event: &Event) -> Vec<(Task, Duration)> {
-    let Some((chain, subject)) = event.key.split_once(':') else { return Vec::new() };
-    if chain != chain_id.to_string() {
-        return Vec::new();
+/// The jobs that a fact makes necessary. What is taken back makes none: whatever was computed from it is computed from the mirror.
+fn jobs_for(chain_id: u64, told: &Envelope) -> Result<Vec<Request>, QueueError> {
+    // A fact of no chain is for whichever chain's workers come first: the others find it done.
+    if told.is_retracted() || told.chain.is_some_and(|chain| chain != chain_id) {
+        return Ok(Vec::new());
     }
-    let through = event.payload["block_number"].as_u64().unwrap_or_default();
-    // The outbox tells bytes as the database writes them: \x..
-    let account = |field: &str| event.payload[field].as_str()?.strip_prefix("\\x")?.parse().ok();
-    let asset = subject.parse().ok().map(|asset| Task::AssessWork { asset, through });
-    let accounts = |fields: &[&str]| -> Vec<Task> {
-        let assess = |account| Task::AssessAccount { account, through };
-        fields.iter().filter_map(|field| account(field)).map(assess).collect()
-    };
-    let tasks: Vec<Task> = match event.topic.as_str() {
-        "asset.registered" => asset.into_iter().chain(accounts(&["registrant"])).collect(),
-        "asset.transferred" => asset.into_iter().chain(accounts(&["sender", "recipient"])).collect(),
-        "asset.cid_updated" => asset.into_iter().collect(),
-        "order.recorded" => subject.parse().ok().map(|order| Task::Screen { order }).into_iter().collect(),
-        "watch.changed" => match risk::parse_subject(subject) {
-            Ok(Watched::Account(account)) => vec![Task::AssessAccount { account, through }],
-            Ok(Watched::Work(asset)) => vec![Task::AssessWork { asset: asset.0, through }],
-            Err(_) => Vec::new(),
-        },
-        _ => Vec::new(),
-    };
-    tasks.into_iter().map(|task| (task, Duration::ZERO)).collect()
-}
-
-/// A fact of another form than ours makes no job.
-fn jobs_for(chain_id: u64, event: &Event) -> Vec<(Task, Duration)> {
-    let of_this_chain = event.key.split(':').next() == Some(chain_id.to_string().as_str());
-    let number = |place: usize| event.key.split(':').nth(place).and_then(|part| part.parse().ok());
-    let tasks = match event.topic.as_str() {
-        "contributor.address_known" => vec![Some(Task::Close)],
-        // Of no chain: with several, the first to come does it, and the others find it done.
-        "webhook.received" => vec![event.key.parse().ok().map(|work| Task::ApplyDeliveries { work })],
-        _ if !of_this_chain => vec![],
-        "asset.registered" => vec![number(1).map(|asset| Task::Appraise { asset })],
-        "asset.sold" => {
-            // What the sale says of all that is on sale can wait for the next ones.
-            let listed = (Task::AppraiseListed { after: 0 }, AFTER_SALES);
-            let at_once = [number(1).map(|asset| Task::Appraise { asset }), Some(Task::Analyse)].into_iter().flatten();
-            return at_once.map(|task| (task, Duration::ZERO)).chain([listed]).collect();
+    let through = told.block.unwrap_or_default();
+    let work = |asset: facts::Asset| Request::of(&Assess::of(Watched::Work(asset.0), through));
+    let account = |account: facts::Account| Request::of(&Assess::of(Watched::Account(account.0), through));
+    let appraise = |asset: facts::Asset| Request::of(&Appraise { asset: asset.0.0 });
+    Ok(match &told.fact {
+        Fact::AssetRegistered(fact) => vec![appraise(fact.asset)?, work(fact.asset)?, account(fact.registrant)?],
+        // Every sale is a transfer, too: its risks are looked at with that.
+        Fact::AssetTransferred(fact) => vec![work(fact.asset)?, account(fact.sender)?, account(fact.recipient)?],
+        Fact::AssetCidUpdated(fact) => vec![work(fact.asset)?],
+        // What the sale says of all that is on sale can wait for the next ones.
+        Fact::AssetSold(fact) => vec![
+            appraise(fact.asset)?,
+            Request::of(&Analyse {})?,
+            Request::of(&AppraiseListed { after: 0 })?.after(AFTER_SALES),
+        ],
+        Fact::OrderRecorded(fact) => vec![Request::of(&Screen { order: fact.hash.0 })?],
+        // What the agent itself watches is what it found: it need not look again.
+        Fact::WatchBegun(fact) | Fact::WatchEnded(fact) if fact.by != store::watch::AGENT => {
+            watched(&fact.subject).map(|what| Request::of(&Assess::of(what, through))).into_iter().collect::<Result<_, _>>()?
         }
-        "income.finalized" => vec![Some(Task::Close)],
-        "root.proposed" => return activation(event).into_iter().collect(),
-        "root.activated" | "root.vetoed" => vec![Some(Task::Publish)],
-        _ => vec![],
-    };
-    tasks.into_iter().flatten().map(|task| (task, Duration::ZERO)).collect()
+        Fact::WorkPayeesChanged(_) | Fact::IncomeFinalized(_) => vec![Request::of(&Close {})?],
+        Fact::GithubDelivered(fact) => vec![Request::of(&ApplyDeliveries { work: fact.work.0 })?],
+        Fact::RootProposed(fact) => activation(fact)?.into_iter().collect(),
+        Fact::RootActivated(_) | Fact::RootVetoed(_) => vec![Request::of(&Publish {})?],
+        // Nothing follows from these here.
+        Fact::WatchBegun(_) | Fact::WatchEnded(_) => vec![],
+        Fact::AssetFrozen(_) | Fact::AssetRoyaltyLowered(_) | Fact::InboxDeployed(_) | Fact::ContractEvent(_) => vec![],
+        Fact::OrdersCancelled(_) | Fact::OrdersCancelledAll(_) | Fact::MarketFeeSet(_) => vec![],
+        Fact::CreditAdded(_) | Fact::CreditWithdrawn(_) => vec![],
+        Fact::IncomeReceived(_) | Fact::RootTotalPassedOver(_) | Fact::PayoutClaimed(_) | Fact::PayoutAddressSet(_) => vec![],
+        Fact::ChainBackfilled(_) | Fact::ChainReorganised(_) => vec![],
+        // These stand in the ledger alone.
+        Fact::WorkCreated(_) | Fact::WorkVersionAdded(_) | Fact::WorkDependenciesChanged(_) => vec![],
+        Fact::WorkPolicySet(_) | Fact::WorkMeasured(_) | Fact::ContributorAddressKnown(_) => vec![],
+        Fact::GithubHookCreated(_) | Fact::GithubHookRotated(_) | Fact::GithubHookRevoked(_) => vec![],
+        Fact::ContributionRecorded(_) | Fact::ContributionProposed(_) | Fact::ContributionAccepted(_) => vec![],
+        Fact::ContributionRejected(_) | Fact::ContributionCorrected(_) => vec![],
+        Fact::IdentityClaimed(_) | Fact::IdentityRefused(_) | Fact::IdentityLinked(_) | Fact::IdentityUnlinked(_) => vec![],
+        Fact::DistributionClosed(_) | Fact::ReserveReleased(_) | Fact::RootBuilt(_) => vec![],
+        Fact::RootProposalQueued(_) | Fact::RootActivationQueued(_) => vec![],
+        Fact::AdviceGiven(_) | Fact::BooksStopped(_) | Fact::BooksBalanced(_) => vec![],
+    })
 }
 
-fn activation(event: &Event) -> Option<(Task, Duration)> {
-    let number = event.payload["number"].as_u64()?;
-    let due = event.payload["activatable_at"].as_str()?.parse::<chrono::DateTime<chrono::Utc>>().ok()?;
+/// What an entry of the watch list is about.
+fn watched(subject: &str) -> Option<Watched> {
+    advisors::risk::parse_subject(subject).ok()
+}
+
+/// None for a root that can never be activated.
+fn activation(fact: &facts::RootProposed) -> Result<Option<Request>, QueueError> {
+    let Some(due) = fact.activatable_at else { return Ok(None) };
     let wait = (due - chrono::Utc::now()).to_std().unwrap_or_default();
     // The contract compares with the time of a block, which may lag behind ours.
-    Some((Task::Activate { number }, wait + Duration::from_secs(1)))
+    Ok(Some(Request::of(&Activate { number: fact.number })?.after(wait + Duration::from_secs(1))))
 }

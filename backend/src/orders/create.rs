@@ -9,11 +9,11 @@ use axum::{extract::State, http::StatusCode};
 use bindings::{AssetRegistry, Market, Order, TestToken};
 use chrono::{DateTime, Utc};
 use domain::split;
+use ::facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
 use futures::try_join;
 use serde::Deserialize;
-use serde_json::json;
 use sqlx::PgConnection;
-use store::{ledger, outbox, screenings};
+use store::{facts, screenings};
 use utoipa::ToSchema;
 
 use super::{OrderFields, list};
@@ -22,7 +22,7 @@ use crate::{
     auth::signature::{is_valid, node_is_away},
     extract::Json,
     problem::{Problem, Result},
-    values::{hex32, parse, signature_field},
+    values::{parse, signature_field},
 };
 
 const SELL: u8 = 0;
@@ -249,8 +249,7 @@ async fn store(state: &AppState, order: &Order, hash: B256, signature: &[u8]) ->
     .execute(&mut *tx)
     .await?;
     if stored.rows_affected() > 0 {
-        tell(&mut tx, state.chain_id(), order, hash.as_slice()).await?;
-        outbox::emit(&mut tx, &[outbox::order_recorded(state.chain_id(), hash)]).await?;
+        tell(&mut tx, state.chain_id(), order, hash).await?;
         if let Some(known) = known {
             screen(&mut tx, state.chain_id(), &known, hash).await?;
         }
@@ -268,17 +267,27 @@ async fn screen(tx: &mut PgConnection, chain_id: u64, known: &Known, hash: B256)
     Ok(())
 }
 
-/// Tells the ledger of an order. The hash binds all of it; what becomes of it is on chain.
-async fn tell(tx: &mut PgConnection, chain_id: u64, order: &Order, hash: &[u8]) -> Result<()> {
-    let (hash, maker) = (hex32(hash), order.maker.to_checksum(None));
-    let body = json!({
-        "hash": hash, "maker": maker, "side": bindings::side_name(order.side), "asset": order.assetId.to_string(),
-        "assetEpoch": order.assetEpoch, "currency": order.currency.to_checksum(None),
-        "startPrice": order.startPrice.to_string(), "endPrice": order.endPrice.to_string(),
-        "startTime": order.startTime, "endTime": order.endTime, "taker": order.taker.to_checksum(None),
-        "nonce": order.nonce.to_string(), "makerEpoch": order.makerEpoch, "maxFeeBps": order.maxFeeBps,
-        "minNet": order.minNet.to_string(),
-    });
-    let streams = [format!("asset:{chain_id}:{}", order.assetId), format!("account:{maker}")];
-    Ok(ledger::tell(tx, "order.recorded", format!("order:{hash}"), streams, &body).await?)
+/// Tells of an order. The hash binds all of it; what becomes of it is on chain.
+async fn tell(tx: &mut PgConnection, chain: u64, order: &Order, hash: B256) -> Result<()> {
+    let asset = order.assetId.saturating_to::<u64>();
+    let body = OrderRecorded {
+        hash: hash.into(),
+        maker: order.maker.into(),
+        side: bindings::side_name(order.side).unwrap_or_default().to_owned(),
+        asset: asset.into(),
+        asset_epoch: order.assetEpoch,
+        currency: order.currency.into(),
+        start_price: order.startPrice.into(),
+        end_price: order.endPrice.into(),
+        start_time: order.startTime,
+        end_time: order.endTime,
+        taker: order.taker.into(),
+        nonce: order.nonce.into(),
+        maker_epoch: order.makerEpoch,
+        max_fee_bps: order.maxFeeBps,
+        min_net: order.minNet.into(),
+    };
+    let streams = [Stream::asset(chain, asset), Stream::account(order.maker)];
+    let subject = Subject::Order { order: hash.into() };
+    Ok(facts::tell_one(tx, NewFact::of_chain(chain, subject, streams, Fact::OrderRecorded(body))).await?)
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
-use store::outbox;
+use store::{facts, works::delivery_received};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -159,7 +159,7 @@ pub async fn replay(
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
-    outbox::emit(&mut tx, &[outbox::delivery_received(work)]).await?;
+    facts::tell_one(&mut tx, delivery_received(work)).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
 }

@@ -9,7 +9,7 @@ use importer::github::{MAX_BODY_BYTES, verify_signature};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
-use store::outbox;
+use store::{facts, works::delivery_received};
 use utoipa::ToSchema;
 
 use super::webhook_id;
@@ -110,7 +110,7 @@ async fn store(pool: &PgPool, webhook: &str, work: i64, head: &Head<'_>, payload
     .fetch_optional(&mut *tx)
     .await?;
     if let Some(new) = new {
-        outbox::emit(&mut tx, &[outbox::delivery_received(work)]).await?;
+        facts::tell_one(&mut tx, delivery_received(work)).await?;
         tx.commit().await?;
         return Ok(Receipt { id: new.to_string(), state: "received".to_owned(), known: false });
     }

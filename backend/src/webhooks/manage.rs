@@ -3,9 +3,9 @@
 use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sqlx::PgConnection;
-use store::ledger;
+use ::facts::{Fact, GithubHookChanged, GithubHookRotated, NewFact, Stream, Subject};
+use store::facts;
 use utoipa::ToSchema;
 
 use super::webhook_id;
@@ -124,7 +124,7 @@ pub async fn create(
     .ok_or_else(|| {
         Problem::conflict("too_many_webhooks", format!("This work has {MOST} webhooks. Revoke one that is not used."))
     })?;
-    tell(&mut tx, "webhook.created", work, &row.id, json!({})).await?;
+    tell(&mut tx, work, &row.id, Fact::GithubHookCreated(GithubHookChanged { work: work.into() })).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, axum::Json(WebhookSecret { webhook: row.view(&state), secret })))
 }
@@ -163,7 +163,13 @@ pub async fn rotate(
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| Problem::not_found("such webhook"))?;
-    tell(&mut tx, "webhook.rotated", work, &row.id, json!({"overlapHours": hours.to_string()})).await?;
+    tell(
+        &mut tx,
+        work,
+        &row.id,
+        Fact::GithubHookRotated(GithubHookRotated { work: work.into(), overlap_hours: hours.to_string() }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(axum::Json(WebhookSecret { webhook: row.view(&state), secret }))
 }
@@ -191,7 +197,7 @@ pub async fn revoke(
     if revoked.rows_affected() == 0 {
         return Err(Problem::not_found("such webhook"));
     }
-    tell(&mut tx, "webhook.revoked", work, &webhook, json!({})).await?;
+    tell(&mut tx, work, &webhook, Fact::GithubHookRevoked(GithubHookChanged { work: work.into() })).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -201,8 +207,9 @@ fn new_secret() -> String {
     hex::encode(rand::random::<[u8; 32]>())
 }
 
-/// Tells the ledger, by the webhook's id and never its secret.
-async fn tell(tx: &mut PgConnection, kind: &str, work: i64, webhook: &str, mut body: Value) -> Result<()> {
-    body["work"] = json!(work.to_string());
-    Ok(ledger::tell(tx, kind, format!("webhook:{webhook}"), [format!("work:{work}")], &body).await?)
+/// Tells of a webhook by its id, and never of its secret.
+async fn tell(tx: &mut PgConnection, work: i64, webhook: &str, fact: Fact) -> Result<()> {
+    let hook = webhook.parse().map_err(Problem::internal)?;
+    let fact = NewFact::new(Subject::GithubHook { hook }, [Stream::work(work)], fact);
+    Ok(facts::tell_one(tx, fact).await?)
 }

@@ -3,9 +3,9 @@
 use alloy::primitives::Address;
 use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use ::facts::{Fact, NewFact, PolicySet, Stream, Subject};
 use sqlx::PgConnection;
-use store::{contributions::State as Standing, ledger, values};
+use store::{contributions::State as Standing, facts, values};
 use utoipa::ToSchema;
 
 use crate::{
@@ -72,11 +72,14 @@ pub async fn set(
         )
         .execute(&mut *tx)
         .await?;
-        let body = json!({
-            "proposals": policy.proposals, "preaccepted": policy.preaccepted, "by": account.0.to_checksum(None),
-        });
-        let work = format!("work:{}", number(&id));
-        ledger::tell(&mut tx, "work.policy", work.clone(), [work], &body).await?;
+        let work = number(&id).into();
+        let body = PolicySet {
+            proposals: policy.proposals.clone(),
+            preaccepted: policy.preaccepted,
+            by: account.0.into(),
+        };
+        let fact = NewFact::new(Subject::Work { work }, [Stream::Work { work }], Fact::WorkPolicySet(body));
+        facts::tell_one(&mut tx, fact).await?;
         tx.commit().await?;
     }
     Ok(axum::Json(policy))

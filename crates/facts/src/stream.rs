@@ -77,6 +77,8 @@ names! {
     Account = "account" { account: Account },
     /// What somebody contributed, and where they are paid.
     Contributor = "contributor" { contributor: Id },
+    /// What was said of a signed order.
+    Order = "order" { order: Hash },
     /// One division of income, and what was released of its reserves.
     Distribution = "distribution" { distribution: Id },
     /// All divisions of income on a chain, and the claims.

@@ -50,6 +50,12 @@ pub fn read(version: u16, kind: &str, subject: &str, body: Value) -> Result<(Sub
     Ok((subject.parse()?, kind.read(body)?))
 }
 
+/// The chain of a fact of version 0, where it belongs to one: its key began with it.
+pub fn chain_of_version_0(topic: &str, key: &str) -> Option<u64> {
+    let of_a_work = matches!(topic, "contributor.address_known" | "webhook.received");
+    if of_a_work { None } else { key.split(':').next()?.parse().ok() }
+}
+
 fn read_0(topic: &str, key: &str, payload: Value) -> Result<(Subject, Fact), ReadError> {
     let (chain, id) = key.split_once(':').unwrap_or((key, ""));
     let of_chain = |noun: &str| format!("{noun}:{chain}").parse::<Subject>();

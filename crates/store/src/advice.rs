@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
 use chrono::{DateTime, NaiveDate, Utc};
+use ::facts::{AdviceGiven, Fact, NewFact, Stream, Subject};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger, values};
+use crate::{StoreError, facts, values};
 
 /// What an agent advised, and what it was made from.
 #[derive(Clone, Debug)]
@@ -63,22 +64,29 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
     .fetch_optional(&mut *tx)
     .await?;
     let Some(id) = id else { return Ok(None) };
-    let stream = stream(new.chain_id, &new.subject);
     let hex = |hash: &B256| hex::encode(hash);
-    let body = json!({
-        "agent": new.agent, "subject": new.subject, "hash": hex(&hash), "rules": hex(&new.rule_base),
-        "model": new.model.as_ref().map(hex), "question": hex(&B256::from_slice(&Sha256::digest(&new.question))),
-    });
-    ledger::tell(tx, "advice.given", format!("advice:{id}"), [stream], &body).await?;
+    let body = AdviceGiven {
+        agent: new.agent.clone(),
+        subject: new.subject.clone(),
+        hash: hex(&hash),
+        rules: hex(&new.rule_base),
+        model: new.model.as_ref().map(hex),
+        question: hex(&B256::from_slice(&Sha256::digest(&new.question))),
+    };
+    let subject = Subject::Advice { advice: id.into() };
+    let stream = stream(new.chain_id, &new.subject)?;
+    facts::tell_one(tx, NewFact::of_chain(new.chain_id, subject, [stream], Fact::AdviceGiven(body))).await?;
     Ok(Some(id))
 }
 
-/// Where the ledger lists what is about a subject.
-pub(crate) fn stream(chain_id: u64, subject: &str) -> String {
-    match subject.strip_prefix("asset:") {
-        Some(asset) => format!("asset:{chain_id}:{asset}"),
-        None => subject.to_owned(),
-    }
+/// Where what is said of a subject (`asset:7`, `account:0x..`) is listed.
+pub(crate) fn stream(chain_id: u64, subject: &str) -> Result<Stream, StoreError> {
+    let stream = match subject.strip_prefix("asset:") {
+        Some(asset) => format!("asset:{chain_id}:{asset}").parse(),
+        None if subject == "market" => Ok(Stream::Chain { chain: chain_id }),
+        None => subject.parse(),
+    };
+    stream.map_err(|_| StoreError::Corrupt { what: "subject", value: subject.to_owned() })
 }
 
 /// The newest advice of every agent about a subject.

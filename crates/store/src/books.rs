@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{Address, B256, U256};
 use domain::money::Amount;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use ::facts::{BooksBalanced, BooksFault, BooksStopped, Fact, NewFact, Stream, Subject};
+use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
-use crate::{StoreError, ledger, snapshot, values};
+use crate::{StoreError, facts, snapshot, values};
 
 /// Checks that found nothing are kept for so many days.
 const KEEP_DAYS: i32 = 30;
@@ -189,14 +190,22 @@ pub async fn record(tx: &mut PgConnection, chain_id: u64, books: &Books) -> Resu
     .await?;
     let stopped = books.stopped();
     if stopped != stopped_before {
-        let tokens: Vec<String> = stopped.iter().map(|token| token.to_checksum(None)).collect();
-        let (kind, body) = if stopped.is_empty() {
-            ("books.balanced", json!({"block": books.block_number}))
+        let fact = if stopped.is_empty() {
+            Fact::BooksBalanced(BooksBalanced { block: books.block_number })
         } else {
-            ("books.stopped", json!({"block": books.block_number, "tokens": tokens, "faults": books.faults}))
+            let fault = |fault: &Fault| BooksFault {
+                token: fault.token.into(),
+                rule: fault.rule.clone(),
+                detail: fault.detail.clone(),
+            };
+            Fact::BooksStopped(BooksStopped {
+                block: books.block_number,
+                tokens: stopped.iter().map(|token| (*token).into()).collect(),
+                faults: books.faults.iter().map(fault).collect(),
+            })
         };
-        let subject = format!("books:{chain_id}");
-        ledger::tell(tx, kind, subject.clone(), [subject], &body).await?;
+        let (subject, stream) = (Subject::Books { chain: chain_id }, Stream::Books { chain: chain_id });
+        facts::tell_one(tx, NewFact::of_chain(chain_id, subject, [stream], fact)).await?;
     }
     Ok(())
 }

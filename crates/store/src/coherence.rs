@@ -4,13 +4,14 @@
 
 use alloy_primitives::B256;
 use domain::coherence::{Coherence, Weight};
+use ::facts::{Fact, NewFact, Stream, Subject, WorkMeasured};
 use futures::TryStreamExt;
 use importer::coherence::{Earlier, Measured, Signature, Surroundings, Survey, similarity};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger, values};
+use crate::{StoreError, facts, values};
 
 /// Works made from a work are counted so far: ten are as good as more.
 const MOST_DOWNSTREAM: i64 = 1000;
@@ -74,12 +75,15 @@ async fn record(
     .await?;
     // How each came about may name other works: that belongs to the explanation, not to the ledger. The content hash does not
     // either, as long as others could register it; the commit is the label of the version.
-    let body = json!({
-        "work": work_id.to_string(), "commit": measured.commit, "coherence": coherence.score.to_string(),
-        "confidence": coherence.confidence.to_string(), "inputs": measured.inputs,
-    });
-    let work = format!("work:{work_id}");
-    ledger::tell(tx, "work.measured", work.clone(), [work], &body).await
+    let body = WorkMeasured {
+        work: work_id.into(),
+        commit: measured.commit.clone(),
+        coherence: coherence.score,
+        confidence: coherence.confidence,
+        inputs: measured.inputs,
+    };
+    let subject = Subject::Work { work: work_id.into() };
+    facts::tell_one(tx, NewFact::new(subject, [Stream::work(work_id)], Fact::WorkMeasured(body))).await
 }
 
 /// The weighted cost of each contributor to a work.

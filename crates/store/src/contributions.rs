@@ -8,7 +8,7 @@
 //! A row never changes but for its state and who decided it. Every change is told to the ledger in the same transaction.
 //! People are named there by their number alone: an address of mail does not belong into a record that nobody can take back.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
@@ -17,11 +17,12 @@ use domain::{
     cost::{Basis, Evidence},
     identity::Identity,
 };
+use ::facts::{Contribution, Fact, Id, NewFact, Stream, Subject};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, identities, ledger};
+use crate::{StoreError, facts, identities, values};
 
 /// What became of a contribution. Only accepted ones count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl FromStr for State {
     }
 }
 
-/// What happened to contributions, as the ledger calls it.
+/// What happened to contributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Recorded, and counts from now on.
@@ -73,15 +74,15 @@ pub enum Change {
     Corrected,
 }
 
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Recorded => "contribution.recorded",
-            Self::Proposed => "contribution.proposed",
-            Self::Accepted => "contribution.accepted",
-            Self::Rejected => "contribution.rejected",
-            Self::Corrected => "contribution.corrected",
-        })
+impl Change {
+    fn fact(self, contribution: Contribution) -> Fact {
+        match self {
+            Self::Recorded => Fact::ContributionRecorded(contribution),
+            Self::Proposed => Fact::ContributionProposed(contribution),
+            Self::Accepted => Fact::ContributionAccepted(contribution),
+            Self::Rejected => Fact::ContributionRejected(contribution),
+            Self::Corrected => Fact::ContributionCorrected(contribution),
+        }
     }
 }
 
@@ -209,34 +210,41 @@ pub async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64
         r#"SELECT id, work_id, contributor_id, triggered_by, kind, trim_scale(cost)::text AS "cost!",
                   trim_scale(coherence)::text AS "coherence!", trim_scale(confidence)::text AS "confidence!",
                   weight::text AS "weight!", basis, source_key, evidence, evidence_kind, revision, corrects,
-                  encode(recorded_by, 'hex') AS "recorded_by!"
+                  recorded_by AS "recorded_by: Vec<u8>"
            FROM contributions WHERE id = ANY ($1) ORDER BY id"#,
         ids
     )
     .fetch_all(&mut *tx)
     .await?;
-    let kind = change.to_string();
-    let events = rows
+    let facts = rows
         .into_iter()
         .map(|row| {
-            let mut body = json!({
-                "work": row.work_id.to_string(), "contributor": row.contributor_id.to_string(), "kind": row.kind,
-                "cost": row.cost, "coherence": row.coherence, "confidence": row.confidence, "weight": row.weight,
-                "reference": row.source_key, "evidence": row.evidence, "evidenceKind": row.evidence_kind,
-                "recordedBy": format!("0x{}", row.recorded_by), "by": format!("0x{}", hex::encode(by)), "revision": row.revision,
+            let number = |what, text: &str| text.parse().map_err(|_| StoreError::Corrupt { what, value: text.to_owned() });
+            let basis = row.basis.map(|basis| {
+                let text = basis.to_string();
+                serde_json::from_value(basis).map_err(|_| StoreError::Corrupt { what: "basis", value: text })
             });
-            if let Some(basis) = row.basis {
-                body["basis"] = basis;
-            }
-            if let Some(corrects) = row.corrects {
-                body["corrects"] = corrects.to_string().into();
-            }
-            if !row.triggered_by.is_empty() {
-                body["triggeredBy"] = row.triggered_by.iter().map(i64::to_string).collect();
-            }
-            let streams = [format!("work:{}", row.work_id), format!("contributor:{}", row.contributor_id)];
-            ledger::event(&kind, format!("contribution:{}", row.id), streams, &body)
+            let body = Contribution {
+                work: row.work_id.into(),
+                contributor: row.contributor_id.into(),
+                kind: row.kind,
+                cost: number("cost", &row.cost)?,
+                coherence: number("coherence", &row.coherence)?,
+                confidence: number("confidence", &row.confidence)?,
+                weight: values::amount(&row.weight)?.into(),
+                reference: row.source_key,
+                evidence: row.evidence,
+                evidence_kind: row.evidence_kind,
+                recorded_by: values::address(&row.recorded_by)?.into(),
+                by: by.into(),
+                revision: row.revision,
+                basis: basis.transpose()?,
+                corrects: row.corrects.map(Id),
+                triggered_by: row.triggered_by.into_iter().map(Id).collect(),
+            };
+            let streams = [Stream::work(row.work_id), Stream::contributor(row.contributor_id)];
+            Ok(NewFact::new(Subject::Contribution { contribution: row.id.into() }, streams, change.fact(body)))
         })
-        .collect::<Result<Vec<_>, _>>()?;
-    ledger::append(tx, &events).await
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    facts::tell(tx, &facts).await
 }

@@ -11,10 +11,11 @@ use domain::{
     },
     money::{Amount, AssetId, BasisPoints},
 };
+use ::facts::{DistributionClosed, Fact, NewFact, ReserveReleased, Stream, Subject};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger, lineage::upstream, values, values::hex_bytes};
+use crate::{StoreError, facts, lineage::upstream, values, values::hex_bytes};
 
 /// Finalized income of one asset in one currency that no distribution covers yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -412,16 +413,26 @@ pub async fn record(
     record_payouts(tx, chain_id, id, pot, result).await?;
     record_reserves(tx, chain_id, id, pot, result).await?;
     record_carries(tx, chain_id, id, pot, result).await?;
-    let told = json!({
-        "amount": pot.amount.to_string(), "token": pot.token.to_checksum(None), "throughBlock": pot.through_block,
-        "distributed": distributed.to_string(), "reserved": reserved.to_string(), "brought": brought.to_string(),
-        "carried": carried.to_string(), "policy": input.options.policy.as_str(), "rules": RULES_VERSION,
-        "payouts": result.payouts.len(), "reserves": result.reserved.len(), "inputHash": input_hash,
-        "resultHash": result_hash,
-    });
-    let asset = format!("asset:{chain_id}:{}", pot.asset_id);
-    let streams = [format!("distribution:{id}"), asset, format!("payouts:{chain_id}")];
-    ledger::tell(tx, "distribution.closed", format!("distribution:{id}"), streams, &told).await?;
+    let closed = DistributionClosed {
+        amount: pot.amount.into(),
+        token: pot.token.into(),
+        through_block: pot.through_block,
+        distributed: distributed.into(),
+        reserved: reserved.into(),
+        brought: brought.into(),
+        carried: carried.into(),
+        policy: input.options.policy.as_str().to_owned(),
+        rules: RULES_VERSION,
+        payouts: result.payouts.len(),
+        reserves: result.reserved.len(),
+        input_hash: input_hash.into(),
+        result_hash: result_hash.into(),
+    };
+    let distribution = id.into();
+    let streams =
+        [Stream::Distribution { distribution }, Stream::asset(chain_id, pot.asset_id), Stream::Payouts { chain: chain_id }];
+    let fact = Fact::DistributionClosed(closed);
+    facts::tell_one(tx, NewFact::of_chain(chain_id, Subject::Distribution { distribution }, streams, fact)).await?;
     Ok(id)
 }
 
@@ -598,24 +609,29 @@ async fn tell_released(tx: &mut PgConnection, chain_id: u64, payouts: &[i64]) ->
     )
     .fetch_all(&mut *tx)
     .await?;
-    let events = rows
+    let facts = rows
         .into_iter()
         .map(|row| {
-            let account = values::address(&row.account)?.to_checksum(None);
-            let (distribution, contributor) = (row.distribution_id.to_string(), row.contributor_id.to_string());
-            let body = json!({
-                "payout": row.id.to_string(), "distribution": distribution, "contributor": contributor, "account": account,
-                "token": values::address(&row.token)?.to_checksum(None), "amount": row.amount,
-            });
+            let account = values::address(&row.account)?;
+            let distribution = row.distribution_id.into();
+            let body = ReserveReleased {
+                payout: row.id.into(),
+                distribution,
+                contributor: row.contributor_id.into(),
+                account: account.into(),
+                token: values::address(&row.token)?.into(),
+                amount: values::amount(&row.amount)?.into(),
+            };
             let streams = [
-                format!("distribution:{distribution}"),
-                format!("asset:{chain_id}:{}", row.asset_id),
-                format!("contributor:{contributor}"),
-                format!("account:{account}"),
-                format!("payouts:{chain_id}"),
+                Stream::Distribution { distribution },
+                Stream::asset(chain_id, row.asset_id as u64),
+                Stream::contributor(row.contributor_id),
+                Stream::account(account),
+                Stream::Payouts { chain: chain_id },
             ];
-            ledger::event("reserve.released", format!("reserve:{}", row.reserve_id), streams, &body)
+            let subject = Subject::Reserve { reserve: row.reserve_id.into() };
+            Ok(NewFact::of_chain(chain_id, subject, streams, Fact::ReserveReleased(body)))
         })
-        .collect::<Result<Vec<_>, _>>()?;
-    ledger::append(tx, &events).await
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    facts::tell(tx, &facts).await
 }

@@ -14,15 +14,14 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::Address;
 use domain::identity::Identity;
+use ::facts::{Fact, IdentityClaimed, IdentityLinked, IdentityRefused, NewFact, Stream, Subject};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use crate::{
-    StoreError, ledger,
-    ledger::event,
-    outbox,
-    outbox::NewEvent,
+    StoreError, facts,
     values::{self, hex_bytes},
+    works::payees_changed,
 };
 
 /// A claim as its account signed it.
@@ -66,7 +65,7 @@ pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, boo
         .await?;
         return Ok((id, false));
     };
-    tell(tx, "identity.claimed", id, None).await?;
+    tell(tx, id, None).await?;
     let proven = sqlx::query!(
         "INSERT INTO identity_proofs (claim_id, owner, work_id, state, source)
          SELECT k.id, w.owner, w.id, 'proven', a.source
@@ -137,8 +136,8 @@ pub async fn decide(
     )
     .fetch_all(&mut *tx)
     .await?;
-    tell(tx, "identity.refused", claim, Some(owner)).await?;
-    tell_links(tx, "identity.unlinked", &ended).await?;
+    tell(tx, claim, Some(owner)).await?;
+    tell_links(tx, Fact::IdentityUnlinked, &ended).await?;
     Ok(true)
 }
 
@@ -199,14 +198,13 @@ pub(crate) async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Opt
     )
     .fetch_all(&mut *tx)
     .await?;
-    tell_links(tx, "identity.linked", &linked).await?;
+    tell_links(tx, Fact::IdentityLinked, &linked).await?;
     let mut works: BTreeMap<i64, u64> = BTreeMap::new();
     for link in &linked {
         *works.entry(link.work_id).or_default() += 1;
     }
-    let known: Vec<NewEvent> =
-        works.into_iter().map(|(work, addresses)| outbox::addresses_known(work, addresses)).collect();
-    outbox::emit(tx, &known).await?;
+    let known: Vec<NewFact> = works.into_iter().map(|(work, addresses)| payees_changed(work, addresses)).collect();
+    facts::tell(tx, &known).await?;
     Ok(linked.len() as u64)
 }
 
@@ -219,35 +217,44 @@ struct Link {
     claim_id: i64,
 }
 
-async fn tell_links(tx: &mut PgConnection, kind: &str, links: &[Link]) -> Result<(), StoreError> {
-    let events = links.iter().map(|link| {
-        let body = json!({
-            "work": link.work_id.to_string(), "contributor": link.contributor_id.to_string(),
-            "address": values::address(&link.address)?.to_checksum(None), "source": link.source,
-        });
-        let streams = [format!("work:{}", link.work_id), format!("contributor:{}", link.contributor_id)];
-        event(kind, format!("identity:{}", link.claim_id), streams, &body)
+async fn tell_links(
+    tx: &mut PgConnection,
+    fact: impl Fn(IdentityLinked) -> Fact,
+    links: &[Link],
+) -> Result<(), StoreError> {
+    let facts = links.iter().map(|link| {
+        let body = IdentityLinked {
+            work: link.work_id.into(),
+            contributor: link.contributor_id.into(),
+            address: values::address(&link.address)?.into(),
+            source: link.source.clone(),
+        };
+        let streams = [Stream::work(link.work_id), Stream::contributor(link.contributor_id)];
+        Ok(NewFact::new(Subject::Identity { claim: link.claim_id.into() }, streams, fact(body)))
     });
-    ledger::append(tx, &events.collect::<Result<Vec<_>, _>>()?).await
+    facts::tell(tx, &facts.collect::<Result<Vec<_>, StoreError>>()?).await
 }
 
 /// Tells of a claim, or of its refusal by an owner. The name itself stays out of the ledger, which forgets nothing; the
 /// statement's hash binds it.
-async fn tell(tx: &mut PgConnection, kind: &str, claim: i64, owner: Option<Address>) -> Result<(), StoreError> {
+async fn tell(tx: &mut PgConnection, claim: i64, refused_by: Option<Address>) -> Result<(), StoreError> {
     let row = sqlx::query!(
-        r#"SELECT k.account AS "account: Vec<u8>", encode(sha256(convert_to(k.statement, 'UTF8')), 'hex') AS "statement!",
+        r#"SELECT k.account AS "account: Vec<u8>", sha256(convert_to(k.statement, 'UTF8')) AS "statement!",
                   c.id AS "contributor?"
            FROM identity_claims k LEFT JOIN contributors c ON c.key = k.key WHERE k.id = $1"#,
         claim
     )
     .fetch_one(&mut *tx)
     .await?;
-    let account = values::address(&row.account)?.to_checksum(None);
-    let mut body = json!({"account": account, "statementHash": format!("0x{}", row.statement)});
-    if let Some(owner) = owner {
-        body["by"] = owner.to_checksum(None).into();
-    }
-    let contributor = row.contributor.map(|id| format!("contributor:{id}"));
-    let streams = [Some(format!("account:{account}")), contributor].into_iter().flatten();
-    ledger::tell(tx, kind, format!("identity:{claim}"), streams, &body).await
+    let account = values::address(&row.account)?;
+    let statement_hash = values::hash(&row.statement)?.into();
+    let fact = match refused_by {
+        None => Fact::IdentityClaimed(IdentityClaimed { account: account.into(), statement_hash }),
+        Some(owner) => {
+            Fact::IdentityRefused(IdentityRefused { account: account.into(), statement_hash, by: owner.into() })
+        }
+    };
+    let streams = [Some(Stream::account(account)), row.contributor.map(Stream::contributor)];
+    let subject = Subject::Identity { claim: claim.into() };
+    facts::tell_one(tx, NewFact::new(subject, streams.into_iter().flatten(), fact)).await
 }

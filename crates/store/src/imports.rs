@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 use crate::{
     StoreError,
     commits::{self, Author, Commit, clean},
+    facts,
     identities::{self, Named},
-    outbox,
     values::hex_bytes,
     works,
 };
@@ -152,7 +152,7 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
     works::tell_addresses(tx, &added).await?;
     let added = added.len() as u64;
     if added > 0 {
-        outbox::emit(tx, &[outbox::addresses_known(work_id, added)]).await?;
+        facts::tell_one(tx, works::payees_changed(work_id, added)).await?;
     }
     Ok(linked + added)
 }

@@ -11,6 +11,7 @@ pub mod commits;
 pub mod contributions;
 pub mod deployments;
 pub mod distribution;
+pub mod facts;
 pub mod identities;
 pub mod imports;
 pub mod ledger;
@@ -22,6 +23,7 @@ pub mod prices;
 pub mod roots;
 pub mod sales;
 pub mod screenings;
+pub mod trace;
 pub mod track_record;
 pub mod trade;
 pub mod values;
@@ -46,6 +48,8 @@ pub enum StoreError {
     Url(sqlx::Error),
     #[error("the stored {what} `{value}` is not valid: the database was changed by other hands")]
     Corrupt { what: &'static str, value: String },
+    #[error(transparent)]
+    Fact(#[from] ::facts::BodyError),
     #[error("{0}")]
     Refused(String),
 }

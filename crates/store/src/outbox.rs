@@ -1,97 +1,169 @@
 //! The outbox: facts stored in the transaction that made them true, read in order by whoever acts on them.
 
-use alloy_primitives::B256;
-use serde_json::{Value, json};
+use ::facts::{Envelope, NewFact, version};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
-use crate::StoreError;
+use crate::{StoreError, trace};
 
-#[derive(Clone, Debug)]
-pub struct Event {
-    pub id: i64,
-    pub topic: String,
-    pub key: String,
-    pub payload: Value,
+/// What a reader took: facts, and rows that are none it knows.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// In the order in which they became true.
+    pub facts: Vec<Envelope>,
+    /// Rows that cannot be read, and why: another version of the program stored them.
+    pub unreadable: Vec<Unreadable>,
 }
 
-/// A fact to be stored: what kind (`asset.registered`), about what (`31337:7`), and the details.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    pub topic: String,
-    pub key: String,
-    pub payload: Value,
-}
+impl Taken {
+    /// How many rows were taken.
+    pub fn len(&self) -> usize {
+        self.facts.len() + self.unreadable.len()
+    }
 
-impl NewEvent {
-    pub fn new(topic: impl Into<String>, key: impl Into<String>, payload: Value) -> Self {
-        Self { topic: topic.into(), key: key.into(), payload }
+    /// Whether there were none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
-/// It became known where so many of a work's people are paid.
-pub fn addresses_known(work: i64, addresses: u64) -> NewEvent {
-    NewEvent::new("contributor.address_known", work.to_string(), json!({"addresses": addresses}))
+/// A row of the outbox that is no fact this program knows.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    pub id: i64,
+    pub kind: String,
+    pub reason: String,
 }
 
-/// GitHub delivered something about a work.
-pub fn delivery_received(work: i64) -> NewEvent {
-    NewEvent::new("webhook.received", work.to_string(), Value::Object(Default::default()))
-}
-
-/// A signed order was stored.
-pub fn order_recorded(chain_id: u64, hash: B256) -> NewEvent {
-    NewEvent::new("order.recorded", format!("{chain_id}:{hash}"), Value::Object(Default::default()))
-}
-
-/// Stores facts in order, within the caller's transaction.
-pub async fn emit(tx: &mut PgConnection, events: &[NewEvent]) -> Result<(), StoreError> {
-    if events.is_empty() {
+/// Stores facts in order, within the caller's transaction. Callers tell facts by [`facts::tell`](crate::facts::tell), which knows
+/// who is told of what.
+pub(crate) async fn emit(tx: &mut PgConnection, facts: &[&NewFact]) -> Result<(), StoreError> {
+    if facts.is_empty() {
         return Ok(());
     }
-    let topics: Vec<String> = events.iter().map(|event| event.topic.clone()).collect();
-    let keys: Vec<String> = events.iter().map(|event| event.key.clone()).collect();
-    let payloads: Vec<Value> = events.iter().map(|event| event.payload.clone()).collect();
+    let trace = trace::current().map(|trace| trace.to_string());
+    let rows: Vec<serde_json::Value> = facts.iter().map(|fact| row(fact)).collect::<Result<_, _>>()?;
     sqlx::query!(
-        "INSERT INTO outbox (topic, key, payload)
-         SELECT topic, key, payload FROM unnest($1::text[], $2::text[], $3::jsonb[]) WITH ORDINALITY
-                                         AS e (topic, key, payload, place)
-         ORDER BY place",
-        &topics,
-        &keys,
-        &payloads
+        "INSERT INTO outbox (topic, key, payload, version, chain_id, block_number, log_index, streams, trace)
+         SELECT e.f ->> 'topic', e.f ->> 'key', e.f -> 'payload', $2, (e.f ->> 'chain')::bigint, (e.f ->> 'block')::bigint,
+                (e.f ->> 'log')::integer, ARRAY(SELECT jsonb_array_elements_text(e.f -> 'streams')), $3
+         FROM unnest($1::jsonb[]) WITH ORDINALITY AS e (f, place) ORDER BY e.place",
+        &rows,
+        version::CURRENT as i16,
+        trace
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-/// The events after `reader`'s place, in commit-safe order, and moves the place behind them. The move becomes true with
-/// the caller's transaction, and so does what the caller does with the events: each is acted on exactly once.
+fn row(fact: &NewFact) -> Result<serde_json::Value, StoreError> {
+    Ok(serde_json::json!({
+        "topic": fact.fact.kind().as_str(), "key": fact.subject, "payload": fact.fact.body()?, "chain": fact.chain,
+        "block": fact.place.map(|place| place.block), "log": fact.place.map(|place| place.log), "streams": fact.streams,
+    }))
+}
+
+/// Takes back what was told of a chain above a block, newest first: each fact once, word for word. How many.
 ///
-/// Only events of transactions below the oldest running one are taken, so that none can appear behind the place.
-pub async fn take(tx: &mut PgConnection, reader: &str, limit: i64) -> Result<Vec<Event>, StoreError> {
+/// # Errors
+/// When the database fails.
+pub async fn retract(tx: &mut PgConnection, chain_id: u64, above: u64) -> Result<u64, StoreError> {
+    let retracted = sqlx::query!(
+        "INSERT INTO outbox (topic, key, payload, version, chain_id, block_number, log_index, streams, trace, retracts)
+         SELECT topic, key, payload, version, chain_id, block_number, log_index, streams, trace, id FROM outbox o
+         WHERE chain_id = $1 AND block_number > $2 AND retracts IS NULL
+           AND NOT EXISTS (SELECT FROM outbox r WHERE r.retracts = o.id)
+         ORDER BY block_number DESC, log_index DESC, id DESC",
+        chain_id as i64,
+        above as i64
+    )
+    .execute(tx)
+    .await?;
+    Ok(retracted.rows_affected())
+}
+
+/// The facts after `reader`'s place, in commit-safe order; moves the place behind them. The move becomes true with the caller's
+/// transaction, and so does what the caller does with the facts: each is acted on exactly once.
+///
+/// Only facts of transactions below the oldest running one are taken, so that none can appear behind the place.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take(tx: &mut PgConnection, reader: &str, limit: i64) -> Result<Taken, StoreError> {
     sqlx::query!("INSERT INTO outbox_readers (reader) VALUES ($1) ON CONFLICT DO NOTHING", reader)
         .execute(&mut *tx)
         .await?;
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"WITH place AS (SELECT txid, id FROM outbox_readers WHERE reader = $1 FOR UPDATE),
          taken AS (
-             SELECT o.id, o.txid, o.topic, o.key, o.payload FROM outbox o, place p
+             SELECT o.* FROM outbox o, place p
              WHERE (o.txid, o.id) > (p.txid, p.id) AND o.txid < pg_snapshot_xmin(pg_current_snapshot())
              ORDER BY o.txid, o.id LIMIT $2),
          moved AS (
              UPDATE outbox_readers r SET txid = l.txid, id = l.id
              FROM (SELECT txid, id FROM taken ORDER BY txid DESC, id DESC LIMIT 1) l WHERE r.reader = $1)
-         SELECT id, topic, key, payload FROM taken ORDER BY txid, id"#,
+         SELECT id, topic, key, payload, version, chain_id, block_number, streams, retracts, trace FROM taken ORDER BY txid, id"#,
         reader,
         limit
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().map(|row| Event { id: row.id, topic: row.topic, key: row.key, payload: row.payload }).collect())
+    let mut taken = Taken::default();
+    for row in rows {
+        match row.read() {
+            Ok(fact) => taken.facts.push(fact),
+            Err(unreadable) => taken.unreadable.push(unreadable),
+        }
+    }
+    Ok(taken)
+}
+
+struct Row {
+    id: i64,
+    topic: String,
+    key: String,
+    payload: serde_json::Value,
+    version: i16,
+    chain_id: Option<i64>,
+    block_number: Option<i64>,
+    streams: Vec<String>,
+    retracts: Option<i64>,
+    trace: Option<String>,
+}
+
+impl Row {
+    fn read(self) -> Result<Envelope, Unreadable> {
+        let id = self.id;
+        let unreadable = |kind: &str, reason: String| Unreadable { id, kind: kind.to_owned(), reason };
+        let version = u16::try_from(self.version).unwrap_or(u16::MAX);
+        let chain = match version {
+            0 => version::chain_of_version_0(&self.topic, &self.key),
+            _ => self.chain_id.map(|chain| chain as u64),
+        };
+        let (subject, fact) = version::read(version, &self.topic, &self.key, self.payload)
+            .map_err(|error| unreadable(&self.topic, error.to_string()))?;
+        let streams = self.streams.iter().map(|stream| stream.parse()).collect::<Result<_, _>>();
+        let streams = streams.map_err(|error: ::facts::ParseError| unreadable(&self.topic, error.to_string()))?;
+        Ok(Envelope {
+            id,
+            version,
+            chain,
+            block: self.block_number.map(|block| block as u64),
+            subject,
+            streams,
+            retracts: self.retracts,
+            // A trace that is none is no reason to lose a fact.
+            trace: self.trace.and_then(|trace| trace.parse().ok()),
+            fact,
+        })
+    }
 }
 
 /// Removes the oldest facts, at most `limit`: those that were stored a week ago and that every reader is past. How many.
+///
+/// # Errors
+/// When the database fails.
 pub async fn forget(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreError> {
     let forgotten = sqlx::query!(
         "DELETE FROM outbox WHERE id IN (
@@ -108,6 +180,9 @@ pub async fn forget(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreErr
 }
 
 /// A listener that wakes when something was stored. It may miss a beat while reconnecting: poll as well.
+///
+/// # Errors
+/// When the database does not answer.
 pub async fn listen(pool: &PgPool) -> Result<PgListener, StoreError> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen("outbox").await?;

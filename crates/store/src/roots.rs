@@ -7,10 +7,11 @@ use std::{
 
 use alloy_primitives::{Address, B256, U256};
 use domain::{Amount, merkle::Entry};
+use ::facts::{Fact, NewFact, RootBuilt, Stream, Subject, Total};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger, values, values::hex_bytes};
+use crate::{StoreError, facts, values, values::hex_bytes};
 
 /// The contract takes the totals of so many currencies with one root.
 const MAX_TOTALS: usize = 32;
@@ -149,17 +150,14 @@ pub async fn record(
     data_cid: &str,
     cumulative: &Cumulative,
 ) -> Result<i64, StoreError> {
-    let totals: Vec<Value> = cumulative
-        .totals
-        .iter()
-        .map(|(token, amount)| json!({"token": token.to_checksum(None), "amount": amount.to_string()}))
-        .collect();
+    let total = |(token, amount): &(Address, U256)| Total { token: (*token).into(), amount: (*amount).into() };
+    let totals: Vec<Total> = cumulative.totals.iter().map(total).collect();
     let id = sqlx::query_scalar!(
         "INSERT INTO payout_roots (chain_id, root, data_cid, totals, through_payout) VALUES ($1, $2, $3, $4, $5) RETURNING id",
         chain_id as i64,
         root.as_slice() as _,
         data_cid,
-        Value::Array(totals.clone()),
+        sqlx::types::Json(&totals) as _,
         cumulative.through_payout
     )
     .fetch_one(&mut *tx)
@@ -180,24 +178,25 @@ pub async fn record(
     )
     .execute(&mut *tx)
     .await?;
-    let built = json!({
-        "root": root, "dataCid": data_cid, "totals": totals, "entries": cumulative.entries.len(),
-        "throughPayout": cumulative.through_payout,
-    });
-    tell(tx, chain_id, "root.built", root, &built).await?;
+    let built = RootBuilt {
+        root: root.into(),
+        data_cid: data_cid.to_owned(),
+        totals,
+        entries: cumulative.entries.len(),
+        through_payout: cumulative.through_payout,
+    };
+    tell(tx, chain_id, root, Fact::RootBuilt(built)).await?;
     Ok(id)
 }
 
-/// Tells the ledger what became of a root here: that it was built, or that a transaction about it is to be sent.
-pub async fn tell(
-    tx: &mut PgConnection,
-    chain_id: u64,
-    kind: &str,
-    root: B256,
-    body: &Value,
-) -> Result<(), StoreError> {
-    let subject = format!("root:{root}");
-    ledger::tell(tx, kind, subject.clone(), [subject, format!("roots:{chain_id}")], body).await
+/// Tells what became of a root here: that it was built, or that a transaction about it is to be sent.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tell(tx: &mut PgConnection, chain_id: u64, root: B256, fact: Fact) -> Result<(), StoreError> {
+    let root = root.into();
+    let streams = [Stream::Root { root }, Stream::Roots { chain: chain_id }];
+    facts::tell_one(tx, NewFact::of_chain(chain_id, Subject::Root { root }, streams, fact)).await
 }
 
 /// The entries of a root, in the order of its leaves.

@@ -1,14 +1,11 @@
 //! The watch list: accounts and assets that are looked at twice, by whom, and why. Entries are only ever added.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use ::facts::{Fact, NewFact, Subject, WatchEntry};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use crate::{
-    StoreError, advice, ledger,
-    outbox::{self, NewEvent},
-};
+use crate::{StoreError, advice, facts};
 
 /// Whose entries the risk agent's own are. They tell what it found; it finds it again by itself, and never weighs them.
 pub const AGENT: &str = "risk agent";
@@ -124,11 +121,10 @@ pub async fn watch(
     .await?;
     // Numbers of the ledger are whole, so a score is text there; and no words about anybody stand in it that nobody could take back.
     let why = hex::encode(Sha256::digest(&why));
-    let body = json!({"subject": subject, "score": score.to_string(), "why": why, "by": watcher});
-    let kind = if score > 0.0 { "watch.begun" } else { "watch.ended" };
-    ledger::tell(tx, kind, format!("watch:{id}"), [advice::stream(chain_id, subject)], &body).await?;
-    if watcher != AGENT {
-        outbox::emit(tx, &[NewEvent::new("watch.changed", format!("{chain_id}:{subject}"), body)]).await?;
-    }
+    let body =
+        WatchEntry { subject: subject.to_owned(), score: score.to_string(), why, by: watcher.to_owned() };
+    let fact = if score > 0.0 { Fact::WatchBegun(body) } else { Fact::WatchEnded(body) };
+    let about = Subject::Watch { entry: id.into() };
+    facts::tell_one(tx, NewFact::of_chain(chain_id, about, [advice::stream(chain_id, subject)?], fact)).await?;
     Ok(Some(id))
 }

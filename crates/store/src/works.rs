@@ -2,10 +2,12 @@
 //! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
 
 use alloy_primitives::B256;
-use serde_json::json;
+use ::facts::{
+    AddressKnown, DeliveryReceived, DependenciesChanged, Fact, NewFact, PayeesChanged, Stream, Subject, VersionAdded, WorkCreated,
+};
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger, values};
+use crate::{StoreError, facts, values};
 
 /// Tells of a work that this transaction created.
 pub async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreError> {
@@ -16,29 +18,39 @@ pub async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), Sto
     )
     .fetch_one(&mut *tx)
     .await?;
-    let owner = values::address(&work.owner)?.to_checksum(None);
-    let body = json!({
-        "work": work_id.to_string(), "owner": owner, "kind": work.kind, "source": work.source, "sourceKey": work.source_key,
-    });
-    let streams = [format!("work:{work_id}"), format!("account:{owner}")];
-    ledger::tell(tx, "work.created", format!("work:{work_id}"), streams, &body).await
+    let owner = values::address(&work.owner)?;
+    let body = WorkCreated {
+        work: work_id.into(),
+        owner: owner.into(),
+        kind: work.kind,
+        source: work.source,
+        source_key: work.source_key,
+    };
+    let streams = [Stream::work(work_id), Stream::account(owner)];
+    facts::tell_one(tx, NewFact::new(about(work_id), streams, Fact::WorkCreated(body))).await
+}
+
+/// What a fact about a work is about.
+fn about(work_id: i64) -> Subject {
+    Subject::Work { work: work_id.into() }
 }
 
 /// Tells of a version that this transaction added to a work. Its commitment is the SHA-256 of the content hash.
 pub async fn tell_version(tx: &mut PgConnection, work_id: i64, content_hash: B256) -> Result<(), StoreError> {
     let version = sqlx::query!(
-        r#"SELECT encode(sha256(content_hash), 'hex') AS "commitment!", label FROM work_versions
+        r#"SELECT sha256(content_hash) AS "commitment!", label FROM work_versions
            WHERE work_id = $1 AND content_hash = $2"#,
         work_id,
         content_hash.as_slice() as _
     )
     .fetch_one(&mut *tx)
     .await?;
-    let body = json!({
-        "work": work_id.to_string(), "contentCommitment": format!("0x{}", version.commitment), "label": version.label,
-    });
-    let stream = format!("work:{work_id}");
-    ledger::tell(tx, "work.version_added", stream.clone(), [stream], &body).await
+    let body = VersionAdded {
+        work: work_id.into(),
+        content_commitment: values::hash(&version.commitment)?.into(),
+        label: version.label,
+    };
+    facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkVersionAdded(body))).await
 }
 
 /// Tells of rows of `contributor_addresses` that this transaction stored: where contributors are paid for a work.
@@ -50,24 +62,41 @@ pub async fn tell_addresses(tx: &mut PgConnection, ids: &[i64]) -> Result<(), St
     )
     .fetch_all(&mut *tx)
     .await?;
-    let events = rows
+    let facts = rows
         .into_iter()
         .map(|row| {
-            let (work, contributor) = (row.work_id.to_string(), row.contributor_id.to_string());
-            let address = values::address(&row.address)?.to_checksum(None);
-            let body = json!({"work": work, "contributor": contributor, "address": address, "source": row.source});
-            let subject = format!("contributor:{contributor}");
-            let streams = [format!("work:{work}"), subject.clone(), format!("account:{address}")];
-            ledger::event("contributor.address_known", subject, streams, &body)
+            let address = values::address(&row.address)?;
+            let body = AddressKnown {
+                work: row.work_id.into(),
+                contributor: row.contributor_id.into(),
+                address: address.into(),
+                source: row.source,
+            };
+            let subject = Subject::Contributor { contributor: row.contributor_id.into() };
+            let streams =
+                [Stream::work(row.work_id), Stream::contributor(row.contributor_id), Stream::account(address)];
+            Ok(NewFact::new(subject, streams, Fact::ContributorAddressKnown(body)))
         })
-        .collect::<Result<Vec<_>, _>>()?;
-    ledger::append(tx, &events).await
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    facts::tell(tx, &facts).await
+}
+
+/// GitHub delivered something about a work.
+pub fn delivery_received(work_id: i64) -> NewFact {
+    let body = DeliveryReceived { work: work_id.into() };
+    NewFact::new(about(work_id), [Stream::work(work_id)], Fact::GithubDelivered(body))
+}
+
+/// Tells the workers that it became known where so many of a work's contributors are paid.
+pub(crate) fn payees_changed(work_id: i64, addresses: u64) -> NewFact {
+    let body = PayeesChanged { work: work_id.into(), addresses };
+    NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkPayeesChanged(body))
 }
 
 /// A digest of the graph of dependencies that a work's lock files give, and how many uses it has.
-pub async fn dependencies(tx: &mut PgConnection, work_id: i64) -> Result<(String, i64), StoreError> {
+pub async fn dependencies(tx: &mut PgConnection, work_id: i64) -> Result<(B256, i64), StoreError> {
     let graph = sqlx::query!(
-        r#"SELECT encode(sha256(convert_to(coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), ''), 'UTF8')), 'hex')
+        r#"SELECT sha256(convert_to(coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), ''), 'UTF8'))
                   AS "digest!", count(*) AS "uses!"
            FROM (SELECT concat_ws(' ', coalesce(u.purl, '-'), d.purl, w.uses) AS line FROM work_uses w
                  LEFT JOIN external_works u ON u.id = w.user_id JOIN external_works d ON d.id = w.dependency_id
@@ -76,17 +105,16 @@ pub async fn dependencies(tx: &mut PgConnection, work_id: i64) -> Result<(String
     )
     .fetch_one(tx)
     .await?;
-    Ok((graph.digest, graph.uses))
+    Ok((values::hash(&graph.digest)?, graph.uses))
 }
 
 /// Tells of a work's dependencies, where they are not those that this transaction found.
-pub async fn tell_dependencies(tx: &mut PgConnection, work_id: i64, before: &(String, i64)) -> Result<(), StoreError> {
+pub async fn tell_dependencies(tx: &mut PgConnection, work_id: i64, before: &(B256, i64)) -> Result<(), StoreError> {
     let now = dependencies(tx, work_id).await?;
     if now == *before {
         return Ok(());
     }
     let (digest, uses) = now;
-    let body = json!({"work": work_id.to_string(), "uses": uses, "digest": format!("0x{digest}")});
-    let stream = format!("work:{work_id}");
-    ledger::tell(tx, "work.dependencies_changed", stream.clone(), [stream], &body).await
+    let body = DependenciesChanged { work: work_id.into(), uses, digest: digest.into() };
+    facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkDependenciesChanged(body))).await
 }

@@ -119,6 +119,14 @@ pub fn asset_subject(asset: u64) -> String {
     format!("asset:{asset}")
 }
 
+/// What advice on an account or asset is recorded about.
+pub fn subject_of(what: Watched) -> String {
+    match what {
+        Watched::Account(account) => account_subject(account),
+        Watched::Work(asset) => asset_subject(asset.0),
+    }
+}
+
 /// An account or asset as it is written: `account:0x..` or `asset:7`.
 ///
 /// # Errors

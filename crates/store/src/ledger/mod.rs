@@ -11,7 +11,7 @@ mod verify;
 
 use alloy_primitives::B256;
 use chrono::{DateTime, Utc};
-use domain::ledger::{Canonical, Entry, Event, NewEvent};
+use domain::ledger::{Entry, Event, NewEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
@@ -63,31 +63,6 @@ pub async fn append(tx: &mut PgConnection, events: &[NewEvent]) -> Result<(), St
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// Appends one event: what happened, to what, where it is listed, and the details.
-pub async fn tell(
-    tx: &mut PgConnection,
-    kind: &str,
-    subject: impl Into<String>,
-    streams: impl IntoIterator<Item = impl Into<String>>,
-    body: &serde_json::Value,
-) -> Result<(), StoreError> {
-    let event = event(kind, subject, streams, body)?;
-    append(tx, &[event]).await
-}
-
-/// An event, or why the ledger cannot hold it.
-pub fn event(
-    kind: &str,
-    subject: impl Into<String>,
-    streams: impl IntoIterator<Item = impl Into<String>>,
-    body: &serde_json::Value,
-) -> Result<NewEvent, StoreError> {
-    let refused =
-        |error: &dyn std::fmt::Display| StoreError::Refused(format!("the ledger cannot hold `{kind}`: {error}"));
-    let body = Canonical::of(body).map_err(|error| refused(&error))?;
-    NewEvent::new(kind, subject, streams, body).map_err(|error| refused(&error))
 }
 
 fn waiting(events: &[NewEvent]) -> Result<String, StoreError> {

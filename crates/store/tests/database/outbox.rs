@@ -7,33 +7,45 @@ use std::{
 };
 
 use anyhow::Result;
-use serde_json::json;
+use facts::{DeliveryReceived, Fact, IncomeReceived, NewFact, Place, Stream, Subject, TraceContext};
 use sqlx::PgPool;
-use store::{
-    distribution,
-    outbox::{self, NewEvent},
-};
+use store::{distribution, facts::tell_one, outbox, trace};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn emit(pool: &PgPool, key: &str) -> Result<()> {
+/// A fact that is known by a number.
+fn fact(work: i64) -> NewFact {
+    let body = DeliveryReceived { work: work.into() };
+    NewFact::new(Subject::Work { work: work.into() }, [Stream::work(work)], Fact::GithubDelivered(body))
+}
+
+async fn tell(pool: &PgPool, work: i64) -> Result<()> {
     let mut tx = pool.begin().await?;
-    outbox::emit(&mut tx, &[NewEvent::new("t", key, json!({}))]).await?;
+    tell_one(&mut tx, fact(work)).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Takes events in a transaction that ends well.
-async fn take(pool: &PgPool, reader: &str, limit: i64) -> Result<Vec<String>> {
+async fn take(pool: &PgPool, reader: &str, limit: i64) -> Result<Vec<i64>> {
     let mut tx = pool.begin().await?;
-    let events = outbox::take(&mut tx, reader, limit).await?;
+    let taken = outbox::take(&mut tx, reader, limit).await?;
     tx.commit().await?;
-    Ok(events.into_iter().map(|event| event.key).collect())
+    numbers(taken)
+}
+
+fn numbers(taken: outbox::Taken) -> Result<Vec<i64>> {
+    anyhow::ensure!(taken.unreadable.is_empty(), "{:?}", taken.unreadable);
+    let number = |subject| match subject {
+        Subject::Work { work } => work.0,
+        other => panic!("{other}"),
+    };
+    Ok(taken.facts.into_iter().map(|fact| number(fact.subject)).collect())
 }
 
 /// Takes so many events, one round after the other: any older transaction of the server, also of another test, holds
 /// them back while it runs.
-async fn take_all(pool: &PgPool, reader: &str, count: usize, limit: i64) -> Result<Vec<String>> {
+async fn take_all(pool: &PgPool, reader: &str, count: usize, limit: i64) -> Result<Vec<i64>> {
     let mut taken = Vec::new();
     tokio::time::timeout(PATIENCE, async {
         while taken.len() < count {
@@ -50,20 +62,24 @@ async fn take_all(pool: &PgPool, reader: &str, count: usize, limit: i64) -> Resu
 async fn a_transaction_that_commits_late_is_not_missed() -> Result<()> {
     let pool = testkit::database().await?;
     let mut late = pool.begin().await?;
-    outbox::emit(&mut late, &[NewEvent::new("t", "late", json!({}))]).await?;
-    emit(&pool, "early").await?;
-    // `early` has the higher id and is committed; it waits, because taking it would put the place behind `late`.
+    const LATE: i64 = 1;
+    const EARLY: i64 = 2;
+    tell_one(&mut late, fact(LATE)).await?;
+    tell(&pool, EARLY).await?;
+    // The early one has the higher id and is committed; it waits, because taking it would put the place behind the late one.
     assert!(take(&pool, "r", 10).await?.is_empty());
     late.commit().await?;
-    assert_eq!(take_all(&pool, "r", 2, 10).await?, ["late", "early"]);
+    assert_eq!(take_all(&pool, "r", 2, 10).await?, [LATE, EARLY]);
 
     // Ids out of order: a transaction that began first stores last.
     let mut first = pool.begin().await?;
     sqlx::query("SELECT pg_current_xact_id()").execute(&mut *first).await?;
-    emit(&pool, "lower id, later transaction").await?;
-    outbox::emit(&mut first, &[NewEvent::new("t", "higher id, earlier transaction", json!({}))]).await?;
+    const LOWER_ID_LATER_TRANSACTION: i64 = 3;
+    const HIGHER_ID_EARLIER_TRANSACTION: i64 = 4;
+    tell(&pool, LOWER_ID_LATER_TRANSACTION).await?;
+    tell_one(&mut first, fact(HIGHER_ID_EARLIER_TRANSACTION)).await?;
     first.commit().await?;
-    let expected = ["higher id, earlier transaction", "lower id, later transaction"];
+    let expected = [HIGHER_ID_EARLIER_TRANSACTION, LOWER_ID_LATER_TRANSACTION];
     assert_eq!(take_all(&pool, "r", 2, 1).await?, expected);
     assert!(take(&pool, "r", 1).await?.is_empty());
     // A reader of another name has its own place, and one that fails keeps its own.
@@ -81,7 +97,7 @@ async fn two_readers_at_once_take_each_event_once() -> Result<()> {
     let write = async |writer: usize| -> Result<()> {
         for n in 0..EVENTS / 3 {
             let mut tx = pool.begin().await?;
-            outbox::emit(&mut tx, &[NewEvent::new("t", format!("{writer}:{n}"), json!({}))]).await?;
+            tell_one(&mut tx, fact((writer * EVENTS + n) as i64)).await?;
             if n % 7 == writer {
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
@@ -90,7 +106,7 @@ async fn two_readers_at_once_take_each_event_once() -> Result<()> {
         Ok(())
     };
     let left = AtomicUsize::new(EVENTS);
-    let read = async |fails: bool| -> Result<Vec<String>> {
+    let read = async |fails: bool| -> Result<Vec<i64>> {
         let mut taken = Vec::new();
         for round in 1.. {
             if left.load(Ordering::Relaxed) == 0 {
@@ -105,7 +121,7 @@ async fn two_readers_at_once_take_each_event_once() -> Result<()> {
             }
             tx.commit().await?;
             left.fetch_sub(events.len(), Ordering::Relaxed);
-            taken.extend(events.into_iter().map(|event| event.key));
+            taken.extend(numbers(events)?);
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         Ok(taken)
@@ -113,8 +129,88 @@ async fn two_readers_at_once_take_each_event_once() -> Result<()> {
     let all = async { tokio::try_join!(write(0), write(1), write(2), read(false), read(true)) };
     let (_, _, _, first, second) = tokio::time::timeout(PATIENCE, all).await??;
     assert!(take(&pool, "r", 1).await?.is_empty());
-    let all: BTreeSet<&String> = first.iter().chain(&second).collect();
+    let all: BTreeSet<&i64> = first.iter().chain(&second).collect();
     assert_eq!((all.len(), first.len() + second.len()), (EVENTS, EVENTS));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fact_is_read_with_all_that_surrounds_it_and_taken_back_word_for_word() -> Result<()> {
+    let pool = testkit::database().await?;
+    let (chain, account) = (31337, alloy::primitives::Address::repeat_byte(7));
+    let income = |block: u64, log: u32| NewFact {
+        chain: Some(chain),
+        place: Some(Place { block, log, transaction: alloy::primitives::B256::ZERO.into(), time: 0 }),
+        subject: Subject::Asset { chain, asset: 7.into() },
+        streams: vec![Stream::asset(chain, 7), Stream::account(account)],
+        fact: Fact::IncomeReceived(IncomeReceived {
+            asset: 7.into(),
+            token: account.into(),
+            payer: account.into(),
+            amount: alloy::primitives::U256::MAX.into(),
+            reason: "a gift".into(),
+        }),
+    };
+    let cause: TraceContext = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse()?;
+    let told = [income(5, 0), income(6, 1), income(6, 2)];
+    let mut tx = pool.begin().await?;
+    trace::within(Some(cause), store::facts::tell(&mut tx, &told)).await?;
+    tx.commit().await?;
+    // Another chain's blocks have the same numbers.
+    for (above, retracted) in [(6, 0), (5, 2), (5, 0), (4, 1)] {
+        let mut tx = pool.begin().await?;
+        assert_eq!(outbox::retract(&mut tx, 1, 0).await?, 0);
+        assert_eq!(outbox::retract(&mut tx, chain, above).await?, retracted, "above {above}");
+        tx.commit().await?;
+    }
+    let mut facts = Vec::new();
+    tokio::time::timeout(PATIENCE, async {
+        while facts.len() < 6 {
+            let mut tx = pool.begin().await?;
+            facts.extend(outbox::take(&mut tx, "r", 10).await?.facts);
+            tx.commit().await?;
+        }
+        anyhow::Ok(())
+    })
+    .await??;
+    let (before, after) = facts.split_at(3);
+    for (fact, new) in before.iter().zip(&told) {
+        assert_eq!((&fact.subject, &fact.streams, &fact.fact), (&new.subject, &new.streams, &new.fact));
+        assert_eq!((fact.chain, fact.block, fact.trace), (Some(chain), new.place.map(|place| place.block), Some(cause)));
+        assert!(!fact.is_retracted());
+    }
+    for (retraction, taken_back) in after.iter().zip([2, 1, 0]) {
+        assert_eq!(retraction.retracts, Some(before[taken_back].id), "the newest goes first");
+        assert_eq!((&retraction.fact, &retraction.streams), (&before[taken_back].fact, &before[taken_back].streams));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn rows_of_another_program_hold_nobody_up() -> Result<()> {
+    let pool = testkit::database().await?;
+    sqlx::query(
+        "INSERT INTO outbox (topic, key, payload, version) VALUES
+            ('asset.bought', 'asset:1:7', '{}', 1), ('income.finalized', 'chain:1', '{\"through\": 3}', 9),
+            ('income.finalized', '31337', '{\"through\": 3}', 0)",
+    )
+    .execute(&pool)
+    .await?;
+    tell(&pool, 1).await?;
+    let (mut facts, mut unreadable) = (Vec::new(), Vec::new());
+    tokio::time::timeout(PATIENCE, async {
+        while facts.len() + unreadable.len() < 4 {
+            let mut tx = pool.begin().await?;
+            let taken = outbox::take(&mut tx, "r", 10).await?;
+            facts.extend(taken.facts);
+            unreadable.extend(taken.unreadable);
+            tx.commit().await?;
+        }
+        anyhow::Ok(())
+    })
+    .await??;
+    assert_eq!(unreadable.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>(), ["asset.bought", "income.finalized"]);
+    assert_eq!(facts.iter().map(|fact| fact.chain).collect::<Vec<_>>(), [Some(31337), None]);
     Ok(())
 }
 

@@ -9,16 +9,36 @@ use alloy::{
 use bindings::{Payouts, Total};
 use chain::sender::{self, Intent};
 use domain::merkle::PayoutTree;
+use facts::{Fact, RootProposalQueued};
+use queue::{Failure, Job, Queue};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{
     books, distribution as pots, ledger,
     roots::{self, Cumulative},
 };
 
+use super::{Activate, enqueue};
 use crate::{
-    Context, JobError, Task, enqueue,
+    Context, JobError, Worker,
     standing::{self, Standing},
 };
+
+/// Commit to everybody's totals on chain.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Publish {}
+
+impl Job for Publish {
+    type Context = Worker;
+    const NAME: &str = "publish";
+    const QUEUE: Queue = Queue::Chain;
+
+    async fn run(&self, worker: &Worker) -> Result<(), Failure> {
+        // One that waits will see all that this one is about.
+        let Some(_turn) = worker.pots.turn_after(&worker.next_publish).await else { return Ok(()) };
+        Ok(publish(&worker.context).await?)
+    }
+}
 
 /// Commits to everybody's totals on chain, unless nothing changed or a root is under way. Repeating it changes nothing.
 pub async fn publish(context: &Context) -> Result<(), JobError> {
@@ -31,8 +51,8 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     }
     // One root at a time: the next is published when this one is decided.
     if let Some(pending) = roots::pending(&mut tx, chain_id).await? {
-        let activate = Task::Activate { number: pending.number };
-        enqueue(&mut tx, chain_id, activate, 0, pending.wait + Duration::from_secs(1)).await?;
+        let activate = Activate { number: pending.number };
+        enqueue(&mut tx, chain_id, &activate, pending.wait + Duration::from_secs(1)).await?;
         tx.commit().await?;
         return Ok(());
     }
@@ -65,7 +85,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
         tracing::error!("payout root {root} was not accepted ({reason}): it is proposed again");
     }
     let anchor_seq = ledger::payouts_anchor(&mut tx, chain_id).await?.unwrap_or_default();
-    let queued = json!({"key": key, "dataCid": data_cid, "anchorSeq": anchor_seq});
+    let queued = RootProposalQueued { key: key.clone(), data_cid: data_cid.clone(), anchor_seq };
     let totals = cumulative.totals.iter().map(|(token, amount)| Total { token: *token, amount: *amount }).collect();
     let call = Payouts::proposeCall { root, dataCid: data_cid, anchorSeq: anchor_seq, totals };
     let intent = Intent {
@@ -76,7 +96,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
         data: call.abi_encode().into(),
     };
     sender::enqueue(&mut tx, chain_id, &intent).await?;
-    roots::tell(&mut tx, chain_id, "root.proposal_queued", root, &queued).await?;
+    roots::tell(&mut tx, chain_id, root, Fact::RootProposalQueued(queued)).await?;
     tx.commit().await?;
     tracing::info!("payout root {root}: {} accounts", cumulative.entries.len());
     Ok(())

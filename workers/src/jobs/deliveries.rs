@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 use alloy::primitives::Address;
 use domain::cost::Evidence;
 use importer::github::{self, Event, Push, Reason, Verified, contributions_of, merge_of};
+use ::facts::NewFact;
+use queue::{Failure, Job, Queue};
+use serde::{Deserialize, Serialize};
 use sqlx::{Acquire, PgConnection, PgPool};
 use store::{
     commits::{self, Author, Commit},
-    outbox::{self, NewEvent},
-    values,
+    facts, values,
 };
 
-use crate::JobError;
+use crate::{JobError, Worker};
 
 /// A delivery that fails so often is given up.
 const TRIES: i32 = 10;
@@ -40,6 +42,23 @@ struct Delivery {
     attempts: i32,
 }
 
+/// Apply what GitHub delivered about a work.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ApplyDeliveries {
+    /// The work.
+    pub work: i64,
+}
+
+impl Job for ApplyDeliveries {
+    type Context = Worker;
+    const NAME: &str = "apply_deliveries";
+    const QUEUE: Queue = Queue::Hooks;
+
+    async fn run(&self, worker: &Worker) -> Result<(), Failure> {
+        Ok(apply_deliveries(&worker.context.pool, self.work).await?)
+    }
+}
+
 /// Applies what waits for a work. Repeating it, also at the same time, changes nothing.
 ///
 /// # Errors
@@ -55,8 +74,8 @@ pub async fn remind(tx: &mut PgConnection) -> Result<(), JobError> {
         sqlx::query_scalar!("SELECT DISTINCT work_id FROM webhook_deliveries WHERE state = 'received' ORDER BY 1")
             .fetch_all(&mut *tx)
             .await?;
-    let events: Vec<NewEvent> = works.into_iter().map(outbox::delivery_received).collect();
-    Ok(outbox::emit(tx, &events).await?)
+    let told: Vec<NewFact> = works.into_iter().map(store::works::delivery_received).collect();
+    Ok(facts::tell(tx, &told).await?)
 }
 
 /// Settles the first delivery that waits; false when none does.

@@ -7,13 +7,32 @@ use domain::{
     distribution::{Input, Options},
     money::{Amount, BasisPoints},
 };
+use queue::{Failure, Job, Queue};
+use serde::{Deserialize, Serialize};
 use sqlx::{Acquire, PgConnection};
 use store::{
     books,
     distribution::{self as pots, Pot},
 };
 
-use crate::{Context, JobError, Task, enqueue};
+use super::{Balance, Publish, enqueue};
+use crate::{Context, JobError, Worker};
+
+/// Divide all finalized income that is not divided yet.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Close {}
+
+impl Job for Close {
+    type Context = Worker;
+    const NAME: &str = "close";
+    const QUEUE: Queue = Queue::Chain;
+
+    async fn run(&self, worker: &Worker) -> Result<(), Failure> {
+        // One that waits will see all that this one is about.
+        let Some(_turn) = worker.pots.turn_after(&worker.next_close).await else { return Ok(()) };
+        Ok(close(&worker.context).await?)
+    }
+}
 
 /// Divides all finalized income that is not divided yet. Repeating it, also at the same time, changes nothing.
 pub async fn close(context: &Context) -> Result<(), JobError> {
@@ -42,9 +61,8 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
         }
     }
     if released > 0 || divided > 0 {
-        for next in [Task::Balance, Task::Publish] {
-            enqueue(&mut tx, chain_id, next, 0, Duration::ZERO).await?;
-        }
+        enqueue(&mut tx, chain_id, &Balance {}, Duration::ZERO).await?;
+        enqueue(&mut tx, chain_id, &Publish {}, Duration::ZERO).await?;
     }
     tx.commit().await?;
     metrics::counter!("distributions_total").increment(divided);

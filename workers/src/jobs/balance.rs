@@ -15,9 +15,11 @@ use alloy::{
 use bindings::Payouts;
 use domain::money::Amount;
 use futures::{StreamExt, TryStreamExt, stream};
+use queue::{Failure, Job, Queue};
+use serde::{Deserialize, Serialize};
 use store::books::{self, Books};
 
-use crate::{Context, JobError};
+use crate::{Context, JobError, Worker};
 
 sol! {
     function balanceOf(address account) external view returns (uint256);
@@ -29,6 +31,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_CURRENCIES: usize = 256;
 /// Questions to the node at the same time.
 const AT_ONCE: usize = 8;
+
+/// Check the books.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Balance {}
+
+impl Job for Balance {
+    type Context = Worker;
+    const NAME: &str = "balance";
+    const QUEUE: Queue = Queue::Chain;
+
+    async fn run(&self, worker: &Worker) -> Result<(), Failure> {
+        Ok(balance(&worker.context).await?)
+    }
+}
 
 /// Checks the chain's books and records what was found. Repeating it adds a check and changes nothing else.
 pub async fn balance(context: &Context) -> Result<(), JobError> {

@@ -7,16 +7,35 @@ use alloy::{
 };
 use bindings::Payouts;
 use chain::sender::{self, Intent};
-use serde_json::json;
+use facts::{Fact, RootActivationQueued};
+use queue::{Failure, Job, Queue};
+use serde::{Deserialize, Serialize};
 use store::roots;
 
 use crate::{
-    Context, JobError,
+    Context, JobError, Worker,
     standing::{self, Standing},
 };
 
 /// A node that does not answer must not keep a job, and what waits behind it, for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Make a proposed root the one that claims are checked against.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Activate {
+    /// Its number in the contract.
+    pub number: u64,
+}
+
+impl Job for Activate {
+    type Context = Worker;
+    const NAME: &str = "activate";
+    const QUEUE: Queue = Queue::Chain;
+
+    async fn run(&self, worker: &Worker) -> Result<(), Failure> {
+        Ok(activate(&worker.context, self.number).await?)
+    }
+}
 
 /// Makes the proposed root of that number the one that claims are checked against. Whoever else does it is welcome to.
 pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
@@ -61,8 +80,8 @@ pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
     let root = roots::proposed(&mut tx, chain_id, number).await?;
     let root = root.ok_or_else(|| JobError::NotYet(format!("the mirror does not know root {number} yet")))?;
     if sender::enqueue(&mut tx, chain_id, &intent).await? {
-        let queued = json!({"key": intent.key, "number": number});
-        roots::tell(&mut tx, chain_id, "root.activation_queued", root, &queued).await?;
+        let queued = RootActivationQueued { key: intent.key.clone(), number };
+        roots::tell(&mut tx, chain_id, root, Fact::RootActivationQueued(queued)).await?;
     }
     tx.commit().await?;
     Ok(())

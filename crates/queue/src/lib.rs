@@ -1,0 +1,75 @@
+//! Background jobs, on apalis over PostgreSQL: what a job is, how it is stored, run, tried again, and given up.
+//!
+//! A job is stored in the transaction that makes it necessary ([`enqueue`]). It may run twice, also at the same time, and must do its
+//! work once. One that fails comes back later, after 1, 2, 4, .. 60 seconds; after its last try it is a dead letter: it stays in
+//! sight ([`dead`]) until an operator has it tried again ([`retry`]).
+//!
+//! Each purpose has a [`Queue`] of its own on each chain, with so many jobs at a time as leave the database's connections to others.
+//! A job that waits for its turn holds no connection.
+
+mod dead;
+mod job;
+mod run;
+mod stored;
+
+pub use dead::{Dead, dead, forget_done, retry};
+pub use job::{Failure, Job, Queue, Registry};
+pub use run::run;
+use sqlx::{PgPool, Postgres, Transaction};
+pub use stored::{Request, Stored};
+
+/// Why a queue cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The database, or the queue's package, failed.
+    #[error("the job queue failed: {0}")]
+    Package(#[from] apalis_postgres::Error),
+    /// The database failed.
+    #[error("the database refused: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Arguments that JSON cannot hold.
+    #[error("the arguments of the job `{name}` cannot be written as JSON: {source}")]
+    Arguments {
+        /// The job's name.
+        name: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// Creates the queue's own tables.
+///
+/// # Errors
+/// When the database cannot be migrated.
+pub async fn migrate(pool: &PgPool) -> Result<(), QueueError> {
+    apalis_postgres::PostgresStorage::setup(pool).await?;
+    Ok(())
+}
+
+/// Stores a job within the caller's transaction, unless an equal one is about to run.
+///
+/// # Errors
+/// When the database fails.
+pub async fn enqueue(tx: &mut Transaction<'_, Postgres>, chain_id: u64, request: &Request) -> Result<(), QueueError> {
+    // Locked, the other one begins after this transaction and sees what it made true. Not one of the checked macros, because the
+    // table belongs to the queue's package.
+    let waiting: Option<i32> = sqlx::query_scalar(
+        "SELECT 1 FROM apalis.jobs WHERE job_type = $1 AND substring(job FOR length($2)) = $2 AND status = 'Pending'
+            AND run_at <= now() + make_interval(secs => $3) LIMIT 1 FOR UPDATE SKIP LOCKED",
+    )
+    .bind(request.queue.name(chain_id))
+    .bind(request.sameness())
+    .bind(request.delay.as_secs_f64())
+    .fetch_optional(&mut **tx)
+    .await?;
+    if waiting.is_some() {
+        return Ok(());
+    }
+    // The bound is for jobs whose worker died; failures are counted in the job.
+    let task = apalis::prelude::TaskBuilder::new(request.bytes(store::trace::current()))
+        .max_attempts(25)
+        .run_after(request.delay)
+        .build();
+    apalis_postgres::queries::push_tasks(&mut **tx, &request.queue.name(chain_id), vec![task]).await?;
+    Ok(())
+}

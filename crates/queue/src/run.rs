@@ -1,0 +1,150 @@
+//! Running the jobs of a chain's queues until the shutdown.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use apalis::prelude::*;
+use apalis_postgres::{Config, PostgresStorage};
+use service::Shutdown;
+use sqlx::PgPool;
+use store::trace;
+use tokio::sync::Semaphore;
+
+use crate::{Failure, Queue, QueueError, Registry, Request, Stored, enqueue};
+
+/// How long jobs may go on after the shutdown began. One that is left comes back, as if its worker had been killed.
+const LAST_JOBS: Duration = Duration::from_secs(10);
+/// Jobs fetched at once. The queue's package keeps four messages of jobs for each, and while a shutdown waits for jobs it takes
+/// none of them in: a job whose message finds no place would wait for good.
+const BATCH: usize = 64;
+
+/// Who runs the jobs of one queue.
+struct Runner<C> {
+    pool: PgPool,
+    chain_id: u64,
+    queue: Queue,
+    context: Arc<C>,
+    registry: Arc<Registry<C>>,
+    /// Jobs that may run at a time. A job waits here without a connection, and the queue's heart goes on beating meanwhile.
+    turns: Semaphore,
+}
+
+/// Runs the jobs of all queues of a chain until the shutdown.
+pub async fn run<C: Send + Sync + 'static>(
+    pool: PgPool,
+    chain_id: u64,
+    context: Arc<C>,
+    registry: Registry<C>,
+    shutdown: Shutdown,
+) {
+    let registry = Arc::new(registry);
+    let mut queues = tokio::task::JoinSet::new();
+    for queue in Queue::ALL {
+        let runner = Runner {
+            pool: pool.clone(),
+            chain_id,
+            queue,
+            context: context.clone(),
+            registry: registry.clone(),
+            turns: Semaphore::new(queue.at_once()),
+        };
+        queues.spawn(work(Arc::new(runner), shutdown.clone()));
+    }
+    while queues.join_next().await.is_some() {}
+}
+
+async fn work<C: Send + Sync + 'static>(runner: Arc<Runner<C>>, shutdown: Shutdown) {
+    let queue = runner.queue.name(runner.chain_id);
+    while !shutdown.has_begun() {
+        // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
+        let name = format!("{queue}-{:016x}", name());
+        let config = Config::default()
+            .queue(&queue)
+            .batch_size(BATCH)
+            // The queue is also looked at with every beat.
+            .heartbeat_interval(Duration::from_secs(1))
+            .missed_heartbeats(6);
+        let storage: PostgresStorage<Stored> = PostgresStorage::new(&runner.pool).with_config(config);
+        let built = WorkerBuilder::new(name).backend(storage).data(runner.clone()).build(handle::<C>);
+        let stop = shutdown.clone();
+        let ended = built.run_until(async move {
+            stop.begun().await;
+            Ok::<(), std::io::Error>(())
+        });
+        let given_up = async {
+            shutdown.begun().await;
+            tokio::time::sleep(LAST_JOBS).await;
+        };
+        tokio::select! {
+            ended = ended => if let Err(error) = ended {
+                tracing::warn!("the workers of {queue} stopped and start again: {error}");
+            },
+            () = given_up => tracing::warn!("jobs of {queue} did not end within {LAST_JOBS:?}: they are left, and come back"),
+        }
+        shutdown.sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn name() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
+        ^ (u64::from(std::process::id()) << 40)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("this program knows no job `{0}`: another version stored it")]
+struct Unknown(String);
+
+async fn handle<C: Send + Sync + 'static>(stored: Stored, runner: Data<Arc<Runner<C>>>) -> Result<(), BoxDynError> {
+    let Ok(_turn) = runner.turns.acquire().await else { return Ok(()) };
+    let Some(job) = runner.registry.find(&stored.name) else {
+        tracing::error!("a job is given up: {}", Unknown(stored.name.clone()));
+        return Err(Box::new(AbortError::new(Unknown(stored.name))));
+    };
+    // A trace that is none is no reason to leave work undone.
+    let cause = stored.trace.as_deref().and_then(|trace| trace.parse().ok());
+    let done = trace::within(cause, (job.run)(stored.arguments.clone(), stored.version, &runner.context)).await;
+    let tries = stored.tries;
+    let (error, delay) = match done {
+        Ok(()) => {
+            metrics::counter!("jobs_done_total", "job" => stored.name).increment(1);
+            return Ok(());
+        }
+        Err(Failure::Never(error)) => (error, None),
+        Err(Failure::Again(error)) => (error, back_off(tries, job.tries)),
+    };
+    metrics::counter!("jobs_failed_total", "job" => stored.name.clone()).increment(1);
+    let Some(delay) = delay else {
+        tracing::error!("the job {} {} is given up: {error}", stored.name, stored.arguments);
+        return Err(Box::new(AbortError::new(std::io::Error::other(error))));
+    };
+    tracing::warn!("the job {} {} is tried again: {error}", stored.name, stored.arguments);
+    trace::within(cause, again(&runner, stored, delay)).await?;
+    Ok(())
+}
+
+async fn again<C>(runner: &Runner<C>, stored: Stored, delay: Duration) -> Result<(), QueueError> {
+    let mut tx = runner.pool.begin().await?;
+    enqueue(&mut tx, runner.chain_id, &Request::again(stored, runner.queue, delay)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// How long a job waits that failed after so many tries before; none when it is given up.
+fn back_off(tries: u32, most: u32) -> Option<Duration> {
+    (tries + 1 < most).then(|| Duration::from_secs((1 << tries.min(6)).min(60)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_job_waits_longer_and_longer_and_is_given_up() {
+        let waits: Vec<Option<u64>> = (0..12).map(|tries| back_off(tries, 12).map(|wait| wait.as_secs())).collect();
+        let expected = [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60].map(Some);
+        assert_eq!(waits, [&expected[..], &[None]].concat());
+        assert_eq!(back_off(0, 1), None, "a job with one try");
+    }
+}

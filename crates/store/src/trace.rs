@@ -1,0 +1,22 @@
+//! The trace that is being worked on: what is told meanwhile carries it, and so does what follows from that.
+
+use std::future::Future;
+
+use ::facts::TraceContext;
+
+tokio::task_local! {
+    static CURRENT: TraceContext;
+}
+
+/// Runs a future as part of a trace.
+pub async fn within<T>(trace: Option<TraceContext>, future: impl Future<Output = T>) -> T {
+    match trace {
+        Some(trace) => CURRENT.scope(trace, future).await,
+        None => future.await,
+    }
+}
+
+/// The trace that the running task is part of.
+pub fn current() -> Option<TraceContext> {
+    CURRENT.try_with(|trace| *trace).ok()
+}
