@@ -4,6 +4,7 @@ mod agents;
 mod demo;
 mod distribution;
 mod import;
+mod jobs;
 mod ledger;
 mod local;
 mod market;
@@ -73,6 +74,11 @@ enum Command {
     Ledger {
         #[command(subcommand)]
         command: ledger::Command,
+    },
+    /// Looks after background jobs that were given up
+    Jobs {
+        #[command(subcommand)]
+        command: jobs::Command,
     },
     /// Runs, derives and lints programs in MeTTa, the language of the rule bases
     Metta(metta::Metta),
@@ -150,6 +156,7 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         }
         Command::Demo { path } => demo::run(settings, shutdown, &path).await,
         Command::Ledger { command } => ledger::run(&settings, command).await,
+        Command::Jobs { command } => jobs::run(&settings, command).await,
         Command::Agents { command: agents::Command::Replay { id } } => agents::replay(&settings, id).await,
         Command::Agents { command: agents::Command::Watch { what, score, why } } => {
             agents::watch(&settings, &what, score, &why).await

@@ -17,7 +17,7 @@ use service::{Settings, Shutdown};
 use sqlx::PgPool;
 use store::{
     deployments::{self, Deployment},
-    lineage::Cache,
+    lineage,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use vault::{BlockStore, DiskStore, KuboStore, Vault};
@@ -265,7 +265,7 @@ impl Process {
             settings: self.settings.clone(),
             deployment,
             signer,
-            lineage: Cache::new(self.pool.clone(), deployment.chain_id),
+            lineage: lineage::cache(self.pool.clone(), deployment.chain_id),
             risk: Memory::new(self.pool.clone(), deployment.chain_id),
             partners: advisors::partners::Cache::new(self.pool.clone(), deployment.chain_id),
         };

@@ -10,6 +10,7 @@ use alloy::{
 use anyhow::{Context, Result};
 use bindings::{AccessManager, Anchor as Contract};
 use domain::ledger::{
+    Canonical, NewEvent,
     Receipt,
     anchor::{Anchor, Head},
     receipt::Anchored,
@@ -43,7 +44,8 @@ impl Stage {
         for n in 0..count {
             let body = json!({"amount": format!("{n}000"), "n": n});
             let streams = ["asset:31337:7", "distribution:1"];
-            ledger::append(&mut tx, &[ledger::event("distribution.closed", "distribution:1", streams, &body)?]).await?;
+            let event = NewEvent::new("distribution.closed", "distribution:1", streams, Canonical::of(&body)?)?;
+            ledger::append(&mut tx, &[event]).await?;
         }
         tx.commit().await?;
         let mut tx = self.market.pool.begin().await?;

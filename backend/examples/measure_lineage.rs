@@ -139,7 +139,7 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
             anchor: none,
         },
         signer: None,
-        lineage: lineage::Cache::new(pool.clone(), CHAIN),
+        lineage: lineage::cache(pool.clone(), CHAIN),
         risk: Memory::new(pool.clone(), CHAIN),
         partners: advisors::partners::Cache::new(pool.clone(), CHAIN),
     };
@@ -154,7 +154,7 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
         Ok((time, body.len()))
     };
     let begin = Instant::now();
-    state.lineage.refresh().await?;
+    state.lineage.fresh().await?;
     eprintln!("the graph and the names of its assets were loaded in {:?}", begin.elapsed());
     let (mut pages, mut health, mut bytes) = (Vec::new(), Vec::new(), 0);
     for id in asked {

@@ -37,15 +37,6 @@ const EVENTS: u64 = 10_000;
 /// Rounds in which a mirror must hold the head of a chain that stands still.
 const ROUNDS: u64 = 600;
 
-/// Facts about an asset whose loss is told as the asset's retraction.
-const OF_ASSETS: [&str; 6] = [
-    "asset.registered",
-    "asset.transferred",
-    "asset.cid_updated",
-    "asset.royalty_lowered",
-    "asset.sold",
-    "income.received",
-];
 
 /// An indexer of a simulated chain, made as the process makes it.
 async fn indexer(pool: &PgPool, urls: &[String], bulk_blocks: u64) -> Result<Indexer> {
@@ -101,6 +92,9 @@ async fn clear(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
+/// Block, place in it, kind and subject of a fact, and its body.
+type Told = ((i64, i32, String, String), Value);
+
 /// The outbox as a reader has understood it: every fact that was not taken back. Fails when a fact is told twice, when what left the
 /// chain is not taken back at once, fact by fact and word for word, and when something is taken back that did not leave it.
 async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i32, String, String)>> {
@@ -111,7 +105,7 @@ async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i32, String, String)
     .fetch_all(pool)
     .await?;
     // By id: what stands in the chain, and what left it and is to be taken back.
-    let (mut standing, mut lost) = (BTreeMap::new(), BTreeMap::new());
+    let (mut standing, mut lost) = (BTreeMap::<i64, Told>::new(), BTreeMap::<i64, Told>::new());
     for (id, topic, key, payload, block, index, retracts) in told {
         let fact = (block.unwrap_or_default(), index.unwrap_or_default(), topic, key);
         if let Some(retracted) = retracts {

@@ -10,7 +10,7 @@ use domain::{
 use serde::Serialize;
 use sqlx::PgConnection;
 use store::lineage::{
-    self, Held,
+    self, Named,
     names::{self, Name, Names},
 };
 use utoipa::ToSchema;
@@ -74,23 +74,25 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
     let asset = AssetId(id as u64);
     let mut conn = state.pool.acquire().await?;
     // What is all in memory needs no snapshot.
-    if let Some(Held { graph, names, .. }) = state.lineage.current(&mut conn).await?
+    if let Some(held) = state.lineage.current(&mut conn).await?
+        && let Named { graph, names } = &held.value
         && let Some(shown) = graph.neighbourhood(asset, LIMITS)
         && shown.works.iter().all(|(id, _)| names.known(*id).is_some())
     {
-        return Ok(axum::Json(describe(&state, &mut conn, asset, &shown, &names).await?));
+        return Ok(axum::Json(describe(&state, &mut conn, asset, &shown, names).await?));
     }
     drop(conn);
     // One snapshot: what is found is there to be described.
     let mut tx = store::snapshot(&state.pool).await?;
     let held = state.lineage.current(&mut tx).await?;
-    let shown = match held.as_ref().and_then(|held| held.graph.neighbourhood(asset, LIMITS)) {
+    let shown = match held.as_ref().and_then(|held| held.value.graph.neighbourhood(asset, LIMITS)) {
         Some(shown) => Some(shown),
         None => lineage::neighbourhood(&mut tx, state.chain_id(), asset, LIMITS).await?,
     };
     let shown = shown.ok_or_else(|| Problem::not_found(format!("asset {id}")))?;
-    let names = held.map(|held| held.names).unwrap_or_default();
-    Ok(axum::Json(describe(&state, &mut tx, asset, &shown, &names).await?))
+    let unnamed = Names::default();
+    let names = held.as_ref().map_or(&unnamed, |held| &held.value.names);
+    Ok(axum::Json(describe(&state, &mut tx, asset, &shown, names).await?))
 }
 
 /// What stands around an asset, with everything's name: those that are held, and those of which the database is asked.

@@ -19,7 +19,7 @@ use indexer::Indexer;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use service::{Finality, Settings};
-use store::lineage::Cache;
+use store::lineage;
 use tempfile::TempDir;
 use testkit::Market;
 use tokio::{net::TcpListener, sync::Mutex};
@@ -149,7 +149,7 @@ impl App {
             settings: Arc::new(settings),
             deployment: market.deployment,
             signer: Some(testkit::signer(0)),
-            lineage: Cache::new(market.pool.clone(), market.deployment.chain_id),
+            lineage: lineage::cache(market.pool.clone(), market.deployment.chain_id),
             risk: Memory::new(market.pool.clone(), market.deployment.chain_id),
             partners: advisors::partners::Cache::new(market.pool.clone(), market.deployment.chain_id),
         };

@@ -241,12 +241,12 @@ async fn lineage_is_the_same_from_memory() -> Result<()> {
         Ok(all)
     };
     let asked = all(4).await?;
-    let held = app.state.lineage.refresh().await?;
-    assert_eq!((held.graph.works(), held.graph.edges()), (4, 3));
+    let held = app.state.lineage.fresh().await?;
+    assert_eq!((held.value.graph.works(), held.value.graph.edges()), (4, 3));
     assert_eq!(all(4).await?, asked);
 
     publish(&app, &ann, "CODE", "Twig", "", &[3]).await?;
-    assert_eq!(held.graph.works(), 4);
+    assert_eq!(held.value.graph.works(), 4);
     let with_twig = all(5).await?;
     let depths = |lineage: &Value| -> Vec<(String, i64)> {
         let nodes = lineage["nodes"].as_array().into_iter().flatten();
@@ -256,7 +256,7 @@ async fn lineage_is_the_same_from_memory() -> Result<()> {
         |pairs: &[(&str, i64)]| pairs.iter().map(|(name, depth)| (name.to_string(), *depth)).collect::<Vec<_>>();
     assert_eq!(depths(&with_twig[0]), named(&[("Root", 0), ("Trunk", 1), ("Leaf", 2), ("Twig", 3)]));
     assert_eq!(depths(&with_twig[4]), named(&[("Twig", 0), ("Leaf", -1), ("Trunk", -2), ("Root", -3)]));
-    assert_eq!(app.state.lineage.refresh().await?.graph.works(), 5);
+    assert_eq!(app.state.lineage.fresh().await?.value.graph.works(), 5);
     assert_eq!(all(5).await?, with_twig);
     app.get("/v1/assets/6/lineage").await?.problem(404, "not_found").says("There is no asset");
     Ok(())

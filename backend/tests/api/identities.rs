@@ -117,10 +117,10 @@ async fn an_owner_confirms_for_their_own_works() -> Result<()> {
         .await?;
     assert_eq!(linked, 1);
     let known: Vec<String> =
-        sqlx::query_scalar("SELECT key FROM outbox WHERE topic = 'contributor.address_known' ORDER BY id")
+        sqlx::query_scalar("SELECT key FROM outbox WHERE topic = 'work.payees_changed' ORDER BY id")
             .fetch_all(&app.market.pool)
             .await?;
-    assert_eq!(known, [first, second, third]);
+    assert_eq!(known, [first, second, third].map(|work| format!("work:{work}")));
 
     // A refusal is told, and may be taken back.
     let refused = decide(&app, &other, &claimed, "refuse").await?.expect(200);

@@ -212,7 +212,7 @@ async fn orders_are_taken_while_the_market_is_still_being_read() -> Result<()> {
     assert_eq!(app.listed("").await?, [hash]);
     tx.rollback().await?;
     let told: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'order.recorded' AND key = $1")
-        .bind(format!("{CHAIN}:{hash}"))
+        .bind(format!("order:{hash}"))
         .fetch_one(&app.market.pool)
         .await?;
     assert_eq!(told, 1, "a worker screens it");

@@ -6,7 +6,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
 
 use agents::{
@@ -18,15 +18,15 @@ use chrono::{DateTime, Utc};
 use domain::{Amount, AssetId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use store::{
     advice::{self, Advice as Record, Model},
+    memory::{self, Held, Source},
     people::{self as records, Part, Version, Work},
 };
-use tokio::sync::Mutex;
 
 use crate::{
-    Result, blocking,
+    AdvisorError, Result, blocking,
     people::{latest, people, skills_of, together},
     refused, rules_of,
 };
@@ -230,25 +230,38 @@ impl Snapshot {
     }
 }
 
-/// What is known, in memory, made anew away from those who ask. Cheap to clone.
+/// People and who worked with whom, in memory. Cheap to clone.
 #[derive(Clone)]
-pub struct Cache {
-    pool: PgPool,
+pub struct Cache(memory::Memory<Chain>);
+
+/// The people of one chain, to be held in memory.
+struct Chain {
     chain_id: u64,
-    held: Arc<RwLock<Option<Arc<Known>>>>,
-    /// Held by whoever makes the next.
-    making: Arc<Mutex<()>>,
+}
+
+impl Source for Chain {
+    type Version = Version;
+    type Value = Arc<Known>;
+    type Error = AdvisorError;
+
+    fn name(&self) -> String {
+        format!("the people of chain {}", self.chain_id)
+    }
+
+    async fn version(&self, conn: &mut PgConnection) -> Result<Version> {
+        Ok(records::version(conn).await?)
+    }
+
+    async fn read(&self, pool: &PgPool) -> Result<Held<Self>> {
+        let known = Known::load(pool, self.chain_id).await?;
+        Ok(Held { version: known.version, value: Arc::new(known) })
+    }
 }
 
 impl Cache {
     /// An empty cache: the first question fills it.
     pub fn new(pool: PgPool, chain_id: u64) -> Self {
-        Self { pool, chain_id, held: Arc::default(), making: Arc::default() }
-    }
-
-    fn latest(&self) -> Option<Arc<Known>> {
-        // A panic cannot leave half a value here.
-        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+        Self(memory::Memory::new(pool, Chain { chain_id }))
     }
 
     /// What is known. Where that is not the newest, it begins to read it, unless that is under way, and does not wait: only the first
@@ -257,20 +270,11 @@ impl Cache {
     /// # Errors
     /// When the database does not answer.
     pub async fn known(&self) -> Result<Arc<Known>> {
-        let Some(held) = self.latest() else { return self.refresh().await };
-        let version = records::version(&mut *self.pool.acquire().await?).await?;
-        if held.version != version
-            && let Ok(making) = self.making.clone().try_lock_owned()
-        {
-            let cache = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = cache.make().await {
-                    tracing::error!("the people of chain {} stay as they were: {error}", cache.chain_id);
-                }
-                drop(making);
-            });
+        let newest = self.0.newest(&mut *self.0.pool().acquire().await?).await?;
+        match newest {
+            Some(held) => Ok(held.value.clone()),
+            None => self.refresh().await,
         }
-        Ok(held)
     }
 
     /// The newest, read where it is not known.
@@ -278,18 +282,7 @@ impl Cache {
     /// # Errors
     /// When the database does not answer.
     pub async fn refresh(&self) -> Result<Arc<Known>> {
-        let _making = self.making.lock().await;
-        self.make().await
-    }
-
-    async fn make(&self) -> Result<Arc<Known>> {
-        let version = records::version(&mut *self.pool.acquire().await?).await?;
-        if let Some(held) = self.latest().filter(|held| held.version == version) {
-            return Ok(held);
-        }
-        let known = Arc::new(Known::load(&self.pool, self.chain_id).await?);
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
-        Ok(known)
+        Ok(self.0.fresh().await?.value.clone())
     }
 }
 

@@ -17,6 +17,7 @@ pub mod imports;
 pub mod ledger;
 pub mod lineage;
 pub mod market_days;
+pub mod memory;
 pub mod outbox;
 pub mod people;
 pub mod prices;

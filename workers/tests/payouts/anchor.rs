@@ -6,7 +6,10 @@ use alloy::{primitives::U256, providers::ext::AnvilApi};
 use anyhow::{Context as _, Result};
 use bindings::{AccessManager, Anchor};
 use chain::deploy::ENGINE;
-use domain::{B256, ledger::anchor::Head};
+use domain::{
+    B256,
+    ledger::{Canonical, NewEvent, anchor::Head},
+};
 use serde_json::json;
 use store::ledger;
 use testkit::{Chain, account, polled};
@@ -18,7 +21,8 @@ use crate::stage::{Running, Stage, content, person, repository, whole};
 async fn events(stage: &Stage, count: u64) -> Result<()> {
     let mut tx = stage.pool().begin().await?;
     for n in 0..count {
-        let event = ledger::event("tested", format!("test:{n}"), ["tests"], &json!({"n": n}))?;
+        let body = Canonical::of(&json!({"n": n}))?;
+        let event = NewEvent::new("tested", format!("test:{n}"), ["tests"], body)?;
         ledger::append(&mut tx, &[event]).await?;
     }
     tx.commit().await?;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
-use store::outbox;
 
 use crate::stage::{Running, Stage, person, repository};
 
@@ -36,7 +35,7 @@ async fn deliver(stage: &Stage, work: i64, number: i64, told: bool) -> Result<()
     .execute(&mut *tx)
     .await?;
     if told {
-        outbox::emit(&mut tx, &[outbox::delivery_received(work)]).await?;
+        store::facts::tell_one(&mut tx, store::works::delivery_received(work)).await?;
     }
     tx.commit().await?;
     Ok(())

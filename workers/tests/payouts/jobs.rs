@@ -3,27 +3,27 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use facts::{Fact, IncomeFinalized, NewFact, RootProposed, Stream, Subject};
+use queue::{Queue, dead, retry};
 use serde_json::{Value, json};
-use store::{
-    distribution,
-    outbox::{self, NewEvent},
-};
+use store::{distribution, facts::tell};
 
 use crate::stage::{Running, Stage};
 
 /// Jobs under the pots' lock that have not ended.
 const OPEN: &str = "SELECT count(*) FROM apalis.jobs WHERE status <> 'Done'
-                    AND (convert_from(job, 'UTF8') LIKE '%Close%' OR convert_from(job, 'UTF8') LIKE '%Publish%')";
+                    AND convert_from(job, 'UTF8')::jsonb ->> 'name' IN ('close', 'publish')";
 
 /// Stores a job as the workers do, that failed so often before.
-async fn store_job(stage: &Stage, id: &str, task: Value, tries: u32) -> Result<()> {
-    let job = json!({"task": task, "tries": tries}).to_string();
+async fn store_job(stage: &Stage, id: &str, (queue, name): (&str, &str), arguments: Value, tries: u32) -> Result<()> {
+    let job = json!({"name": name, "version": 1, "tries": tries, "arguments": arguments}).to_string();
     sqlx::query(
         "INSERT INTO apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority)
-         VALUES ($1, 'payouts:31337', $2, 'Pending', 0, 25, now(), 0)",
+         VALUES ($1, $3 || ':31337', $2, 'Pending', 0, 25, now(), 0)",
     )
     .bind(id)
     .bind(job.into_bytes())
+    .bind(queue)
     .execute(stage.pool())
     .await?;
     Ok(())
@@ -31,13 +31,13 @@ async fn store_job(stage: &Stage, id: &str, task: Value, tries: u32) -> Result<(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_up() -> Result<()> {
-    const FACTS: i64 = 200;
+    const FACTS: u64 = 200;
     let stage = Stage::start().await?;
     stage.mirror().await?;
     let running = Running::start(&stage).await?;
-    let activate = json!({"Activate": {"number": 999}});
-    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAV", activate.clone(), 0).await?;
-    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAW", activate, 11).await?;
+    let number = json!({"number": 999});
+    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAV", ("chain", "activate"), number.clone(), 0).await?;
+    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAW", ("chain", "activate"), number, 11).await?;
     stage
         .until("the last try", async || {
             let killed =
@@ -60,9 +60,9 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
     distribution::lock(&mut busy, stage.context.deployment.chain_id).await?;
     for n in 0..FACTS {
         let mut tx = stage.pool().begin().await?;
-        outbox::emit(&mut tx, &[NewEvent::new("income.finalized", "31337", json!({"through": n}))]).await?;
+        let income = NewFact::about_chain(31337, Fact::IncomeFinalized(IncomeFinalized { through: n }));
         // Another chain's facts make no jobs here.
-        outbox::emit(&mut tx, &[NewEvent::new("root.proposed", "1:7", json!({"number": 7}))]).await?;
+        tell(&mut tx, &[income, proposed_elsewhere()]).await?;
         tx.commit().await?;
     }
     let facts = async || {
@@ -78,8 +78,85 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
     busy.rollback().await?;
     stage.until("the end", async || Ok(stage.number(OPEN).await? == 0)).await?;
     let foreign =
-        "SELECT count(*) FROM apalis.jobs WHERE job_type <> 'payouts:31337' OR convert_from(job, 'UTF8') LIKE '%:7}%'";
+        "SELECT count(*) FROM apalis.jobs WHERE job_type NOT LIKE '%:31337' OR convert_from(job, 'UTF8') LIKE '%:7}%'";
     assert_eq!(stage.number(foreign).await?, 0);
+    running.stop().await
+}
+
+/// A root that can be activated now, on another chain.
+fn proposed_elsewhere() -> NewFact {
+    let root = alloy::primitives::B256::repeat_byte(7).into();
+    let body = RootProposed {
+        number: 7,
+        root,
+        data_cid: "bafy".into(),
+        anchor_seq: 0,
+        totals: vec![],
+        activatable_at: Some(chrono::DateTime::UNIX_EPOCH),
+    };
+    NewFact::of_chain(1, Subject::Root { root }, [Stream::Roots { chain: 1 }], Fact::RootProposed(body))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_given_up_is_listed_and_tried_again_by_a_command() -> Result<()> {
+    let stage = Stage::start().await?;
+    stage.mirror().await?;
+    // One that cannot work yet, at its last try, and one that no program knows.
+    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAV", ("chain", "activate"), json!({"number": 999}), 11).await?;
+    store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAW", ("agents", "dream"), json!({}), 0).await?;
+    let running = Running::start(&stage).await?;
+    let given_up = "SELECT count(*) FROM apalis.jobs WHERE status = 'Killed'";
+    stage.until("both to be given up", async || Ok(stage.number(given_up).await? == 2)).await?;
+    running.stop().await?;
+    let listed = dead(&mut *stage.pool().acquire().await?, 10).await?;
+    let names: std::collections::BTreeSet<(String, String)> = listed
+        .iter()
+        .map(|dead| (dead.queue.clone(), dead.job.as_ref().map(|job| job.name.clone()).unwrap_or_default()))
+        .collect();
+    let named = |queue: &str, name: &str| (queue.to_owned(), name.to_owned());
+    assert_eq!(names, [named("chain:31337", "activate"), named("agents:31337", "dream")].into());
+    assert!(listed.iter().any(|dead| dead.reason.contains("RootNotPending")), "{listed:?}");
+
+    let mut tx = stage.pool().begin().await?;
+    assert_eq!(retry(&mut tx, Some(&["no such".to_owned()])).await?, 0);
+    assert_eq!(retry(&mut tx, Some(&["01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()])).await?, 1);
+    tx.commit().await?;
+    let again = "SELECT count(*) FROM apalis.jobs WHERE id = '01ARZ3NDEKTSV4RRFFQ69G5FAV' AND status = 'Pending'
+                 AND (convert_from(job, 'UTF8')::jsonb ->> 'tries')::int = 0";
+    assert_eq!(stage.number(again).await?, 1);
+    // It runs, and fails as at first: another try comes later.
+    let running = Running::start(&stage).await?;
+    let tried = "SELECT count(*) FROM apalis.jobs WHERE convert_from(job, 'UTF8') LIKE '%999%'
+                 AND (convert_from(job, 'UTF8')::jsonb ->> 'tries')::int = 1";
+    stage.until("it to be tried again", async || Ok(stage.number(tried).await? == 1)).await?;
+    running.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_backlog_leaves_connections_to_web_requests() -> Result<()> {
+    const BACKLOG: i64 = 10_000;
+    let stage = Stage::start().await?;
+    stage.mirror().await?;
+    let jobs = "INSERT INTO apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority)
+                SELECT 'B' || lpad(n::text, 25, '0'), 'agents:31337',
+                       convert_to('{\"name\":\"appraise\",\"version\":1,\"tries\":0,\"arguments\":{\"asset\":' || n || '}}', 'UTF8'),
+                       'Pending', 0, 25, now(), 0 FROM generate_series(1000, 999 + $1::bigint) n";
+    sqlx::query(jobs).bind(BACKLOG).execute(stage.pool()).await?;
+    // No job ends meanwhile: all that may begin have begun, and hold what they hold.
+    let mut busy = stage.pool().begin().await?;
+    sqlx::query("LOCK TABLE chain.assets IN ACCESS EXCLUSIVE MODE").execute(&mut *busy).await?;
+    let running = Running::start(&stage).await?;
+    let begun = "SELECT count(*) FROM apalis.jobs WHERE job_type = 'agents:31337' AND status = 'Running'";
+    stage.until("jobs to begin", async || Ok(stage.number(begun).await? > 100)).await?;
+    let at_once: usize = Queue::ALL.iter().map(|queue| queue.at_once()).sum();
+    for _ in 0..20 {
+        let used = stage.pool().size() as usize - stage.pool().num_idle();
+        // Beside the jobs: the test's own lock, and a moment of each queue's own book-keeping, the relay and the two loops.
+        assert!(used <= at_once + 1 + 3 + 3, "{used} connections are in use");
+        let one: i32 = sqlx::query_scalar("SELECT 1").fetch_one(stage.pool()).await?;
+        assert_eq!(one, 1, "a web request is answered");
+    }
+    busy.rollback().await?;
     running.stop().await
 }
 
@@ -92,11 +169,11 @@ async fn jobs_that_a_shutdown_finds_begun_end_and_are_recorded() -> Result<()> {
     let mut busy = stage.pool().begin().await?;
     sqlx::query("LOCK TABLE chain.assets IN ACCESS EXCLUSIVE MODE").execute(&mut *busy).await?;
     for n in 0..JOBS {
-        let no_such = json!({"Appraise": {"asset": 900 + n}});
-        store_job(&stage, &format!("01ARZ3NDEKTSV4RRFFQ69G5F{n:02}"), no_such, 0).await?;
+        let no_such = json!({"asset": 900 + n});
+        store_job(&stage, &format!("01ARZ3NDEKTSV4RRFFQ69G5F{n:02}"), ("agents", "appraise"), no_such, 0).await?;
     }
     let begun =
-        "SELECT count(*) FROM apalis.jobs WHERE status = 'Running' AND convert_from(job, 'UTF8') LIKE '%Appraise\"%'";
+        "SELECT count(*) FROM apalis.jobs WHERE status = 'Running' AND convert_from(job, 'UTF8') LIKE '%\"appraise\"%'";
     stage.until("the jobs to begin", async || Ok(stage.number(begun).await? == JOBS)).await?;
     let released = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -104,7 +181,7 @@ async fn jobs_that_a_shutdown_finds_begun_end_and_are_recorded() -> Result<()> {
     };
     tokio::try_join!(running.stop(), released)?;
     let left =
-        "SELECT count(*) FROM apalis.jobs WHERE status <> 'Done' AND convert_from(job, 'UTF8') LIKE '%Appraise\"%'";
+        "SELECT count(*) FROM apalis.jobs WHERE status <> 'Done' AND convert_from(job, 'UTF8') LIKE '%\"appraise\"%'";
     assert_eq!(stage.number(left).await?, 0);
     Ok(())
 }
@@ -114,20 +191,20 @@ async fn what_was_read_and_done_a_week_ago_is_forgotten() -> Result<()> {
     let stage = Stage::start().await?;
     stage.mirror().await?;
     let mut tx = stage.pool().begin().await?;
-    let facts: Vec<NewEvent> =
-        ["old", "new", "unread"].map(|key| NewEvent::new("nobody's", key, json!({}))).into_iter().collect();
-    outbox::emit(&mut tx, &facts).await?;
+    // Facts of a chain that nobody serves here.
+    let facts = [1, 2, 3].map(|through| NewFact::about_chain(7, Fact::IncomeFinalized(IncomeFinalized { through })));
+    tell(&mut tx, &facts).await?;
     tx.commit().await?;
     let running = Running::start(&stage).await?;
     let unread = "SELECT count(*) FROM outbox o, outbox_readers r WHERE (o.txid, o.id) > (r.txid, r.id)";
     stage.until("the facts to be read", async || Ok(stage.number(unread).await? == 0)).await?;
     running.stop().await?;
     for job in ["00000000000000000000000OLD", "00000000000000000000000NEW", "00000000000000000000KILLED"] {
-        store_job(&stage, job, json!("Balance"), 0).await?;
+        store_job(&stage, job, ("chain", "balance"), json!({}), 0).await?;
     }
     for aged in [
-        "UPDATE outbox SET created_at = now() - interval '8 days' WHERE key IN ('old', 'unread')",
-        "INSERT INTO outbox_readers SELECT 'slow', txid, id FROM outbox WHERE key = 'new'",
+        "UPDATE outbox SET created_at = now() - interval '8 days' WHERE chain_id = 7 AND payload ->> 'through' IN ('1', '3')",
+        "INSERT INTO outbox_readers SELECT 'slow', txid, id FROM outbox WHERE chain_id = 7 AND payload ->> 'through' = '2'",
         "UPDATE apalis.jobs SET status = 'Done', done_at = now() - interval '8 days' WHERE id LIKE '000%OLD'",
         "UPDATE apalis.jobs SET status = 'Done', done_at = now() - interval '6 days' WHERE id LIKE '000%NEW'",
         "UPDATE apalis.jobs SET status = 'Killed', done_at = now() - interval '8 days' WHERE id LIKE '000%KILLED'",
@@ -136,10 +213,10 @@ async fn what_was_read_and_done_a_week_ago_is_forgotten() -> Result<()> {
     }
 
     let running = Running::start(&stage).await?;
-    let old = "SELECT (SELECT count(*) FROM outbox WHERE key = 'old') + (SELECT count(*) FROM apalis.jobs WHERE id LIKE '000%OLD')";
+    let old = "SELECT (SELECT count(*) FROM outbox WHERE chain_id = 7 AND payload ->> 'through' = '1') + (SELECT count(*) FROM apalis.jobs WHERE id LIKE '000%OLD')";
     stage.until("the old ones to go", async || Ok(stage.number(old).await? == 0)).await?;
     running.stop().await?;
-    let left = "SELECT (SELECT count(*) FROM outbox WHERE key IN ('new', 'unread'))
+    let left = "SELECT (SELECT count(*) FROM outbox WHERE chain_id = 7 AND payload ->> 'through' IN ('2', '3'))
                      + (SELECT count(*) FROM apalis.jobs WHERE id LIKE '000%NEW' OR id LIKE '000%KILLED')";
     assert_eq!(stage.number(left).await?, 4);
     Ok(())

@@ -5,9 +5,10 @@ use advisors::{
     risk::{self, Known, Memory, Standing},
 };
 use agents::risk::{Advice, Decision};
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result};
 use chrono::Utc;
+use facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
 use store::{
     advice::{self, Recorded},
     screenings::{self, Offer},
@@ -188,7 +189,7 @@ async fn the_workers_assess_watch_and_screen_by_themselves() -> Result<()> {
     assert_eq!((level(&work).await?.as_deref(), level(&washer).await?.as_deref()), (Some("low"), Some("low")));
     let order = offer(&stage, 1, asset).await?;
     let mut tx = stage.pool().begin().await?;
-    store::outbox::emit(&mut tx, &[store::outbox::order_recorded(CHAIN, order.hash)]).await?;
+    store::facts::tell_one(&mut tx, order_recorded(order.hash, asset)).await?;
     tx.commit().await?;
     let decided = async |decision: &str| -> Result<bool> {
         let newest: Option<String> =
@@ -213,4 +214,28 @@ async fn the_workers_assess_watch_and_screen_by_themselves() -> Result<()> {
     assert!(watched[0].score > 0.5 && watched[0].why.contains("round trips"), "{watched:?}");
     drop(conn);
     running.stop().await
+}
+
+/// What is told of an order when it is stored; the workers look the rest up.
+fn order_recorded(hash: B256, asset: u64) -> NewFact {
+    let nobody = Address::ZERO.into();
+    let body = OrderRecorded {
+        hash: hash.into(),
+        maker: nobody,
+        side: "SELL".into(),
+        asset: asset.into(),
+        asset_epoch: 0,
+        currency: nobody,
+        start_price: U256::ONE.into(),
+        end_price: U256::ONE.into(),
+        start_time: 0,
+        end_time: 1,
+        taker: nobody,
+        nonce: U256::ZERO.into(),
+        maker_epoch: 0,
+        max_fee_bps: 200,
+        min_net: U256::ZERO.into(),
+    };
+    let subject = Subject::Order { order: hash.into() };
+    NewFact::of_chain(CHAIN, subject, [Stream::asset(CHAIN, asset)], Fact::OrderRecorded(body))
 }

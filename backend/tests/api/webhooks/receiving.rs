@@ -32,8 +32,8 @@ async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> 
     let waiting = hook.shown(&app, &owner, &answer["id"]).await?;
     assert_eq!((&waiting["state"], &waiting["message"]), (&json!("received"), &json!("")));
     assert_eq!(app.count("contributions").await?, 0, "answered before it is applied");
-    let told: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'webhook.received' AND key = $1")
-        .bind(&hook.work)
+    let told: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'github.delivered' AND key = $1")
+        .bind(format!("work:{}", hook.work))
         .fetch_one(&app.market.pool)
         .await?;
     assert_eq!(told, 2);
@@ -68,7 +68,7 @@ async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> 
     .fetch_all(&app.market.pool)
     .await?;
     let recorded = ["contribution.recorded"; 3];
-    assert_eq!(told, [&["work.created", "work.version_added", "webhook.created"][..], &recorded].concat());
+    assert_eq!(told, [&["work.created", "work.version_added", "github_hook.created"][..], &recorded].concat());
     let metrics = app.get("/metrics").await?;
     let text = String::from_utf8(metrics.bytes.to_vec())?;
     for line in [
@@ -136,7 +136,7 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
         assert!(answer.contains(&format!(r#""code":"{code}""#)), "{answer}");
     }
     assert_eq!(app.count("webhook_deliveries").await?, 0);
-    assert_eq!(app.count("outbox WHERE topic = 'webhook.received'").await?, 0);
+    assert_eq!(app.count("outbox WHERE topic = 'github.delivered'").await?, 0);
     // Signed by the secret and of the size that GitHub sends, it is.
     let large = with(push([1]), json!({"padding": "x".repeat(3 << 20)}));
     hook.send(&app, "push", "d-1", &large).await?.expect(202);

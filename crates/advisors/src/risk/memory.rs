@@ -1,9 +1,6 @@
 //! What the risk agent remembers: everything final that the detectors look at, with what they found.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Instant,
-};
+use std::sync::Arc;
 
 use agents::{
     risk::{
@@ -17,23 +14,22 @@ use alloy_primitives::B256;
 use chrono::{DateTime, NaiveDate};
 use domain::{Amount, AssetId, ContentHash};
 use sqlx::{PgConnection, PgPool};
-use store::{deployments, snapshot, trade, watch};
-use tokio::sync::Mutex;
+use store::{
+    deployments,
+    memory::{Held, Source},
+    snapshot, trade, watch,
+};
 
 use super::parse_subject;
-use crate::{Result, blocking, refused, rules_of};
+use crate::{AdvisorError, Result, blocking, refused, rules_of};
 
-/// Making it anew takes at most one part in so many of the time.
-const SHARE: u32 = 10;
-
-/// The agent's memory of one chain. Cheap to clone; readers never wait for what is being made anew.
+/// The agent's memory of one chain. Cheap to clone; readers never wait for what is being read anew.
 #[derive(Clone)]
-pub struct Memory {
-    pool: PgPool,
+pub struct Memory(store::memory::Memory<Chain>);
+
+/// Everything final of one chain, to be held in memory.
+struct Chain {
     chain_id: u64,
-    held: Arc<RwLock<Option<Known>>>,
-    /// Held by whoever makes the next one, with the time before which there is no need to.
-    making: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What was known as of a settled block, and what was watched.
@@ -77,35 +73,48 @@ impl Known {
     }
 }
 
+impl Source for Chain {
+    /// The newest settled block with a record; 0 before the first.
+    type Version = u64;
+    type Value = Arc<Findings>;
+    type Error = AdvisorError;
+
+    const SHARE: u32 = 10;
+
+    fn name(&self) -> String {
+        format!("the risks of chain {}", self.chain_id)
+    }
+
+    async fn version(&self, conn: &mut PgConnection) -> Result<u64> {
+        Ok(settled(conn, self.chain_id).await?.0)
+    }
+
+    async fn read(&self, pool: &PgPool) -> Result<Held<Self>> {
+        let mut tx = snapshot(pool).await?;
+        let (block, day) = settled(&mut tx, self.chain_id).await?;
+        let files = RISK.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let findings = find(&mut tx, self.chain_id, (block, day), files).await?;
+        tx.commit().await?;
+        Ok(Held { version: block, value: Arc::new(findings) })
+    }
+}
+
 impl Memory {
     /// An empty memory: the first question fills it.
     pub fn new(pool: PgPool, chain_id: u64) -> Self {
-        Self { pool, chain_id, held: Arc::default(), making: Arc::default() }
+        Self(store::memory::Memory::new(pool, Chain { chain_id }))
     }
 
     /// What is known now, without waiting for more: what became final meanwhile is learned in the background. None before the
-    /// first is made.
+    /// first is read.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn latest(&self) -> Result<Option<Known>> {
-        let mut conn = self.pool.acquire().await?;
-        let block = settled(&mut conn, self.chain_id).await?.0;
-        let held = self.held();
-        if held.as_ref().is_none_or(|known| known.block() != block)
-            && let Ok(mut making) = self.making.clone().try_lock_owned()
-            && is_due(*making)
-        {
-            let memory = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = memory.make(&mut making).await {
-                    tracing::error!("the risks of chain {} stay as they were: {error}", memory.chain_id);
-                }
-            });
-        }
-        match held {
+        let mut conn = self.0.pool().acquire().await?;
+        match self.0.newest(&mut conn).await? {
             None => Ok(None),
-            Some(known) => self.with_watch_list(&mut conn, known).await.map(Some),
+            Some(held) => self.with_watch_list(&mut conn, &held).await.map(Some),
         }
     }
 
@@ -114,57 +123,16 @@ impl Memory {
     /// # Errors
     /// When the database does not answer.
     pub async fn fresh(&self) -> Result<Known> {
-        let mut making = self.making.lock().await;
-        let mut conn = self.pool.acquire().await?;
-        let block = settled(&mut conn, self.chain_id).await?.0;
-        let known = match self.held() {
-            Some(known) if known.block() == block || !is_due(*making) => known,
-            _ => {
-                drop(conn);
-                let known = self.make(&mut making).await?;
-                conn = self.pool.acquire().await?;
-                known
-            }
-        };
-        self.with_watch_list(&mut conn, known).await
+        let held = self.0.fresh().await?;
+        self.with_watch_list(&mut *self.0.pool().acquire().await?, &held).await
     }
 
-    fn held(&self) -> Option<Known> {
-        // A panic cannot leave half a value here.
-        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The same with the newest watch list, which is short and read each time.
+    async fn with_watch_list(&self, conn: &mut PgConnection, held: &Held<Chain>) -> Result<Known> {
+        let chain_id = self.0.source().chain_id;
+        let last = watch::last(conn, chain_id).await?;
+        Ok(Known { findings: held.value.clone(), watched: Arc::new(watch_list(conn, chain_id, last).await?) })
     }
-
-    fn hold(&self, known: &Known) {
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
-    }
-
-    async fn make(&self, next: &mut Option<Instant>) -> Result<Known> {
-        let start = Instant::now();
-        let mut tx = snapshot(&self.pool).await?;
-        let (block, day) = settled(&mut tx, self.chain_id).await?;
-        let last = watch::last(&mut tx, self.chain_id).await?;
-        let files = RISK.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        let known = load(&mut tx, self.chain_id, (block, day), last, files).await?;
-        tx.commit().await?;
-        self.hold(&known);
-        *next = Some(Instant::now() + start.elapsed() * (SHARE - 1));
-        Ok(known)
-    }
-
-    /// The same with the newest watch list, which is short.
-    async fn with_watch_list(&self, conn: &mut PgConnection, known: Known) -> Result<Known> {
-        let last = watch::last(conn, self.chain_id).await?;
-        if last == known.watched() {
-            return Ok(known);
-        }
-        let known = Known { watched: Arc::new(watch_list(conn, self.chain_id, last).await?), ..known };
-        self.hold(&known);
-        Ok(known)
-    }
-}
-
-fn is_due(next: Option<Instant>) -> bool {
-    next.is_none_or(|next| next <= Instant::now())
 }
 
 /// The newest settled block with a record, and its day.
@@ -173,24 +141,33 @@ async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<(u64, NaiveDa
     Ok(settled.map_or((0, DateTime::UNIX_EPOCH.date_naive()), |settled| (settled.block, settled.at.date_naive())))
 }
 
-/// Everything up to a settled block, looked at by these rules.
+/// Everything up to a settled block, looked at by these rules, and what was watched as of an entry.
 pub(super) async fn load(
     conn: &mut PgConnection,
     chain_id: u64,
-    (block, day): (u64, NaiveDate),
+    settled: (u64, NaiveDate),
     last: i64,
     files: Vec<(String, String)>,
 ) -> Result<Known> {
-    let records = records(conn, chain_id, block).await?;
     let watched = Arc::new(watch_list(conn, chain_id, last).await?);
-    let findings = blocking(move || {
+    Ok(Known { findings: Arc::new(find(conn, chain_id, settled, files).await?), watched })
+}
+
+/// Everything up to a settled block, looked at by these rules.
+async fn find(
+    conn: &mut PgConnection,
+    chain_id: u64,
+    (block, day): (u64, NaiveDate),
+    files: Vec<(String, String)>,
+) -> Result<Findings> {
+    let records = records(conn, chain_id, block).await?;
+    blocking(move || {
         let rules = rules_of(&files)?;
         let rule_base = rules.version().parse().map_err(refused)?;
         let market = Market::new(&records, Limits::read(&rules).map_err(refused)?);
         Ok(Findings { chain_id, block, day, market, rules, rule_base })
     })
-    .await?;
-    Ok(Known { findings: Arc::new(findings), watched })
+    .await
 }
 
 async fn records(conn: &mut PgConnection, chain_id: u64, block: u64) -> Result<Records> {

@@ -4,16 +4,13 @@
 //! only (`work_uses`) and lead to no asset, and what flows to them is a fixed share beside that of the parents, so they
 //! change neither who stands above whom nor the share of any parent.
 //!
-//! [`Cache::current`] answers from memory while the chain's [`Version`] is that of its graph. The functions beside it ask
+//! [`Memory::current`] answers from memory while the chain's [`Version`] is that of its graph. The functions beside it ask
 //! the database for the surroundings of one asset and give the same answers: for when the graph is being made anew.
 
 pub mod names;
 pub mod upstream;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     AssetId, BasisPoints,
@@ -22,10 +19,13 @@ use domain::{
 use futures::TryStreamExt;
 use names::Names;
 use sqlx::{PgConnection, PgPool};
-use tokio::sync::Mutex;
 use upstream::Licensed;
 
-use crate::{StoreError, snapshot};
+use crate::{
+    StoreError,
+    memory::{Held, Memory, Source},
+    snapshot,
+};
 
 /// Names a state of a chain's lineage. Two equal versions hold the same assets and parents; another version may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,74 +204,45 @@ pub async fn neighbourhood(
     Ok(shown.map(|shown| Neighbourhood { complete: shown.complete && above.complete && below.complete, ..shown }))
 }
 
-/// The lineage of one chain in memory: one graph, and while it is made anew the next. Cheap to clone.
-#[derive(Clone)]
-pub struct Cache {
-    pool: PgPool,
-    chain_id: u64,
-    held: Arc<RwLock<Option<Held>>>,
-    /// Held by whoever makes the next graph.
-    making: Arc<Mutex<()>>,
+/// The lineage of one chain in memory: one graph, and while it is made anew the next.
+pub type Cache = Memory<Lineage>;
+
+/// An empty memory of a chain's lineage.
+pub fn cache(pool: PgPool, chain_id: u64) -> Cache {
+    Memory::new(pool, Lineage { chain_id })
 }
 
-/// A graph, what its assets were called when it was made, and the version of the lineage it holds.
-#[derive(Clone)]
-pub struct Held {
-    pub graph: Arc<Graph>,
-    pub names: Arc<Names>,
-    pub version: Version,
+/// The lineage of one chain, to be held in memory.
+pub struct Lineage {
+    pub chain_id: u64,
 }
 
-impl Cache {
-    /// An empty cache: the first question fills it.
-    pub fn new(pool: PgPool, chain_id: u64) -> Self {
-        Self { pool, chain_id, held: Arc::default(), making: Arc::default() }
+/// A graph, and what its assets were called when it was made.
+pub struct Named {
+    pub graph: Graph,
+    pub names: Names,
+}
+
+impl Source for Lineage {
+    type Version = Version;
+    type Value = Named;
+    type Error = StoreError;
+
+    fn name(&self) -> String {
+        format!("the works and lineage of chain {}", self.chain_id)
     }
 
-    /// The newest graph there is, which may be an older version; nothing before the first is made. Never waits for the
-    /// database.
-    pub fn latest(&self) -> Option<Held> {
-        // A panic cannot leave half a value here.
-        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    async fn version(&self, conn: &mut PgConnection) -> Result<Version, StoreError> {
+        version(conn, self.chain_id).await
     }
 
-    /// The graph of the version that `conn` sees. When there is none, it begins to make one of the present version, unless
-    /// that is under way, and returns at once without.
-    pub async fn current(&self, conn: &mut PgConnection) -> Result<Option<Held>, StoreError> {
-        let version = version(conn, self.chain_id).await?;
-        if let Some(held) = self.latest().filter(|held| held.version == version) {
-            return Ok(Some(held));
-        }
-        if let Ok(making) = self.making.clone().try_lock_owned() {
-            let cache = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = cache.make().await {
-                    tracing::error!("the lineage of chain {} stays as it was: {error}", cache.chain_id);
-                }
-                drop(making);
-            });
-        }
-        Ok(None)
-    }
-
-    /// Loads the present graph, after any that is being made.
-    pub async fn refresh(&self) -> Result<Held, StoreError> {
-        let _making = self.making.lock().await;
-        self.make().await
-    }
-
-    async fn make(&self) -> Result<Held, StoreError> {
+    async fn read(&self, pool: &PgPool) -> Result<Held<Self>, StoreError> {
         // One snapshot, so that the version is that of the graph.
-        let mut tx = snapshot(&self.pool).await?;
+        let mut tx = snapshot(pool).await?;
         let version = version(&mut tx, self.chain_id).await?;
-        if let Some(held) = self.latest().filter(|held| held.version == version) {
-            return Ok(held);
-        }
-        let graph = Arc::new(load(&mut tx, self.chain_id).await?);
-        let names = Arc::new(Names::load(&mut tx, self.chain_id).await?);
+        let graph = load(&mut tx, self.chain_id).await?;
+        let names = Names::load(&mut tx, self.chain_id).await?;
         tx.commit().await?;
-        let held = Held { graph, names, version };
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
-        Ok(held)
+        Ok(Held { version, value: Named { graph, names } })
     }
 }

@@ -8,9 +8,12 @@ use domain::{
     lineage::{Graph, Limits},
 };
 use sqlx::{PgConnection, PgPool};
-use store::lineage::{
-    self, Cache,
-    names::{self, Known, Name},
+use store::{
+    lineage::{
+        self, Cache, Lineage,
+        names::{self, Known, Name},
+    },
+    memory::Held,
 };
 use testkit::sim::Rng;
 
@@ -118,11 +121,11 @@ async fn a_parent_that_is_no_asset_is_left_out() -> Result<()> {
 }
 
 /// Asks until the present version is in memory.
-async fn current(cache: &Cache, conn: &mut PgConnection) -> Result<Arc<Graph>> {
+async fn current(cache: &Cache, conn: &mut PgConnection) -> Result<Arc<Held<Lineage>>> {
     tokio::time::timeout(PATIENCE, async {
         loop {
             if let Some(held) = cache.current(conn).await? {
-                return Ok(held.graph);
+                return Ok(held);
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -134,16 +137,16 @@ async fn current(cache: &Cache, conn: &mut PgConnection) -> Result<Arc<Graph>> {
 async fn the_cache_follows_the_chain() -> Result<()> {
     let pool = database().await?;
     let mut conn = pool.acquire().await?;
-    let cache = Cache::new(pool.clone(), CHAIN);
+    let cache = lineage::cache(pool.clone(), CHAIN);
     assert!(cache.latest().is_none());
     assert!(cache.current(&mut conn).await?.is_none(), "the first question is answered by the database");
-    assert_eq!(current(&cache, &mut conn).await?.works(), 0);
+    assert_eq!(current(&cache, &mut conn).await?.value.graph.works(), 0);
 
     register(&pool, 1, &[(1, vec![]), (2, vec![1])]).await?;
     assert!(cache.current(&mut conn).await?.is_none(), "an old graph is not given for the present one");
     assert!(cache.latest().is_some(), "but may be asked for");
     let second = current(&cache, &mut conn).await?;
-    assert_eq!((second.works(), second.edges()), (2, 1));
+    assert_eq!((second.value.graph.works(), second.value.graph.edges()), (2, 1));
     // Blocks without a registration change nothing, and nothing is made anew.
     sqlx::query(
         "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, safe_number, head_number)
@@ -169,12 +172,12 @@ async fn the_cache_follows_the_chain() -> Result<()> {
     tx.commit().await?;
     register(&pool, 1, &[(1, vec![]), (2, vec![])]).await?;
     assert!(cache.current(&mut conn).await?.is_none());
-    let fourth = cache.refresh().await?;
-    assert_eq!((fourth.graph.works(), fourth.graph.edges()), (2, 0));
+    let fourth = cache.fresh().await?;
+    assert_eq!((fourth.value.graph.works(), fourth.value.graph.edges()), (2, 0));
     // A rebuild swaps the projections.
     sqlx::query("UPDATE chain.cursors SET generation = 2").execute(&pool).await?;
     assert!(cache.current(&mut conn).await?.is_none());
-    assert_ne!(cache.refresh().await?.version, fourth.version);
+    assert_ne!(cache.fresh().await?.version, fourth.version);
     Ok(())
 }
 
@@ -182,9 +185,9 @@ async fn the_cache_follows_the_chain() -> Result<()> {
 async fn names_are_held_beside_the_graph_and_asked_for_until_the_work_is_known() -> Result<()> {
     let pool = database().await?;
     let mut conn = pool.acquire().await?;
-    let cache = Cache::new(pool.clone(), CHAIN);
+    let cache = lineage::cache(pool.clone(), CHAIN);
     register(&pool, 1, &[(1, vec![]), (2, vec![1])]).await?;
-    let before = cache.refresh().await?;
+    let before = cache.fresh().await?;
     let name = |title: Option<&str>| Name { kind: "CODE".into(), title: title.map(str::to_owned) };
     assert_eq!(names::ask(&mut conn, CHAIN, &[1, 3]).await?, [(AssetId(1), name(None))]);
 
@@ -197,13 +200,13 @@ async fn names_are_held_beside_the_graph_and_asked_for_until_the_work_is_known()
     )
     .execute(&pool)
     .await?;
-    assert_eq!(before.names.known(AssetId(1)), None, "memory does not know it yet");
+    assert_eq!(before.value.names.known(AssetId(1)), None, "memory does not know it yet");
     assert_eq!(names::ask(&mut conn, CHAIN, &[1, 3]).await?, [(AssetId(1), name(Some("Root")))]);
     register(&pool, 3, &[(3, vec![1])]).await?;
-    let after = cache.refresh().await?;
-    assert_eq!(after.names.known(AssetId(1)), Some(Known { kind: "CODE", title: "Root", work: 1 }));
-    assert_eq!(after.names.known(AssetId(2)), None);
-    assert_eq!(after.names.known(AssetId(4)), None);
+    let after = cache.fresh().await?;
+    assert_eq!(after.value.names.known(AssetId(1)), Some(Known { kind: "CODE", title: "Root", work: 1 }));
+    assert_eq!(after.value.names.known(AssetId(2)), None);
+    assert_eq!(after.value.names.known(AssetId(4)), None);
     Ok(())
 }
 
@@ -211,22 +214,22 @@ async fn names_are_held_beside_the_graph_and_asked_for_until_the_work_is_known()
 async fn one_graph_is_made_at_a_time() -> Result<()> {
     let pool = database().await?;
     register(&pool, 1, &assets(50, 3)).await?;
-    let cache = Cache::new(pool.clone(), CHAIN);
+    let cache = lineage::cache(pool.clone(), CHAIN);
     let made = refreshed(&cache, 8).await?;
     assert!(made.iter().all(|graph| Arc::ptr_eq(graph, &made[0])), "those who come second take what the first made");
     Ok(())
 }
 
 /// So many refreshes at once.
-async fn refreshed(cache: &Cache, count: usize) -> Result<Vec<Arc<Graph>>> {
+async fn refreshed(cache: &Cache, count: usize) -> Result<Vec<Arc<Held<Lineage>>>> {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..count {
         let cache = cache.clone();
-        tasks.spawn(async move { cache.refresh().await });
+        tasks.spawn(async move { cache.fresh().await });
     }
     let mut made = Vec::new();
     while let Some(held) = tasks.join_next().await {
-        made.push(held??.graph);
+        made.push(held??);
     }
     Ok(made)
 }

@@ -1,0 +1,61 @@
+//! `tributary jobs`: what was given up, and having it tried again.
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use service::Settings;
+
+/// What to do with jobs that were given up.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Lists the jobs that were given up, newest first, with what they failed at
+    Dead {
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Has jobs that were given up tried again from the beginning
+    Retry {
+        /// The ids that `jobs dead` shows
+        ids: Vec<String>,
+        /// All of them
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// When the database does not answer, and when a job that is named was not given up.
+pub async fn run(settings: &Settings, command: Command) -> Result<()> {
+    let pool = store::connect(settings.database_url.expose(), 2).await?;
+    match command {
+        Command::Dead { limit } => {
+            let dead = queue::dead(&mut *pool.acquire().await?, i64::from(limit)).await?;
+            if dead.is_empty() {
+                println!("No job was given up.");
+            }
+            for one in dead {
+                let at = one.at.map_or_else(String::new, |at| at.to_rfc3339());
+                let what = one.job.map_or_else(
+                    || "a job that another version of the program stored".to_owned(),
+                    |job| format!("{} {}", job.name, job.arguments),
+                );
+                println!("{}  {at}  {}  {what}\n    {}", one.id, one.queue, one.reason);
+            }
+        }
+        Command::Retry { ids, all } => {
+            if ids.is_empty() && !all {
+                bail!("name the jobs to be tried again, as `tributary jobs dead` lists them, or say --all");
+            }
+            let mut tx = pool.begin().await?;
+            let retried = queue::retry(&mut tx, (!all).then_some(&ids)).await?;
+            if !all && retried < ids.len() as u64 {
+                bail!("only {retried} of these jobs were given up: nothing was changed. `tributary jobs dead` lists those that were");
+            }
+            tx.commit().await?;
+            println!("{retried} jobs are tried again.");
+        }
+    }
+    Ok(())
+}

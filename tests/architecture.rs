@@ -1,0 +1,203 @@
+//! What docs/ARCHITECTURE.md says of the code, held against the code: who depends on whom, and who writes which table.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// Our crates, each with those of ours that it may depend on. A line that is missing here, or that is not needed any more, fails the
+/// test: the table is the map.
+const DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("advisors", &["agents", "domain", "store"]),
+    ("agents", &["domain", "metta"]),
+    ("bindings", &[]),
+    ("chain", &["bindings", "domain", "service"]),
+    ("commands", &["advisors", "bindings", "domain", "facts", "importer", "store"]),
+    ("domain", &[]),
+    ("facts", &["domain"]),
+    ("importer", &["domain"]),
+    ("metta", &[]),
+    ("queue", &["facts", "service", "store"]),
+    ("sender", &["bindings", "chain", "domain", "service", "store"]),
+    ("service", &["domain"]),
+    ("store", &["domain", "facts"]),
+    ("testkit", &["bindings", "chain", "queue", "sender", "service", "store"]),
+    ("vault", &["domain"]),
+    ("indexer", &["bindings", "chain", "domain", "facts", "service", "store"]),
+    (
+        "backend",
+        &[
+            "advisors", "agents", "bindings", "chain", "commands", "domain", "facts", "importer", "service", "store", "vault",
+        ],
+    ),
+    (
+        "workers",
+        &[
+            "advisors", "agents", "bindings", "chain", "commands", "domain", "facts", "importer", "queue", "sender", "service",
+            "store", "vault",
+        ],
+    ),
+];
+
+/// Tables that something of ours writes by name, each with its only writer: a module, by the path that all its files begin with.
+const WRITERS: &[(&str, &str)] = &[];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folders of our crates, without the executable's.
+fn crates() -> Result<Vec<PathBuf>> {
+    let mut folders: Vec<PathBuf> = ["backend", "indexer", "workers", "contracts/bindings"].map(|one| root().join(one)).into();
+    for entry in fs::read_dir(root().join("crates"))? {
+        folders.push(entry?.path());
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+#[test]
+fn crates_depend_on_those_that_the_table_names() -> Result<()> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for folder in crates()? {
+        let manifest: toml::Table = fs::read_to_string(folder.join("Cargo.toml"))?.parse()?;
+        let name = manifest["package"]["name"].as_str().context("a name")?.to_owned();
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+        found.insert(name, dependencies.into_iter().flat_map(|table| table.keys().cloned()).collect());
+    }
+    let ours: BTreeSet<String> = found.keys().cloned().collect();
+    for dependencies in found.values_mut() {
+        dependencies.retain(|one| ours.contains(one));
+    }
+    let table: BTreeMap<String, BTreeSet<String>> = DEPENDENCIES
+        .iter()
+        .map(|(name, allowed)| ((*name).to_owned(), allowed.iter().map(|one| (*one).to_owned()).collect()))
+        .collect();
+    for (name, dependencies) in &found {
+        let allowed = table.get(name).with_context(|| format!("the crate {name} is not in the table"))?;
+        let more: Vec<&String> = dependencies.difference(allowed).collect();
+        ensure!(more.is_empty(), "{name} depends on {more:?}, which the table does not allow");
+        let fewer: Vec<&String> = allowed.difference(dependencies).collect();
+        ensure!(fewer.is_empty(), "{name} no longer depends on {fewer:?}: take that out of the table");
+    }
+    ensure!(found.len() == table.len(), "the table names a crate that does not exist");
+    Ok(())
+}
+
+/// The Rust sources below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The tables that a text writes by name.
+fn written(text: &str) -> BTreeSet<String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let name = |word: &str| {
+        let end = word.find(|letter: char| !(letter.is_ascii_lowercase() || letter == '_' || letter == '.')).unwrap_or(word.len());
+        word[..end].trim_end_matches('.').to_owned()
+    };
+    let begins = |word: &str, keyword: &str| word.trim_start_matches(['"', '(', '\'', '#', 'r']) == keyword;
+    let after = |at: usize| words.get(at).map(|word| name(word));
+    let mut found = BTreeSet::new();
+    for (at, word) in words.iter().enumerate() {
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        let table = if (begins(word, "INSERT") && next == "INTO") || (begins(word, "DELETE") && next == "FROM") {
+            after(at + 2)
+        } else if begins(word, "UPDATE") {
+            after(at + 1)
+        } else {
+            None
+        };
+        found.extend(table.filter(|table| !table.is_empty()));
+    }
+    found
+}
+
+/// The tables that the migrations leave.
+fn tables() -> Result<BTreeSet<String>> {
+    let mut migrations: Vec<PathBuf> =
+        fs::read_dir(root().join("crates/store/migrations"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    migrations.sort();
+    let mut tables = BTreeSet::new();
+    for migration in migrations {
+        let text = fs::read_to_string(migration)?;
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for window in words.windows(6) {
+            let name = |word: &str| word.trim_end_matches([';', '(', ',']).to_owned();
+            match window {
+                ["CREATE", "TABLE", "IF", "NOT", "EXISTS", table] | ["CREATE", "TABLE", table, ..] if *table != "IF" => {
+                    tables.insert(name(table));
+                }
+                ["DROP", "TABLE", table, ..] => {
+                    tables.remove(&name(table));
+                }
+                ["ALTER", "TABLE", old, "RENAME", "TO", new] => {
+                    tables.remove(&name(old));
+                    tables.insert(name(new));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(tables)
+}
+
+#[test]
+fn every_table_has_one_writer() -> Result<()> {
+    let tables = tables()?;
+    let mut writers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for folder in crates()?.into_iter().chain([root().to_owned()]) {
+        let mut files = Vec::new();
+        sources(&folder.join("src"), &mut files)?;
+        for file in files {
+            let place = file.strip_prefix(root())?.to_string_lossy().into_owned();
+            for table in written(&fs::read_to_string(&file)?) {
+                if tables.contains(&table) {
+                    writers.entry(table).or_default().insert(place.clone());
+                }
+            }
+        }
+    }
+    let table: BTreeMap<&str, &str> = WRITERS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (name, places) in &writers {
+        match table.get(name.as_str()) {
+            None => wrong.push(format!("{name} is written by {places:?}, and has no line in the table")),
+            Some(writer) => wrong.extend(
+                places.iter().filter(|place| !place.starts_with(writer)).map(|place| format!("{place} writes {name}, which is {writer}'s")),
+            ),
+        }
+    }
+    wrong.extend(table.keys().filter(|name| !writers.contains_key(**name)).map(|name| format!("nobody writes {name}")));
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn what_is_written_is_recognised() {
+    let found = |text: &str| written(text).into_iter().collect::<Vec<_>>();
+    assert_eq!(found("sqlx::query!(\"INSERT INTO works (id) VALUES ($1)\")"), ["works"]);
+    assert_eq!(found("r#\"UPDATE chain.cursors SET x\"#"), ["chain.cursors"]);
+    assert_eq!(found("WITH gone AS (DELETE FROM siwe_nonces WHERE true) INSERT INTO a.b SELECT"), ["a.b", "siwe_nonces"]);
+    assert!(found("SELECT 1 FROM works FOR NO KEY UPDATE OF c; ON CONFLICT DO UPDATE SET x = 1").iter().all(|one| one.is_empty() || !one.contains("works")));
+}
+
+#[test]
+fn the_pages_have_words_for_every_kind_of_fact_in_the_ledger() -> Result<()> {
+    let words = fs::read_to_string(root().join("frontend/src/features/ledger/words.ts"))?;
+    for kind in facts::Kind::ALL.iter().filter(|kind| kind.told_to().ledger()) {
+        ensure!(words.contains(&format!("\"{kind}\":")), "words.ts does not say what `{kind}` means");
+    }
+    Ok(())
+}
