@@ -10,10 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    extract::{Path, Query, SignedIn},
+    caller::{ManageWebhooks, OwnedWork},
+    extract::{Path, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    works::owned,
+    values::one_of,
 };
 
 const STATES: [&str; 4] = ["received", "applied", "ignored", "failed"];
@@ -67,38 +68,35 @@ pub struct DeliveryFilters {
 
 /// What GitHub delivered about a work of the account that is signed in, the newest first.
 #[utoipa::path(get, path = "/v1/works/{id}/deliveries", operation_id = "list_deliveries", tag = "webhooks",
+    security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), DeliveryFilters),
     responses((status = 200, body = Page<DeliveryView>), (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
-    account: SignedIn,
-    Path(id): Path<String>,
+    work: OwnedWork<ManageWebhooks>,
     Query(filters): Query<DeliveryFilters>,
 ) -> Result<axum::Json<Page<DeliveryView>>> {
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor };
     let (limit, (below, _)) = (page.limit()?, page.below()?);
-    if filters.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
-        return Err(Problem::fields(vec![("state", format!("is one of {}", STATES.join(", ")))]));
-    }
+    one_of("state", filters.state.as_deref(), &STATES)?;
     let mut conn = state.pool.acquire().await?;
-    let work = owned(&mut conn, account, &id).await?;
-    let items = select(&mut conn, work, None, filters.state.as_deref(), below, limit + 1).await?;
+    let items = select(&mut conn, work.id, None, filters.state.as_deref(), below, limit + 1).await?;
     Ok(axum::Json(Page::cut(items, limit, |item: &DeliveryView| (item.id.parse().unwrap_or_default(), 0))))
 }
 
 /// One delivery, with what came.
 #[utoipa::path(get, path = "/v1/works/{id}/deliveries/{delivery}", operation_id = "get_delivery", tag = "webhooks",
+    security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), ("delivery" = String, Path, description = "the delivery's id")),
     responses((status = 200, body = DeliveryDetail), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn detail(
     State(state): State<AppState>,
-    account: SignedIn,
-    Path((id, delivery)): Path<(String, String)>,
+    work: OwnedWork<ManageWebhooks>,
+    Path((_work, delivery)): Path<(String, String)>,
 ) -> Result<axum::Json<DeliveryDetail>> {
     let number = delivery_id(&delivery)?;
     let mut conn = state.pool.acquire().await?;
-    let work = owned(&mut conn, account, &id).await?;
-    let found = select(&mut conn, work, Some(number), None, i64::MAX, 1).await?.pop();
+    let found = select(&mut conn, work.id, Some(number), None, i64::MAX, 1).await?.pop();
     let delivery = found.ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
     // Deliveries are never removed.
     let payload = sqlx::query_scalar!("SELECT payload FROM webhook_deliveries WHERE id = $1", number)
@@ -136,16 +134,16 @@ async fn select(
 
 /// Applies a delivery again. What it brought before is known and stays as it is; while it waits, asking again changes nothing.
 #[utoipa::path(post, path = "/v1/works/{id}/deliveries/{delivery}/replay", operation_id = "replay_delivery", tag = "webhooks",
+    security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), ("delivery" = String, Path, description = "the delivery's id")),
     responses((status = 202, body = DeliveryView), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn replay(
     State(state): State<AppState>,
-    account: SignedIn,
-    Path((id, delivery)): Path<(String, String)>,
+    work: OwnedWork<ManageWebhooks>,
+    Path((_work, delivery)): Path<(String, String)>,
 ) -> Result<(StatusCode, axum::Json<DeliveryView>)> {
     let number = delivery_id(&delivery)?;
     let mut tx = state.pool.begin().await?;
-    let work = owned(&mut tx, account, &id).await?;
     let view = sqlx::query_as!(
         DeliveryView,
         r#"UPDATE webhook_deliveries SET state = 'received', message = '', settled_at = NULL,
@@ -153,13 +151,13 @@ pub async fn replay(
            WHERE work_id = $1 AND id = $2
            RETURNING id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
                      octet_length(payload) AS "bytes!", received_at, settled_at"#,
-        work,
+        work.id,
         number
     )
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
-    outbox::emit(&mut tx, &[outbox::delivery_received(work)]).await?;
+    outbox::emit(&mut tx, &[outbox::delivery_received(work.id)]).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
 }

@@ -151,7 +151,7 @@ impl<'a> Head<'a> {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
             let sound = (1..=100).contains(&name.len()) && name.bytes().all(plain);
             let message = "is a name of 1 to 100 letters, digits, `-`, `_` and `.`".to_owned();
-            if sound { Ok(name) } else { Err(Problem::fields(vec![(header, message)])) }
+            if sound { Ok(name) } else { Err(Problem::field(header, "not_a_name", message)) }
         };
         Ok(Self { signature, event: name("X-GitHub-Event")?, guid: name("X-GitHub-Delivery")? })
     }

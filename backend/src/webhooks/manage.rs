@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use super::webhook_id;
 use crate::{
     AppState,
-    extract::{Json, Path, SignedIn},
+    caller::{ManageWebhooks, OwnedWork},
+    extract::{Json, Path},
     problem::{Problem, Result},
-    works::owned,
 };
 
 /// A work has at most so many that are not revoked.
@@ -75,47 +75,44 @@ impl Row {
 
 /// The webhooks of a work of the account that is signed in, without those that were revoked.
 #[utoipa::path(get, path = "/v1/works/{id}/webhooks", operation_id = "list_webhooks", tag = "webhooks",
+    security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id")),
     responses((status = 200, body = [WebhookView]), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
-    account: SignedIn,
-    Path(id): Path<String>,
+    work: OwnedWork<ManageWebhooks>,
 ) -> Result<axum::Json<Vec<WebhookView>>> {
-    let mut conn = state.pool.acquire().await?;
-    let work = owned(&mut conn, account, &id).await?;
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id::text AS "id!", repository, created_at, rotated_at,
                   CASE WHEN previous_until > now() THEN previous_until END AS previous_until
            FROM webhooks WHERE work_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"#,
-        work
+        work.id
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(&state.pool)
     .await?;
     Ok(axum::Json(rows.into_iter().map(|row| row.view(&state)).collect()))
 }
 
 /// Makes a webhook for a work of the account that is signed in. Its secret is shown this once.
 #[utoipa::path(post, path = "/v1/works/{id}/webhooks", operation_id = "create_webhook", tag = "webhooks",
+    security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id")),
     responses((status = 201, body = WebhookSecret), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn create(
     State(state): State<AppState>,
-    account: SignedIn,
-    Path(id): Path<String>,
+    work: OwnedWork<ManageWebhooks>,
 ) -> Result<(StatusCode, axum::Json<WebhookSecret>)> {
     let mut tx = state.pool.begin().await?;
-    let work = owned(&mut tx, account, &id).await?;
     // The work's row is held, so that the count stays true.
-    sqlx::query!("SELECT FROM works WHERE id = $1 FOR NO KEY UPDATE", work).execute(&mut *tx).await?;
+    sqlx::query!("SELECT FROM works WHERE id = $1 FOR NO KEY UPDATE", work.id).execute(&mut *tx).await?;
     let secret = new_secret();
     let row = sqlx::query_as!(
         Row,
         r#"INSERT INTO webhooks (work_id, secret)
            SELECT $1, $2 WHERE (SELECT count(*) FROM webhooks WHERE work_id = $1 AND revoked_at IS NULL) < $3
            RETURNING id::text AS "id!", repository, created_at, rotated_at, previous_until"#,
-        work,
+        work.id,
         secret,
         MOST
     )
@@ -124,7 +121,7 @@ pub async fn create(
     .ok_or_else(|| {
         Problem::conflict("too_many_webhooks", format!("This work has {MOST} webhooks. Revoke one that is not used."))
     })?;
-    tell(&mut tx, "webhook.created", work, &row.id, json!({})).await?;
+    tell(&mut tx, "webhook.created", work.id, &row.id, json!({})).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, axum::Json(WebhookSecret { webhook: row.view(&state), secret })))
 }
@@ -132,22 +129,22 @@ pub async fn create(
 /// Gives a webhook another secret, shown this once. The old one is taken a while longer, so that nothing is lost while GitHub learns
 /// the new one; the one before that is not taken any more.
 #[utoipa::path(post, path = "/v1/works/{id}/webhooks/{webhook}/rotate", operation_id = "rotate_webhook", tag = "webhooks",
+    security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), ("webhook" = String, Path, description = "the webhook's id")),
     request_body = Rotation,
     responses((status = 200, body = WebhookSecret), (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn rotate(
     State(state): State<AppState>,
-    account: SignedIn,
-    Path((id, webhook)): Path<(String, String)>,
+    work: OwnedWork<ManageWebhooks>,
+    Path((_work, webhook)): Path<(String, String)>,
     Json(rotation): Json<Rotation>,
 ) -> Result<axum::Json<WebhookSecret>> {
     let hours = rotation.overlap_hours.unwrap_or(HOURS);
     if hours > MOST_HOURS {
-        return Err(Problem::fields(vec![("overlapHours", format!("is between 0 and {MOST_HOURS}"))]));
+        return Err(Problem::field("overlapHours", "out_of_range", format!("is between 0 and {MOST_HOURS}")));
     }
     let webhook = webhook_id(&webhook)?;
     let mut tx = state.pool.begin().await?;
-    let work = owned(&mut tx, account, &id).await?;
     let secret = new_secret();
     let row = sqlx::query_as!(
         Row,
@@ -156,42 +153,42 @@ pub async fn rotate(
            WHERE id = $1::text::uuid AND work_id = $2 AND revoked_at IS NULL
            RETURNING id::text AS "id!", repository, created_at, rotated_at, previous_until"#,
         webhook,
-        work,
+        work.id,
         secret,
         hours as i32
     )
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| Problem::not_found("such webhook"))?;
-    tell(&mut tx, "webhook.rotated", work, &row.id, json!({"overlapHours": hours.to_string()})).await?;
+    tell(&mut tx, "webhook.rotated", work.id, &row.id, json!({"overlapHours": hours.to_string()})).await?;
     tx.commit().await?;
     Ok(axum::Json(WebhookSecret { webhook: row.view(&state), secret }))
 }
 
 /// Ends a webhook, at once and for good. What it took before stays.
 #[utoipa::path(delete, path = "/v1/works/{id}/webhooks/{webhook}", operation_id = "revoke_webhook", tag = "webhooks",
+    security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), ("webhook" = String, Path, description = "the webhook's id")),
     responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn revoke(
     State(state): State<AppState>,
-    account: SignedIn,
-    Path((id, webhook)): Path<(String, String)>,
+    work: OwnedWork<ManageWebhooks>,
+    Path((_work, webhook)): Path<(String, String)>,
 ) -> Result<StatusCode> {
     let webhook = webhook_id(&webhook)?;
     let mut tx = state.pool.begin().await?;
-    let work = owned(&mut tx, account, &id).await?;
     let revoked = sqlx::query!(
         "UPDATE webhooks SET revoked_at = now(), secret = NULL, previous_secret = NULL, previous_until = NULL
          WHERE id = $1::text::uuid AND work_id = $2 AND revoked_at IS NULL",
         webhook,
-        work
+        work.id
     )
     .execute(&mut *tx)
     .await?;
     if revoked.rows_affected() == 0 {
         return Err(Problem::not_found("such webhook"));
     }
-    tell(&mut tx, "webhook.revoked", work, &webhook, json!({})).await?;
+    tell(&mut tx, "webhook.revoked", work.id, &webhook, json!({})).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,13 +15,7 @@ use crate::{Actor, Conflict, Error, Result, Tx};
 ///
 /// # Errors
 /// When one does not exist or is of another's work, was decided otherwise, or corrects what does not count.
-pub async fn decide(
-    tx: &mut Tx,
-    actor: Actor,
-    ids: &[i64],
-    verdict: Verdict,
-    reason: &str,
-) -> Result<usize> {
+pub async fn decide(tx: &mut Tx, actor: Actor, ids: &[i64], verdict: Verdict, reason: &str) -> Result<usize> {
     contribution::check_count("ids", "ids", ids.len())?;
     contribution::check_reason(reason)?;
     let ids: Vec<i64> = BTreeSet::from_iter(ids).into_iter().copied().collect();

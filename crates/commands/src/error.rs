@@ -172,4 +172,3 @@ fn on_constraint(name: &str) -> Option<Error> {
         _ => None,
     }
 }
-

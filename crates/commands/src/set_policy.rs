@@ -45,8 +45,7 @@ pub async fn set(tx: &mut Tx, actor: Actor, work: i64, policy: Policy) -> Result
     )
     .execute(&mut **tx)
     .await?;
-    let body =
-        json!({"proposals": proposals, "preaccepted": policy.preaccepted, "by": actor.0.to_checksum(None)});
+    let body = json!({"proposals": proposals, "preaccepted": policy.preaccepted, "by": actor.0.to_checksum(None)});
     let work = format!("work:{work}");
     Ok(ledger::tell(tx, "work.policy", work.clone(), [work], &body).await?)
 }

@@ -166,16 +166,14 @@ impl Fault {
             | Self::TriggersWithoutPerson
             | Self::TriggersInCircle { .. } => "triggeredBy",
             Self::TimeNotPast => "occurredAt",
-            Self::CostMissing
-            | Self::CostGivenTwice
-            | Self::CostTooHigh { .. }
-            | Self::CostNotComputable { .. } => "cost",
+            Self::CostMissing | Self::CostGivenTwice | Self::CostTooHigh { .. } | Self::CostNotComputable { .. } => {
+                "cost"
+            }
             Self::NoPriceProfile { kind, .. } => kind,
             Self::UnknownEvidence => "evidence",
-            Self::EvidenceMissing
-            | Self::EvidenceOfTransaction
-            | Self::EvidenceOfContent
-            | Self::EvidenceMayChange => "evidenceKind",
+            Self::EvidenceMissing | Self::EvidenceOfTransaction | Self::EvidenceOfContent | Self::EvidenceMayChange => {
+                "evidenceKind"
+            }
             Self::Repeated | Self::ReferenceOfCommit => "reference",
             Self::NotIds => "ids",
             Self::CorrectionEmpty => "correction",
@@ -424,9 +422,7 @@ pub fn cost_of(basis: &Basis) -> Result<Decimal, Fault> {
 /// When the text names nobody.
 pub fn contributor(field: &'static str, text: &str) -> Result<Identity, Fault> {
     match text.split_once(':') {
-        Some(("mailto" | "github" | "tool", _)) => {
-            text.parse().map_err(|error| Fault::NotIdentity { field, error })
-        }
+        Some(("mailto" | "github" | "tool", _)) => text.parse().map_err(|error| Fault::NotIdentity { field, error }),
         _ => parse_address(text).map(Identity::Account).map_err(|error| Fault::NotAddress { field, error }),
     }
 }

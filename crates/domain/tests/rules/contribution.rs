@@ -67,7 +67,9 @@ fn people_are_named_by_address_or_identity() {
     assert_eq!(parse_address("0x1234"), Err(ParseAddressError::NotAddress));
     assert_eq!(contributor("contributor", ADA).unwrap(), Identity::Account(parse_address(ADA).unwrap()));
     assert_eq!(contributor("contributor", "tool:m").unwrap(), Identity::Tool("m".into()));
-    for (text, code) in [("ada", "not_an_address"), ("github:a/b", "not_an_identity"), ("account:0x12", "not_an_address")] {
+    for (text, code) in
+        [("ada", "not_an_address"), ("github:a/b", "not_an_identity"), ("account:0x12", "not_an_address")]
+    {
         assert_eq!(contributor("contributor", text).unwrap_err().code(), code, "{text}");
     }
     for (kind, system, sound) in [

@@ -157,14 +157,8 @@ fn what_the_chain_says_is_held_against_a_bid() {
 fn all_faults_are_named_at_once_in_the_order_of_the_contract() {
     let order = Order { asset_epoch: 9, maker_epoch: 9, max_fee_bps: 0, min_net: U256::MAX, ..sale() };
     let chain = ChainState { nonce_used: true, means: Means::Approval(false), ..chain() };
-    let expected = [
-        "asset_epoch_passed",
-        "maker_epoch_passed",
-        "nonce_used",
-        "fee_above_max",
-        "net_below_min",
-        "not_approved",
-    ];
+    let expected =
+        ["asset_epoch_passed", "maker_epoch_passed", "nonce_used", "fee_above_max", "net_below_min", "not_approved"];
     assert_eq!(codes(&order.check_against(&chain)), expected);
 }
 
