@@ -10,6 +10,7 @@ mod identities;
 mod ledger;
 mod market;
 mod money;
+mod node;
 mod offers;
 mod orders;
 mod partners;
