@@ -62,7 +62,11 @@ fn costs_are_given_in_four_ways() {
 #[test]
 fn people_are_named_by_address_or_identity() {
     assert_eq!(parse_address(&ADA.to_lowercase()), parse_address(ADA));
-    assert_eq!(parse_address(&ADA.replace('A', "a")), Ok(parse_address(ADA).unwrap()), "one case has no checksum");
+    assert_eq!(
+        parse_address(&ADA.to_uppercase().replacen('X', "x", 1)),
+        parse_address(ADA),
+        "one case has no checksum"
+    );
     assert_eq!(parse_address(&ADA.replace("aA", "AA")), Err(ParseAddressError::Checksum));
     assert_eq!(parse_address("0x1234"), Err(ParseAddressError::NotAddress));
     assert_eq!(contributor("contributor", ADA).unwrap(), Identity::Account(parse_address(ADA).unwrap()));
