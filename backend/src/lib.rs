@@ -11,6 +11,7 @@ mod deployment;
 mod docs;
 mod earnings;
 mod extract;
+mod github;
 mod health;
 mod identities;
 mod ledger;
@@ -22,7 +23,6 @@ mod problem;
 mod requests;
 mod risk;
 mod values;
-mod webhooks;
 mod works;
 
 use std::{sync::Arc, time::Duration};
@@ -123,7 +123,7 @@ impl AppState {
         (name = "risk", description = "How likely fraud is, and what is watched"),
         (name = "works", description = "Titles, versions and contributions, before and after registration"),
         (name = "identities", description = "Emails and logins, linked to the accounts they are paid at"),
-        (name = "webhooks", description = "Pushes at GitHub as contributions"),
+        (name = "github", description = "Pushes at GitHub as contributions"),
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
         (name = "agents", description = "Advice, and how good it was"),
@@ -157,13 +157,13 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(auth::routes())
         .merge(books::routes())
         .merge(earnings::routes())
+        .merge(github::routes())
         .merge(identities::routes())
         .merge(ledger::routes())
         .merge(market::routes())
         .merge(orders::routes())
         .merge(risk::routes())
         .merge(partners::routes())
-        .merge(webhooks::routes())
         .merge(works::routes())
         .routes(routes!(deployment::get))
         .routes(routes!(health::live))

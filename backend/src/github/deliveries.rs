@@ -1,4 +1,4 @@
-//! GET /v1/works/{id}/deliveries, GET .../{delivery}, POST .../{delivery}/replay
+//! GET /v1/works/{id}/github-deliveries, GET .../{delivery}, POST .../{delivery}/replay
 
 use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
@@ -24,7 +24,7 @@ const STATES: [&str; 4] = ["received", "applied", "ignored", "failed"];
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryView {
     pub id: String,
-    pub webhook_id: String,
+    pub hook_id: String,
     /// GitHub's name for it, `X-GitHub-Delivery`.
     pub guid: String,
     /// `push`, `pull_request`, `ping` or another.
@@ -67,7 +67,7 @@ pub struct DeliveryFilters {
 }
 
 /// What GitHub delivered about a work of the account that is signed in, the newest first.
-#[utoipa::path(get, path = "/v1/works/{id}/deliveries", operation_id = "list_deliveries", tag = "webhooks",
+#[utoipa::path(get, path = "/v1/works/{id}/github-deliveries", operation_id = "list_github_deliveries", tag = "github",
     security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), DeliveryFilters),
     responses((status = 200, body = Page<DeliveryView>), (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
@@ -85,7 +85,7 @@ pub async fn list(
 }
 
 /// One delivery, with what came.
-#[utoipa::path(get, path = "/v1/works/{id}/deliveries/{delivery}", operation_id = "get_delivery", tag = "webhooks",
+#[utoipa::path(get, path = "/v1/works/{id}/github-deliveries/{delivery}", operation_id = "get_github_delivery", tag = "github",
     security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), ("delivery" = String, Path, description = "the delivery's id")),
     responses((status = 200, body = DeliveryDetail), (status = 401, body = Problem), (status = 404, body = Problem)))]
@@ -99,7 +99,7 @@ pub async fn detail(
     let found = select(&mut conn, work.id, Some(number), None, i64::MAX, 1).await?.pop();
     let delivery = found.ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
     // Deliveries are never removed.
-    let payload = sqlx::query_scalar!("SELECT payload FROM webhook_deliveries WHERE id = $1", number)
+    let payload = sqlx::query_scalar!("SELECT payload FROM github_deliveries WHERE id = $1", number)
         .fetch_one(&mut *conn)
         .await?;
     let payload = serde_json::from_slice(&payload)
@@ -117,9 +117,9 @@ async fn select(
 ) -> Result<Vec<DeliveryView>> {
     Ok(sqlx::query_as!(
         DeliveryView,
-        r#"SELECT id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
+        r#"SELECT id::text AS "id!", hook_id::text AS "hook_id!", guid, event, action, state, message, attempts,
                   octet_length(payload) AS "bytes!", received_at, settled_at
-           FROM webhook_deliveries
+           FROM github_deliveries
            WHERE work_id = $1 AND ($2::bigint IS NULL OR id = $2) AND ($3::text IS NULL OR state = $3) AND id < $4
            ORDER BY id DESC LIMIT $5"#,
         work,
@@ -133,7 +133,7 @@ async fn select(
 }
 
 /// Applies a delivery again. What it brought before is known and stays as it is; while it waits, asking again changes nothing.
-#[utoipa::path(post, path = "/v1/works/{id}/deliveries/{delivery}/replay", operation_id = "replay_delivery", tag = "webhooks",
+#[utoipa::path(post, path = "/v1/works/{id}/github-deliveries/{delivery}/replay", operation_id = "replay_github_delivery", tag = "github",
     security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id"), ("delivery" = String, Path, description = "the delivery's id")),
     responses((status = 202, body = DeliveryView), (status = 401, body = Problem), (status = 404, body = Problem)))]
@@ -146,10 +146,10 @@ pub async fn replay(
     let mut tx = state.pool.begin().await?;
     let view = sqlx::query_as!(
         DeliveryView,
-        r#"UPDATE webhook_deliveries SET state = 'received', message = '', settled_at = NULL,
+        r#"UPDATE github_deliveries SET state = 'received', message = '', settled_at = NULL,
                   attempts = CASE WHEN state = 'received' THEN attempts ELSE 0 END
            WHERE work_id = $1 AND id = $2
-           RETURNING id::text AS "id!", webhook_id::text AS "webhook_id!", guid, event, action, state, message, attempts,
+           RETURNING id::text AS "id!", hook_id::text AS "hook_id!", guid, event, action, state, message, attempts,
                      octet_length(payload) AS "bytes!", received_at, settled_at"#,
         work.id,
         number

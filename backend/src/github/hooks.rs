@@ -1,4 +1,4 @@
-//! GET and POST /v1/works/{id}/webhooks, DELETE /v1/works/{id}/webhooks/{webhook}, POST .../rotate
+//! GET and POST /v1/works/{id}/github-hooks, DELETE /v1/works/{id}/github-hooks/{hook}, POST .../rotate
 
 use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use store::ledger;
 use utoipa::ToSchema;
 
-use super::webhook_id;
+use super::hook_id;
 use crate::{
     AppState,
     caller::{ManageWebhooks, OwnedWork},
@@ -22,10 +22,10 @@ const MOST: i64 = 10;
 const MOST_HOURS: u32 = 168;
 const HOURS: u32 = 24;
 
-/// A webhook of a work.
+/// A hook of a work.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct WebhookView {
+pub struct HookView {
     pub id: String,
     /// What to enter at GitHub as the payload URL, with the content type `application/json`.
     pub url: String,
@@ -40,11 +40,11 @@ pub struct WebhookView {
     pub previous_until: Option<DateTime<Utc>>,
 }
 
-/// A webhook with a new secret, which is not shown again.
+/// A hook with a new secret, which is not shown again.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct WebhookSecret {
+pub struct HookSecret {
     #[serde(flatten)]
-    pub webhook: WebhookView,
+    pub hook: HookView,
     /// What to enter at GitHub as the secret.
     pub secret: String,
 }
@@ -56,7 +56,7 @@ pub struct Rotation {
     pub overlap_hours: Option<u32>,
 }
 
-/// Columns of a webhook as they are shown.
+/// Columns of a hook as they are shown.
 struct Row {
     id: String,
     repository: Option<String>,
@@ -66,27 +66,24 @@ struct Row {
 }
 
 impl Row {
-    fn view(self, state: &AppState) -> WebhookView {
+    fn view(self, state: &AppState) -> HookView {
         let Self { id, repository, created_at, rotated_at, previous_until } = self;
-        let url = format!("{}/webhooks/github/{id}", state.settings.origin());
-        WebhookView { id, url, repository, created_at, rotated_at, previous_until }
+        let url = format!("{}/v1/github-hooks/{id}", state.settings.origin());
+        HookView { id, url, repository, created_at, rotated_at, previous_until }
     }
 }
 
-/// The webhooks of a work of the account that is signed in, without those that were revoked.
-#[utoipa::path(get, path = "/v1/works/{id}/webhooks", operation_id = "list_webhooks", tag = "webhooks",
+/// The hooks of a work of the account that is signed in, without those that were revoked.
+#[utoipa::path(get, path = "/v1/works/{id}/github-hooks", operation_id = "list_github_hooks", tag = "github",
     security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id")),
-    responses((status = 200, body = [WebhookView]), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn list(
-    State(state): State<AppState>,
-    work: OwnedWork<ManageWebhooks>,
-) -> Result<axum::Json<Vec<WebhookView>>> {
+    responses((status = 200, body = [HookView]), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn list(State(state): State<AppState>, work: OwnedWork<ManageWebhooks>) -> Result<axum::Json<Vec<HookView>>> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id::text AS "id!", repository, created_at, rotated_at,
                   CASE WHEN previous_until > now() THEN previous_until END AS previous_until
-           FROM webhooks WHERE work_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"#,
+           FROM github_hooks WHERE work_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"#,
         work.id
     )
     .fetch_all(&state.pool)
@@ -94,23 +91,23 @@ pub async fn list(
     Ok(axum::Json(rows.into_iter().map(|row| row.view(&state)).collect()))
 }
 
-/// Makes a webhook for a work of the account that is signed in. Its secret is shown this once.
-#[utoipa::path(post, path = "/v1/works/{id}/webhooks", operation_id = "create_webhook", tag = "webhooks",
+/// Makes a hook for a work of the account that is signed in. Its secret is shown this once.
+#[utoipa::path(post, path = "/v1/works/{id}/github-hooks", operation_id = "create_github_hook", tag = "github",
     security(("session" = ["webhooks:manage"])),
     params(("id" = String, Path, description = "the work's id")),
-    responses((status = 201, body = WebhookSecret), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+    responses((status = 201, body = HookSecret), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn create(
     State(state): State<AppState>,
     work: OwnedWork<ManageWebhooks>,
-) -> Result<(StatusCode, axum::Json<WebhookSecret>)> {
+) -> Result<(StatusCode, axum::Json<HookSecret>)> {
     let mut tx = state.pool.begin().await?;
     // The work's row is held, so that the count stays true.
     sqlx::query!("SELECT FROM works WHERE id = $1 FOR NO KEY UPDATE", work.id).execute(&mut *tx).await?;
     let secret = new_secret();
     let row = sqlx::query_as!(
         Row,
-        r#"INSERT INTO webhooks (work_id, secret)
-           SELECT $1, $2 WHERE (SELECT count(*) FROM webhooks WHERE work_id = $1 AND revoked_at IS NULL) < $3
+        r#"INSERT INTO github_hooks (work_id, secret)
+           SELECT $1, $2 WHERE (SELECT count(*) FROM github_hooks WHERE work_id = $1 AND revoked_at IS NULL) < $3
            RETURNING id::text AS "id!", repository, created_at, rotated_at, previous_until"#,
         work.id,
         secret,
@@ -119,76 +116,76 @@ pub async fn create(
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| {
-        Problem::conflict("too_many_webhooks", format!("This work has {MOST} webhooks. Revoke one that is not used."))
+        Problem::conflict("too_many_hooks", format!("This work has {MOST} hooks. Revoke one that is not used."))
     })?;
     tell(&mut tx, "webhook.created", work.id, &row.id, json!({})).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, axum::Json(WebhookSecret { webhook: row.view(&state), secret })))
+    Ok((StatusCode::CREATED, axum::Json(HookSecret { hook: row.view(&state), secret })))
 }
 
-/// Gives a webhook another secret, shown this once. The old one is taken a while longer, so that nothing is lost while GitHub learns
+/// Gives a hook another secret, shown this once. The old one is taken a while longer, so that nothing is lost while GitHub learns
 /// the new one; the one before that is not taken any more.
-#[utoipa::path(post, path = "/v1/works/{id}/webhooks/{webhook}/rotate", operation_id = "rotate_webhook", tag = "webhooks",
+#[utoipa::path(post, path = "/v1/works/{id}/github-hooks/{hook}/rotate", operation_id = "rotate_github_hook", tag = "github",
     security(("session" = ["webhooks:manage"])),
-    params(("id" = String, Path, description = "the work's id"), ("webhook" = String, Path, description = "the webhook's id")),
+    params(("id" = String, Path, description = "the work's id"), ("hook" = String, Path, description = "the hook's id")),
     request_body = Rotation,
-    responses((status = 200, body = WebhookSecret), (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = HookSecret), (status = 401, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn rotate(
     State(state): State<AppState>,
     work: OwnedWork<ManageWebhooks>,
-    Path((_work, webhook)): Path<(String, String)>,
+    Path((_work, hook)): Path<(String, String)>,
     Json(rotation): Json<Rotation>,
-) -> Result<axum::Json<WebhookSecret>> {
+) -> Result<axum::Json<HookSecret>> {
     let hours = rotation.overlap_hours.unwrap_or(HOURS);
     if hours > MOST_HOURS {
         return Err(Problem::field("overlapHours", "out_of_range", format!("is between 0 and {MOST_HOURS}")));
     }
-    let webhook = webhook_id(&webhook)?;
+    let hook = hook_id(&hook)?;
     let mut tx = state.pool.begin().await?;
     let secret = new_secret();
     let row = sqlx::query_as!(
         Row,
-        r#"UPDATE webhooks SET secret = $3, previous_secret = secret, previous_until = now() + make_interval(hours => $4),
+        r#"UPDATE github_hooks SET secret = $3, previous_secret = secret, previous_until = now() + make_interval(hours => $4),
                                rotated_at = now()
            WHERE id = $1::text::uuid AND work_id = $2 AND revoked_at IS NULL
            RETURNING id::text AS "id!", repository, created_at, rotated_at, previous_until"#,
-        webhook,
+        hook,
         work.id,
         secret,
         hours as i32
     )
     .fetch_optional(&mut *tx)
     .await?
-    .ok_or_else(|| Problem::not_found("such webhook"))?;
+    .ok_or_else(|| Problem::not_found("such hook"))?;
     tell(&mut tx, "webhook.rotated", work.id, &row.id, json!({"overlapHours": hours.to_string()})).await?;
     tx.commit().await?;
-    Ok(axum::Json(WebhookSecret { webhook: row.view(&state), secret }))
+    Ok(axum::Json(HookSecret { hook: row.view(&state), secret }))
 }
 
-/// Ends a webhook, at once and for good. What it took before stays.
-#[utoipa::path(delete, path = "/v1/works/{id}/webhooks/{webhook}", operation_id = "revoke_webhook", tag = "webhooks",
+/// Ends a hook, at once and for good. What it took before stays.
+#[utoipa::path(delete, path = "/v1/works/{id}/github-hooks/{hook}", operation_id = "revoke_github_hook", tag = "github",
     security(("session" = ["webhooks:manage"])),
-    params(("id" = String, Path, description = "the work's id"), ("webhook" = String, Path, description = "the webhook's id")),
+    params(("id" = String, Path, description = "the work's id"), ("hook" = String, Path, description = "the hook's id")),
     responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn revoke(
     State(state): State<AppState>,
     work: OwnedWork<ManageWebhooks>,
-    Path((_work, webhook)): Path<(String, String)>,
+    Path((_work, hook)): Path<(String, String)>,
 ) -> Result<StatusCode> {
-    let webhook = webhook_id(&webhook)?;
+    let hook = hook_id(&hook)?;
     let mut tx = state.pool.begin().await?;
     let revoked = sqlx::query!(
-        "UPDATE webhooks SET revoked_at = now(), secret = NULL, previous_secret = NULL, previous_until = NULL
+        "UPDATE github_hooks SET revoked_at = now(), secret = NULL, previous_secret = NULL, previous_until = NULL
          WHERE id = $1::text::uuid AND work_id = $2 AND revoked_at IS NULL",
-        webhook,
+        hook,
         work.id
     )
     .execute(&mut *tx)
     .await?;
     if revoked.rows_affected() == 0 {
-        return Err(Problem::not_found("such webhook"));
+        return Err(Problem::not_found("such hook"));
     }
-    tell(&mut tx, "webhook.revoked", work.id, &webhook, json!({})).await?;
+    tell(&mut tx, "webhook.revoked", work.id, &hook, json!({})).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -198,8 +195,8 @@ fn new_secret() -> String {
     hex::encode(rand::random::<[u8; 32]>())
 }
 
-/// Tells the ledger, by the webhook's id and never its secret.
-async fn tell(tx: &mut PgConnection, kind: &str, work: i64, webhook: &str, mut body: Value) -> Result<()> {
+/// Tells the ledger, by the hook's id and never its secret.
+async fn tell(tx: &mut PgConnection, kind: &str, work: i64, hook: &str, mut body: Value) -> Result<()> {
     body["work"] = json!(work.to_string());
-    Ok(ledger::tell(tx, kind, format!("webhook:{webhook}"), [format!("work:{work}")], &body).await?)
+    Ok(ledger::tell(tx, kind, format!("webhook:{hook}"), [format!("work:{work}")], &body).await?)
 }

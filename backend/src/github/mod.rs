@@ -1,8 +1,8 @@
-//! Webhooks by which GitHub tells of pushes: a work's owner makes them, GitHub posts to them, and what came is shown.
+//! Hooks by which GitHub tells of pushes: a work's owner makes them, GitHub posts to them, and what came is shown.
 
 mod deliveries;
-mod github;
-mod manage;
+mod hooks;
+mod receive;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -10,21 +10,21 @@ use crate::{AppState, problem::Problem};
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(manage::list, manage::create))
-        .routes(routes!(manage::revoke))
-        .routes(routes!(manage::rotate))
+        .routes(routes!(hooks::list, hooks::create))
+        .routes(routes!(hooks::revoke))
+        .routes(routes!(hooks::rotate))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::detail))
         .routes(routes!(deliveries::replay))
-        .routes(routes!(github::receive))
+        .routes(routes!(receive::receive))
 }
 
-/// The id of a webhook, as a UUID is written; anything else names none.
-fn webhook_id(text: &str) -> Result<String, Problem> {
+/// The id of a hook, as a UUID is written; anything else names none.
+fn hook_id(text: &str) -> Result<String, Problem> {
     let is_uuid = text.len() == 36
         && text.bytes().enumerate().all(|(place, byte)| match place {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         });
-    if is_uuid { Ok(text.to_ascii_lowercase()) } else { Err(Problem::not_found("such webhook")) }
+    if is_uuid { Ok(text.to_ascii_lowercase()) } else { Err(Problem::not_found("such hook")) }
 }

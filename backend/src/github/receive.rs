@@ -1,4 +1,4 @@
-//! POST /webhooks/github/{id}
+//! POST /v1/github-hooks/{id}
 
 use axum::{
     body,
@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use store::outbox;
 use utoipa::ToSchema;
 
-use super::webhook_id;
+use super::hook_id;
 use crate::{
     AppState,
     extract::Path,
@@ -44,8 +44,8 @@ struct Named {
 
 /// Takes a delivery of GitHub's: checks the signature over the raw body, stores it, and answers at once. What follows from it is
 /// done afterwards, in the order in which deliveries came. The same delivery again is answered, and changes nothing.
-#[utoipa::path(post, path = "/webhooks/github/{id}", operation_id = "receive_github_delivery", tag = "webhooks",
-    params(("id" = String, Path, description = "the webhook's id"),
+#[utoipa::path(post, path = "/v1/github-hooks/{id}", operation_id = "receive_github_delivery", tag = "github",
+    params(("id" = String, Path, description = "the hook's id"),
            ("X-Hub-Signature-256" = String, Header, description = "`sha256=` and the HMAC-SHA256 of the body, keyed with the secret"),
            ("X-GitHub-Event" = String, Header, description = "`push`, `pull_request`, `ping` or another"),
            ("X-GitHub-Delivery" = String, Header, description = "GitHub's name for the delivery")),
@@ -68,38 +68,38 @@ pub async fn receive(
 }
 
 async fn take(state: &AppState, id: &str, request: Request) -> Result<Receipt> {
-    let id = webhook_id(id)?;
+    let id = hook_id(id)?;
     let (parts, body) = request.into_parts();
     let head = Head::read(&parts.headers)?;
-    // Asked before the body is read: only who knows a webhook's address can make us hold one.
-    let webhook = sqlx::query!(
+    // Asked before the body is read: only who knows a hook's address can make us hold one.
+    let hook = sqlx::query!(
         r#"SELECT work_id, secret AS "secret!", CASE WHEN previous_until > now() THEN previous_secret END AS previous
-           FROM webhooks WHERE id = $1::text::uuid AND revoked_at IS NULL"#,
+           FROM github_hooks WHERE id = $1::text::uuid AND revoked_at IS NULL"#,
         id
     )
     .fetch_optional(&state.pool)
     .await?
-    .ok_or_else(|| Problem::not_found("such webhook"))?;
+    .ok_or_else(|| Problem::not_found("such hook"))?;
     let body = body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| cut_off(&error))?;
-    let checked = verify_signature(webhook.secret.as_bytes(), &body, head.signature);
-    let checked = match &webhook.previous {
+    let checked = verify_signature(hook.secret.as_bytes(), &body, head.signature);
+    let checked = match &hook.previous {
         Some(previous) => checked.or_else(|_| verify_signature(previous.as_bytes(), &body, head.signature)),
         None => checked,
     };
     let verified = checked.map_err(|error| bad_signature(error.to_string()))?;
-    store(&state.pool, &id, webhook.work_id, &head, verified.body()).await
+    store(&state.pool, &id, hook.work_id, &head, verified.body()).await
 }
 
 /// Stores a delivery that was verified, and tells the workers of it, in one transaction.
-async fn store(pool: &PgPool, webhook: &str, work: i64, head: &Head<'_>, payload: &[u8]) -> Result<Receipt> {
+async fn store(pool: &PgPool, hook: &str, work: i64, head: &Head<'_>, payload: &[u8]) -> Result<Receipt> {
     let named: Option<Named> = serde_json::from_slice(payload).ok();
     let action = named.and_then(|named| named.action).map(|action| action.replace('\0', ""));
     let payload_hash: [u8; 32] = Sha256::digest(payload).into();
     let mut tx = pool.begin().await?;
     let new = sqlx::query_scalar!(
-        "INSERT INTO webhook_deliveries (webhook_id, work_id, guid, event, action, payload, payload_hash)
+        "INSERT INTO github_deliveries (hook_id, work_id, guid, event, action, payload, payload_hash)
          VALUES ($1::text::uuid, $2, $3, $4, left($5, 100), $6, $7) ON CONFLICT DO NOTHING RETURNING id",
-        webhook,
+        hook,
         work,
         head.guid,
         head.event,
@@ -115,9 +115,9 @@ async fn store(pool: &PgPool, webhook: &str, work: i64, head: &Head<'_>, payload
         return Ok(Receipt { id: new.to_string(), state: "received".to_owned(), known: false });
     }
     let known = sqlx::query!(
-        "SELECT id, state FROM webhook_deliveries WHERE webhook_id = $1::text::uuid AND (guid = $2 OR payload_hash = $3)
+        "SELECT id, state FROM github_deliveries WHERE hook_id = $1::text::uuid AND (guid = $2 OR payload_hash = $3)
          ORDER BY id LIMIT 1",
-        webhook,
+        hook,
         head.guid,
         &payload_hash as _
     )

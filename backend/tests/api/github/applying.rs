@@ -24,7 +24,7 @@ async fn deliveries_may_come_again_and_in_any_order() -> Result<()> {
     let renamed = hook.send(&app, "push", "c", &push([9])).await?.expect(202);
     assert_eq!(renamed["known"], true, "a name is taken once");
     assert_eq!(hook.commits(&app).await?, (keys(1..=4), 4));
-    assert_eq!(app.count("webhook_deliveries").await?, 3);
+    assert_eq!(app.count("github_deliveries").await?, 3);
 
     // Many at once, as GitHub may send them, and applied by several workers.
     let payloads: Vec<Value> = (0..8).map(|n| push([10 + n, 11 + n])).collect();
@@ -90,7 +90,7 @@ async fn each_delivery_says_what_became_of_it_and_may_be_asked_for_again() -> Re
             "push",
             with(push([7]), json!({"repository": foreign})),
             "ignored",
-            "It came from evil/hello, and this webhook is of octo/hello",
+            "It came from evil/hello, and this hook is of octo/hello",
         ),
         ("push", json!({"ref": "refs/heads/main"}), "failed", "is not what GitHub documents"),
         ("push", with(push([8]), json!({"after": "main"})), "failed", "40 or 64 lower-case hex digits"),
@@ -172,7 +172,7 @@ async fn a_worker_killed_anywhere_records_everything_once() -> Result<()> {
         let finished = testkit::polled(workers::apply_deliveries(pool, hook.work_id()), polls).await;
         // Whatever is settled is recorded, whatever is recorded is settled, and the ledger knows as much.
         let (settled, recorded, told): (i64, i64, i64) = sqlx::query_as(
-            "SELECT (SELECT count(*) FROM webhook_deliveries WHERE state = 'applied'), (SELECT count(*) FROM contributions),
+            "SELECT (SELECT count(*) FROM github_deliveries WHERE state = 'applied'), (SELECT count(*) FROM contributions),
                     (SELECT count(*) FROM ledger.pending p, jsonb_array_elements(p.events::jsonb) e
                      WHERE e->>'kind' = 'contribution.recorded')",
         )

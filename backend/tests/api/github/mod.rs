@@ -1,4 +1,4 @@
-//! Webhooks: what GitHub delivers is believed when it is signed, stored once, and applied once, whatever comes between.
+//! GitHub's hooks: what GitHub delivers is believed when it is signed, stored once, and applied once, whatever comes between.
 
 mod applying;
 mod receiving;
@@ -13,7 +13,7 @@ use sha2::Sha256;
 
 use crate::app::{Answer, App, Person};
 
-/// A work's webhook, as GitHub is told of it.
+/// A work's hook, as GitHub is told of it.
 pub struct Hook {
     pub work: String,
     pub id: String,
@@ -22,15 +22,15 @@ pub struct Hook {
 
 impl Hook {
     pub async fn make(app: &App, owner: &Person, work: &str) -> Result<Self> {
-        let made = app.by(owner, Method::POST, &format!("/v1/works/{work}/webhooks"), None).await?.expect(201);
+        let made = app.by(owner, Method::POST, &format!("/v1/works/{work}/github-hooks"), None).await?.expect(201);
         let text = |field: &str| anyhow::Ok(made[field].as_str().context("a field is missing")?.to_owned());
         let (id, secret) = (text("id")?, text("secret")?);
-        assert_eq!(made["url"], format!("{}/webhooks/github/{id}", app.origin));
+        assert_eq!(made["url"], format!("{}/v1/github-hooks/{id}", app.origin));
         assert_eq!(secret.len(), 64);
         Ok(Self { work: work.to_owned(), id, secret })
     }
 
-    /// The repository's work, and a webhook of it.
+    /// The repository's work, and a hook of it.
     pub async fn of(app: &App, owner: &Person) -> Result<Self> {
         let (work, _) = app.describe(owner, "CODE", "Library", "").await?;
         Self::make(app, owner, &work).await
@@ -41,7 +41,7 @@ impl Hook {
     }
 
     pub fn path(&self) -> String {
-        format!("/webhooks/github/{}", self.id)
+        format!("/v1/github-hooks/{}", self.id)
     }
 
     pub fn request(&self, app: &App, event: &str, guid: &str, body: &[u8]) -> RequestBuilder {
@@ -65,7 +65,7 @@ impl Hook {
     }
 
     pub fn deliveries(&self) -> String {
-        format!("/v1/works/{}/deliveries", self.work)
+        format!("/v1/works/{}/github-deliveries", self.work)
     }
 
     /// What is shown of a delivery.

@@ -110,7 +110,7 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
     let unknown = Hook { id: "00000000-0000-4000-8000-000000000000".into(), ..Hook::of(&app, &owner).await? };
     unknown.send(&app, "push", "d-1", &push([1])).await?.problem(404, "not_found");
     for id in ["1", "x", "00000000-0000-4000-8000-00000000000g"] {
-        let path = format!("/webhooks/github/{id}");
+        let path = format!("/v1/github-hooks/{id}");
         app.post(&path, &json!({})).await?.problem(404, "not_found");
     }
     let form =
@@ -135,7 +135,7 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
         connection.read_to_string(&mut answer).await?;
         assert!(answer.contains(&format!(r#""code":"{code}""#)), "{answer}");
     }
-    assert_eq!(app.count("webhook_deliveries").await?, 0);
+    assert_eq!(app.count("github_deliveries").await?, 0);
     assert_eq!(app.count("outbox WHERE topic = 'webhook.received'").await?, 0);
     // Signed by the secret and of the size that GitHub sends, it is.
     let large = with(push([1]), json!({"padding": "x".repeat(3 << 20)}));
@@ -148,21 +148,21 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
     let app = App::start().await?;
     let (owner, stranger) = (app.person(1).await?, app.person(2).await?);
     let mut hook = Hook::of(&app, &owner).await?;
-    let webhooks = format!("/v1/works/{}/webhooks", hook.work);
-    let list = app.by(&owner, Method::GET, &webhooks, None).await?;
+    let hooks = format!("/v1/works/{}/github-hooks", hook.work);
+    let list = app.by(&owner, Method::GET, &hooks, None).await?;
     let shown = list.expect(200);
     assert_eq!((&shown[0]["id"], shown.as_array().map(Vec::len)), (&json!(hook.id), Some(1)));
     assert!(!String::from_utf8_lossy(&list.bytes).contains(&hook.secret), "a secret is shown again");
     for (method, path, body) in [
-        (Method::GET, webhooks.clone(), None),
-        (Method::POST, webhooks.clone(), None),
-        (Method::DELETE, format!("{webhooks}/{}", hook.id), None),
-        (Method::POST, format!("{webhooks}/{}/rotate", hook.id), Some(json!({}))),
+        (Method::GET, hooks.clone(), None),
+        (Method::POST, hooks.clone(), None),
+        (Method::DELETE, format!("{hooks}/{}", hook.id), None),
+        (Method::POST, format!("{hooks}/{}/rotate", hook.id), Some(json!({}))),
     ] {
         app.by(&stranger, method, &path, body).await?.problem(404, "not_found").says("of yours");
     }
     let rotate =
-        async |body: Value| app.by(&owner, Method::POST, &format!("{webhooks}/{}/rotate", hook.id), Some(body)).await;
+        async |body: Value| app.by(&owner, Method::POST, &format!("{hooks}/{}/rotate", hook.id), Some(body)).await;
     rotate(json!({"overlapHours": 169})).await?.problem(422, "invalid").field("overlapHours", "is between 0 and 168");
 
     let old = hook.secret.clone();
@@ -176,7 +176,9 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
     send(&old, "old", 1).await?.expect(202);
     send(&newer, "new", 2).await?.expect(202);
     // The overlap ends by the database's clock.
-    sqlx::query("UPDATE webhooks SET previous_until = now() - interval '1 second'").execute(&app.market.pool).await?;
+    sqlx::query("UPDATE github_hooks SET previous_until = now() - interval '1 second'")
+        .execute(&app.market.pool)
+        .await?;
     send(&old, "late", 3).await?.problem(401, "bad_signature");
     // Rotated twice, and without an overlap, only the newest is taken.
     let newest =
@@ -188,14 +190,14 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
     hook.secret = newest;
 
     // Revoked, it is as if it had never been; what it took is applied.
-    app.by(&owner, Method::DELETE, &format!("{webhooks}/{}", hook.id), None).await?.expect(204);
+    app.by(&owner, Method::DELETE, &format!("{hooks}/{}", hook.id), None).await?.expect(204);
     hook.send(&app, "push", "gone", &push([5])).await?.problem(404, "not_found");
-    app.by(&owner, Method::DELETE, &format!("{webhooks}/{}", hook.id), None).await?.problem(404, "not_found");
-    let path = format!("{webhooks}/{}/rotate", hook.id);
+    app.by(&owner, Method::DELETE, &format!("{hooks}/{}", hook.id), None).await?.problem(404, "not_found");
+    let path = format!("{hooks}/{}/rotate", hook.id);
     app.by(&owner, Method::POST, &path, Some(json!({}))).await?.problem(404, "not_found");
-    assert_eq!(app.by(&owner, Method::GET, &webhooks, None).await?.expect(200), json!([]));
+    assert_eq!(app.by(&owner, Method::GET, &hooks, None).await?.expect(200), json!([]));
     let kept: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM webhooks WHERE secret IS NOT NULL OR previous_secret IS NOT NULL")
+        sqlx::query_scalar("SELECT count(*) FROM github_hooks WHERE secret IS NOT NULL OR previous_secret IS NOT NULL")
             .fetch_one(&app.market.pool)
             .await?;
     assert_eq!(kept, 0);
@@ -205,7 +207,7 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
     for _ in 0..10 {
         Hook::make(&app, &owner, &hook.work).await?;
     }
-    app.by(&owner, Method::POST, &webhooks, None).await?.problem(409, "too_many_webhooks");
+    app.by(&owner, Method::POST, &hooks, None).await?.problem(409, "too_many_hooks");
     Ok(())
 }
 
