@@ -5,10 +5,13 @@ mod agents;
 mod assets;
 mod auth;
 mod books;
+mod caller;
 mod content;
+mod deployment;
 mod docs;
 mod earnings;
 mod extract;
+mod github;
 mod health;
 mod identities;
 mod ledger;
@@ -17,9 +20,9 @@ mod orders;
 mod page;
 mod partners;
 mod problem;
+mod requests;
 mod risk;
 mod values;
-mod webhooks;
 mod works;
 
 use std::{sync::Arc, time::Duration};
@@ -44,7 +47,10 @@ use tower_http::{
     services::{ServeDir, ServeFile},
     set_header::SetResponseHeaderLayer,
 };
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, SecurityScheme},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use vault::Vault;
 
@@ -76,6 +82,11 @@ impl AppState {
         self.deployment.chain_id
     }
 
+    /// What commands ask of the chain.
+    fn market(&self) -> commands::Market<'_> {
+        commands::Market { provider: &self.provider, deployment: self.deployment, risk: &self.risk }
+    }
+
     /// The chain id as PostgreSQL keeps it.
     fn chain(&self) -> i64 {
         self.deployment.chain_id as i64
@@ -105,13 +116,14 @@ impl AppState {
                        documents.",
         license(name = "MIT OR Apache-2.0")
     ),
+    modifiers(&SecuritySchemes),
     tags(
         (name = "assets", description = "Registered works"),
         (name = "orders", description = "Signed offers to sell and buy"),
         (name = "risk", description = "How likely fraud is, and what is watched"),
         (name = "works", description = "Titles, versions and contributions, before and after registration"),
         (name = "identities", description = "Emails and logins, linked to the accounts they are paid at"),
-        (name = "webhooks", description = "Pushes at GitHub as contributions"),
+        (name = "github", description = "Pushes at GitHub as contributions"),
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
         (name = "agents", description = "Advice, and how good it was"),
@@ -124,6 +136,20 @@ impl AppState {
 )]
 struct ApiDoc;
 
+/// The ways to say who calls, by the names that operations refer to in `security(..)`.
+struct SecuritySchemes;
+
+impl Modify for SecuritySchemes {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let session = ApiKeyValue::with_description(
+            "session",
+            "The cookie that POST /v1/auth/verify sets; over HTTPS it is named `__Host-session`. A session holds every scope.",
+        );
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
+    }
+}
+
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .merge(agents::routes())
@@ -131,15 +157,15 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(auth::routes())
         .merge(books::routes())
         .merge(earnings::routes())
+        .merge(github::routes())
         .merge(identities::routes())
         .merge(ledger::routes())
         .merge(market::routes())
         .merge(orders::routes())
         .merge(risk::routes())
         .merge(partners::routes())
-        .merge(webhooks::routes())
         .merge(works::routes())
-        .routes(routes!(health::market))
+        .routes(routes!(deployment::get))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
@@ -180,9 +206,12 @@ pub fn router(state: AppState) -> Router {
             HeaderName::from_static("content-security-policy"),
             HeaderValue::from_static("default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"),
         ))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            Problem::internal("a handler panicked").into_response()
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+            Problem::internal(format!("a handler panicked: {said}")).into_response()
         }))
+        .layer(middleware::from_fn(requests::track))
 }
 
 async fn unknown_path() -> Problem {
@@ -211,7 +240,7 @@ pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown:
     let risk = state.risk.clone();
     tokio::spawn(async move {
         if let Err(error) = risk.latest().await {
-            tracing::warn!("risks are read when somebody asks: {error}");
+            tracing::warn!("risks are read when somebody asks: {}", problem::with_causes(&error));
         }
     });
     let stop = shutdown.clone();

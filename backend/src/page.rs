@@ -30,7 +30,7 @@ impl PageQuery {
     pub fn limit(&self) -> Result<i64> {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {
             limit @ 1..=MAX_LIMIT => Ok(i64::from(limit)),
-            _ => Err(Problem::fields(vec![("limit", format!("is between 1 and {MAX_LIMIT}"))])),
+            _ => Err(Problem::field("limit", "out_of_range", format!("is between 1 and {MAX_LIMIT}"))),
         }
     }
 
@@ -44,7 +44,7 @@ impl PageQuery {
                 let number = u128::from_be_bytes(bytes);
                 ((number >> 64) as i64, number as i64)
             })
-            .ok_or_else(|| Problem::fields(vec![("cursor", "is not one that this server gave".into())]))
+            .ok_or_else(|| Problem::field("cursor", "unknown_cursor", "is not one that this server gave"))
     }
 }
 

@@ -1,22 +1,45 @@
-//! Errors as RFC 9457 problem documents: a stable `type` and `code`, what happened, what to do, and a trace id.
+//! Errors as RFC 9457 problem documents: a stable `type` and `code`, what happened, what to do, and the request's id.
+//!
+//! Every error of a command, of the database and of the HTTP framework becomes a problem here and nowhere else.
+
+use std::error::Error as StdError;
 
 use advisors::AdvisorError;
+use alloy::transports::TransportError;
 use axum::{
     Json,
     extract::rejection::{JsonRejection, PathRejection, QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use commands::{Conflict, Fault};
 use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
+
+use crate::requests;
 
 /// One field of the request that is wrong.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FieldError {
     /// Where, in dots: `order.endTime`.
     pub field: String,
+    /// A stable word for programs: `ends_before_start`.
+    pub code: &'static str,
+    /// What is wrong with the field, for people.
     pub message: String,
+}
+
+impl FieldError {
+    pub fn new(field: &str, code: &'static str, message: impl ToString) -> Self {
+        Self { field: field.to_owned(), code, message: message.to_string() }
+    }
+}
+
+impl From<&Fault> for FieldError {
+    fn from(fault: &Fault) -> Self {
+        Self::new(fault.field(), fault.code(), fault)
+    }
 }
 
 /// A problem document (RFC 9457).
@@ -36,7 +59,7 @@ pub struct Problem {
     pub code: &'static str,
     /// What happened and what to do, for people.
     pub detail: String,
-    /// Names this answer in the server's log.
+    /// The request's id, as the header `x-request-id` has it: the server's log names it on every line about the request.
     pub trace_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -49,17 +72,14 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
     pub fn new(http: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let title = http.canonical_reason().unwrap_or("Error").to_owned();
-        let kind = format!("urn:tributary:problem:{code}");
-        let trace_id = format!("{:016x}", rand::random::<u64>());
         Self {
-            kind,
-            title,
+            kind: format!("urn:tributary:problem:{code}"),
+            title: http.canonical_reason().unwrap_or("Error").to_owned(),
             http,
             status: http.as_u16(),
             code,
             detail: detail.into(),
-            trace_id,
+            trace_id: requests::id(),
             errors: vec![],
             asset_id: None,
         }
@@ -69,12 +89,15 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
+    /// The request is well formed, but this field breaks a rule.
+    pub fn field(field: &str, code: &'static str, message: impl ToString) -> Self {
+        Self::fields(vec![FieldError::new(field, code, message)])
+    }
+
     /// The request is well formed, but these fields break a rule.
-    pub fn fields(errors: Vec<(&str, String)>) -> Self {
-        let errors: Vec<FieldError> =
-            errors.into_iter().map(|(field, message)| FieldError { field: field.to_owned(), message }).collect();
-        let detail =
-            errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>().join("; ");
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let sentence = |error: &FieldError| format!("{} {}", error.field, error.message);
+        let detail = errors.iter().map(sentence).collect::<Vec<_>>().join("; ");
         Self { errors, ..Self::invalid(detail) }
     }
 
@@ -86,6 +109,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "sign_in", "Sign in first: GET /v1/auth/nonce, sign, POST /v1/auth/verify.")
     }
 
+    /// What was signed is not taken for a sign-in, or for what else it was meant.
+    pub fn sign_in_refused(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "sign_in_refused", detail)
+    }
+
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
@@ -95,15 +123,30 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 
-    pub fn internal(error: impl std::fmt::Display) -> Self {
-        let problem = Self::new(
+    /// Something that must not happen. It is logged here, once, with all its causes; the answer tells nothing of it.
+    pub fn internal(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        tracing::error!("{}", with_causes(&*error.into()));
+        Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "Something went wrong on our side. Nothing was changed.",
-        );
-        tracing::error!(trace_id = problem.trace_id, "{error}");
-        problem
+            "Something went wrong on our side. Look whether it was done before you repeat it, and quote the trace id \
+             when you ask us.",
+        )
     }
+}
+
+/// An error and what caused it, from the outside in. A cause whose text an error repeats is told once.
+pub fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl IntoResponse for Problem {
@@ -117,49 +160,79 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<sqlx::Error> for Problem {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(database) => match database.constraint().and_then(on_constraint) {
-                Some(problem) => problem,
-                // PostgreSQL's texts hold every character but one.
-                None if matches!(database.code().as_deref(), Some("22021" | "22P05")) => {
-                    Self::invalid("A text holds the character NUL (U+0000), which cannot be stored. Remove it.")
-                }
-                // Serialization failures and shutdowns pass; the request may be repeated.
-                None if matches!(database.code().as_deref(), Some("40001" | "40P01" | "57P01" | "57P03")) => {
-                    Self::unavailable("The database is busy or restarting. Try again.")
-                }
-                None => Self::internal(error),
-            },
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-                tracing::warn!("the database is away: {error}");
-                Self::unavailable("The database does not answer. Nothing was changed; try again.")
+/// Faults that a handler found while it read the request.
+pub fn refused(fault: impl Into<Fault>) -> Problem {
+    commands::Error::Refused(vec![fault.into()]).into()
+}
+
+impl From<commands::Error> for Problem {
+    fn from(error: commands::Error) -> Self {
+        let text = error.to_string();
+        match error {
+            commands::Error::Refused(faults) => {
+                Self { errors: faults.iter().map(FieldError::from).collect(), ..Self::invalid(text) }
             }
-            _ => Self::internal(error),
+            commands::Error::NotFound(what) => Self::not_found(what),
+            commands::Error::Conflict(conflict) => {
+                Self { asset_id: asset(&conflict), ..Self::conflict(conflict.code(), text) }
+            }
+            commands::Error::ProposalsClosed { .. } => Self::new(StatusCode::FORBIDDEN, "proposals_closed", text),
+            commands::Error::NonceSpent => Self::sign_in_refused(text),
+            commands::Error::Store(StoreError::Database(error)) => from_database(error),
+            commands::Error::Store(error) => Self::internal(error),
+            commands::Error::Advice(error) => error.into(),
+            commands::Error::Chain(error) => node_is_away(&error),
         }
     }
 }
 
-/// What a broken constraint means to the one who asked. The one table of them.
-fn on_constraint(name: &str) -> Option<Problem> {
-    let problem = match name {
-        "works_owner_source_source_key_key" => {
-            Problem::conflict("duplicate_work", "You have recorded this work before.")
+fn asset(conflict: &Conflict) -> Option<String> {
+    match conflict {
+        Conflict::DuplicateContent { asset } => Some(asset.to_string()),
+        _ => None,
+    }
+}
+
+/// The chain is asked before anything is stored, so repeating is safe.
+fn node_is_away(error: &TransportError) -> Problem {
+    tracing::warn!("the node is away: {}", with_causes(error));
+    Problem::unavailable("The chain's node does not answer. Nothing was changed; try again.")
+}
+
+/// An error of the database that no rule explains.
+fn from_database(error: sqlx::Error) -> Problem {
+    let code = error.as_database_error().and_then(|database| database.code());
+    match (&error, code.as_deref()) {
+        // PostgreSQL's texts hold every character but one.
+        (_, Some("22021" | "22P05")) => {
+            Problem::invalid("A text holds the character NUL (U+0000), which cannot be stored. Remove it.")
         }
-        "works_title_check" => Problem::fields(vec![("title", "has 1 to 200 characters".into())]),
-        "works_description_check" => Problem::fields(vec![("description", "has at most 5000 characters".into())]),
-        _ => return None,
-    };
-    Some(problem)
+        // Serialization failures and shutdowns pass; the request may be repeated.
+        (_, Some("40001" | "40P01" | "57P01" | "57P03")) => {
+            Problem::unavailable("The database is busy or restarting. Try again.")
+        }
+        (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed, _) => {
+            tracing::warn!("the database is away: {}", with_causes(&error));
+            Problem::unavailable("The database does not answer. Nothing was changed by what waited for it; try again.")
+        }
+        // The answer to a commit may be what was lost.
+        (sqlx::Error::Io(_), _) => {
+            tracing::warn!("the database is away: {}", with_causes(&error));
+            Problem::unavailable("The database does not answer. Look whether it was done before you try again.")
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        commands::Error::from(error).into()
+    }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Database(error) => error.into(),
-            error => Self::internal(error),
-        }
+        commands::Error::from(error).into()
     }
 }
 

@@ -93,7 +93,7 @@ pub async fn track_record(
 ) -> Result<axum::Json<TrackRecord>> {
     let days = query.days.unwrap_or(90);
     if !(1..=MOST_DAYS).contains(&days) {
-        return Err(Problem::fields(vec![("days", format!("is between 1 and {MOST_DAYS}"))]));
+        return Err(Problem::field("days", "out_of_range", format!("is between 1 and {MOST_DAYS}")));
     }
     let to = Utc::now();
     let from = to - Days::new(u64::from(days));

@@ -10,7 +10,7 @@ use crate::{
     extract::Query,
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::{address_field, checksum, hex32, parse_optional},
+    values::{address_field, checksum, hash_field, hex32, parse_optional},
 };
 
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -80,15 +80,13 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     if let Some(kind) = filters.kind.as_ref().filter(|kind| bindings::kind_number(kind).is_none()) {
-        return Err(Problem::fields(vec![("kind", format!("`{kind}` is not a kind of asset"))]));
+        return Err(Problem::field("kind", "unknown_kind", format!("`{kind}` is not a kind of asset")));
     }
     let owner = parse_optional("owner", filters.owner.as_deref(), address_field)?;
-    let content = parse_optional("contentHash", filters.content_hash.as_deref(), |text| {
-        hex::decode(text.trim_start_matches("0x")).ok().filter(|hash| hash.len() == 32).ok_or("is not 32 bytes of hex")
-    })?;
+    let content = parse_optional("contentHash", filters.content_hash.as_deref(), hash_field)?;
     let words = filters.q.as_deref().map(str::trim).filter(|words| !words.is_empty());
     if words.is_some_and(|words| words.chars().count() > 200) {
-        return Err(Problem::fields(vec![("q", "has at most 200 characters".into())]));
+        return Err(Problem::field("q", "wrong_length", "has at most 200 characters"));
     }
     let pattern =
         words.map(|words| format!("%{}%", words.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
@@ -135,7 +133,7 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
         filters.parent,
         filters.listed,
         pattern,
-        content
+        content.as_ref().map(|hash| hash.as_slice())
     )
     .fetch_all(&state.pool)
     .await?;

@@ -1,7 +1,6 @@
 //! Sign-In with Ethereum (EIP-4361) and sessions.
 
 pub mod session;
-pub mod signature;
 pub mod verify;
 
 use utoipa_axum::{router::OpenApiRouter, routes};

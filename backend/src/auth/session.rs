@@ -17,11 +17,18 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    extract::{Path, SignedIn},
+    caller::SignedIn,
+    extract::Path,
     problem::{Problem, Result},
 };
 
 const DAYS: i64 = 14;
+/// How exact `last_seen_at` is, in minutes.
+const SEEN_EVERY: i32 = 5;
+
+/// The id of a session, a UUID. Its token is another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionId(pub String);
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -58,17 +65,27 @@ fn token_hash(state: &AppState, jar: &CookieJar) -> Option<Vec<u8>> {
     Some(Sha256::digest(token).to_vec())
 }
 
-/// The account of the request's session, if it has a live one.
-pub async fn account(state: &AppState, jar: &CookieJar) -> Result<Option<Address>> {
+/// The live session that a request's cookie names, and its account.
+///
+/// A session is touched by requests that may write anyway, and not more often than every few minutes, so that reading
+/// makes no version of its row.
+pub async fn find(state: &AppState, jar: &CookieJar, method: &Method) -> Result<Option<(SessionId, Address)>> {
     let Some(hash) = token_hash(state, jar) else { return Ok(None) };
-    let account = sqlx::query_scalar!(
-        r#"UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > now()
-           RETURNING account AS "account: Vec<u8>""#,
-        hash
+    let found = sqlx::query!(
+        r#"SELECT id::text AS "id!", account AS "account: Vec<u8>", last_seen_at < now() - make_interval(mins => $2) AS "long_ago!"
+           FROM sessions WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > now()"#,
+        hash,
+        SEEN_EVERY
     )
     .fetch_optional(&state.pool)
     .await?;
-    Ok(account.map(|account| values::address(&account)).transpose()?)
+    let Some(found) = found else { return Ok(None) };
+    if found.long_ago && !method.is_safe() {
+        sqlx::query!("UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", hash)
+            .execute(&state.pool)
+            .await?;
+    }
+    Ok(Some((SessionId(found.id), values::address(&found.account)?)))
 }
 
 /// A cookie travels with requests that other sites' pages make; a request that changes something names its origin.
@@ -124,67 +141,67 @@ pub async fn start(
 }
 
 /// The account that is signed in.
-#[utoipa::path(get, path = "/v1/auth/session", tag = "auth", responses((status = 200, body = Session), (status = 401, body = Problem)))]
-pub async fn current(State(state): State<AppState>, account: SignedIn, jar: CookieJar) -> Result<axum::Json<Session>> {
-    let sessions = sessions(&state, account.0, &jar).await?;
+#[utoipa::path(get, path = "/v1/auth/session", tag = "auth", security(("session" = [])), responses((status = 200, body = Session), (status = 401, body = Problem)))]
+pub async fn current(State(state): State<AppState>, caller: SignedIn) -> Result<axum::Json<Session>> {
+    let sessions = sessions(&state, &caller).await?;
     sessions.into_iter().find(|session| session.current).map(axum::Json).ok_or_else(Problem::unauthorized)
 }
 
 /// Ends this session.
-#[utoipa::path(delete, path = "/v1/auth/session", tag = "auth", responses((status = 204), (status = 401, body = Problem)))]
-pub async fn sign_out(State(state): State<AppState>, _: SignedIn, jar: CookieJar) -> Result<(StatusCode, CookieJar)> {
-    if let Some(hash) = token_hash(&state, &jar) {
-        sqlx::query!("UPDATE sessions SET revoked_at = now() WHERE token_hash = $1 AND revoked_at IS NULL", hash)
-            .execute(&state.pool)
-            .await?;
-    }
+#[utoipa::path(delete, path = "/v1/auth/session", tag = "auth", security(("session" = [])), responses((status = 204), (status = 401, body = Problem)))]
+pub async fn sign_out(
+    State(state): State<AppState>,
+    caller: SignedIn,
+    jar: CookieJar,
+) -> Result<(StatusCode, CookieJar)> {
+    end(&state, &caller, &caller.session.0).await?;
     Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state, String::new()))))
 }
 
 /// The live sessions of the account.
-#[utoipa::path(get, path = "/v1/auth/sessions", operation_id = "list_sessions", tag = "auth", responses((status = 200, body = [Session]), (status = 401, body = Problem)))]
-pub async fn list(
-    State(state): State<AppState>,
-    account: SignedIn,
-    jar: CookieJar,
-) -> Result<axum::Json<Vec<Session>>> {
-    Ok(axum::Json(sessions(&state, account.0, &jar).await?))
+#[utoipa::path(get, path = "/v1/auth/sessions", operation_id = "list_sessions", tag = "auth", security(("session" = [])), responses((status = 200, body = [Session]), (status = 401, body = Problem)))]
+pub async fn list(State(state): State<AppState>, caller: SignedIn) -> Result<axum::Json<Vec<Session>>> {
+    Ok(axum::Json(sessions(&state, &caller).await?))
 }
 
 /// Ends one session of the account, at once and everywhere.
-#[utoipa::path(delete, path = "/v1/auth/sessions/{id}", tag = "auth", params(("id" = String, Path, description = "the session's id")),
-    responses((status = 204), (status = 404, body = Problem)))]
-pub async fn revoke(State(state): State<AppState>, account: SignedIn, Path(id): Path<String>) -> Result<StatusCode> {
-    let revoked = sqlx::query!(
+#[utoipa::path(delete, path = "/v1/auth/sessions/{id}", tag = "auth", security(("session" = [])), params(("id" = String, Path, description = "the session's id")),
+    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn revoke(State(state): State<AppState>, caller: SignedIn, Path(id): Path<String>) -> Result<StatusCode> {
+    if end(&state, &caller, &id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("such session")) }
+}
+
+/// Ends a session of the caller's account; false when there is none.
+async fn end(state: &AppState, caller: &SignedIn, id: &str) -> Result<bool> {
+    let ended = sqlx::query!(
         "UPDATE sessions SET revoked_at = now() WHERE id::text = $1 AND account = $2 AND revoked_at IS NULL",
         id,
-        account.0.as_slice() as _
+        caller.account.as_slice() as _
     )
     .execute(&state.pool)
     .await?;
-    if revoked.rows_affected() == 1 { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("such session")) }
+    Ok(ended.rows_affected() == 1)
 }
 
-async fn sessions(state: &AppState, account: Address, jar: &CookieJar) -> Result<Vec<Session>> {
-    let hash = token_hash(state, jar).unwrap_or_default();
+async fn sessions(state: &AppState, caller: &SignedIn) -> Result<Vec<Session>> {
+    let account = caller.account;
     let rows = sqlx::query!(
-        r#"SELECT id::text AS "id!", user_agent, created_at, expires_at, token_hash = $2 AS "current!" FROM sessions
+        r#"SELECT id::text AS "id!", user_agent, created_at, expires_at FROM sessions
            WHERE account = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY created_at DESC"#,
-        account.as_slice() as _,
-        hash
+        account.as_slice() as _
     )
     .fetch_all(&state.pool)
     .await?;
     Ok(rows
         .into_iter()
         .map(|row| Session {
+            current: row.id == caller.session.0,
             id: row.id,
             account: account.to_checksum(None),
             caip10: state.caip10(account),
             user_agent: row.user_agent,
             created_at: row.created_at,
             expires_at: row.expires_at,
-            current: row.current,
         })
         .collect())
 }

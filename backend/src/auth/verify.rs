@@ -6,11 +6,11 @@ use axum::{
     http::{HeaderMap, Method},
 };
 use axum_extra::extract::CookieJar;
+use commands::{nonce as nonces, signature};
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::{session, signature};
+use super::session;
 use crate::{
     AppState,
     extract::Json,
@@ -59,51 +59,37 @@ pub async fn verify(
 ) -> Result<(CookieJar, axum::Json<session::Session>)> {
     session::check_origin(&state, &Method::POST, &headers)?;
     let message: siwe::Message = request.message.parse().map_err(|error| {
-        Problem::fields(vec![("message", format!("is not a sign-in message of EIP-4361: {error}"))])
+        Problem::field("message", "not_a_message", format!("is not a sign-in message of EIP-4361: {error}"))
     })?;
     check_message(&state, &message)?;
     let bytes = parse("signature", &request.signature, signature_field)?;
     let hash = message.eip191_hash().map_err(Problem::internal)?;
     let account = Address::from(message.address);
     if !signature::is_valid(&state.provider, account, B256::from(hash), &bytes).await? {
-        return Err(refused("The signature is not by the account in the message."));
+        return Err(Problem::sign_in_refused("The signature is not by the account in the message."));
     }
     // The nonce is used up in the statement that starts the session: a message signs in once.
     let mut tx = state.pool.begin().await?;
-    use_nonce(&mut tx, &message.nonce).await?;
+    nonces::spend(&mut tx, &message.nonce).await?;
     let (jar, session) = session::start(&state, &mut tx, jar, &headers, account).await?;
     tx.commit().await?;
     Ok((jar, axum::Json(session)))
 }
 
-/// Uses up a nonce of this server, so that what was signed with it is good once.
-pub async fn use_nonce(tx: &mut PgConnection, nonce: &str) -> Result<()> {
-    let used =
-        sqlx::query!("DELETE FROM siwe_nonces WHERE nonce = $1 AND expires_at > now()", nonce).execute(tx).await?;
-    if used.rows_affected() != 1 {
-        return Err(refused("The nonce was used before or is too old. Ask for a new one and sign again."));
-    }
-    Ok(())
-}
-
 fn check_message(state: &AppState, message: &siwe::Message) -> Result<()> {
     let host = state.host();
     if message.domain.as_str() != host {
-        return Err(refused(format!("The message is for {}, this is {host}.", message.domain)));
+        return Err(Problem::sign_in_refused(format!("The message is for {}, this is {host}.", message.domain)));
     }
     if message.chain_id != state.chain_id() {
-        return Err(refused(format!(
+        return Err(Problem::sign_in_refused(format!(
             "The message is for chain {}, this is chain {}.",
             message.chain_id,
             state.chain_id()
         )));
     }
     if !message.valid_now() {
-        return Err(refused("The message has expired or is not valid yet."));
+        return Err(Problem::sign_in_refused("The message has expired or is not valid yet."));
     }
     Ok(())
-}
-
-fn refused(detail: impl Into<String>) -> Problem {
-    Problem::new(axum::http::StatusCode::UNAUTHORIZED, "sign_in_refused", detail)
 }

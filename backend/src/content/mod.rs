@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use commands::create_work::asset_of;
 use futures::{TryStreamExt, stream};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -17,7 +18,8 @@ use vault::{Cid, VaultError};
 
 use crate::{
     AppState,
-    extract::{Path, SignedIn},
+    caller::{Allowed, WriteListings},
+    extract::Path,
     problem::{Problem, Result},
     values::hex32,
 };
@@ -48,11 +50,11 @@ pub struct Upload {
 }
 
 /// Stores the request's body as content. The same bytes again give the same answer.
-#[utoipa::path(post, path = "/v1/uploads", tag = "content", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+#[utoipa::path(post, path = "/v1/uploads", tag = "content", security(("session" = ["write:listings"])), request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 201, body = Upload), (status = 401, body = Problem), (status = 413, body = Problem)))]
 pub async fn upload(
     State(state): State<AppState>,
-    account: SignedIn,
+    caller: Allowed<WriteListings>,
     request: Request,
 ) -> Result<(StatusCode, axum::Json<Upload>)> {
     let limit = state.settings.upload_limit;
@@ -67,16 +69,17 @@ pub async fn upload(
     });
     let stored = state.vault.store_stream(body).await.map_err(|error| from_vault(error, limit))?;
     let content_hash = stored.content_hash;
+    let mut conn = state.pool.acquire().await?;
     sqlx::query!(
         "INSERT INTO uploads (content_hash, account, cid, size) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         content_hash.0.as_slice() as _,
-        account.0.as_slice() as _,
+        caller.account.as_slice() as _,
         stored.cid.to_string(),
         stored.size as i64
     )
-    .execute(&state.pool)
+    .execute(&mut *conn)
     .await?;
-    let asset = asset_of(&state, content_hash.0.as_slice()).await?;
+    let asset = asset_of(&mut conn, state.chain_id(), content_hash.0).await?;
     let upload = Upload {
         content_hash: hex32(content_hash.0.as_slice()),
         cid: stored.cid.to_string(),
@@ -86,22 +89,11 @@ pub async fn upload(
     Ok((StatusCode::CREATED, axum::Json(upload)))
 }
 
-/// The asset registered with this content, if any.
-pub async fn asset_of(state: &AppState, content_hash: &[u8]) -> Result<Option<i64>> {
-    Ok(sqlx::query_scalar!(
-        "SELECT asset_id FROM chain.assets WHERE chain_id = $1 AND content_hash = $2",
-        state.chain(),
-        content_hash as _
-    )
-    .fetch_optional(&state.pool)
-    .await?)
-}
-
 /// Content by its CID, each block verified as it is read.
 #[utoipa::path(get, path = "/v1/content/{cid}", tag = "content", params(("cid" = String, Path, description = "CIDv1, base32")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 304), (status = 404, body = Problem)))]
 pub async fn read(State(state): State<AppState>, Path(text): Path<String>, headers: HeaderMap) -> Result<Response> {
-    let cid: Cid = text.parse().map_err(|error| Problem::fields(vec![("cid", format!("{error}"))]))?;
+    let cid: Cid = text.parse().map_err(|error| Problem::field("cid", "not_a_cid", format!("{error}")))?;
     // What a CID names never changes.
     let tag = format!("\"{cid}\"");
     let unchanging = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];

@@ -1,16 +1,17 @@
 //! POST /v1/identities/{id}/decision: a work's owner confirms or refuses that a name is an account's.
 
 use axum::extract::State;
+use commands::decide_identity;
 use serde::Deserialize;
-use store::identities;
 use utoipa::ToSchema;
 
 use super::list::{self, IdentityView};
 use crate::{
     AppState,
-    extract::{Json, Path, SignedIn},
+    caller::SignedIn,
+    extract::{Json, Path},
     problem::{Problem, Result},
-    values::{check_reason, number},
+    values::id_of,
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,32 +34,19 @@ pub enum Verdict {
 /// reserved for the identity. Either can be turned around: what was paid stays paid, later income goes where it then belongs.
 #[utoipa::path(post, path = "/v1/identities/{id}/decision", operation_id = "decide_identity", tag = "identities",
     params(("id" = String, Path, description = "the claim's id")), request_body = NewDecision,
+    security(("session" = [])),
     responses((status = 200, body = IdentityView), (status = 401, body = Problem), (status = 404, body = Problem),
         (status = 422, body = Problem)))]
 pub async fn decide(
     State(state): State<AppState>,
-    account: SignedIn,
+    caller: SignedIn,
     Path(id): Path<String>,
-    Json(request): Json<NewDecision>,
+    Json(NewDecision { decision, reason }): Json<NewDecision>,
 ) -> Result<axum::Json<IdentityView>> {
-    check_reason(&request.reason)?;
-    let claim = number(&id);
+    let claim = id_of("claim", &id)?;
     let mut tx = state.pool.begin().await?;
-    let concerned = sqlx::query_scalar!(
-        r#"SELECT EXISTS (
-               SELECT FROM identity_claims k JOIN contributors c ON c.key = k.key JOIN works w ON w.owner = $2
-               WHERE k.id = $1 AND takes_part(w.id, c.id)) AS "is!""#,
-        claim,
-        account.0.as_slice() as _
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if !concerned {
-        return Err(Problem::not_found(format!("claim {id} to somebody who takes part in a work of yours")));
-    }
-    let confirm = request.decision == Verdict::Confirm;
-    identities::decide(&mut tx, claim, account.0, confirm, &request.reason).await?;
-    let view = list::find(&mut tx, claim, account.0).await?;
+    decide_identity::decide(&mut tx, caller.actor(), claim, decision == Verdict::Confirm, &reason).await?;
+    let view = list::find(&mut tx, claim, caller.account).await?;
     tx.commit().await?;
     Ok(axum::Json(view))
 }

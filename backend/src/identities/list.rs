@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
-    extract::{Query, SignedIn},
+    caller::SignedIn,
+    extract::Query,
     page::{Page, PageQuery},
     problem::{Problem, Result},
     values::{checksum, hex32},
@@ -61,17 +62,18 @@ pub struct IdentityFilters {
 }
 
 /// The account's own claims, or those that wait for its decision, newest first.
-#[utoipa::path(get, path = "/v1/identities", operation_id = "list_identities", tag = "identities", params(IdentityFilters),
+#[utoipa::path(get, path = "/v1/identities", operation_id = "list_identities", tag = "identities", security(("session" = [])), params(IdentityFilters),
     responses((status = 200, body = Page<IdentityView>), (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
-    account: SignedIn,
+    caller: SignedIn,
     Query(filters): Query<IdentityFilters>,
 ) -> Result<axum::Json<Page<IdentityView>>> {
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor };
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let mut conn = state.pool.acquire().await?;
-    let asked = Asked { by: account.0, id: None, waiting: filters.waiting.unwrap_or(false), below, limit: limit + 1 };
+    let asked =
+        Asked { by: caller.account, id: None, waiting: filters.waiting.unwrap_or(false), below, limit: limit + 1 };
     let items = select(&mut conn, asked).await?;
     Ok(axum::Json(Page::cut(items, limit, |item: &IdentityView| (item.id.parse().unwrap_or_default(), 0))))
 }

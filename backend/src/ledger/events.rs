@@ -92,7 +92,7 @@ pub async fn list(
 ) -> Result<axum::Json<LedgerPage>> {
     let limit = PageQuery { limit: filters.limit, cursor: None }.limit()?;
     if filters.before.is_some() && (filters.after.is_some() || filters.through.is_some()) {
-        return Err(Problem::fields(vec![("before", "does not go with after or through".into())]));
+        return Err(Problem::field("before", "not_together", "does not go with after or through"));
     }
     let stream = filters.stream.as_deref().map(stream).transpose()?;
     let mut tx = store::snapshot(&state.pool).await?;
@@ -118,7 +118,7 @@ pub async fn list(
 /// A stream as the ledger spells it.
 fn stream(text: &str) -> Result<String> {
     if text.is_empty() || text.len() > MAX_KEY {
-        return Err(Problem::fields(vec![("stream", format!("has 1 to {MAX_KEY} bytes"))]));
+        return Err(Problem::field("stream", "wrong_length", format!("has 1 to {MAX_KEY} bytes")));
     }
     match text.strip_prefix("account:") {
         Some(account) => Ok(format!("account:{}", parse("stream", account, address_field)?.to_checksum(None))),

@@ -90,10 +90,10 @@ pub async fn consistency(
     let mut tx = store::snapshot(&state.pool).await?;
     let size = ledger::head(&mut tx).await?.size;
     if to > size {
-        return Err(Problem::fields(vec![("to", format!("is more than the {size} events of the ledger"))]));
+        return Err(Problem::field("to", "out_of_range", format!("is more than the {size} events of the ledger")));
     }
     if from == 0 || from > to {
-        return Err(Problem::fields(vec![("from", "is between 1 and `to`".into())]));
+        return Err(Problem::field("from", "out_of_range", "is between 1 and `to`"));
     }
     let (first, last) = (ledger::root_at(&mut tx, from).await?, ledger::root_at(&mut tx, to).await?);
     let Consistency { peaks, added } = ledger::consistency(&mut tx, from, to).await?;

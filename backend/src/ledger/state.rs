@@ -105,7 +105,7 @@ pub async fn state(
     let size = ledger::head(&mut tx).await?.size;
     let as_of = as_of.unwrap_or(size);
     if as_of > size {
-        return Err(Problem::fields(vec![("asOf", format!("is more than the {size} events of the ledger"))]));
+        return Err(Problem::field("asOf", "out_of_range", format!("is more than the {size} events of the ledger")));
     }
     let stream = format!("asset:{}:{id}", state.chain_id());
     let mut folded = state::State::default();

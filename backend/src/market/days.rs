@@ -107,11 +107,11 @@ pub async fn days(State(state): State<AppState>, Query(asked): Query<DayFilters>
     let from = asked.from.unwrap_or_else(usual);
     for (field, day) in [("from", from), ("to", to)] {
         if !(1..=9999).contains(&day.year()) {
-            return Err(Problem::fields(vec![(field, "is a day of the years 1 to 9999".into())]));
+            return Err(Problem::field(field, "not_a_day", "is a day of the years 1 to 9999"));
         }
     }
     if from > to {
-        return Err(Problem::fields(vec![("from", "is not after `to`".into())]));
+        return Err(Problem::field("from", "out_of_range", "is not after `to`"));
     }
     // One more than a page tells whether there is more.
     let mut days = market_days::between(&mut conn, state.chain_id(), from, to, MAX_DAYS + 1).await?;

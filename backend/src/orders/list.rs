@@ -12,7 +12,7 @@ use crate::{
     page::{Page, PageQuery},
     problem::{Problem, Result},
     risk::{OrderRisk, screenings},
-    values::{address_field, checksum, hex32, parse_optional},
+    values::{address_field, checksum, hex32, one_of, parse_optional},
 };
 
 /// A stored order and how it stands.
@@ -83,15 +83,6 @@ pub async fn get(State(state): State<AppState>, Path(hash): Path<String>) -> Res
 
 pub async fn find(state: &AppState, hash: B256) -> Result<Option<OrderView>> {
     Ok(select(state, &OrderFilters::default(), Some(hash), i64::MAX, 1).await?.pop())
-}
-
-fn one_of(field: &'static str, value: Option<&str>, known: &[&str]) -> Result<()> {
-    match value {
-        Some(value) if !known.contains(&value) => {
-            Err(Problem::fields(vec![(field, format!("is one of {}", known.join(", ")))]))
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn select(

@@ -5,19 +5,16 @@ pub mod list;
 pub mod screening;
 
 use alloy::primitives::{Address, U256};
-use bindings::Order;
+use domain::order::{Order, Side};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    problem::{Problem, Result},
+    problem::{FieldError, Problem, Result},
     values::{address_field, amount_field},
 };
-
-/// Bids for any one of several assets are settled by the contract, and not listed here.
-const CRITERIA_BID: u8 = 2;
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -55,12 +52,12 @@ pub struct OrderFields {
 }
 
 impl OrderFields {
-    /// The order as the contract takes it, with every malformed field named.
+    /// The order with its amounts and addresses read, or every malformed field.
     fn parse(&self) -> Result<Order> {
         let mut errors = Vec::new();
         let mut address = |field: &'static str, text: &str| {
-            address_field(text).unwrap_or_else(|message| {
-                errors.push((field, message.to_owned()));
+            address_field(text).unwrap_or_else(|malformed| {
+                errors.push(malformed.of(field));
                 Address::ZERO
             })
         };
@@ -68,8 +65,8 @@ impl OrderFields {
         let currency = address("order.currency", &self.currency);
         let taker = address("order.taker", &self.taker);
         let mut amount = |field: &'static str, text: &str| {
-            amount_field(text).unwrap_or_else(|message| {
-                errors.push((field, message.to_owned()));
+            amount_field(text).unwrap_or_else(|malformed| {
+                errors.push(malformed.of(field));
                 U256::ZERO
             })
         };
@@ -78,39 +75,37 @@ impl OrderFields {
         let end_price = amount("order.endPrice", &self.end_price);
         let nonce = amount("order.nonce", &self.nonce);
         let min_net = amount("order.minNet", &self.min_net);
-        let side = bindings::side_number(&self.side).filter(|side| *side < CRITERIA_BID).unwrap_or_else(|| {
-            errors.push(("order.side", "is SELL or BID".into()));
-            0
+        let side = side(&self.side).unwrap_or_else(|| {
+            errors.push(FieldError::new("order.side", "unknown_side", "is SELL or BID"));
+            Side::Sell
         });
-        for (field, value) in [
-            ("order.startTime", self.start_time),
-            ("order.endTime", self.end_time),
-            ("order.assetEpoch", self.asset_epoch),
-            ("order.makerEpoch", self.maker_epoch),
-        ] {
-            // Year 9999 in seconds; epochs count transfers and cancellations.
-            if value >= 253_402_300_800 {
-                errors.push((field, "is too large".into()));
-            }
-        }
         if !errors.is_empty() {
             return Err(Problem::fields(errors));
         }
         Ok(Order {
             maker,
             side,
-            assetId: asset_id,
-            assetEpoch: self.asset_epoch,
+            asset_id,
+            asset_epoch: self.asset_epoch,
             currency,
-            startPrice: start_price,
-            endPrice: end_price,
-            startTime: self.start_time,
-            endTime: self.end_time,
+            start_price,
+            end_price,
+            start_time: self.start_time,
+            end_time: self.end_time,
             taker,
             nonce,
-            makerEpoch: self.maker_epoch,
-            maxFeeBps: self.max_fee_bps,
-            minNet: min_net,
+            maker_epoch: self.maker_epoch,
+            max_fee_bps: self.max_fee_bps,
+            min_net,
         })
+    }
+}
+
+/// Bids for any one of several assets are settled by the contract, and not listed here.
+fn side(text: &str) -> Option<Side> {
+    match text {
+        "SELL" => Some(Side::Sell),
+        "BID" => Some(Side::Bid),
+        _ => None,
     }
 }

@@ -4,11 +4,12 @@ use advisors::risk::{self, Standing};
 use alloy::primitives::B256;
 use axum::extract::State;
 use chrono::Utc;
+use commands::place_order::is_approved;
 use serde::Deserialize;
 use store::screenings::{self, Offer};
 use utoipa::ToSchema;
 
-use super::{create::is_approved, list};
+use super::list;
 use crate::{
     AppState,
     extract::{Json, Path},
@@ -59,7 +60,7 @@ pub async fn screen(
 /// Whether the market may move the asset now. The node is asked only where that still matters.
 async fn approved(state: &AppState, offer: &Offer) -> Result<bool> {
     match offer.owner == Some(offer.maker) {
-        true => is_approved(state, offer.maker, offer.asset).await,
+        true => Ok(is_approved(state.market(), offer.maker, offer.asset).await?),
         false => Ok(true),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     AppState,
     assets::advice::{AppliedRule, Provenance},
     problem::{Problem, Result},
-    values::parse_optional,
+    values::{Malformed, parse_optional},
 };
 
 /// Partners named when no number is asked for, and at most.
@@ -49,11 +49,11 @@ impl PartnerQuery {
         let wanted: BTreeSet<String> = wanted.into_iter().filter(|skill| !skill.is_empty()).collect();
         if wanted.len() > MAX_SKILLS || wanted.iter().any(|skill| skill.len() > MAX_SKILL) {
             let message = format!("holds at most {MAX_SKILLS} skills of at most {MAX_SKILL} bytes");
-            return Err(Problem::fields(vec![("wanted", message)]));
+            return Err(Problem::field("wanted", "wrong_count", message));
         }
         let count = self.count.unwrap_or(USUAL);
         if !(1..=MOST).contains(&count) {
-            return Err(Problem::fields(vec![("count", format!("is between 1 and {MOST}"))]));
+            return Err(Problem::field("count", "out_of_range", format!("is between 1 and {MOST}")));
         }
         let cost = parse_optional("cost", self.cost.as_deref(), millionths)?;
         Ok(Wish { wanted, cost, count: count as usize })
@@ -65,16 +65,15 @@ fn skill(text: &str) -> String {
 }
 
 /// A cost of at most six decimals in millionths.
-fn millionths(text: &str) -> Result<u128, &'static str> {
+fn millionths(text: &str) -> Result<u128, Malformed> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let wrong = "is a number below 100 000 000 000 000 with at most six decimals";
     if whole.is_empty() || whole.len() > 15 || part.len() > 6 || !digits(whole) || !digits(part) {
-        return Err(wrong);
+        return Err(Malformed::Millionths);
     }
     let (whole, part): (u128, u128) = match (whole.parse(), format!("{part:0<6}").parse()) {
         (Ok(whole), Ok(part)) if whole < MAX_COST => (whole, part),
-        _ => return Err(wrong),
+        _ => return Err(Malformed::Millionths),
     };
     Ok(whole * 1_000_000 + part)
 }

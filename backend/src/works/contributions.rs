@@ -1,28 +1,21 @@
 //! GET and POST /v1/contributions
 
-use std::collections::BTreeSet;
-
 use axum::{extract::State, http::StatusCode};
+use commands::record_contributions::{self, New};
+use domain::contribution::{Fault, State as Standing};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json as FromJson;
-use store::contributions::{self, Record, State as Standing};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    item::{self, NewContribution, Prices},
-    policy,
-};
+use super::item::NewContribution;
 use crate::{
     AppState,
-    extract::{Json, Query, SignedIn},
+    caller::{Allowed, WriteListings},
+    extract::{Json, Query},
     page::{Page, PageQuery},
-    problem::{Problem, Result},
-    values::{checksum, paid_at},
+    problem::{Problem, Result, refused},
+    values::{checksum, id_of, paid_at},
 };
-
-const MAX_ITEMS: usize = 1000;
-/// References of commits, which only imports and pushes record for a work: nobody's proposal is taken for one.
-const COMMIT: &str = "git:";
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -36,7 +29,7 @@ pub struct NewContributions {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Recorded {
     /// How many were new; the others were known.
-    pub recorded: i64,
+    pub recorded: usize,
     /// `accepted`, or `proposed`: until the work's owner decides they do not count.
     pub state: &'static str,
 }
@@ -128,7 +121,7 @@ pub async fn list(
         .as_deref()
         .unwrap_or(Standing::Accepted.as_str())
         .parse()
-        .map_err(|error| Problem::fields(vec![("state", format!("{error}"))]))?;
+        .map_err(|error| Problem::field("state", "unknown_value", error))?;
     let rows = sqlx::query!(
         r#"SELECT c.id, c.work_id, c.contributor_id, p.key, coalesce(c.contributor_name, p.name) AS "name!",
                   p.kind AS contributor_kind, c.kind, trim_scale(c.cost)::text AS "cost!",
@@ -194,44 +187,21 @@ pub async fn list(
 
 /// Records contributions to a work of the account that is signed in, or proposes them to another's work.
 #[utoipa::path(post, path = "/v1/contributions", operation_id = "record_contributions", tag = "works", request_body = NewContributions,
+    security(("session" = ["write:listings"])),
     responses((status = 201, body = Recorded), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn record(
     State(state): State<AppState>,
-    account: SignedIn,
-    Json(request): Json<NewContributions>,
+    caller: Allowed<WriteListings>,
+    Json(NewContributions { work_id, items }): Json<NewContributions>,
 ) -> Result<(StatusCode, axum::Json<Recorded>)> {
-    if request.items.is_empty() || request.items.len() > MAX_ITEMS {
-        return Err(Problem::fields(vec![("items", format!("holds 1 to {MAX_ITEMS} contributions"))]));
-    }
+    let parsed = items.into_iter().enumerate();
+    let items: Result<Vec<New>, Fault> =
+        parsed.map(|(place, item)| item.parse().map_err(|fault| fault.of_item(place))).collect();
+    let (items, work) = (items.map_err(refused)?, id_of("work", &work_id)?);
     let mut tx = state.pool.begin().await?;
-    let uses = request.items.iter().map(|item| (&item.tool, &item.compute));
-    let prices = Prices::load(&mut tx, uses).await?;
-    let new = check(request.items, &prices)?;
-    let (work_id, standing) = policy::standing(&mut tx, &request.work_id, account.0, new.len()).await?;
-    let commit = new.iter().position(|one| one.source_key.starts_with(COMMIT));
-    if let (Standing::Proposed, Some(place)) = (standing, commit) {
-        let message = format!("item {place}: references that begin with `{COMMIT}` are kept for commits");
-        return Err(Problem::fields(vec![("items", message)]));
-    }
-    item::introduce(&mut tx, &new).await?;
-    let record = Record { work_id, recorded_by: account.0, state: standing, corrects: None };
-    let recorded = contributions::record(&mut tx, record, &new).await?.len() as i64;
+    let recorded = record_contributions::record(&mut tx, caller.actor(), work, &items).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, axum::Json(Recorded { recorded, state: standing.as_str() })))
-}
-
-/// What to record, or the first item's first fault.
-fn check(items: Vec<NewContribution>, prices: &Prices) -> Result<Vec<contributions::NewContribution>> {
-    let mut seen = BTreeSet::new();
-    let mut checked = Vec::with_capacity(items.len());
-    for (place, item) in items.into_iter().enumerate() {
-        let fault = |message| Problem::fields(vec![("items", format!("item {place}: {message}"))]);
-        let new = item.check(prices).map_err(fault)?;
-        if !seen.insert((new.contributor.clone(), new.source_key.clone())) {
-            return Err(fault("the same contributor and reference twice".into()));
-        }
-        checked.push(new);
-    }
-    Ok(checked)
+    let recorded = Recorded { recorded: recorded.new, state: recorded.state.as_str() };
+    Ok((StatusCode::CREATED, axum::Json(recorded)))
 }

@@ -1,18 +1,17 @@
 //! POST /v1/works and GET /v1/works
 
-use alloy::primitives::B256;
 use axum::{extract::State, http::StatusCode};
+use commands::create_work;
 use serde::{Deserialize, Serialize};
-use store::works;
 use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    content::asset_of,
-    extract::{Json, Query, SignedIn},
+    caller::{Allowed, ReadMarket, WriteListings},
+    extract::{Json, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::hex32,
+    values::{hash_field, hex32, parse},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,65 +44,25 @@ pub struct WorkView {
 
 /// Describes uploaded content as a work. It becomes an asset when its owner registers the content hash on chain.
 #[utoipa::path(post, path = "/v1/works", operation_id = "create_work", tag = "works", request_body = NewWork,
+    security(("session" = ["write:listings"])),
     responses((status = 201, body = WorkView), (status = 401, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
     State(state): State<AppState>,
-    account: SignedIn,
-    Json(request): Json<NewWork>,
+    caller: Allowed<WriteListings>,
+    Json(NewWork { kind, title, description, content_hash }): Json<NewWork>,
 ) -> Result<(StatusCode, axum::Json<WorkView>)> {
-    if bindings::kind_number(&request.kind).is_none() {
-        return Err(Problem::fields(vec![("kind", format!("`{}` is not a kind of asset", request.kind))]));
-    }
-    let hash: B256 = request
-        .content_hash
-        .parse()
-        .map_err(|_| Problem::fields(vec![("contentHash", "is not 32 bytes of 0x-hex".into())]))?;
-    if let Some(asset) = asset_of(&state, hash.as_slice()).await? {
-        let mut problem =
-            Problem::conflict("duplicate_content", format!("This content is registered already, as asset {asset}."));
-        problem.asset_id = Some(asset.to_string());
-        return Err(problem);
-    }
+    let content_hash = parse("contentHash", &content_hash, hash_field)?;
+    let new = create_work::NewWork { kind, title, description, content_hash };
     let mut tx = state.pool.begin().await?;
-    let cid = sqlx::query_scalar!(
-        "SELECT cid FROM uploads WHERE content_hash = $1 AND account = $2",
-        hash.as_slice() as _,
-        account.0.as_slice() as _
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or_else(|| {
-        Problem::fields(vec![("contentHash", "is not of an upload of yours: POST /v1/uploads first".into())])
-    })?;
-    let work = sqlx::query!(
-        "INSERT INTO works (owner, kind, title, description, source, source_key) VALUES ($1, $2, $3, $4, 'upload', $5)
-         RETURNING id, created_at",
-        account.0.as_slice() as _,
-        request.kind,
-        request.title.trim(),
-        request.description.trim(),
-        hash.to_string()
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "INSERT INTO work_versions (work_id, content_hash, cid) VALUES ($1, $2, $3)",
-        work.id,
-        hash.as_slice() as _,
-        cid
-    )
-    .execute(&mut *tx)
-    .await?;
-    works::tell_created(&mut tx, work.id).await?;
-    works::tell_version(&mut tx, work.id, hash).await?;
+    let work = create_work::create(&mut tx, state.chain_id(), caller.actor(), new).await?;
     tx.commit().await?;
     let view = WorkView {
         id: work.id.to_string(),
-        kind: request.kind,
-        title: request.title.trim().to_owned(),
-        description: request.description.trim().to_owned(),
-        content_hash: hash.to_string(),
-        cid,
+        kind: work.kind,
+        title: work.title,
+        description: work.description,
+        content_hash: content_hash.to_string(),
+        cid: work.cid,
         asset_id: None,
         created_at: work.created_at,
     };
@@ -111,10 +70,10 @@ pub async fn create(
 }
 
 /// The works of the account, newest first.
-#[utoipa::path(get, path = "/v1/works", operation_id = "list_works", tag = "works", params(PageQuery), responses((status = 200, body = Page<WorkView>), (status = 401, body = Problem)))]
+#[utoipa::path(get, path = "/v1/works", operation_id = "list_works", tag = "works", security(("session" = ["read:market"])), params(PageQuery), responses((status = 200, body = Page<WorkView>), (status = 401, body = Problem)))]
 pub async fn list(
     State(state): State<AppState>,
-    account: SignedIn,
+    caller: Allowed<ReadMarket>,
     Query(page): Query<PageQuery>,
 ) -> Result<axum::Json<Page<WorkView>>> {
     let (limit, (below, _)) = (page.limit()?, page.below()?);
@@ -128,7 +87,7 @@ pub async fn list(
            JOIN LATERAL (SELECT * FROM work_versions v WHERE v.work_id = w.id ORDER BY v.created_at DESC LIMIT 1) v ON true
            WHERE w.owner = $2 AND w.id < $3 ORDER BY w.id DESC LIMIT $4::bigint + 1"#,
         state.chain(),
-        account.0.as_slice() as _,
+        caller.account.as_slice() as _,
         below,
         limit
     )

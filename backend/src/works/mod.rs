@@ -9,15 +9,9 @@ mod item;
 pub mod policy;
 pub mod prices;
 
-use sqlx::PgConnection;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    AppState,
-    extract::SignedIn,
-    problem::{Problem, Result},
-    values::number,
-};
+use crate::AppState;
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -29,12 +23,4 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(prices::list))
         .routes(routes!(coherence::of_work))
         .routes(routes!(coherence::of_asset))
-}
-
-/// The work that a path names, of the account that is signed in.
-pub async fn owned(conn: &mut PgConnection, account: SignedIn, id: &str) -> Result<i64> {
-    sqlx::query_scalar!("SELECT id FROM works WHERE id = $1 AND owner = $2", number(id), account.0.as_slice() as _)
-        .fetch_optional(conn)
-        .await?
-        .ok_or_else(|| Problem::not_found(format!("work {id} of yours")))
 }

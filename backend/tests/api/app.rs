@@ -102,6 +102,12 @@ impl Answer {
         assert!(!body["detail"].as_str().unwrap_or_default().is_empty(), "{body}");
         let trace = body["traceId"].as_str().unwrap_or_default();
         assert!(trace.len() == 16 && trace.bytes().all(|byte| byte.is_ascii_hexdigit()), "{body}");
+        assert_eq!(self.header(header::HeaderName::from_static("x-request-id")), trace, "{body}");
+        for error in body["errors"].as_array().into_iter().flatten() {
+            for part in ["field", "code", "message"] {
+                assert!(error[part].as_str().is_some_and(|text| !text.is_empty()), "{body}");
+            }
+        }
         Problem(body)
     }
 }
@@ -116,6 +122,15 @@ impl Problem {
     pub fn says(&self, text: &str) -> &Self {
         let detail = self.0["detail"].as_str().unwrap_or_default();
         assert!(detail.contains(text), "`{text}` is not in `{detail}`");
+        self
+    }
+
+    /// Exactly one field is wrong, by this rule.
+    #[track_caller]
+    pub fn code(&self, code: &str) -> &Self {
+        let errors = self.0["errors"].as_array().cloned().unwrap_or_default();
+        let codes: Vec<&str> = errors.iter().filter_map(|error| error["code"].as_str()).collect();
+        assert_eq!(codes, [code], "{}", self.0);
         self
     }
 

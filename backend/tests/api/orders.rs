@@ -197,7 +197,12 @@ async fn refuse(app: &App, good: &Order, signer: u32, taker: Address, faults: &[
         let mut order = Order { nonce: U256::from(rand::random::<u64>()), ..good.clone() };
         change(&mut order);
         eprintln!("{name}");
-        app.offer(&order, &signer).await?.problem(422, "invalid").field(field, message);
+        let problem = app.offer(&order, &signer).await?.problem(422, "invalid");
+        problem.field(field, message);
+        assert_eq!(
+            problem.0["detail"],
+            format!("{field} {}", problem.0["errors"][0]["message"].as_str().unwrap_or(""))
+        );
         if let Some(error) = error {
             let refusal = app.refusal(&order, &app.sign(&order, &signer)?.as_bytes(), taker).await?;
             assert!(refusal.as_ref().is_some_and(|refusal| refusal.starts_with(error)), "{name}: {refusal:?}");

@@ -71,6 +71,7 @@ async fn every_documented_path_answers() -> Result<()> {
     docs.expect(200);
     assert!(docs.header(header::CONTENT_TYPE).starts_with("text/html"));
 
+    let schemes = document["components"]["securitySchemes"].as_object().context("no security schemes")?;
     let paths = document["paths"].as_object().context("no paths")?;
     assert!(paths.len() > 20, "{}", paths.len());
     for (path, methods) in paths {
@@ -82,6 +83,22 @@ async fn every_documented_path_answers() -> Result<()> {
             let request = app.request(method.to_uppercase().parse()?, &concrete);
             let answer = app.send(request).await?;
             let status = answer.status.as_u16();
+            // What needs a session says so, and nothing else does.
+            let needs_session = answer.json()["code"] == "sign_in";
+            let documented_schemes: Vec<&String> = operation["security"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_object)
+                .flat_map(|one| one.keys())
+                .collect();
+            assert_eq!(!documented_schemes.is_empty(), needs_session, "{method} {path}");
+            assert!(documented_schemes.iter().all(|name| schemes.contains_key(*name)), "{method} {path}");
+            assert_eq!(
+                (status == 401, documented.contains_key("401") && needs_session),
+                (needs_session, needs_session),
+                "{method} {path}"
+            );
             // Without a body or a session there is a reason for 401, 415 and 422, with documents that are not there for
             // 404; for nothing else.
             assert!(matches!(status, 200 | 401 | 404 | 415 | 422), "{method} {path} answers {status}");

@@ -145,3 +145,39 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
     app.send(with_origin(Method::POST, "/v1/uploads", &app.origin).body("bytes")).await?.expect(201);
     Ok(())
 }
+
+/// The version of a session's row, and when it was seen.
+async fn row(app: &App) -> Result<(String, String)> {
+    Ok(sqlx::query_as("SELECT xmin::text || ctid::text, last_seen_at::text FROM sessions")
+        .fetch_one(&app.market.pool)
+        .await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_does_not_write_the_session() -> Result<()> {
+    let app = App::start().await?;
+    let person = app.person(1).await?;
+    let read = || async {
+        for path in ["/v1/auth/session", "/v1/auth/sessions", "/v1/works", "/v1/identities"] {
+            app.by(&person, Method::GET, path, None).await?.expect(200);
+        }
+        anyhow::Ok(())
+    };
+    let write = || app.by(&person, Method::POST, "/v1/works", Some(json!({})));
+    let first = row(&app).await?;
+    read().await?;
+    write().await?.problem(422, "invalid");
+    assert_eq!(row(&app).await?, first, "it was seen a moment ago");
+
+    // After some minutes reads leave it as it is too; the first request that may write touches it, and only the first.
+    sqlx::query("UPDATE sessions SET last_seen_at = now() - interval '6 minutes'").execute(&app.market.pool).await?;
+    let old = row(&app).await?;
+    read().await?;
+    assert_eq!(row(&app).await?, old);
+    write().await?.problem(422, "invalid");
+    let touched = row(&app).await?;
+    assert!(touched.1 > old.1, "{touched:?} {old:?}");
+    write().await?.problem(422, "invalid");
+    assert_eq!(row(&app).await?, touched);
+    Ok(())
+}

@@ -36,7 +36,53 @@ pub enum Identity {
 #[error("is not `mailto:` and an email, `github:` and a login, `tool:` and a name, or `account:` and an address")]
 pub struct UnknownIdentity;
 
+/// A rule that a claim to an identity breaks. [`code`](Fault::code) and [`field`](Fault::field) are stable; the text is
+/// a predicate of the field, for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Accounts and tools cannot be claimed.
+    #[error("is not `mailto:` and an email or `github:` and a login")]
+    NotClaimable,
+    /// The account did not sign what a claim says.
+    #[error("is not by {account} over this statement: {statement:?}")]
+    SignatureInvalid {
+        /// Who would have to sign.
+        account: Address,
+        /// What would have to be signed.
+        statement: String,
+    },
+}
+
+impl Fault {
+    /// A stable word for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotClaimable => "not_claimable",
+            Self::SignatureInvalid { .. } => "signature_invalid",
+        }
+    }
+
+    /// The field that is wrong.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::NotClaimable => "identity",
+            Self::SignatureInvalid { .. } => "signature",
+        }
+    }
+}
+
 impl Identity {
+    /// The identity that a text claims: an email or a login.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn claimable(text: &str) -> Result<Self, Fault> {
+        match text.parse() {
+            Ok(identity @ (Self::Email(_) | Self::GitHub(_))) => Ok(identity),
+            _ => Err(Fault::NotClaimable),
+        }
+    }
+
     /// Somebody by their email; none when it is malformed.
     pub fn email(email: &str) -> Option<Self> {
         let email = email.trim().to_lowercase();
@@ -122,6 +168,15 @@ mod tests {
             assert_eq!(identity.to_string().parse(), Ok(identity));
         }
         assert!("tool:x".parse::<Identity>().unwrap().is_system());
+    }
+
+    #[test]
+    fn only_emails_and_logins_can_be_claimed() {
+        assert_eq!(Identity::claimable("mailto:Ada@Example.ORG"), Ok(Identity::Email("ada@example.org".into())));
+        assert_eq!(Identity::claimable("github:Ada"), Ok(Identity::GitHub("ada".into())));
+        for text in ["tool:x", "account:0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", "ada", ""] {
+            assert_eq!(Identity::claimable(text), Err(Fault::NotClaimable), "{text:?}");
+        }
     }
 
     #[test]

@@ -22,6 +22,41 @@ pub enum ParseAmountError {
     TooLarge(String),
 }
 
+/// Why a text is not an account's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseAddressError {
+    /// Anything but 40 hexadecimal digits.
+    #[error("is not an address of 20 bytes, 0x-hex")]
+    NotAddress,
+    /// Letters in both cases carry a checksum, and it does not hold.
+    #[error("has a wrong checksum (EIP-55): a character is mistyped")]
+    Checksum,
+}
+
+impl ParseAddressError {
+    /// A stable word for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotAddress => "not_an_address",
+            Self::Checksum => "wrong_checksum",
+        }
+    }
+}
+
+/// An account's address, 0x-hex. In mixed case its EIP-55 checksum must hold.
+///
+/// # Errors
+/// When the text is no address, or mistyped.
+pub fn parse_address(text: &str) -> Result<Address, ParseAddressError> {
+    let address: Address = text.parse().map_err(|_| ParseAddressError::NotAddress)?;
+    let digits = text.trim_start_matches("0x");
+    let mixed = digits.chars().any(|c| c.is_ascii_uppercase()) && digits.chars().any(|c| c.is_ascii_lowercase());
+    if mixed && address.to_checksum(None).trim_start_matches("0x") != digits {
+        return Err(ParseAddressError::Checksum);
+    }
+    Ok(address)
+}
+
 /// An amount of some token, in its base units (wei for ether). The token is known from the context.
 ///
 /// Written as a decimal string everywhere, because JSON numbers lose digits beyond 2^53.

@@ -89,6 +89,9 @@ pub struct Sale {
 /// assert_eq!((parts.fee, parts.royalty, parts.net), (U256::from(19), U256::from(99), U256::from(881)));
 /// ```
 pub fn sale(price: U256, fee_bps: u16, royalty_bps: u16) -> Option<Sale> {
+    if u32::from(fee_bps) + u32::from(royalty_bps) > 10_000 {
+        return None;
+    }
     let part = |bps: u16| proportion(price, U256::from(bps), U256::from(10_000)).0;
     let (fee, royalty) = (part(fee_bps), part(royalty_bps));
     Some(Sale { fee, royalty, net: price.checked_sub(fee)?.checked_sub(royalty)? })
@@ -138,6 +141,16 @@ mod tests {
         assert_eq!(largest_remainder(one, &[]), Err(SplitError::NoWeight { amount: one }));
         assert_eq!(largest_remainder(one, &[U256::ZERO]), Err(SplitError::NoWeight { amount: one }));
         assert_eq!(largest_remainder(one, &[U256::MAX, one]), Err(SplitError::WeightOverflow));
+    }
+
+    #[test]
+    fn rates_above_the_whole_divide_nothing() {
+        for (fee, royalty, divides) in [(0, 10_000, true), (1, 10_000, false), (10_001, 0, false), (u16::MAX, 1, false)]
+        {
+            for price in [U256::ZERO, U256::ONE, U256::MAX] {
+                assert_eq!(sale(price, fee, royalty).is_some(), divides, "{fee} and {royalty} of {price}");
+            }
+        }
     }
 
     #[test]

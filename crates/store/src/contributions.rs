@@ -8,10 +8,9 @@
 //! A row never changes but for its state and who decided it. Every change is told to the ledger in the same transaction.
 //! People are named there by their number alone: an address of mail does not belong into a record that nobody can take back.
 
-use std::str::FromStr;
-
 use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
+pub use domain::contribution::{State, UnknownState};
 use domain::{
     coherence::Weight,
     cost::{Basis, Evidence},
@@ -23,45 +22,6 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use crate::{StoreError, facts, identities, values};
-
-/// What became of a contribution. Only accepted ones count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Waits for the work's owner.
-    Proposed,
-    /// Counts.
-    Accepted,
-    /// Never counted.
-    Rejected,
-    /// Counted until a newer revision took its place.
-    Corrected,
-}
-
-/// The text names no state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is proposed, accepted, rejected or corrected")]
-pub struct UnknownState;
-
-impl State {
-    const ALL: [Self; 4] = [Self::Proposed, Self::Accepted, Self::Rejected, Self::Corrected];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Proposed => "proposed",
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-            Self::Corrected => "corrected",
-        }
-    }
-}
-
-impl FromStr for State {
-    type Err = UnknownState;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownState)
-    }
-}
 
 /// What happened to contributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,7 +71,7 @@ pub async fn apply_deliveries(pool: &PgPool, work: i64) -> Result<(), JobError> 
 /// Tells of all works for which deliveries wait, as if they came now.
 pub async fn remind(tx: &mut PgConnection) -> Result<(), JobError> {
     let works =
-        sqlx::query_scalar!("SELECT DISTINCT work_id FROM webhook_deliveries WHERE state = 'received' ORDER BY 1")
+        sqlx::query_scalar!("SELECT DISTINCT work_id FROM github_deliveries WHERE state = 'received' ORDER BY 1")
             .fetch_all(&mut *tx)
             .await?;
     let told: Vec<NewFact> = works.into_iter().map(store::works::delivery_received).collect();
@@ -89,7 +89,7 @@ async fn next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
             .await?;
     let waiting = sqlx::query_as!(
         Delivery,
-        r#"SELECT id, webhook_id::text AS "webhook!", event, payload, attempts FROM webhook_deliveries
+        r#"SELECT id, hook_id::text AS "webhook!", event, payload, attempts FROM github_deliveries
            WHERE work_id = $1 AND state = 'received' ORDER BY id LIMIT 1 FOR UPDATE"#,
         work
     )
@@ -106,7 +106,7 @@ async fn next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
         Err(error) => {
             part.rollback().await?;
             if delivery.attempts + 1 < TRIES {
-                sqlx::query!("UPDATE webhook_deliveries SET attempts = attempts + 1 WHERE id = $1", delivery.id)
+                sqlx::query!("UPDATE github_deliveries SET attempts = attempts + 1 WHERE id = $1", delivery.id)
                     .execute(&mut *tx)
                     .await?;
                 tx.commit().await?;
@@ -129,7 +129,7 @@ async fn settle(tx: &mut PgConnection, delivery: &Delivery, settled: Settled) ->
     };
     let message: String = message.replace('\0', "\u{fffd}").chars().take(LONGEST_MESSAGE).collect();
     sqlx::query!(
-        "UPDATE webhook_deliveries SET state = $2, message = $3, settled_at = now() WHERE id = $1",
+        "UPDATE github_deliveries SET state = $2, message = $3, settled_at = now() WHERE id = $1",
         delivery.id,
         state,
         message
@@ -184,7 +184,7 @@ async fn bound_elsewhere(
     };
     let name: String = repository.full_name.replace('\0', "\u{fffd}").chars().take(200).collect();
     let bound = sqlx::query!(
-        r#"UPDATE webhooks SET repository_id = coalesce(repository_id, $2),
+        r#"UPDATE github_hooks SET repository_id = coalesce(repository_id, $2),
                                repository = CASE WHEN repository_id <> $2 THEN repository ELSE $3 END
            WHERE id = $1::text::uuid RETURNING repository_id AS "id!", repository AS "name!""#,
         delivery.webhook,
@@ -193,7 +193,7 @@ async fn bound_elsewhere(
     )
     .fetch_one(tx)
     .await?;
-    let other = || format!("It came from {name}, and this webhook is of {}: make another for it.", bound.name);
+    let other = || format!("It came from {name}, and this hook is of {}: make another for it.", bound.name);
     Ok((bound.id != id).then(|| Settled::Ignored(other())))
 }
 

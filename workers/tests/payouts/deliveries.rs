@@ -26,8 +26,8 @@ fn push(number: i64) -> String {
 async fn deliver(stage: &Stage, work: i64, number: i64, told: bool) -> Result<()> {
     let mut tx = stage.pool().begin().await?;
     sqlx::query(
-        "INSERT INTO webhook_deliveries (webhook_id, work_id, guid, event, payload, payload_hash)
-         SELECT id, work_id, $2, 'push', convert_to($3, 'UTF8'), sha256(convert_to($3, 'UTF8')) FROM webhooks WHERE work_id = $1",
+        "INSERT INTO github_deliveries (hook_id, work_id, guid, event, payload, payload_hash)
+         SELECT id, work_id, $2, 'push', convert_to($3, 'UTF8'), sha256(convert_to($3, 'UTF8')) FROM github_hooks WHERE work_id = $1",
     )
     .bind(work)
     .bind(number.to_string())
@@ -50,7 +50,7 @@ async fn what_was_delivered_is_recorded_once_though_workers_are_killed() -> Resu
         let people = vec![person("mailto:ada@example.org", None)];
         works.push(stage.import(owner, &repository("hello", people, &[(0, 100)])).await?.work_id);
     }
-    sqlx::query("INSERT INTO webhooks (work_id, secret) SELECT id, repeat('0', 64) FROM works")
+    sqlx::query("INSERT INTO github_hooks (work_id, secret) SELECT id, repeat('0', 64) FROM works")
         .execute(stage.pool())
         .await?;
     // Nobody tells of these: they are found when the workers start.
@@ -66,12 +66,12 @@ async fn what_was_delivered_is_recorded_once_though_workers_are_killed() -> Resu
         let running = Running::start(&stage).await?;
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         running.abort();
-        let half = "SELECT count(*) FROM webhook_deliveries d WHERE (state = 'applied') <> EXISTS (
+        let half = "SELECT count(*) FROM github_deliveries d WHERE (state = 'applied') <> EXISTS (
                         SELECT FROM contributions c WHERE c.work_id = d.work_id AND c.source_key = 'git:' || lpad(to_hex(d.guid::int), 40, '0'))";
         assert_eq!(stage.number(half).await?, 0, "a delivery was applied by half");
     }
     let running = Running::start(&stage).await?;
-    let waiting = "SELECT count(*) FROM webhook_deliveries WHERE state <> 'applied'";
+    let waiting = "SELECT count(*) FROM github_deliveries WHERE state <> 'applied'";
     stage.until("the deliveries", async || Ok(stage.number(waiting).await? == 0)).await?;
     running.stop().await?;
     let recorded = "SELECT count(*) FROM contributions WHERE source_key LIKE 'git:0%'";

@@ -1,0 +1,142 @@
+//! One id for each request: in the header `x-request-id`, in every line of the log about it, and in the problem document
+//! that answers it.
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static ID: String;
+}
+
+/// The id of the request that is being answered. Outside of one it is a new one, which names nothing.
+pub fn id() -> String {
+    ID.try_with(Clone::clone).unwrap_or_else(|_| random())
+}
+
+/// Gives the request its id, unless who sent it did, and its span in the log.
+pub async fn track(request: Request, next: Next) -> Response {
+    let id = given(request.headers()).unwrap_or_else(random);
+    // As high as errors, so that no filter keeps an error and drops its request's id.
+    let span = tracing::error_span!("request", %id, method = %request.method(), path = request.uri().path());
+    let mut response = ID.scope(id.clone(), next.run(request)).instrument(span).await;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
+
+/// The id that a proxy in front of us, or the client, gave. It is written to the log, so only plain ones are taken.
+fn given(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(HEADER)?.to_str().ok()?;
+    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    ((8..=64).contains(&id.len()) && plain).then(|| id.to_owned())
+}
+
+fn random() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex, PoisonError},
+    };
+
+    use axum::{Router, body::Body, middleware, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::problem::Problem;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        fn lines(&self) -> Vec<String> {
+            let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+        }
+    }
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the price could not be read")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the file is cut off")]
+    struct Inner;
+
+    async fn answer(id: Option<&str>, path: &str) -> (String, serde_json::Value) {
+        let fails = || async {
+            tracing::info!("before");
+            Problem::internal(Outer(Inner))
+        };
+        let router = Router::new().route("/fails", get(fails)).layer(middleware::from_fn(track));
+        let mut request = Request::builder().uri(path);
+        if let Some(id) = id {
+            request = request.header(HEADER, id);
+        }
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let header = response.headers()[HEADER].to_str().unwrap().to_owned();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        (header, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn header_problem_and_every_line_of_the_log_have_the_same_id() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let (id, problem) = answer(None, "/fails").await;
+        drop(guard);
+        assert_eq!(id.len(), 16);
+        assert_eq!(problem["traceId"], id);
+        let lines = log.lines();
+        assert!(
+            lines.iter().all(|line| line.contains(&format!("request{{id={id} method=GET path=\"/fails\"}}"))),
+            "{lines:?}"
+        );
+        let errors: Vec<&String> = lines.iter().filter(|line| line.contains("ERROR")).collect();
+        assert_eq!((lines.len(), errors.len()), (2, 1), "an error is logged once: {lines:?}");
+        assert!(errors[0].ends_with("the price could not be read: the file is cut off"), "{errors:?}");
+        assert!(!problem["detail"].to_string().contains("file"), "what went wrong is for the log alone");
+    }
+
+    #[tokio::test]
+    async fn an_id_that_was_given_is_kept_where_it_is_plain() {
+        for (given, kept) in [
+            ("0194-abcd_EF", true),
+            (&"x".repeat(64), true),
+            ("short", false),
+            (&"x".repeat(65), false),
+            ("with spaces in it", false),
+            ("a=b\u{e9}12345", false),
+        ] {
+            let (id, problem) = answer(Some(given), "/fails").await;
+            assert_eq!(problem["traceId"], id);
+            assert_eq!(id == given, kept, "{given}");
+        }
+        assert_ne!(answer(None, "/other").await.0, answer(None, "/other").await.0);
+    }
+}

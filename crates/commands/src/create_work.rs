@@ -1,0 +1,89 @@
+//! Describes uploaded content as a work. It becomes an asset when its owner registers the content hash on chain.
+
+use alloy::primitives::B256;
+use chrono::{DateTime, Utc};
+use domain::work::{self, Fault};
+use store::works;
+
+use crate::{Actor, Conflict, Fault as AnyFault, Result, Tx};
+
+/// What is said of a work.
+#[derive(Clone, Debug)]
+pub struct NewWork {
+    /// One of [`bindings::KINDS`].
+    pub kind: String,
+    pub title: String,
+    pub description: String,
+    /// Of an upload of the actor's.
+    pub content_hash: B256,
+}
+
+/// A work that was recorded.
+#[derive(Clone, Debug)]
+pub struct Work {
+    pub id: i64,
+    pub kind: String,
+    pub title: String,
+    pub description: String,
+    pub cid: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Records a work with its first version.
+///
+/// # Errors
+/// When the description breaks rules, the content is no upload of the actor's or an asset on `chain_id` already, or the
+/// actor recorded it before.
+pub async fn create(tx: &mut Tx, chain_id: u64, actor: Actor, new: NewWork) -> Result<Work> {
+    let (title, description) = (new.title.trim().to_owned(), new.description.trim().to_owned());
+    if bindings::kind_number(&new.kind).is_none() {
+        return Err(Fault::UnknownKind { kind: new.kind }.into());
+    }
+    if let Some(asset) = asset_of(tx, chain_id, new.content_hash).await? {
+        return Err(Conflict::DuplicateContent { asset }.into());
+    }
+    let hash = new.content_hash.as_slice();
+    let cid = sqlx::query_scalar!(
+        "SELECT cid FROM uploads WHERE content_hash = $1 AND account = $2",
+        hash as _,
+        actor.0.as_slice() as _
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(Fault::NotUploaded)?;
+    let faults = work::check_description(&title, &description);
+    if !faults.is_empty() {
+        return Err(faults.into_iter().map(AnyFault::from).collect::<Vec<_>>().into());
+    }
+    let row = sqlx::query!(
+        "INSERT INTO works (owner, kind, title, description, source, source_key) VALUES ($1, $2, $3, $4, 'upload', $5)
+         RETURNING id, created_at",
+        actor.0.as_slice() as _,
+        new.kind,
+        title,
+        description,
+        new.content_hash.to_string()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    sqlx::query!("INSERT INTO work_versions (work_id, content_hash, cid) VALUES ($1, $2, $3)", row.id, hash as _, cid)
+        .execute(&mut **tx)
+        .await?;
+    works::tell_created(tx, row.id).await?;
+    works::tell_version(tx, row.id, new.content_hash).await?;
+    Ok(Work { id: row.id, kind: new.kind, title, description, cid, created_at: row.created_at })
+}
+
+/// The asset that is registered with this content, if there is one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn asset_of(conn: &mut sqlx::PgConnection, chain_id: u64, content_hash: B256) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT asset_id FROM chain.assets WHERE chain_id = $1 AND content_hash = $2",
+        chain_id as i64,
+        content_hash.as_slice() as _
+    )
+    .fetch_optional(conn)
+    .await?)
+}

@@ -1,0 +1,82 @@
+//! Accepts or rejects what others proposed to the actor's works. An accepted correction takes the place of what it
+//! corrects. A decision cannot be turned around: an accepted contribution can be corrected, a rejected one recorded.
+
+use std::collections::BTreeSet;
+
+use domain::contribution::{self, Outcome, State, Verdict};
+use store::{
+    StoreError,
+    contributions::{self, Change},
+};
+
+use crate::{Actor, Conflict, Error, Result, Tx};
+
+/// Decides on all of these contributions, or on none. How many were decided now; the others were decided so before.
+///
+/// # Errors
+/// When one does not exist or is of another's work, was decided otherwise, or corrects what does not count.
+pub async fn decide(tx: &mut Tx, actor: Actor, ids: &[i64], verdict: Verdict, reason: &str) -> Result<usize> {
+    contribution::check_count("ids", "ids", ids.len())?;
+    contribution::check_reason(reason)?;
+    let ids: Vec<i64> = BTreeSet::from_iter(ids).into_iter().copied().collect();
+    let rows = sqlx::query!(
+        "SELECT c.id, c.state, c.corrects FROM contributions c JOIN works w ON w.id = c.work_id
+         WHERE c.id = ANY ($1) AND w.owner = $2 ORDER BY c.id FOR NO KEY UPDATE OF c",
+        &ids,
+        actor.0.as_slice() as _
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let missing: Vec<String> =
+        ids.iter().filter(|id| !rows.iter().any(|row| row.id == **id)).map(i64::to_string).collect();
+    if !missing.is_empty() {
+        return Err(Error::NotFound(format!("contribution {} to a work of yours", missing.join(", "))));
+    }
+    let (mut open, mut replaced) = (Vec::new(), Vec::new());
+    for row in rows {
+        let corrupt = |_| StoreError::Corrupt { what: "state", value: row.state.clone() };
+        let state: State = row.state.parse().map_err(corrupt)?;
+        match state.decide(verdict) {
+            Outcome::Unchanged => {}
+            Outcome::Otherwise => return Err(Conflict::Decided { id: row.id, state }.into()),
+            Outcome::Decided => {
+                open.push(row.id);
+                replaced.extend(row.corrects);
+            }
+        }
+    }
+    let change = match verdict {
+        Verdict::Accept => {
+            replace(tx, &replaced, actor).await?;
+            Change::Accepted
+        }
+        Verdict::Reject => Change::Rejected,
+    };
+    sqlx::query!(
+        "UPDATE contributions SET state = $2, decided_by = $3, decided_at = now(), reason = $4 WHERE id = ANY ($1)",
+        &open,
+        verdict.state().as_str(),
+        actor.0.as_slice() as _,
+        reason
+    )
+    .execute(&mut **tx)
+    .await?;
+    contributions::tell(tx, change, actor.0, &open).await?;
+    Ok(open.len())
+}
+
+/// Marks contributions as corrected, each of which must count until now.
+pub(crate) async fn replace(tx: &mut Tx, ids: &[i64], by: Actor) -> Result<()> {
+    let replaced = sqlx::query_scalar!(
+        "UPDATE contributions SET state = 'corrected', decided_by = $2, decided_at = now(), reason = ''
+         WHERE id = ANY ($1) AND state = 'accepted' RETURNING id",
+        ids,
+        by.0.as_slice() as _
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    if replaced.len() < ids.len() {
+        return Err(Conflict::Corrected.into());
+    }
+    Ok(contributions::tell(tx, Change::Corrected, by.0, &replaced).await?)
+}

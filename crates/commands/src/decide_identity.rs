@@ -1,0 +1,28 @@
+//! A work's owner confirms or refuses that a name is an account's, for all works of theirs. Either can be turned around.
+
+use domain::contribution::check_reason;
+use store::identities;
+
+use crate::{Actor, Error, Result, Tx};
+
+/// Confirms or refuses a claim. A confirmation releases what the actor's works reserved for the identity.
+///
+/// # Errors
+/// When the claim is not to somebody who takes part in a work of the actor's, or the reason is too long.
+pub async fn decide(tx: &mut Tx, actor: Actor, claim: i64, confirm: bool, reason: &str) -> Result<()> {
+    check_reason(reason)?;
+    let concerned = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM identity_claims k JOIN contributors c ON c.key = k.key JOIN works w ON w.owner = $2
+               WHERE k.id = $1 AND takes_part(w.id, c.id)) AS "is!""#,
+        claim,
+        actor.0.as_slice() as _
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if !concerned {
+        return Err(Error::NotFound(format!("claim {claim} to somebody who takes part in a work of yours")));
+    }
+    identities::decide(tx, claim, actor.0, confirm, reason).await?;
+    Ok(())
+}

@@ -1,0 +1,299 @@
+//! Places an order: every rule that the contract will check is checked before the order is stored.
+//!
+//! An order goes through three types, each of which can only be made from the one before: [`Signed`] is well formed,
+//! [`Sound`] could be filled now, and [`place`] stores it. The chain is asked in between, in one request and outside of
+//! any transaction.
+
+use advisors::risk::{self, Known, Standing};
+use alloy::primitives::{Address, B256, Bytes, U256};
+use bindings::{AssetRegistry, Market as MarketContract, TestToken};
+use chrono::{DateTime, Utc};
+use domain::order::{Asset, ChainState, Fault, Means, Order, Side};
+use ::facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
+use store::{StoreError, facts, screenings};
+
+use crate::{
+    Error, Fault as AnyFault, Market, Result, Tx,
+    node::{Answer, Batch},
+    signature,
+};
+
+/// A well-formed order with the maker's signature, which is not checked yet.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    chain_id: u64,
+    order: Order,
+    signature: Vec<u8>,
+    hash: B256,
+    now: u64,
+}
+
+/// An order that the market would fill now, signed by its maker.
+pub struct Sound {
+    signed: Signed,
+    /// What the risk agent knows, where it knows enough already. Read before the transaction: it may wait for a
+    /// connection.
+    known: Option<Known>,
+}
+
+impl Signed {
+    /// Checks what needs no chain: times, prices, sides.
+    ///
+    /// # Errors
+    /// All faults of the order's shape.
+    pub fn new(market: Market<'_>, order: Order, signature: Vec<u8>) -> Result<Self> {
+        let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
+        refuse(order.check_shape(now))?;
+        let chain_id = market.deployment.chain_id;
+        let hash = bindings::order_hash(&as_contract(&order), chain_id, market.deployment.market);
+        Ok(Self { chain_id, order, signature, hash, now })
+    }
+
+    /// The order's EIP-712 hash, under which it is known.
+    pub fn hash(&self) -> B256 {
+        self.hash
+    }
+
+    /// Checks the signature, and all that the contracts would ask of the chain.
+    ///
+    /// # Errors
+    /// That the signature is not the maker's, or all that the chain holds against the order; or that the node does not
+    /// answer.
+    pub async fn check(self, market: Market<'_>) -> Result<Sound> {
+        let mut batch = Batch::new(market.provider);
+        let signature = signature::check(&mut batch, self.order.maker, self.hash, &self.signature)?;
+        let questions = Questions::ask(&mut batch, market, &self.order)?;
+        batch.send().await?;
+        if !signature.holds().await? {
+            return Err(Fault::SignatureInvalid { maker: self.order.maker, hash: self.hash }.into());
+        }
+        let chain = questions.answers(market, self.now).await?;
+        refuse(self.order.check_against(&chain))?;
+        Ok(Sound { signed: self, known: market.risk.latest().await? })
+    }
+}
+
+/// Stores an order, tells of it, and screens it where it is a sale: one that is blocked is stored with the reasons. False
+/// when the order was stored before; then nothing changes.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn place(tx: &mut Tx, sound: &Sound) -> Result<bool> {
+    let Signed { chain_id, order, hash, .. } = &sound.signed;
+    if !store(tx, &sound.signed).await? {
+        return Ok(false);
+    }
+    tell(tx, *chain_id, order, *hash).await?;
+    if let Some(known) = &sound.known {
+        screen(tx, *chain_id, known, *hash).await?;
+    }
+    tracing::info!("order {hash} on asset {} was stored", order.asset_id);
+    Ok(true)
+}
+
+/// Whether an owner lets the market move an asset, asked in one request.
+///
+/// # Errors
+/// When the node does not answer.
+pub async fn is_approved(market: Market<'_>, owner: Address, asset: u64) -> Result<bool> {
+    let mut batch = Batch::new(market.provider);
+    let approval = Approval::ask(&mut batch, market, owner, U256::from(asset))?;
+    batch.send().await?;
+    approval.answer(market).await
+}
+
+/// What is asked about an order.
+struct Questions {
+    assets: Answer<AssetRegistry::assetCountCall>,
+    asset_id: U256,
+    details: Answer<AssetRegistry::detailsOfCall>,
+    maker_epoch: Answer<MarketContract::makerEpochOfCall>,
+    nonce_used: Answer<MarketContract::isNonceUsedCall>,
+    fee_bps: Answer<MarketContract::feeBpsCall>,
+    currency_code: alloy::rpc::client::Waiter<Bytes>,
+    means: MeansQuestion,
+}
+
+enum MeansQuestion {
+    Sale(Approval),
+    Bid { held: Answer<TestToken::balanceOfCall>, allowed: Answer<TestToken::allowanceCall> },
+}
+
+impl Questions {
+    fn ask(batch: &mut Batch<'_>, market: Market<'_>, order: &Order) -> Result<Self> {
+        let (registry, contract) = (market.deployment.asset_registry, market.deployment.market);
+        let Order { maker, asset_id, currency, nonce, .. } = *order;
+        Ok(Self {
+            assets: batch.call(registry, &AssetRegistry::assetCountCall {})?,
+            asset_id,
+            details: batch.call(registry, &AssetRegistry::detailsOfCall { assetId: asset_id })?,
+            maker_epoch: batch.call(contract, &MarketContract::makerEpochOfCall { maker })?,
+            nonce_used: batch.call(contract, &MarketContract::isNonceUsedCall { maker, nonce })?,
+            fee_bps: batch.call(contract, &MarketContract::feeBpsCall {})?,
+            currency_code: batch.code(currency)?,
+            means: match order.side {
+                Side::Sell => MeansQuestion::Sale(Approval::ask(batch, market, maker, asset_id)?),
+                Side::Bid => MeansQuestion::Bid {
+                    held: batch.call(currency, &TestToken::balanceOfCall { account: maker })?,
+                    allowed: batch.call(currency, &TestToken::allowanceCall { owner: maker, spender: contract })?,
+                },
+            },
+        })
+    }
+
+    async fn answers(self, market: Market<'_>, now: u64) -> Result<ChainState> {
+        let registered = !self.asset_id.is_zero() && self.asset_id <= self.assets.value().await?;
+        let asset = if registered {
+            let details = self.details.value().await?;
+            Some(Asset {
+                owner: details.owner,
+                epoch: details.epoch,
+                frozen_until: details.frozenUntil,
+                royalty_bps: details.royaltyBps,
+            })
+        } else {
+            None
+        };
+        Ok(ChainState {
+            now,
+            market: market.deployment.market,
+            registry: market.deployment.asset_registry,
+            asset,
+            maker_epoch: self.maker_epoch.value().await?,
+            nonce_used: self.nonce_used.value().await?,
+            fee_bps: self.fee_bps.value().await?,
+            currency_has_code: !self.currency_code.await.map_err(Error::Chain)?.is_empty(),
+            means: match self.means {
+                MeansQuestion::Sale(approval) => Means::Approval(approval.answer(market).await?),
+                MeansQuestion::Bid { held, allowed } => {
+                    match held.value_if_any().await?.zip(allowed.value_if_any().await?) {
+                        Some((held, allowed)) => Means::Funds { held, allowed },
+                        None => Means::NoToken,
+                    }
+                }
+            },
+        })
+    }
+}
+
+/// Whether the market may move an asset: because it may move all of the owner's, or this one.
+struct Approval {
+    all: Answer<AssetRegistry::isApprovedForAllCall>,
+    one: Answer<AssetRegistry::getApprovedCall>,
+}
+
+impl Approval {
+    fn ask(batch: &mut Batch<'_>, market: Market<'_>, owner: Address, asset: U256) -> Result<Self> {
+        let (registry, operator) = (market.deployment.asset_registry, market.deployment.market);
+        Ok(Self {
+            all: batch.call(registry, &AssetRegistry::isApprovedForAllCall { owner, operator })?,
+            one: batch.call(registry, &AssetRegistry::getApprovedCall { tokenId: asset })?,
+        })
+    }
+
+    async fn answer(self, market: Market<'_>) -> Result<bool> {
+        // The registry refuses to speak of an asset that is not registered.
+        Ok(self.all.value().await? || self.one.value_if_any().await? == Some(market.deployment.market))
+    }
+}
+
+fn refuse(faults: Vec<Fault>) -> Result<()> {
+    if faults.is_empty() { Ok(()) } else { Err(faults.into_iter().map(AnyFault::from).collect::<Vec<_>>().into()) }
+}
+
+/// The order as the contract takes it.
+fn as_contract(order: &Order) -> bindings::Order {
+    bindings::Order {
+        maker: order.maker,
+        side: side_number(order.side),
+        assetId: order.asset_id,
+        assetEpoch: order.asset_epoch,
+        currency: order.currency,
+        startPrice: order.start_price,
+        endPrice: order.end_price,
+        startTime: order.start_time,
+        endTime: order.end_time,
+        taker: order.taker,
+        nonce: order.nonce,
+        makerEpoch: order.maker_epoch,
+        maxFeeBps: order.max_fee_bps,
+        minNet: order.min_net,
+    }
+}
+
+/// The side as the contract counts them.
+const fn side_number(side: Side) -> u8 {
+    match side {
+        Side::Sell => 0,
+        Side::Bid => 1,
+    }
+}
+
+/// True when the order is new.
+async fn store(tx: &mut Tx, signed: &Signed) -> Result<bool> {
+    let Signed { chain_id, order, signature, hash, .. } = signed;
+    let time = |seconds: u64| {
+        // Years up to 9999 were checked, and all of them have dates.
+        let date = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        date.ok_or(StoreError::Corrupt { what: "time", value: seconds.to_string() })
+    };
+    let stored = sqlx::query!(
+        "INSERT INTO orders (chain_id, hash, maker, side, asset_id, asset_epoch, currency, start_price, end_price, start_time,
+                             end_time, taker, nonce, maker_epoch, max_fee_bps, min_net, signature)
+         VALUES ($1, $2, $3, $4, $5::text::bigint, $6, $7, $8::text::numeric, $9::text::numeric, $10, $11, $12,
+                 $13::text::numeric, $14, $15, $16::text::numeric, $17) ON CONFLICT DO NOTHING",
+        *chain_id as i64,
+        hash.as_slice() as _,
+        order.maker.as_slice() as _,
+        bindings::side_name(side_number(order.side)),
+        order.asset_id.to_string(),
+        order.asset_epoch as i64,
+        order.currency.as_slice() as _,
+        order.start_price.to_string(),
+        order.end_price.to_string(),
+        time(order.start_time)?,
+        time(order.end_time)?,
+        order.taker.as_slice() as _,
+        order.nonce.to_string(),
+        order.maker_epoch as i64,
+        i32::from(order.max_fee_bps),
+        order.min_net.to_string(),
+        signature.as_slice()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(stored.rows_affected() > 0)
+}
+
+/// Decides whether a sale is shown. Where the agent does not know enough yet, a worker does it in a moment.
+async fn screen(tx: &mut Tx, chain_id: u64, known: &Known, hash: B256) -> Result<()> {
+    let Some(offer) = screenings::offer(tx, chain_id, hash).await? else { return Ok(()) };
+    let screening = risk::screen(tx, known, &offer, Standing::sound(&offer), Utc::now()).await?;
+    risk::record(tx, &screening).await?;
+    Ok(())
+}
+
+/// Tells of an order. The hash binds all of it; what becomes of it is on chain.
+async fn tell(tx: &mut Tx, chain_id: u64, order: &Order, hash: B256) -> Result<()> {
+    let asset = order.asset_id.saturating_to::<u64>();
+    let body = OrderRecorded {
+        hash: hash.into(),
+        maker: order.maker.into(),
+        side: bindings::side_name(side_number(order.side)).unwrap_or_default().to_owned(),
+        asset: asset.into(),
+        asset_epoch: order.asset_epoch,
+        currency: order.currency.into(),
+        start_price: order.start_price.into(),
+        end_price: order.end_price.into(),
+        start_time: order.start_time,
+        end_time: order.end_time,
+        taker: order.taker.into(),
+        nonce: order.nonce.into(),
+        maker_epoch: order.maker_epoch,
+        max_fee_bps: order.max_fee_bps,
+        min_net: order.min_net.into(),
+    };
+    let streams = [Stream::asset(chain_id, asset), Stream::account(order.maker)];
+    let subject = Subject::Order { order: hash.into() };
+    Ok(facts::tell_one(tx, NewFact::of_chain(chain_id, subject, streams, Fact::OrderRecorded(body))).await?)
+}

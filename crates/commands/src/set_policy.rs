@@ -1,0 +1,116 @@
+//! Changes an owner's settings for a work: who may propose contributions, and what counts at once.
+
+use alloy::primitives::Address;
+use domain::contribution::{Proposals, State};
+use ::facts::{Fact, NewFact, PolicySet, Stream, Subject};
+use store::{StoreError, facts, values};
+
+use crate::{Actor, Conflict, Error, Result, Tx};
+
+/// So many proposals of one account to one work may wait at a time,
+const MAX_OPEN: usize = 1000;
+/// and so many of all accounts together.
+const MAX_OPEN_OF_ALL: usize = 20_000;
+
+/// An owner's settings for a work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub proposals: Proposals,
+    /// Whether what imports and pushes bring counts at once; otherwise it is proposed.
+    pub preaccepted: bool,
+}
+
+/// Sets the policy of a work of the actor's.
+///
+/// # Errors
+/// When the work is not the actor's.
+pub async fn set(tx: &mut Tx, actor: Actor, work: i64, policy: Policy) -> Result<()> {
+    let row = sqlx::query!(
+        "SELECT proposals, preaccepted FROM works WHERE id = $1 AND owner = $2 FOR NO KEY UPDATE",
+        work,
+        actor.0.as_slice() as _
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or_else(|| Error::NotFound(format!("work {work} of yours")))?;
+    let proposals = policy.proposals.as_str();
+    if (row.proposals.as_str(), row.preaccepted) == (proposals, policy.preaccepted) {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE works SET proposals = $2, preaccepted = $3 WHERE id = $1",
+        work,
+        proposals,
+        policy.preaccepted
+    )
+    .execute(&mut **tx)
+    .await?;
+    let body =
+        PolicySet { proposals: proposals.to_owned(), preaccepted: policy.preaccepted, by: actor.0.into() };
+    let subject = Subject::Work { work: work.into() };
+    let fact = NewFact::new(subject, [Stream::work(work)], Fact::WorkPolicySet(body));
+    Ok(facts::tell_one(tx, fact).await?)
+}
+
+/// In which state what the actor brings to a work is recorded, or why nothing of it is. Holds the work until the
+/// transaction ends, so that limits hold for requests at the same time too.
+pub(crate) async fn standing(tx: &mut Tx, actor: Actor, work: i64, brings: usize) -> Result<State> {
+    let row = sqlx::query!(
+        r#"SELECT id, owner AS "owner: Vec<u8>", proposals FROM works WHERE id = $1 FOR NO KEY UPDATE"#,
+        work
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or_else(|| Error::NotFound(format!("work {work}")))?;
+    let owner = values::address(&row.owner)?;
+    if owner == actor.0 {
+        return Ok(State::Accepted);
+    }
+    let from: Proposals =
+        row.proposals.parse().map_err(|_| StoreError::Corrupt { what: "policy", value: row.proposals.clone() })?;
+    let may = match from {
+        Proposals::Anyone => true,
+        Proposals::Contributors => contributes(tx, work, actor).await?,
+        Proposals::Nobody => false,
+    };
+    if !may {
+        return Err(Error::ProposalsClosed { work, from });
+    }
+    check_open(tx, actor, (work, owner), brings).await?;
+    Ok(State::Proposed)
+}
+
+/// Whether so many more proposals may wait for the work's owner.
+async fn check_open(tx: &mut Tx, actor: Actor, (work, owner): (i64, Address), brings: usize) -> Result<()> {
+    let open = sqlx::query!(
+        r#"SELECT count(*) FILTER (WHERE recorded_by = $2) AS "own!", count(*) AS "all!" FROM contributions c
+           WHERE work_id = $1 AND state = 'proposed' AND recorded_by <> $3"#,
+        work,
+        actor.0.as_slice() as _,
+        owner.as_slice() as _
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    for (open, limit, own) in [(open.own, MAX_OPEN, true), (open.all, MAX_OPEN_OF_ALL, false)] {
+        if open as usize + brings > limit {
+            return Err(Conflict::TooManyProposals { work, open, own, brings, limit }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a contribution of the actor's counts.
+async fn contributes(tx: &mut Tx, work: i64, actor: Actor) -> Result<bool> {
+    let contributes = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM contributions x WHERE x.work_id = $1 AND x.state = 'accepted' AND x.contributor_id IN (
+                   SELECT c.id FROM contributors c WHERE c.key = $2
+                   UNION SELECT a.contributor_id FROM contributor_addresses a WHERE a.work_id = $1 AND a.address = $3)) AS "is!""#,
+        work,
+        format!("account:{}", actor.0.to_checksum(None)),
+        actor.0.as_slice() as _
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(contributes)
+}

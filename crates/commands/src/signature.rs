@@ -1,0 +1,82 @@
+//! Whether an account signed a hash: a key pair, or a contract that answers for itself (ERC-1271). The rules are those of
+//! the contracts' `Signatures` library, so that what passes here passes there.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, FixedBytes, Signature},
+    providers::DynProvider,
+    rpc::client::Waiter,
+    sol,
+    sol_types::SolCall,
+};
+
+use crate::{
+    Result,
+    node::{Answer, Batch},
+};
+
+sol! {
+    /// ERC-1271.
+    function isValidSignature(bytes32 hash, bytes signature) returns (bytes4);
+}
+
+/// A signature of which it is known whether it holds, or that the account's contract has to be asked about.
+#[must_use]
+pub enum Check {
+    /// The account's own key made it.
+    ByKey,
+    /// The batch asks the account whether it is a contract, and whether it accepts the signature.
+    Asked { code: Waiter<Bytes>, accepted: Answer<isValidSignatureCall> },
+}
+
+/// Checks a signature, and adds what only the chain can tell to a batch.
+///
+/// # Errors
+/// When the questions cannot be written as JSON.
+pub fn check(batch: &mut Batch<'_>, account: Address, hash: B256, signature: &[u8]) -> Result<Check> {
+    if signer(hash, signature) == Some(account) {
+        return Ok(Check::ByKey);
+    }
+    let call = isValidSignatureCall { hash, signature: Bytes::copy_from_slice(signature) };
+    Ok(Check::Asked { code: batch.code(account)?, accepted: batch.call(account, &call)? })
+}
+
+impl Check {
+    /// Whether the signature holds, once the batch was sent.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub async fn holds(self) -> Result<bool> {
+        let Self::Asked { code, accepted } = self else { return Ok(true) };
+        let is_contract = !code.await.map_err(crate::Error::Chain)?.is_empty();
+        let magic = FixedBytes::<32>::right_padding_from(&isValidSignatureCall::SELECTOR);
+        let answer = accepted.bytes_if_any().await?;
+        Ok(is_contract && answer.is_some_and(|bytes| bytes.get(..32) == Some(magic.as_slice())))
+    }
+}
+
+/// Whether `account` signed `hash`. The chain is asked, in one request, only where the account's key did not.
+///
+/// # Errors
+/// When the node does not answer.
+pub async fn is_valid(provider: &DynProvider, account: Address, hash: B256, signature: &[u8]) -> Result<bool> {
+    let mut batch = Batch::new(provider);
+    let check = check(&mut batch, account, hash, signature)?;
+    if matches!(check, Check::Asked { .. }) {
+        batch.send().await?;
+    }
+    check.holds().await
+}
+
+/// The account whose key made a signature: 65 bytes that end in 27 or 28, or 64 bytes (ERC-2098), with the lower of the
+/// two possible s.
+fn signer(hash: B256, signature: &[u8]) -> Option<Address> {
+    let signature = match (signature.len(), signature.last()?) {
+        (65, 27 | 28) => Signature::from_raw(signature).ok()?,
+        (64, _) => Signature::from_erc2098(signature),
+        _ => return None,
+    };
+    if signature.normalize_s().is_some() {
+        return None;
+    }
+    signature.recover_address_from_prehash(&hash).ok()
+}

@@ -1,0 +1,137 @@
+//! What becomes of contributions, and who may propose them.
+//!
+//! ```text
+//! proposed --accept--> accepted --a correction is accepted--> corrected
+//!     '-----reject---> rejected
+//! ```
+
+use std::{fmt, str::FromStr};
+
+use crate::work;
+
+/// What became of a contribution. Only accepted ones count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waits for the work's owner.
+    Proposed,
+    /// Counts.
+    Accepted,
+    /// Never counted.
+    Rejected,
+    /// Counted until a newer revision took its place.
+    Corrected,
+}
+
+/// The text names no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is proposed, accepted, rejected or corrected")]
+pub struct UnknownState;
+
+/// What a work's owner says of a proposed contribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It counts from now on.
+    Accept,
+    /// It never counts.
+    Reject,
+}
+
+impl Verdict {
+    /// The state that it leads to.
+    pub const fn state(self) -> State {
+        match self {
+            Self::Accept => State::Accepted,
+            Self::Reject => State::Rejected,
+        }
+    }
+}
+
+/// What a verdict does to a contribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is decided by this verdict.
+    Decided,
+    /// It was decided so before: nothing changes.
+    Unchanged,
+    /// It was decided otherwise, which cannot be turned around.
+    Otherwise,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Proposed, Self::Accepted, Self::Rejected, Self::Corrected];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Corrected => "corrected",
+        }
+    }
+
+    /// What a verdict does to a contribution in this state. One that was accepted may have been corrected since.
+    pub const fn decide(self, verdict: Verdict) -> Outcome {
+        match (self, verdict) {
+            (Self::Proposed, _) => Outcome::Decided,
+            (Self::Accepted | Self::Corrected, Verdict::Accept) | (Self::Rejected, Verdict::Reject) => {
+                Outcome::Unchanged
+            }
+            (Self::Accepted | Self::Corrected, Verdict::Reject) | (Self::Rejected, Verdict::Accept) => {
+                Outcome::Otherwise
+            }
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownState)
+    }
+}
+
+/// Who may propose contributions to a work of somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proposals {
+    /// Every account.
+    Anyone,
+    /// Accounts of whom a contribution to the work counts.
+    Contributors,
+    /// No account but the owner's.
+    Nobody,
+}
+
+impl Proposals {
+    const ALL: [Self; 3] = [Self::Anyone, Self::Contributors, Self::Nobody];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Contributors => "contributors",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+impl fmt::Display for Proposals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Proposals {
+    type Err = work::Fault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|proposals| proposals.as_str() == text).ok_or(work::Fault::UnknownProposals)
+    }
+}
