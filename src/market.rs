@@ -64,7 +64,7 @@ pub struct Listed {
 
 impl Client {
     pub fn new(deployment: Deployment, sender: Sender, origin: String, shutdown: Shutdown) -> Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        let http = outbound::client().no_proxy().timeout(Duration::from_secs(30)).build()?;
         Ok(Self { deployment, sender, origin, shutdown, http })
     }
 

@@ -1,5 +1,7 @@
 //! `tributary verify`, as its user meets it: a real chain, the real contract, and files that somebody changed.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::{fs, process::Command};
 
 use alloy::{

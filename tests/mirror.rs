@@ -31,9 +31,9 @@ fn mirror(database_url: &str, rpc_url: &str, metrics: Option<&str>) -> Result<Ch
 #[tokio::test]
 async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() -> Result<()> {
     let kills: u64 = env::var("KILLS").ok().map_or(Ok(8), |text| text.parse()).context("KILLS is a number")?;
-    let url = testkit::database_url().await?;
+    let url = testkit::market_database_url().await?;
     let pool = store::connect(&url, 4).await?;
-    let market = Market::on(Chain::start_with_epoch(64).await?, pool.clone()).await?;
+    let market = Market::on(Chain::with_market(64).await?, pool.clone()).await?;
     let chain = &market.chain;
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = |limit: u64| {
@@ -93,15 +93,16 @@ fn metrics_in(text: &str) -> BTreeSet<&str> {
 
 #[tokio::test]
 async fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
-    let url = testkit::database_url().await?;
+    let url = testkit::market_database_url().await?;
     let pool = store::connect(&url, 2).await?;
-    let market = Market::on(Chain::start_with_epoch(64).await?, pool.clone()).await?;
+    let market = Market::on(Chain::with_market(64).await?, pool.clone()).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
     market.register(1, 1, &[]).await?;
     // The second endpoint is none, so that there are errors to count.
     let listen = format!("127.0.0.1:{}", free_port()?);
     let mut process = mirror(&url, &format!("{},http://{listen}/nothing", market.chain.url()), Some(&listen))?;
-    let read = async || anyhow::Ok(reqwest::get(format!("http://{listen}/metrics")).await?.text().await?);
+    let http = outbound::client().no_proxy().build()?;
+    let read = async || anyhow::Ok(http.get(format!("http://{listen}/metrics")).send().await?.text().await?);
     let until = async |line: &str| loop {
         match read().await {
             Ok(text) if text.lines().any(|shown| shown.starts_with(line)) => return anyhow::Ok(text),

@@ -147,7 +147,7 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
     let origin = format!("http://{}", listener.local_addr()?);
     let shutdown = Shutdown::new();
     let serving = tokio::spawn(backend::serve(state.clone(), listener, shutdown.clone()));
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = outbound::client().no_proxy().build()?;
     let ask = async |path: String| -> Result<(Duration, usize)> {
         let (time, body) =
             timed(async { Ok(http.get(format!("{origin}{path}")).send().await?.bytes().await?) }).await?;

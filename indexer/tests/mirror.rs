@@ -1,5 +1,7 @@
 //! The mirror against a real chain: what it holds is what the canonical chain says, whatever happened on the way.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use alloy::{
     primitives::{Address, B256, U256},
     providers::{Provider, ext::AnvilApi},
@@ -106,7 +108,7 @@ async fn branch(market: &Market, depth: u64) -> Result<()> {
 #[tokio::test]
 async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Result<()> {
     const WINDOW: u64 = 100;
-    let market = Market::on(Chain::start_with_epoch(64).await?, testkit::database().await?).await?;
+    let market = Market::on(Chain::with_market(64).await?, testkit::market_database().await?).await?;
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(WINDOW)).await?;
     market.register(1, 1, &[]).await?;
     market.register(2, 2, &[1]).await?;

@@ -169,7 +169,7 @@ impl App {
             partners: advisors::partners::Cache::new(market.pool.clone(), market.deployment.chain_id),
         };
         let http =
-            Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(20));
+            outbound::client().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(20));
         let mut app = Self {
             market,
             state,

@@ -1,5 +1,7 @@
 //! The API as its users meet it, on the real stack. One module per noun; `app` starts everything.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod agents;
 mod app;
 mod assets;

@@ -1,5 +1,7 @@
 //! Advice on prices: right where the truth is known, honest where it is not, and the same bytes again.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod noise;
 
 use agents::{

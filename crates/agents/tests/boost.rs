@@ -1,5 +1,7 @@
 //! Gradient boosting as its users see it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod noise;
 
 use agents::boost::{BoostError, FormatError, Loss, Matrix, Model, Sample, Settings, train};

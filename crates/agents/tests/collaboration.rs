@@ -1,5 +1,7 @@
 //! What the collaboration agent says.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use agents::{
     collaboration::{Advice, Member, People, Person, Question, Together, advise},
     rules::RuleBase,

@@ -1,5 +1,7 @@
 //! Measuring: predictions never know what comes after them, and files are written whole or not at all.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod noise;
 
 use std::{fmt::Write, fs, path::Path};

@@ -1,6 +1,8 @@
 //! No input panics: numbers that are none, prices and times far from all others, empty histories, the same thing twice, files and
 //! models with damaged bytes.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::{collections::BTreeSet, fs};
 
 use agents::{

@@ -1,5 +1,7 @@
 //! What the risk agent says, and that its rules are those of the market's design.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use agents::{
     risk::{
         Context, Decision, Entry, Limits, Market, Order, PriceRange, Records, Sources, Subject, WatchList, Watched,

@@ -4,6 +4,8 @@
 //! back, traders who meet again and again, sales taken back at once. Wash trades are planted as pairs and rings, at level and at
 //! climbing prices, quick and slow, by new accounts and by known ones.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::collections::BTreeSet;
 
 use agents::{

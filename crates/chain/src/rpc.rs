@@ -26,7 +26,7 @@ const STARTING: Duration = Duration::from_secs(10);
 /// A provider over HTTP, of which every request ends within thirty seconds.
 pub fn http(url: &str) -> Result<DynProvider, RpcSetupError> {
     let parsed = url.parse().map_err(|_| RpcSetupError::Url { url: url.to_owned() })?;
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let client = outbound::client().timeout(PATIENCE).build()?;
     Ok(ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(client, parsed).erased())
 }
 

@@ -1,5 +1,7 @@
 //! The pool against small nodes that answer as each test needs it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::{
     future::pending,
     sync::{

@@ -1,5 +1,7 @@
 //! Nodes that do not answer.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use anyhow::Result;
 use chain::rpc::{RpcSetupError, connect};
 use tokio::net::TcpListener;

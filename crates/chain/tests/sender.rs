@@ -1,5 +1,7 @@
 //! The sender against a real chain: every intent happens once, whatever happens to the process or the chain.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use alloy::{
     primitives::{Bytes, U256},
     providers::{Provider, ext::AnvilApi},

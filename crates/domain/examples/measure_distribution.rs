@@ -1,6 +1,8 @@
 //! How long a distribution takes, beside the slow and obvious implementation of the tests on the same graph. Prints a
 //! figure a line: metric, value, unit, better, peer, the peer's value, separated by tabs. The best of several runs counts.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that fails ends there")]
+
 use std::{
     collections::BTreeMap,
     thread,

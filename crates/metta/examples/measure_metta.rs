@@ -1,6 +1,8 @@
 //! Speed, beside the reference in the same run: `measure_metta [PYTHON]`, with a Python that has `hyperon`. One line a figure:
 //! metric, ours, unit, what is better, peer, the peer's. Without a Python the peer's are 0.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that fails ends there")]
+
 use std::{
     collections::BTreeMap,
     fmt::Write,

@@ -1,5 +1,7 @@
 //! Derivations, the linter, and the shell.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::io::Cursor;
 
 use metta::{Finding, FindingKind, Metta, Shell, StepKind};

@@ -1,5 +1,7 @@
 //! The examples of docs/rules are programs, and their answers are right.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use metta::Metta;
 
 /// The programs of a page, each with its text and the line on which it begins.

@@ -1,5 +1,7 @@
 //! Whatever a program is, evaluating it ends, within limits, without a panic.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use metta::{Atom, CallError, Limits, MAX_DEPTH, Metta, Problem};
 use proptest::prelude::*;
 

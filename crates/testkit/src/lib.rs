@@ -3,34 +3,47 @@
 //! `TEST_DATABASE_URL` names a PostgreSQL server on which databases may be created, `ANVIL` the chain's binary; `./dev
 //! test` provides both.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
+mod node;
+mod prepared;
+#[cfg(test)]
+mod queries;
 pub mod sim;
 
-use std::{env, future::poll_fn, pin::pin, process::Command, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, process::Command, sync::Arc, task::Poll, time::Duration};
 
 use alloy::{
-    node_bindings::{Anvil, AnvilInstance},
     primitives::{Address, B256, U256},
-    providers::{DynProvider, ext::AnvilApi},
+    providers::{DynProvider, Provider, ext::AnvilApi},
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
 use anyhow::{Context, Result};
 use bindings::{AssetRegistry, Registration, Share};
 use chain::{
-    deploy::{self, Plan},
+    deploy,
+    local::ACCOUNTS,
     pool::Pool,
     sender::{Intent, Sender, Settled},
 };
+use node::Node;
+use prepared::prepared;
+pub use prepared::{database_url, market_database_url};
 use service::Shutdown;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 use store::deployments::{self, Deployment};
-use tokio::sync::OnceCell;
 
 /// The longest a transaction of a test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The signer of a local chain's n-th funded account.
 pub fn signer(n: u32) -> PrivateKeySigner {
-    chain::local::signer(n).expect("every small number is an index of the derivation path")
+    chain::local::signer(n).expect("a local chain has the accounts 0 to 9")
+}
+
+/// The signers of all accounts that a local chain funds.
+fn signers() -> Vec<PrivateKeySigner> {
+    (0..ACCOUNTS).map(signer).collect()
 }
 
 /// A migrated database of the caller's own, with a pool on it.
@@ -38,53 +51,9 @@ pub async fn database() -> Result<PgPool> {
     Ok(store::connect(&database_url().await?, 8).await?)
 }
 
-/// The URL of a migrated database of the caller's own, copied from a template; it ends with the server.
-pub async fn database_url() -> Result<String> {
-    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-    let url = env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL is not set: run the tests by ./dev test")?;
-    let template = TEMPLATE.get_or_try_init(|| template(&url)).await?;
-    let name = format!("t_{:032x}", random());
-    let mut admin = PgConnection::connect(&url).await?;
-    let create = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
-    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut admin).await?;
-    Ok(with_database(&url, &name))
-}
-
-/// The template is made once per version of the migrations, by whichever test comes first.
-async fn template(url: &str) -> Result<String> {
-    let name = format!("template_{:016x}", migrations_hash());
-    let mut admin = PgConnection::connect(url).await?;
-    sqlx::query("SELECT pg_advisory_lock(7302)").execute(&mut admin).await?;
-    let exists: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)")
-            .bind(&name)
-            .fetch_one(&mut admin)
-            .await?;
-    if !exists {
-        sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(&mut admin).await?;
-        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
-        let pool = store::connect(&with_database(url, &name), 2).await?;
-        store::migrate(&pool).await?;
-        workers::migrate(&pool).await?;
-        pool.close().await;
-        sqlx::query(sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} IS_TEMPLATE true"))).execute(&mut admin).await?;
-    }
-    sqlx::query("SELECT pg_advisory_unlock(7302)").execute(&mut admin).await?;
-    Ok(name)
-}
-
-fn migrations_hash() -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    store::migration_checksums().hash(&mut hasher);
-    hasher.finish()
-}
-
-fn with_database(url: &str, name: &str) -> String {
-    match url.rfind('/') {
-        Some(end) => format!("{}/{name}", &url[..end]),
-        None => url.to_owned(),
-    }
+/// A database of the caller's own that knows the market of [`Chain::with_market`], with a pool on it.
+pub async fn market_database() -> Result<PgPool> {
+    Ok(store::connect(&market_database_url().await?, 8).await?)
 }
 
 fn random() -> u128 {
@@ -96,40 +65,49 @@ fn random() -> u128 {
 pub struct Chain {
     pub provider: DynProvider,
     pub chain_id: u64,
-    anvil: AnvilInstance,
+    node: Node,
 }
 
 impl Chain {
-    /// Starts a chain that mines each transaction at once and counts a block as final two blocks later.
+    /// Starts an empty chain that mines each transaction at once and counts a block as final two blocks later.
     pub async fn start() -> Result<Self> {
         Self::start_with_epoch(1).await
     }
 
-    /// Starts a chain that counts a block as final after two epochs of so many blocks: until then it may be replaced.
+    /// Starts an empty chain that counts a block as final after two epochs of so many blocks: until then it may be replaced.
     pub async fn start_with_epoch(blocks: u32) -> Result<Self> {
-        let binary = env::var("ANVIL").context("ANVIL is not set: run the tests by ./dev test")?;
-        let anvil = Anvil::at(binary)
-            .arg("--hardfork")
-            .arg("cancun")
-            .arg("--slots-in-an-epoch")
-            .arg(blocks.to_string())
-            .chain_id(chain::local::CHAIN_ID)
-            .try_spawn()
-            .context("anvil did not start")?;
-        let (provider, chain_id) = chain::rpc::connect(&anvil.endpoint()).await?;
-        Ok(Self { provider, chain_id, anvil })
+        let node = Node::start(blocks)?;
+        let (provider, chain_id) = chain::rpc::connect(&node.url("http")).await?;
+        Ok(Self { provider, chain_id, node })
+    }
+
+    /// Starts a chain on which the prepared market stands, as databases of [`market_database_url`] know it, with epochs of so
+    /// many blocks.
+    pub async fn with_market(blocks: u32) -> Result<Self> {
+        let prepared = prepared().await?;
+        let chain = Self::start_with_epoch(blocks).await?;
+        let loaded: bool = chain.provider.raw_request("anvil_loadState".into(), [&prepared.chain]).await?;
+        anyhow::ensure!(loaded, "the prepared chain was not loaded");
+        // The newest block is as old as the preparation. One more is of now, as the last block of a deployment would be.
+        chain.mine(1).await?;
+        Ok(chain)
+    }
+
+    /// The whole chain, for `anvil_loadState`.
+    async fn dump(&self) -> Result<String> {
+        Ok(self.provider.raw_request("anvil_dumpState".into(), [true]).await?)
     }
 
     pub fn url(&self) -> String {
-        self.anvil.endpoint()
+        self.node.url("http")
     }
 
     pub fn ws_url(&self) -> String {
-        self.anvil.ws_endpoint()
+        self.node.url("ws")
     }
 
     pub fn process_id(&self) -> u32 {
-        self.anvil.child().id()
+        self.node.process_id()
     }
 
     /// The chain as the mirror reads it.
@@ -155,25 +133,17 @@ pub struct Market {
 }
 
 impl Market {
+    /// The prepared market, on a chain and in a database of the caller's own.
     pub async fn start() -> Result<Self> {
-        let chain = Chain::start().await?;
-        let pool = database().await?;
-        Self::on(chain, pool).await
+        Self::on(Chain::with_market(1).await?, market_database().await?).await
     }
 
+    /// The market that the database knows, or a new one that is deployed now.
     pub async fn on(chain: Chain, pool: PgPool) -> Result<Self> {
         let shutdown = Shutdown::new();
-        let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, (0..10).map(signer).collect());
+        let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, signers());
         tokio::spawn(sender.clone().run(shutdown.clone()));
-        let plan = Plan {
-            deployer: account(0),
-            engine: account(0),
-            treasury: account(9),
-            guardian: account(8),
-            payout_delay: 1,
-            stake_token: None,
-            governance_delay: 0,
-        };
+        let plan = prepared::plan();
         let deployment = deploy::deploy(&pool, &chain.provider, &sender, &plan, &shutdown).await?;
         Ok(Self { chain, pool, sender, deployment, shutdown })
     }

@@ -1,5 +1,7 @@
 //! Files in a vault on disk: stored, read back, cut off, too large, damaged.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::{convert::Infallible, fs, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! The wire format of the Kubo store, against a server that answers as a node does and records what it was sent.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;

@@ -170,8 +170,8 @@ async fn killed_workers_anchor_what_there_is() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_anchor_that_leaves_the_chain_comes_again_as_it_was() -> Result<()> {
-    let chain = Chain::start_with_epoch(64).await?;
-    let mut stage = Stage::on(chain, testkit::database().await?).await?;
+    let chain = Chain::with_market(64).await?;
+    let mut stage = Stage::on(chain, testkit::market_database().await?).await?;
     stage.context.anchoring = Anchoring { after: Duration::ZERO, events: 1_000_000 };
     stage.mirror().await?;
     events(&stage, 5).await?;

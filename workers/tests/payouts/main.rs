@@ -1,5 +1,7 @@
 //! From income on chain to claims on chain, against a real chain and a real database.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod advice;
 mod anchor;
 mod books;

@@ -31,8 +31,8 @@ pub struct Stage {
 
 impl Stage {
     pub async fn start() -> Result<Self> {
-        let url = testkit::database_url().await?;
-        Self::on(Chain::start().await?, store::connect(&url, 16).await?).await
+        let url = testkit::market_database_url().await?;
+        Self::on(Chain::with_market(1).await?, store::connect(&url, 16).await?).await
     }
 
     pub async fn on(chain: Chain, pool: PgPool) -> Result<Self> {

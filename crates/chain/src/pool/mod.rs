@@ -78,7 +78,7 @@ pub async fn connect(urls: &[impl AsRef<str>], options: Options) -> Result<Vec<P
     if urls.is_empty() {
         return Err(RpcSetupError::Empty);
     }
-    let client = reqwest::Client::builder().timeout(options.timeout).pool_max_idle_per_host(64).build()?;
+    let client = outbound::client().timeout(options.timeout).pool_max_idle_per_host(64).build()?;
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for url in urls {
         let (name, url) = named(url.as_ref())?;

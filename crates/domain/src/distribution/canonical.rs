@@ -154,6 +154,7 @@ impl Distribution {
     }
 }
 
+#[expect(clippy::expect_used, reason = "forms hold only what JSON can, and writing to memory does not fail")]
 fn write(form: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(form)
         .expect("forms hold only text, whole numbers and lists, and writing to memory does not fail")

@@ -1,5 +1,7 @@
 //! The rules as a whole: known answers, properties, slow and obvious second implementations, and scale.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod agreement;
 mod build;
 mod canonical;

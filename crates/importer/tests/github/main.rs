@@ -1,5 +1,7 @@
 //! Deliveries of GitHub's webhook, from the raw body to contributions. The payloads have the fields GitHub documents.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 use std::collections::BTreeMap;
 
 use domain::cost::Evidence;

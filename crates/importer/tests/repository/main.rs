@@ -1,5 +1,7 @@
 //! The importer on real repositories.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod coherence;
 mod dependencies;
 mod history;

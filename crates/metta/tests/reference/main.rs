@@ -10,6 +10,8 @@
 //! Variables are compared without regard to their names. The order of results counts in the cases with a name; in random
 //! programs it does not, because the reference's index of a space puts atoms into an order of its own.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod generate;
 
 use std::{

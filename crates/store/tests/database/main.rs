@@ -1,5 +1,7 @@
 //! Against a real PostgreSQL: what is stored, what is not, and what others see of it meanwhile.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
 mod contributions;
 mod imports;
 mod ledger;

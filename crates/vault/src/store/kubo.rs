@@ -49,7 +49,7 @@ impl KuboStore {
     /// # Errors
     /// When no HTTP client can be made. The node is not asked anything yet.
     pub fn new(url: &str, limit: Duration) -> Result<Self, StoreError> {
-        let client = Client::builder()
+        let client = outbound::client()
             .timeout(limit + GRACE)
             .redirect(reqwest::redirect::Policy::none())
             .build()
