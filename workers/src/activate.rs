@@ -6,7 +6,7 @@ use alloy::{
     primitives::U256, providers::Provider, rpc::types::TransactionRequest, sol_types::SolCall, transports::RpcError,
 };
 use bindings::Payouts;
-use chain::sender::{self, Intent};
+use sender::Intent;
 use serde_json::json;
 use store::roots;
 

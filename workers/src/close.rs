@@ -7,6 +7,7 @@ use domain::{
     distribution::{Input, Options},
     money::{Amount, BasisPoints},
 };
+use service::error_chain;
 use sqlx::{Acquire, PgConnection};
 use store::{
     books,
@@ -37,7 +38,7 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
             // This pot stays untouched; the others go on.
             Err(error) => {
                 part.rollback().await?;
-                tracing::error!("income of asset {} cannot be divided: {error}", pot.asset_id);
+                tracing::error!("income of asset {} cannot be divided: {}", pot.asset_id, error_chain(&error));
             }
         }
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use alloy::primitives::Address;
 use domain::cost::Evidence;
 use importer::github::{self, Event, Push, Reason, Verified, contributions_of, merge_of};
+use service::error_chain;
 use sqlx::{Acquire, PgConnection, PgPool};
 use store::{
     commits::{self, Author, Commit},
@@ -93,7 +94,7 @@ async fn next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
                 tx.commit().await?;
                 return Err(error);
             }
-            tracing::error!("delivery {} of work {work} is given up: {error}", delivery.id);
+            tracing::error!("delivery {} of work {work} is given up: {}", delivery.id, error_chain(&error));
             Settled::Failed(format!("It was tried {TRIES} times and could not be recorded. Ask for it again later."))
         }
     };

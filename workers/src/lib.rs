@@ -35,7 +35,7 @@ use domain::{AssetId, distribution::Policy, money::Amount};
 pub use publish::publish;
 pub use seal::seal;
 use serde::{Deserialize, Serialize};
-use service::Shutdown;
+use service::{Shutdown, error_chain};
 use sqlx::{PgConnection, PgPool};
 use store::{StoreError, deployments::Deployment};
 use tokio::sync::{Mutex, MutexGuard};
@@ -58,7 +58,7 @@ pub enum JobError {
     #[error(transparent)]
     Queue(#[from] apalis_postgres::Error),
     #[error(transparent)]
-    Sender(#[from] chain::sender::SenderError),
+    Sender(#[from] sender::SenderError),
     #[error("the vault refused: {0}")]
     Vault(#[from] vault::VaultError),
     #[error(transparent)]
@@ -135,6 +135,11 @@ pub struct DistributionPolicy {
 pub async fn migrate(pool: &PgPool) -> Result<(), JobError> {
     PostgresStorage::setup(pool).await?;
     Ok(())
+}
+
+/// Checks that the queue's own tables are those that this program was built for.
+pub async fn check(pool: &PgPool) -> Result<(), JobError> {
+    Ok(store::schema::compare(pool, &PostgresStorage::migrations(), "apalis._sqlx_migrations").await?)
 }
 
 /// Each chain has a queue of its own: its workers know its contracts only.
@@ -222,7 +227,7 @@ async fn work(context: Context, shutdown: Shutdown) {
         };
         tokio::select! {
             ended = ended => if let Err(error) = ended {
-                tracing::warn!("the workers stopped and start again: {error}");
+                tracing::warn!("the workers stopped and start again: {}", error_chain(&error));
             },
             () = given_up => tracing::warn!("jobs did not end within {LAST_JOBS:?}: they are left, and come back"),
         }
@@ -338,10 +343,10 @@ async fn handle(job: Job, worker: Data<Arc<Worker>>) -> Result<(), BoxDynError> 
     };
     metrics::counter!("jobs_failed_total").increment(1);
     let Some(delay) = back_off(job.tries, &error) else {
-        tracing::error!("{:?} is given up: {error}", job.task);
+        tracing::error!("{:?} is given up: {}", job.task, error_chain(&error));
         return Err(Box::new(AbortError::new(error)));
     };
-    tracing::warn!("{:?} is tried again: {error}", job.task);
+    tracing::warn!("{:?} is tried again: {}", job.task, error_chain(&error));
     let context = &worker.context;
     let mut tx = context.pool.begin().await?;
     enqueue(&mut tx, context.deployment.chain_id, job.task, job.tries + 1, delay).await?;

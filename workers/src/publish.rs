@@ -7,8 +7,8 @@ use alloy::{
     sol_types::SolCall,
 };
 use bindings::{Payouts, Total};
-use chain::sender::{self, Intent};
 use domain::merkle::PayoutTree;
+use sender::Intent;
 use serde_json::json;
 use store::{
     books, distribution as pots, ledger,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use advisors::risk;
 use agents::risk::Watched;
-use service::Shutdown;
+use service::{Shutdown, error_chain};
 use store::outbox::{self, Event};
 
 use crate::{Context, JobError, Task, deliveries, enqueue, forget_done};
@@ -28,7 +28,7 @@ pub async fn run(context: Context, shutdown: Shutdown) {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => {
-                tracing::warn!("jobs wait: {error}");
+                tracing::warn!("jobs wait: {}", error_chain(&error));
                 listener = None;
                 shutdown.sleep(POLL).await;
             }

@@ -16,10 +16,10 @@ use alloy::{
 };
 use anyhow::{Context, Result};
 use bindings::{AssetRegistry, Registration, Share};
-use chain::{
+use chain::pool::Pool;
+use sender::{
+    Intent, Sender, Settled,
     deploy::{self, Plan},
-    pool::Pool,
-    sender::{Intent, Sender, Settled},
 };
 use service::Shutdown;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
@@ -163,7 +163,12 @@ impl Market {
 
     pub async fn on(chain: Chain, pool: PgPool) -> Result<Self> {
         let shutdown = Shutdown::new();
-        let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, (0..10).map(signer).collect());
+        let sender = Sender::new(
+            pool.clone(),
+            chain.provider.clone(),
+            chain.chain_id,
+            (0..10).map(signer).collect::<chain::Signers>(),
+        );
         tokio::spawn(sender.clone().run(shutdown.clone()));
         let plan = Plan {
             deployer: account(0),

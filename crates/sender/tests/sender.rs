@@ -7,7 +7,7 @@ use alloy::{
 };
 use anyhow::Result;
 use bindings::AssetRegistry;
-use chain::sender::{Intent, Sender, SenderError, enqueue};
+use sender::{Intent, Sender, SenderError, enqueue};
 use service::Shutdown;
 use sqlx::PgPool;
 use testkit::{Chain, Market, account, signer};
