@@ -29,6 +29,15 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 #[test]
+fn this_crate_knows_no_database() {
+    let manifest = include_str!("../Cargo.toml");
+    let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+    for name in ["sqlx", "store", "service", "sender"] {
+        assert!(!dependencies.contains(&format!("\n{name}.")), "chain depends on {name}: only sender stands on both");
+    }
+}
+
+#[test]
 fn providers_are_made_here_only() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let mut members = vec![root.clone(), root.join("backend"), root.join("indexer"), root.join("workers")];

