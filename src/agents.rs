@@ -8,7 +8,6 @@ use ::agents::{
 };
 use advisors::risk;
 use anyhow::{Context, Result, bail};
-use chain::rpc;
 use clap::{Subcommand, ValueEnum};
 use service::Settings;
 use store::{advice, watch};
@@ -110,9 +109,8 @@ pub async fn watch(settings: &Settings, what: &str, score: f64, why: &str) -> Re
         Watched::Account(account) => risk::account_subject(account),
         Watched::Work(asset) => risk::asset_subject(asset.0),
     };
-    let db = process::migrate(settings).await?;
-    let url = settings.rpc_urls().first().copied().unwrap_or_default().to_owned();
-    let (_, chain_id) = rpc::connect(&url).await?;
+    let db = process::database(settings).await?;
+    let chain_id = process::chains(settings).await?.served.chain_id();
     let mut tx = db.begin().await?;
     let id = watch::watch(&mut tx, chain_id, (&subject, "operator"), score, why).await?;
     tx.commit().await?;
@@ -126,7 +124,7 @@ pub async fn watch(settings: &Settings, what: &str, score: f64, why: &str) -> Re
 
 /// Makes advice again and compares it.
 pub async fn replay(settings: &Settings, id: i64) -> Result<()> {
-    let db = process::migrate(settings).await?;
+    let db = process::database(settings).await?;
     let found = advice::find(&mut *db.acquire().await?, id).await?;
     let recorded = found.with_context(|| format!("there is no advice {id}"))?;
     let again = advisors::replay(&db, &recorded).await.context("the advice cannot be made again")?;

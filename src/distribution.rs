@@ -19,7 +19,7 @@ pub enum Command {
 
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     let Command::Replay { id } = command;
-    let db = process::migrate(settings).await?;
+    let db = process::database(settings).await?;
     let mut conn = db.acquire().await?;
     let recorded = distribution::recorded(&mut conn, id)
         .await?

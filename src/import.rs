@@ -24,7 +24,7 @@ pub async fn command(settings: &Settings, path: &Path, owner: Option<Address>, m
         }
         None => importer::Mapping::default(),
     };
-    let pool = process::migrate(settings).await?;
+    let pool = process::database(settings).await?;
     let vault = process::vault(settings)?;
     let source = read(path.to_owned(), Options { mapping, ..Options::default() }).await?;
     let owner = owner.or(source.repository.owner_address).context(

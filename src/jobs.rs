@@ -4,6 +4,8 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use service::Settings;
 
+use crate::process;
+
 /// What to do with jobs that were given up.
 #[derive(Subcommand)]
 pub enum Command {
@@ -28,7 +30,7 @@ pub enum Command {
 /// # Errors
 /// When the database does not answer, and when a job that is named was not given up.
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
-    let pool = store::connect(settings.database_url.expose(), 2).await?;
+    let pool = process::database(settings).await?;
     match command {
         Command::Dead { limit } => {
             let dead = queue::dead(&mut *pool.acquire().await?, i64::from(limit)).await?;

@@ -8,7 +8,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail};
 use bindings::{AccessManager, Anchor};
-use chain::{deploy::ENGINE, rpc};
+use chain::rpc;
 use chrono::DateTime;
 use clap::{Args, Subcommand};
 use domain::ledger::{
@@ -16,6 +16,7 @@ use domain::ledger::{
     receipt::{Anchored, ReceiptError, Trust, Verified},
     verify_receipt,
 };
+use sender::deploy::ENGINE;
 use service::Settings;
 use store::ledger;
 
@@ -60,7 +61,7 @@ pub async fn verify(Verify { file, against }: Verify) -> Result<()> {
         verified = Some(verify_receipt(&receipt, &Trust::Signer(signer))?);
     }
     if let (Some(rpc), Some(contract)) = (against.rpc, against.contract) {
-        let provider = rpc::http(&rpc).context("--rpc")?;
+        let (provider, _) = rpc::connect(&rpc).await.context("--rpc")?;
         verified = Some(verify_on_chain(&receipt, &provider, contract, against.signer).await?);
     }
     let Verified { event, tree, anchor, signer } = verified.context("say what to hold the receipt against")?;
@@ -144,7 +145,7 @@ pub enum Command {
 
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     let Command::Verify = command;
-    let db = process::migrate(settings).await?;
+    let db = process::database(settings).await?;
     let mut tx = db.begin().await?;
     let anchored = ledger::anchored(&mut tx).await?;
     let verified = ledger::verify(&mut tx, &anchored, |_, _| ()).await??;

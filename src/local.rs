@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use alloy::{
-    primitives::Address,
     providers::{DynProvider, Provider, ext::AnvilApi},
     rpc::types::BlockNumberOrTag,
     signers::local::PrivateKeySigner,
 };
 use anyhow::Result;
-use chain::local::{self, ACCOUNTS, CHAIN_ID};
+use chain::{
+    Signers,
+    local::{self, ACCOUNTS, CHAIN_ID},
+};
 use service::Shutdown;
 
 /// Blocks after which a local chain counts a block as final.
@@ -24,21 +26,19 @@ pub fn signers() -> Result<Vec<PrivateKeySigner>> {
     (0..ACCOUNTS).map(|account| Ok(local::signer(account)?)).collect()
 }
 
-/// On a local chain all its accounts; elsewhere the ones given.
-pub fn signers_or(chain_id: u64, given: Vec<PrivateKeySigner>) -> Vec<PrivateKeySigner> {
+/// The ones given, and on a local chain all its accounts as well.
+pub fn signers_or(chain_id: u64, given: Signers) -> Signers {
     if !is_local(chain_id) {
         return given;
     }
-    let known: Vec<Address> = given.iter().map(PrivateKeySigner::address).collect();
-    let local = signers().unwrap_or_default();
-    given.into_iter().chain(local.into_iter().filter(|signer| !known.contains(&signer.address()))).collect()
+    given.with(signers().unwrap_or_default().into())
 }
 
 /// A local chain mines only when something happens. This mines on until what happened is final, then rests.
 pub async fn keep_finalizing(provider: DynProvider, shutdown: Shutdown) -> &'static str {
     while shutdown.sleep(Duration::from_millis(250)).await {
         if let Err(error) = finalize(&provider).await {
-            tracing::debug!("the local chain does not answer: {error}");
+            tracing::debug!("the local chain does not answer: {error:#}");
         }
     }
     "local chain's clock"

@@ -1,13 +1,14 @@
 //! `tributary`: the one executable. `tributary help` lists its commands.
 
 mod agents;
+mod client;
+mod config;
 mod demo;
 mod distribution;
 mod import;
 mod jobs;
 mod ledger;
 mod local;
-mod market;
 mod metta;
 mod mirror;
 mod process;
@@ -19,7 +20,7 @@ use alloy::primitives::Address;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use process::{Part, Process};
-use service::{Settings, Shutdown, telemetry};
+use service::{Settings, Shutdown, error_chain, telemetry};
 
 /// The mirror makes and drops millions of small values on several threads.
 #[global_allocator]
@@ -89,6 +90,11 @@ enum Command {
     },
     /// Prints the description of the HTTP API (OpenAPI 3.1)
     Openapi,
+    /// Shows and checks the settings
+    Config {
+        #[command(subcommand)]
+        command: config::Command,
+    },
 }
 
 #[derive(Subcommand)]
@@ -110,7 +116,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // What happened, and what led to it; the code's own path there is no help to whoever typed the command.
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -131,8 +137,11 @@ fn start(arguments: Arguments) -> Result<()> {
     if let Command::Metta(arguments) = arguments.command {
         return metta::run(arguments);
     }
+    if let Command::Config { command } = arguments.command {
+        return config::run(&command);
+    }
     let settings = Settings::load()?;
-    telemetry::init(&settings.log_format);
+    telemetry::init(settings.telemetry.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(run(arguments.command, settings))
 }
@@ -140,7 +149,7 @@ fn start(arguments: Arguments) -> Result<()> {
 async fn run(command: Command, settings: Settings) -> Result<()> {
     let shutdown = Shutdown::on_signal();
     match command {
-        Command::Up => Process::start(settings, shutdown).await?.up().await,
+        Command::Up => Process::start_migrated(settings, shutdown).await?.up().await,
         Command::Backend => Process::start(settings, shutdown).await?.run(&[Part::Backend]).await,
         Command::Indexer { command: Some(command), .. } => mirror::run(&settings, command).await,
         Command::Indexer { until_level: true, .. } => {
@@ -161,7 +170,7 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         Command::Agents { command: agents::Command::Watch { what, score, why } } => {
             agents::watch(&settings, &what, score, &why).await
         }
-        Command::Openapi | Command::Verify(_) | Command::Metta(_) | Command::Agents { .. } => {
+        Command::Openapi | Command::Verify(_) | Command::Metta(_) | Command::Agents { .. } | Command::Config { .. } => {
             unreachable!("answered before the settings are read")
         }
     }

@@ -49,7 +49,7 @@ pub enum Command {
 }
 
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
-    let db = process::migrate(settings).await?;
+    let db = process::database(settings).await?;
     match command {
         Command::Status { json } => show(&db, json).await,
         Command::Rebuild { accept, chain } => rebuild(&db, accept, chain).await,
@@ -64,11 +64,11 @@ pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     }
 }
 
-/// Follows the first endpoint's chain until its head is held.
+/// Follows the served chain until its head is held.
 pub async fn until_level(process: Process) -> Result<()> {
     let deployment = process.deployment().await?;
-    let pool = the_pool(&process.settings, Some(process.chain_id)).await?;
-    let mut indexer = Indexer::new(process.pool.clone(), pool, deployment, process.settings.finality);
+    let (pool, finality) = (process.chains.served.clone(), process.settings.chain.finality);
+    let mut indexer = Indexer::new(process.pool.clone(), pool, deployment, finality);
     tokio::select! {
         level = indexer.level() => Ok(level?),
         () = process.shutdown.begun() => Ok(()),
@@ -196,7 +196,7 @@ async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
 async fn resume(settings: &Settings, db: &PgPool, rewind: Rewind, chain: Option<u64>) -> Result<()> {
     let pool = the_pool(settings, chain).await?;
     let deployment = recorded(db, pool.chain_id()).await?;
-    let taken_back = indexer::resume(db, pool, &deployment, settings.finality, rewind).await?;
+    let taken_back = indexer::resume(db, pool, &deployment, settings.chain.finality, rewind).await?;
     match (rewind, taken_back) {
         (Rewind::No, _) => {
             println!("The mirror goes on. When the chain is still another, it halts again: see --rewind.")
@@ -218,10 +218,8 @@ async fn recorded(db: &PgPool, chain_id: u64) -> Result<Deployment> {
 }
 
 async fn the_pool(settings: &Settings, chain: Option<u64>) -> Result<Arc<Pool>> {
-    let mut pools = process::pools(settings).await?.into_iter();
-    let found = match chain {
-        Some(chain) => pools.find(|pool| pool.chain_id() == chain),
-        None => pools.next(),
-    };
-    Ok(Arc::new(found.context("no endpoint of RPC_URL serves that chain")?))
+    let chains = process::chains(settings).await?;
+    let chain = chain.unwrap_or(chains.served.chain_id());
+    let found = chains.all().find(|pool| pool.chain_id() == chain).cloned();
+    found.with_context(|| format!("no endpoint of RPC_URL serves chain {chain}"))
 }

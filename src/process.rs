@@ -1,19 +1,22 @@
 //! Putting a process together: what every command needs, and the parts it runs.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{iter, net::SocketAddr, sync::Arc, time::Duration};
 
 use advisors::risk::Memory;
 use alloy::{providers::DynProvider, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, bail};
 use backend::AppState;
 use chain::{
-    deploy::{self, Plan},
-    pool::Pool,
+    AccountSigner, Signers,
+    pool::{self, Pool},
     rpc,
-    sender::Sender,
 };
 use indexer::Indexer;
-use service::{Settings, Shutdown};
+use sender::{
+    Sender,
+    deploy::{self, Plan},
+};
+use service::{Settings, Shutdown, error_chain};
 use sqlx::PgPool;
 use store::{
     deployments::{self, Deployment},
@@ -45,32 +48,78 @@ pub struct Process {
     pub settings: Arc<Settings>,
     pub shutdown: Shutdown,
     pub pool: PgPool,
+    pub chains: Chains,
+    /// Asks the served chain.
     pub provider: DynProvider,
     pub chain_id: u64,
     pub vault: Arc<Vault>,
     tasks: JoinSet<&'static str>,
 }
 
+/// The chains that the settings name endpoints of.
+pub struct Chains {
+    /// The one that the market is on.
+    pub served: Arc<Pool>,
+    /// The others, which are mirrored where a market is recorded on them.
+    pub others: Vec<Arc<Pool>>,
+}
+
+impl Chains {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        iter::once(&self.served).chain(&self.others)
+    }
+}
+
+/// The database, whose schema must be the one that this program was built for.
+pub async fn database(settings: &Settings) -> Result<PgPool> {
+    let pool = connect(settings).await?;
+    store::schema::check(&pool).await?;
+    workers::check(&pool).await?;
+    Ok(pool)
+}
+
+/// The database, brought to the schema of this program.
 pub async fn migrate(settings: &Settings) -> Result<PgPool> {
-    let pool = store::connect(settings.database_url.expose(), 24).await?;
+    let pool = connect(settings).await?;
     store::migrate(&pool).await?;
     workers::migrate(&pool).await?;
     Ok(pool)
 }
 
-/// The vault the settings name: Kubo where its URL is set, else a folder.
-pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
-    let store: Arc<dyn BlockStore> = match &settings.ipfs_api_url {
-        Some(url) => Arc::new(KuboStore::new(url, IPFS_TIME_LIMIT)?),
-        None => Arc::new(DiskStore::open(settings.data_dir.join("content"))?),
-    };
-    Ok(Arc::new(Vault::new(store, settings.upload_limit)))
+async fn connect(settings: &Settings) -> Result<PgPool> {
+    let url = &settings.database.url;
+    let connected = store::connect(url.expose(), settings.database.connections).await;
+    connected.with_context(|| format!("the database at {url} cannot be used"))
 }
 
-/// The endpoints of the settings, by chain.
-pub async fn pools(settings: &Settings) -> Result<Vec<Pool>> {
-    let options = chain::pool::Options { verify_receipts: settings.verify_receipts, ..Default::default() };
-    Ok(chain::pool::connect(&settings.rpc_urls(), options).await?)
+/// The vault the settings name: Kubo where its URL is set, else a folder.
+pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
+    let store: Arc<dyn BlockStore> = match &settings.content.ipfs_api_url {
+        Some(url) => Arc::new(KuboStore::new(url.expose(), IPFS_TIME_LIMIT)?),
+        None => Arc::new(DiskStore::open(settings.content.data_dir.join("content"))?),
+    };
+    Ok(Arc::new(Vault::new(store, settings.content.upload_limit)))
+}
+
+/// Connects to the endpoints of the settings.
+pub async fn chains(settings: &Settings) -> Result<Chains> {
+    let urls = settings.rpc_urls();
+    let options = pool::Options { verify_receipts: settings.chain.verify_receipts, ..Default::default() };
+    let mut pools: Vec<Arc<Pool>> = pool::connect(&urls, options).await?.into_iter().map(Arc::new).collect();
+    let place = match settings.chain.id {
+        Some(id) => pools
+            .iter()
+            .position(|pool| pool.chain_id() == id)
+            .with_context(|| format!("no endpoint of RPC_URL that answers serves chain {id}, which CHAIN_ID names"))?,
+        // Nobody knows which chain an endpoint is of that does not answer.
+        None if pools.len() > 1 && !urls.first().is_some_and(|url| pools[0].is_first(url)) => {
+            bail!(
+                "the first URL of RPC_URL does not answer, and the others are of several chains: set CHAIN_ID to the one to serve"
+            )
+        }
+        None => 0,
+    };
+    Ok(Chains { served: pools.remove(place), others: pools })
 }
 
 pub async fn deploy(settings: Settings, shutdown: Shutdown) -> Result<()> {
@@ -81,18 +130,31 @@ pub async fn deploy(settings: Settings, shutdown: Shutdown) -> Result<()> {
 }
 
 impl Process {
+    /// Connects to everything; the schema of the database must be up to date.
     pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<Self> {
-        let pool = migrate(&settings).await?;
-        let first = settings.rpc_urls().first().copied().unwrap_or_default().to_owned();
-        let (provider, chain_id) = rpc::connect(&first).await?;
-        let vault = vault(&settings)?;
-        Ok(Self { settings: Arc::new(settings), shutdown, pool, provider, chain_id, vault, tasks: JoinSet::new() })
+        let pool = database(&settings).await?;
+        Self::on(pool, settings, shutdown).await
     }
 
-    fn signers(&self) -> Result<Vec<PrivateKeySigner>> {
-        let Some(key) = &self.settings.engine_key else { return Ok(Vec::new()) };
-        let signer = key.expose().parse().context("ENGINE_KEY is not a private key of 32 bytes, 0x-hex")?;
-        Ok(vec![signer])
+    /// Connects to everything, and brings the schema of the database up to date.
+    pub async fn start_migrated(settings: Settings, shutdown: Shutdown) -> Result<Self> {
+        let pool = migrate(&settings).await?;
+        Self::on(pool, settings, shutdown).await
+    }
+
+    async fn on(pool: PgPool, settings: Settings, shutdown: Shutdown) -> Result<Self> {
+        let chains = chains(&settings).await?;
+        let (provider, chain_id) = (rpc::provider(&chains.served), chains.served.chain_id());
+        let vault = vault(&settings)?;
+        let settings = Arc::new(settings);
+        Ok(Self { settings, shutdown, pool, chains, provider, chain_id, vault, tasks: JoinSet::new() })
+    }
+
+    fn signers(&self) -> Result<Signers> {
+        let Some(key) = &self.settings.engine.key else { return Ok(Signers::none()) };
+        let signer: PrivateKeySigner =
+            key.expose().parse().context("ENGINE_KEY is not a private key of 32 bytes, 0x-hex")?;
+        Ok(vec![signer].into())
     }
 
     /// The recorded deployment, or an error that says how to make one.
@@ -104,19 +166,19 @@ impl Process {
     }
 
     /// The recorded deployment, or a new one by the engine's key.
-    pub async fn deployed(&self, signers: &[PrivateKeySigner]) -> Result<Deployment> {
-        let Some(engine) = signers.first().map(PrivateKeySigner::address) else {
+    pub async fn deployed(&self, signers: &Signers) -> Result<Deployment> {
+        let Some(engine) = signers.first().map(|signer| signer.account()) else {
             return self.deployment().await.context("ENGINE_KEY is not set, so nothing can be deployed");
         };
         let is_local = local::is_local(self.chain_id);
         let plan = Plan {
             deployer: engine,
             engine,
-            treasury: self.settings.treasury.unwrap_or(engine),
-            guardian: self.settings.guardian.unwrap_or(engine),
-            payout_delay: self.settings.payout_delay,
-            stake_token: self.settings.stake_token,
-            governance_delay: if is_local { 0 } else { self.settings.governance_delay },
+            treasury: self.settings.market.treasury.unwrap_or(engine),
+            guardian: self.settings.market.guardian.unwrap_or(engine),
+            payout_delay: self.settings.market.payout_delay,
+            stake_token: self.settings.market.stake_token,
+            governance_delay: if is_local { 0 } else { self.settings.market.governance_delay },
         };
         if plan.stake_token.is_none() && !is_local && self.deployment().await.is_err() {
             bail!(
@@ -124,7 +186,7 @@ impl Process {
                 self.chain_id
             );
         }
-        let sender = Sender::new(self.pool.clone(), self.provider.clone(), self.chain_id, signers.to_vec());
+        let sender = Sender::new(self.pool.clone(), self.provider.clone(), self.chain_id, signers.clone());
         let stop = Shutdown::new();
         let running = tokio::spawn(sender.clone().run(stop.clone()));
         let deployed = deploy::deploy(&self.pool, &self.provider, &sender, &plan, &self.shutdown).await;
@@ -137,14 +199,14 @@ impl Process {
     pub async fn run(mut self, parts: &[Part]) -> Result<()> {
         let deployment = self.deployment().await?;
         let signers = self.signers()?;
-        if let Some(listen) = self.settings.metrics_listen.filter(|_| !parts.contains(&Part::Backend)) {
+        if let Some(listen) = self.settings.telemetry.metrics_listen.filter(|_| !parts.contains(&Part::Backend)) {
             let listener = TcpListener::bind(listen)
                 .await
                 .with_context(|| format!("{listen} cannot be listened on: set METRICS_LISTEN to a free address"))?;
             let shutdown = self.shutdown.clone();
             self.tasks.spawn(async move {
                 if let Err(error) = backend::serve_metrics(listener, shutdown).await {
-                    tracing::error!("the metrics are not served any more: {error}");
+                    tracing::error!("the metrics are not served any more: {}", error_chain(&error));
                 }
                 "metrics"
             });
@@ -181,7 +243,7 @@ impl Process {
     pub async fn spawn(
         &mut self,
         deployment: Deployment,
-        signers: Vec<PrivateKeySigner>,
+        signers: Signers,
         parts: &[Part],
     ) -> Result<Option<SocketAddr>> {
         let mut address = None;
@@ -197,7 +259,7 @@ impl Process {
                     });
                 }
                 Part::Workers => {
-                    let Some(engine) = signers.first().map(PrivateKeySigner::address) else {
+                    let Some(engine) = signers.first().map(|signer| signer.account()) else {
                         bail!("ENGINE_KEY is not set: the workers publish payout roots with it");
                     };
                     let context = workers::Context {
@@ -207,8 +269,8 @@ impl Process {
                         deployment,
                         engine,
                         distribution: workers::DistributionPolicy {
-                            policy: self.settings.distribution_policy,
-                            min_payouts: self.settings.min_payouts.0.clone(),
+                            policy: self.settings.distribution.policy,
+                            min_payouts: self.settings.distribution.min_payouts.0.clone(),
                         },
                         anchoring: self.anchoring(),
                     };
@@ -225,13 +287,14 @@ impl Process {
 
     fn anchoring(&self) -> workers::Anchoring {
         let usual = if local::is_local(self.chain_id) { ANCHOR_INTERVAL_LOCAL } else { ANCHOR_INTERVAL };
-        let after = self.settings.anchor_interval.map_or(usual, Duration::from_secs);
-        workers::Anchoring { after, events: self.settings.anchor_events }
+        let after = self.settings.ledger.anchor_interval.map_or(usual, Duration::from_secs);
+        workers::Anchoring { after, events: self.settings.ledger.anchor_events }
     }
 
     /// A mirror for every chain that an endpoint serves and a market is recorded on.
     async fn spawn_mirrors(&mut self, deployment: Deployment) -> Result<()> {
-        for pool in pools(&self.settings).await? {
+        let pools: Vec<Arc<Pool>> = self.chains.all().cloned().collect();
+        for pool in pools {
             let (chain_id, shutdown) = (pool.chain_id(), self.shutdown.clone());
             let found = match chain_id == self.chain_id {
                 true => Some(deployment),
@@ -241,9 +304,9 @@ impl Process {
                 tracing::warn!("no market is recorded for chain {chain_id}, which RPC_URL names: it is not mirrored");
                 continue;
             };
-            let ws_url = self.settings.ws_url.clone().filter(|_| chain_id == self.chain_id);
+            let ws_url = self.settings.chain.ws_url.clone().filter(|_| chain_id == self.chain_id);
             let indexer =
-                Indexer::new(self.pool.clone(), Arc::new(pool), deployment, self.settings.finality).with_ws(ws_url);
+                Indexer::new(self.pool.clone(), pool, deployment, self.settings.chain.finality).with_ws(ws_url);
             self.tasks.spawn(async move {
                 indexer.run(shutdown).await;
                 "indexer"
@@ -252,8 +315,12 @@ impl Process {
         Ok(())
     }
 
-    async fn spawn_backend(&mut self, deployment: Deployment, signer: Option<PrivateKeySigner>) -> Result<SocketAddr> {
-        let listen = self.settings.listen;
+    async fn spawn_backend(
+        &mut self,
+        deployment: Deployment,
+        signer: Option<Arc<dyn AccountSigner>>,
+    ) -> Result<SocketAddr> {
+        let listen = self.settings.http.listen;
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("{listen} cannot be listened on: set LISTEN to a free address"))?;
@@ -272,7 +339,7 @@ impl Process {
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
             if let Err(error) = backend::serve(state, listener, shutdown).await {
-                tracing::error!("the backend stopped: {error}");
+                tracing::error!("the backend stopped: {}", error_chain(&error));
             }
             "backend"
         });
@@ -287,7 +354,7 @@ impl Process {
             match ended {
                 Ok(part) if early => bail!("the {part} ended by itself; see the log above"),
                 Ok(_) => {}
-                Err(error) => bail!("a part of the process failed: {error}"),
+                Err(error) => return Err(error).context("a part of the process failed"),
             }
         }
         Ok(())

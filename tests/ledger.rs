@@ -156,7 +156,7 @@ async fn a_receipt_holds_against_chain_root_and_signer() -> Result<()> {
     stage.verify(&pretty, &["--root", &root])?.map_err(anyhow::Error::msg)?;
 
     // Whoever has the role no longer must be named.
-    let revoke = AccessManager::revokeRoleCall { roleId: chain::deploy::ENGINE, account: account(0) }.abi_encode();
+    let revoke = AccessManager::revokeRoleCall { roleId: sender::deploy::ENGINE, account: account(0) }.abi_encode();
     stage.market.call(0, stage.market.deployment.access_manager, U256::ZERO, revoke).await?;
     let refused = stage.verify_on_chain(&newest)?.unwrap_err();
     assert!(refused.contains("does not have the role ENGINE"), "{refused}");

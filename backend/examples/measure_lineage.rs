@@ -19,7 +19,7 @@ use domain::{
     lineage::{Edge, Graph, Limits, Node},
 };
 use futures::TryStreamExt;
-use serde_json::json;
+use service::Settings;
 use service::Shutdown;
 use sqlx::{PgConnection, PgPool};
 use store::{deployments::Deployment, lineage};
@@ -122,8 +122,8 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
         // Lineage asks the chain nothing.
         provider: ProviderBuilder::new().connect_http("http://127.0.0.1:1".parse()?).erased(),
         vault: Arc::new(Vault::new(Arc::new(DiskStore::open(content.path())?), 1)),
-        settings: Arc::new(serde_json::from_value(
-            json!({ "database_url": "unused", "rpc_url": "http://127.0.0.1:1" }),
+        settings: Arc::new(Settings::from_toml(
+            "database.url = 'postgres://unused'\nchain.rpc_url = 'http://127.0.0.1:1'",
         )?),
         deployment: Deployment {
             chain_id: CHAIN,

@@ -28,7 +28,7 @@ mod works;
 use std::{sync::Arc, time::Duration};
 
 use advisors::risk::Memory;
-use alloy::{primitives::Address, providers::DynProvider, signers::local::PrivateKeySigner};
+use alloy::{primitives::Address, providers::DynProvider};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -37,6 +37,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
+use chain::AccountSigner;
 use problem::Problem;
 use service::{Settings, Shutdown};
 use sqlx::PgPool;
@@ -68,7 +69,7 @@ pub struct AppState {
     pub settings: Arc<Settings>,
     pub deployment: Deployment,
     /// The engine's key, where this process has it: it signs what the ledger is.
-    pub signer: Option<PrivateKeySigner>,
+    pub signer: Option<Arc<dyn AccountSigner>>,
     /// The chain's lineage in memory.
     pub lineage: lineage::Cache,
     /// What the risk agent knows.
@@ -184,7 +185,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// All routes: the API, its reference, and the web pages where they were built.
 pub fn router(state: AppState) -> Router {
     let (api, openapi) = api().split_for_parts();
-    let pages = state.settings.frontend_dir.clone();
+    let pages = state.settings.http.frontend_dir.clone();
     let mut router = api.merge(docs::routes(openapi)).with_state(state);
     router = match pages {
         // Unknown paths are the pages' own, except for the API's: they route in the browser.

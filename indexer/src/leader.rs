@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
+use service::error_chain;
 use sqlx::{Connection, PgConnection, PgPool};
 use store::StoreError;
 use tokio_util::task::AbortOnDropHandle;
@@ -101,7 +102,7 @@ async fn beat(db: PgPool, chain: i64, epoch: i64, report: Report) {
         .execute(&db)
         .await;
         if let Err(error) = beaten {
-            tracing::debug!("the leader's beat was not stored: {error}");
+            tracing::debug!("the leader's beat was not stored: {}", error_chain(&error));
         }
         tokio::time::sleep(BEAT).await;
     }

@@ -35,7 +35,7 @@ use decode::Decoder;
 use futures::{StreamExt, stream::FuturesOrdered};
 use leader::Leader;
 pub use rebuild::{RebuildError, Rebuilt, rebuild};
-use service::{Finality, Shutdown};
+use service::{Finality, SecretUrl, Shutdown, error_chain};
 pub use source::SourceError;
 use source::{BlockId, Head, Source, Word};
 use sqlx::PgPool;
@@ -117,7 +117,7 @@ pub struct Indexer {
     stages: Arc<Stages>,
     /// Gaps found since the last commit.
     gaps: AtomicU32,
-    ws_url: Option<String>,
+    ws_url: Option<SecretUrl>,
     poll: Duration,
 }
 
@@ -144,7 +144,7 @@ impl Indexer {
     }
 
     /// Heads from this WebSocket wake the loop; without it the loop polls.
-    pub fn with_ws(mut self, url: Option<String>) -> Self {
+    pub fn with_ws(mut self, url: Option<SecretUrl>) -> Self {
         self.ws_url = url;
         self
     }
@@ -173,7 +173,7 @@ impl Indexer {
                 Err(error) => {
                     failures += 1;
                     metrics::counter!("indexer_failures_total", "chain" => self.chain_id().to_string()).increment(1);
-                    tracing::warn!("the mirror of chain {} waits: {error}", self.chain_id());
+                    tracing::warn!("the mirror of chain {} waits: {}", self.chain_id(), error_chain(&error));
                     Duration::from_millis(250 << failures.min(4))
                 }
             };

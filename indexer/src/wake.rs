@@ -3,13 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::providers::{Provider, ProviderBuilder, WsConnect};
-use futures::StreamExt;
-use service::Shutdown;
+use chain::heads;
+use service::{SecretUrl, Shutdown, error_chain};
 use tokio::sync::Notify;
 
 /// Notified at each new head while the connection lives.
-pub fn heads(url: Option<String>, shutdown: Shutdown) -> Arc<Notify> {
+pub fn heads(url: Option<SecretUrl>, shutdown: Shutdown) -> Arc<Notify> {
     let notify = Arc::new(Notify::new());
     if let Some(url) = url {
         let notify = notify.clone();
@@ -17,9 +16,9 @@ pub fn heads(url: Option<String>, shutdown: Shutdown) -> Arc<Notify> {
             while !shutdown.has_begun() {
                 tokio::select! {
                     () = shutdown.begun() => return,
-                    ended = follow(&url, &notify) => {
+                    ended = heads::follow(url.expose(), || notify.notify_one()) => {
                         if let Err(error) = ended {
-                            tracing::debug!("the WebSocket at {url} ended: {error}");
+                            tracing::debug!("the WebSocket at {url} ended: {}", error_chain(&error));
                         }
                     }
                 }
@@ -28,13 +27,4 @@ pub fn heads(url: Option<String>, shutdown: Shutdown) -> Arc<Notify> {
         });
     }
     notify
-}
-
-async fn follow(url: &str, notify: &Notify) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let provider = ProviderBuilder::new().connect_ws(WsConnect::new(url)).await?;
-    let mut heads = provider.subscribe_blocks().await?.into_stream();
-    while heads.next().await.is_some() {
-        notify.notify_one();
-    }
-    Ok(())
 }

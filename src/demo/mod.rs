@@ -18,14 +18,15 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result, bail};
-use chain::sender::Sender;
+use chain::Signers;
 use importer::Options;
+use sender::Sender;
 use serde_json::json;
 use service::{Settings, Shutdown};
 
 use crate::{
+    client::{Asset, Client, Stored, milliether},
     import, local,
-    market::{Asset, Client, Stored, milliether},
     process::{Part, Process},
 };
 
@@ -45,25 +46,25 @@ struct Cast {
 pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Result<()> {
     let start = Instant::now();
     // The demo's own backend, for itself alone.
-    settings.listen = ([127, 0, 0, 1], free_port()?).into();
-    settings.public_url = None;
-    settings.payout_delay = 1;
-    settings.anchor_interval = Some(1);
+    settings.http.listen = ([127, 0, 0, 1], free_port()?).into();
+    settings.http.public_url = None;
+    settings.market.payout_delay = 1;
+    settings.ledger.anchor_interval = Some(1);
     let signers = local::signers()?;
-    settings.treasury = Some(signers[9].address());
-    settings.engine_key = None;
-    let mut process = Process::start(settings, shutdown.clone()).await?;
+    settings.market.treasury = Some(signers[9].address());
+    settings.engine.key = None;
+    let mut process = Process::start_migrated(settings, shutdown.clone()).await?;
     if !local::is_local(process.chain_id) {
         bail!(
             "the demo spends from public test keys: it runs on a local chain (31337) only, this is {}",
             process.chain_id
         );
     }
-    let deployment = process.deployed(&signers).await?;
+    let deployment = process.deployed(&Signers::from(signers.clone())).await?;
     step(&format!("Contracts: registry {}, market {}", deployment.asset_registry, deployment.market));
-    process.spawn(deployment, signers.clone(), &[Part::Indexer, Part::Backend, Part::Sender]).await?;
+    process.spawn(deployment, signers.clone().into(), &[Part::Indexer, Part::Backend, Part::Sender]).await?;
     tokio::spawn(local::keep_finalizing(process.provider.clone(), shutdown.clone()));
-    let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, vec![]);
+    let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, Signers::none());
     let client = Client::new(deployment, sender, process.settings.origin(), shutdown.clone())?;
     let [_engine, creator, buyer, deriver, second_buyer, first, second, editor, _, treasury] =
         <[PrivateKeySigner; 10]>::try_from(signers.clone())
@@ -72,7 +73,7 @@ pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Res
     let report = async {
         let story = trade(&process, &client, &cast, path).await?;
         // Distributions close over all of it at once, so that they are the same whenever the demo was killed.
-        process.spawn(deployment, signers, &[Part::Workers]).await?;
+        process.spawn(deployment, signers.into(), &[Part::Workers]).await?;
         pay(&process, &client, &cast, &story.sales).await?;
         reckoning::reckon(&process, &client, &cast, &story, treasury.address(), start).await
     }

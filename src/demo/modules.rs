@@ -11,7 +11,7 @@ use domain::ledger::Receipt;
 use serde_json::Value;
 
 use super::{ether, milliether, step};
-use crate::{ledger::verify_on_chain, market::Client, process::Process};
+use crate::{client::Client, ledger::verify_on_chain, process::Process};
 
 /// What a licence costs, in thousandths of an ether.
 const LICENCE: u64 = 500;

@@ -14,7 +14,7 @@ use super::{
     Cast, finality,
     modules::{self, Licence},
 };
-use crate::{market::Client, process::Process};
+use crate::{client::Client, process::Process};
 
 /// One sale as the mirror has it.
 pub struct Sale {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use futures::future::try_join_all;
 use sqlx::PgPool;
 
-use crate::market::{Asset, Client, milliether};
+use crate::client::{Asset, Client, milliether};
 
 /// Works like one of the catalogue, made from it.
 struct Series {

@@ -5,13 +5,14 @@ mod history;
 
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result};
-use chain::sender::Sender;
+use chain::Signers;
 use importer::Options;
+use sender::Sender;
 use store::deployments::Deployment;
 
 use crate::{
+    client::{Asset, Client, Stored, milliether},
     import, local,
-    market::{Asset, Client, Stored, milliether},
     process::Process,
 };
 
@@ -117,7 +118,7 @@ pub async fn load(process: &Process, deployment: &Deployment) -> Result<()> {
         return Ok(());
     }
     eprintln!("Loading the sample catalogue");
-    let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, vec![]);
+    let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, Signers::none());
     let client = Client::new(*deployment, sender, process.settings.origin(), process.shutdown.clone())?;
     let people = local::signers()?;
     load_this_repository(process, &client, &people[1]).await?;
@@ -167,7 +168,7 @@ async fn load_this_repository(process: &Process, client: &Client, owner: &Privat
         Ok(source) => source,
         // A fresh or shallow clone has nothing to import; the catalogue does without.
         Err(error) => {
-            eprintln!("  note: this repository is not in the sample catalogue: {error}");
+            eprintln!("  note: this repository is not in the sample catalogue: {error:#}");
             return Ok(());
         }
     };

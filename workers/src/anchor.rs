@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use alloy::{primitives::U256, sol_types::SolCall};
 use bindings::Anchor;
-use chain::sender::{self, Intent};
 use domain::ledger::anchor::Head;
-use service::Shutdown;
+use sender::Intent;
+use service::{Shutdown, error_chain};
 use sqlx::PgConnection;
 use store::{
     StoreError,
@@ -41,11 +41,12 @@ pub async fn run(context: Context, shutdown: Shutdown) {
         let pause = match anchored {
             Ok(_) => POLL,
             Err(error) if refused => {
-                tracing::error!("the ledger is not anchored: {error}. `tributary ledger verify` reads all of it");
+                let why = error_chain(&error);
+                tracing::error!("the ledger is not anchored: {why}. `tributary ledger verify` reads all of it");
                 PAUSE_AFTER_FAILURE
             }
             Err(error) => {
-                tracing::warn!("anchoring waits: {error}");
+                tracing::warn!("anchoring waits: {}", error_chain(&error));
                 PAUSE_AFTER_FAILURE
             }
         };

@@ -12,7 +12,7 @@ pub enum JobError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     #[error(transparent)]
-    Sender(#[from] chain::sender::SenderError),
+    Sender(#[from] sender::SenderError),
     #[error("the vault refused: {0}")]
     Vault(#[from] vault::VaultError),
     #[error(transparent)]

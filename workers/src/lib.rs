@@ -57,6 +57,14 @@ pub async fn migrate(pool: &PgPool) -> Result<(), JobError> {
     old::convert(pool).await
 }
 
+/// Checks that the queue's own tables are those that this program was built for.
+///
+/// # Errors
+/// When they are not, with what to do.
+pub async fn check(pool: &PgPool) -> Result<(), JobError> {
+    Ok(queue::check(pool).await?)
+}
+
 /// Works until the shutdown.
 pub async fn run(context: Context, shutdown: Shutdown) {
     let (pool, chain_id) = (context.pool.clone(), context.deployment.chain_id);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use agents::risk::Watched;
 use facts::{Envelope, Fact};
 use queue::{QueueError, Request, forget_done};
-use service::Shutdown;
+use service::{Shutdown, error_chain};
 use store::{outbox, trace};
 
 use crate::{
@@ -34,7 +34,7 @@ pub async fn run(context: Context, shutdown: Shutdown) {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => {
-                tracing::warn!("jobs wait: {error}");
+                tracing::warn!("jobs wait: {}", error_chain(&error));
                 listener = None;
                 shutdown.sleep(POLL).await;
             }

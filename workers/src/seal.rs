@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::Shutdown;
+use service::{Shutdown, error_chain};
 use sqlx::PgPool;
 use store::{StoreError, ledger};
 
@@ -19,7 +19,7 @@ pub async fn run(pool: PgPool, shutdown: Shutdown) {
             Ok(events) if events >= BATCH as u64 => continue,
             Ok(_) => PAUSE,
             Err(error) => {
-                tracing::warn!("the ledger waits: {error}");
+                tracing::warn!("the ledger waits: {}", error_chain(&error));
                 PAUSE_AFTER_FAILURE
             }
         };

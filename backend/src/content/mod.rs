@@ -57,7 +57,7 @@ pub async fn upload(
     caller: Allowed<WriteListings>,
     request: Request,
 ) -> Result<(StatusCode, axum::Json<Upload>)> {
-    let limit = state.settings.upload_limit;
+    let limit = state.settings.content.upload_limit;
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit) {
@@ -100,7 +100,7 @@ pub async fn read(State(state): State<AppState>, Path(text): Path<String>, heade
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, unchanging).into_response());
     }
-    if !state.vault.has(cid).await.map_err(|error| from_vault(error, state.settings.upload_limit))? {
+    if !state.vault.has(cid).await.map_err(|error| from_vault(error, state.settings.content.upload_limit))? {
         return Err(Problem::not_found(format!("content {cid} here")));
     }
     // Somebody's bytes are data to save, never a page of this site.

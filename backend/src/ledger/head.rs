@@ -100,7 +100,10 @@ pub async fn head(State(state): State<AppState>) -> Result<axum::Json<LedgerHead
     let anchor = ledger::newest_anchor(&mut tx, state.chain_id(), false).await?;
     let pending =
         sqlx::query_scalar!(r#"SELECT count(*) AS "pending!" FROM ledger.pending"#).fetch_one(&mut *tx).await?;
-    let signature = tree.as_ref().map(|tree| sign(&state, tree)).transpose()?.flatten();
+    let signature = match &tree {
+        Some(tree) => sign(&state, tree).await?,
+        None => None,
+    };
     Ok(axum::Json(LedgerHead {
         size,
         hash: hash.to_string(),

@@ -5,7 +5,6 @@ pub mod head;
 pub mod receipt;
 pub mod state;
 
-use alloy::signers::SignerSync;
 use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -44,10 +43,10 @@ fn time(micros: u64) -> DateTime<Utc> {
 }
 
 /// The engine's signature over a tree head, where this process has its key.
-fn sign(state: &AppState, head: &TreeHead) -> Result<Option<Signed>> {
+async fn sign(state: &AppState, head: &TreeHead) -> Result<Option<Signed>> {
     let Some(signer) = &state.signer else { return Ok(None) };
-    let signature = signer.sign_hash_sync(&head.signing_hash()).map_err(Problem::internal)?;
-    Ok(Some(Signed { signer: signer.address(), signature: signature.as_bytes().to_vec().into() }))
+    let signature = signer.sign_hash(&head.signing_hash()).await.map_err(Problem::internal)?;
+    Ok(Some(Signed { signer: signer.account(), signature: signature.as_bytes().to_vec().into() }))
 }
 
 /// An answer that never changes, or that the asker has it.

@@ -45,7 +45,7 @@ pub async fn receipt(State(state): State<AppState>, Path(seq): Path<String>) -> 
     });
     // A ledger that is not what was anchored has no receipts.
     let mut receipt = Receipt::new(entry, proof, tree, anchored).map_err(Problem::internal)?;
-    receipt.signature = sign(&state, &tree)?;
+    receipt.signature = sign(&state, &tree).await?;
     let text = receipt.text().map_err(Problem::internal)?.into_string();
     let name = format!("attachment; filename=\"receipt-{number}.json\"");
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_DISPOSITION, &name)];

@@ -153,9 +153,10 @@ impl App {
         let market = Market::start().await?;
         let content = TempDir::new()?;
         let store = Arc::new(DiskStore::open(content.path())?);
-        let settings: Settings = serde_json::from_value(json!({
-            "database_url": "unused: the pool is given", "rpc_url": market.chain.url(), "upload_limit": UPLOAD_LIMIT,
-        }))?;
+        let settings = Settings::from_toml(&format!(
+            "database.url = 'postgres://unused'\nchain.rpc_url = '{}'\ncontent.upload_limit = {UPLOAD_LIMIT}",
+            market.chain.url()
+        ))?;
         let indexer = Indexer::new(market.pool.clone(), market.chain.pool().await?, market.deployment, Finality::Tags);
         let state = AppState {
             pool: market.pool.clone(),
@@ -163,7 +164,7 @@ impl App {
             vault: Arc::new(Vault::new(store, UPLOAD_LIMIT)),
             settings: Arc::new(settings),
             deployment: market.deployment,
-            signer: Some(testkit::signer(0)),
+            signer: Some(Arc::new(testkit::signer(0))),
             lineage: lineage::cache(market.pool.clone(), market.deployment.chain_id),
             risk: Memory::new(market.pool.clone(), market.deployment.chain_id),
             partners: advisors::partners::Cache::new(market.pool.clone(), market.deployment.chain_id),
@@ -189,7 +190,7 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address: SocketAddr = listener.local_addr()?;
         let mut state = self.state.clone();
-        Arc::make_mut(&mut state.settings).listen = address;
+        Arc::make_mut(&mut state.settings).http.listen = address;
         change(&mut state);
         tokio::spawn(backend::serve(state, listener, self.market.shutdown.clone()));
         Ok(format!("http://{address}"))

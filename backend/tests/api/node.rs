@@ -23,7 +23,7 @@ use crate::{
 /// Serves the node's JSON-RPC on another port; its URL, and how many HTTP requests came.
 async fn counted(node: String) -> Result<(String, Arc<AtomicUsize>)> {
     let asked = Arc::new(AtomicUsize::new(0));
-    let (count, http) = (asked.clone(), reqwest::Client::builder().no_proxy().build()?);
+    let (count, http) = (asked.clone(), outbound::client().no_proxy().build()?);
     let forward = move |request: Bytes| {
         count.fetch_add(1, Ordering::SeqCst);
         let request = http.post(&node).header(header::CONTENT_TYPE, "application/json").body(request);

@@ -120,7 +120,7 @@ async fn every_refusal_is_a_problem_document() -> Result<()> {
     let pages = tempfile::tempdir()?;
     std::fs::write(pages.path().join("index.html"), "<!doctype html><title>Tributary</title>")?;
     let folder = pages.path().to_owned();
-    let with_pages = app.serve(|state| Arc::make_mut(&mut state.settings).frontend_dir = Some(folder)).await?;
+    let with_pages = app.serve(|state| Arc::make_mut(&mut state.settings).http.frontend_dir = Some(folder)).await?;
     for origin in [&app.origin, &with_pages] {
         let at = |method: Method, path: &str| app.send(app.request_at(origin, method, path));
         for path in ["/v1/nothing", "/v1/assets/1/nothing", "/v1/assets/", "/v1//assets"] {

@@ -85,7 +85,7 @@ async fn a_cookie_that_was_not_given_is_nobody() -> Result<()> {
 async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
     let app = App::start().await?;
     let secure = app
-        .serve(|state| Arc::make_mut(&mut state.settings).public_url = Some("https://tributary.example".into()))
+        .serve(|state| Arc::make_mut(&mut state.settings).http.public_url = Some("https://tributary.example".into()))
         .await?;
     let signer = testkit::signer(1);
 

@@ -1,7 +1,11 @@
-//! The chain as a client sees it: connecting, reading from several endpoints, sending transactions exactly once, deploying the contracts.
+//! The chain as a client sees it: several endpoints as one, providers over them, and what accounts sign with.
 
-pub mod deploy;
+pub mod heads;
 pub mod local;
 pub mod pool;
 pub mod rpc;
-pub mod sender;
+pub mod signer;
+mod transport;
+
+pub use signer::{AccountSigner, Signers};
+pub use transport::PoolTransport;

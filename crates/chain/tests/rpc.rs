@@ -21,7 +21,9 @@ async fn a_node_that_is_not_there_and_an_address_that_is_none_are_named() -> Res
     let gone = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let told = connect(&format!("http://{gone}")).await.map(|_| ()).unwrap_err().to_string();
     assert!(told.contains(&gone.to_string()) && told.contains("RPC_URL"), "{told}");
-    let told = connect("not a url").await.map(|_| ()).unwrap_err().to_string();
-    assert!(told.contains("`not a url` is not valid"), "{told}");
+    let told = connect("no-url?key=hunter2").await.map(|_| ()).unwrap_err().to_string();
+    assert!(told.contains("URL number 1 in RPC_URL is not valid") && !told.contains("hunter2"), "{told}");
+    let told = connect("ftp://user:hunter2@node.example/hunter2").await.map(|_| ()).unwrap_err().to_string();
+    assert!(told.contains("`ftp://node.example` in RPC_URL is not valid") && !told.contains("hunter2"), "{told}");
     Ok(())
 }

@@ -46,6 +46,14 @@ pub async fn migrate(pool: &PgPool) -> Result<(), QueueError> {
     Ok(())
 }
 
+/// Checks that the queue's own tables are those that this program was built for.
+///
+/// # Errors
+/// When they are not, with what to do.
+pub async fn check(pool: &PgPool) -> Result<(), store::StoreError> {
+    store::schema::compare(pool, &apalis_postgres::PostgresStorage::migrations(), "apalis._sqlx_migrations").await
+}
+
 /// Stores a job within the caller's transaction, unless an equal one is about to run.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use std::{
 
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
-use service::Shutdown;
+use service::{Shutdown, error_chain};
 use sqlx::PgPool;
 use store::trace;
 use tokio::sync::Semaphore;
@@ -79,7 +79,7 @@ async fn work<C: Send + Sync + 'static>(runner: Arc<Runner<C>>, shutdown: Shutdo
         };
         tokio::select! {
             ended = ended => if let Err(error) = ended {
-                tracing::warn!("the workers of {queue} stopped and start again: {error}");
+                tracing::warn!("the workers of {queue} stopped and start again: {}", error_chain(&error));
             },
             () = given_up => tracing::warn!("jobs of {queue} did not end within {LAST_JOBS:?}: they are left, and come back"),
         }
@@ -116,10 +116,10 @@ async fn handle<C: Send + Sync + 'static>(stored: Stored, runner: Data<Arc<Runne
     };
     metrics::counter!("jobs_failed_total", "job" => stored.name.clone()).increment(1);
     let Some(delay) = delay else {
-        tracing::error!("the job {} {} is given up: {error}", stored.name, stored.arguments);
+        tracing::error!("the job {} {} is given up: {}", stored.name, stored.arguments, error_chain(&*error));
         return Err(Box::new(AbortError::new(std::io::Error::other(error))));
     };
-    tracing::warn!("the job {} {} is tried again: {error}", stored.name, stored.arguments);
+    tracing::warn!("the job {} {} is tried again: {}", stored.name, stored.arguments, error_chain(&*error));
     trace::within(cause, again(&runner, stored, delay)).await?;
     Ok(())
 }

@@ -3,7 +3,9 @@
 pub mod settings;
 pub mod telemetry;
 
+mod error;
 mod shutdown;
 
-pub use settings::{Finality, MinPayouts, Secret, Settings, SettingsError};
+pub use error::error_chain;
+pub use settings::{Finality, LogFormat, MinPayouts, Secret, SecretUrl, Settings, SettingsError};
 pub use shutdown::Shutdown;

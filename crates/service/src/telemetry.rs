@@ -5,17 +5,41 @@ use std::{io, sync::OnceLock};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+use crate::settings::LogFormat;
+
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
+/// The crates of this workspace, whose information is logged. A test compares them with the workspace's members.
+const CRATES: [&str; 16] = [
+    "advisors",
+    "agents",
+    "backend",
+    "bindings",
+    "chain",
+    "domain",
+    "importer",
+    "indexer",
+    "metta",
+    "sender",
+    "service",
+    "store",
+    "testkit",
+    "tributary",
+    "vault",
+    "workers",
+];
+
 /// Starts logging to standard error: warnings of libraries, information of ours, unless `RUST_LOG` says otherwise.
-pub fn init(log_format: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new("warn,tributary=info,backend=info,indexer=info,workers=info,chain=info,store=info")
-    });
+pub fn init(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter()));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     // A second call (tests) keeps the first subscriber.
-    let _ = if log_format == "json" { builder.json().try_init() } else { builder.compact().try_init() };
+    let _ = if format == LogFormat::Json { builder.json().try_init() } else { builder.compact().try_init() };
     metrics();
+}
+
+fn default_filter() -> String {
+    CRATES.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}=info"))
 }
 
 /// The recorder's text for Prometheus.
@@ -29,4 +53,39 @@ pub fn metrics() -> &'static PrometheusHandle {
         }
         handle
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
+    }
+
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+    }
+
+    #[test]
+    fn the_log_covers_every_crate_of_the_workspace() {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let arguments = ["metadata", "--format-version", "1", "--no-deps", "--offline", "--locked"];
+        let output = Command::new(cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let metadata: Metadata = serde_json::from_slice(&output.stdout).unwrap();
+        let mut members: Vec<String> = metadata.packages.into_iter().map(|package| package.name).collect();
+        members.sort();
+        assert_eq!(CRATES.to_vec(), members);
+        let filter = EnvFilter::new(default_filter()).to_string();
+        for name in CRATES {
+            assert!(filter.contains(&format!("{name}=info")), "{name} is not in {filter}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ pub mod people;
 pub mod prices;
 pub mod roots;
 pub mod sales;
+pub mod schema;
 pub mod screenings;
 pub mod trace;
 pub mod track_record;
@@ -33,6 +34,7 @@ pub mod works;
 
 use std::time::Duration;
 
+pub use schema::{SchemaError, migrate, migration_checksums};
 use sqlx::{
     Connection, Postgres, Row, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -45,6 +47,8 @@ pub enum StoreError {
     Database(#[from] sqlx::Error),
     #[error("the database could not be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     #[error("the database URL is not valid: {0}")]
     Url(sqlx::Error),
     #[error("the stored {what} `{value}` is not valid: the database was changed by other hands")]
@@ -109,15 +113,4 @@ fn is_starting(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => error.code().as_deref() == Some("57P03"),
         _ => false,
     }
-}
-
-/// Brings the schema up to date. Safe to call from several processes at once.
-pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    sqlx::migrate!().run(pool).await?;
-    Ok(())
-}
-
-/// Names the version of the schema: the checksums of all migrations.
-pub fn migration_checksums() -> Vec<Vec<u8>> {
-    sqlx::migrate!().iter().map(|migration| migration.checksum.to_vec()).collect()
 }

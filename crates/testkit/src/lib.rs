@@ -21,15 +21,11 @@ use alloy::{
 };
 use anyhow::{Context, Result};
 use bindings::{AssetRegistry, Registration, Share};
-use chain::{
-    deploy,
-    local::ACCOUNTS,
-    pool::Pool,
-    sender::{Intent, Sender, Settled},
-};
+use chain::{local::ACCOUNTS, pool::Pool};
 use node::Node;
 use prepared::prepared;
 pub use prepared::{database_url, market_database_url};
+use sender::{Intent, Sender, Settled, deploy};
 use service::Shutdown;
 use sqlx::{AssertSqlSafe, PgPool};
 use store::deployments::{self, Deployment};
@@ -42,7 +38,7 @@ pub fn signer(n: u32) -> PrivateKeySigner {
 }
 
 /// The signers of all accounts that a local chain funds.
-fn signers() -> Vec<PrivateKeySigner> {
+fn signers() -> chain::Signers {
     (0..ACCOUNTS).map(signer).collect()
 }
 

@@ -15,7 +15,10 @@ use anyhow::{Context, Result};
 use bindings::{
     AccessManager, Anchor, AssetRegistry, CouncilArbiter, Disputes, Licences, Market, Payouts, Staking, TestToken,
 };
-use chain::{deploy, deploy::Plan, sender::Sender};
+use sender::{
+    Sender,
+    deploy::{self, Plan},
+};
 use service::Shutdown;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio::sync::OnceCell;
@@ -85,7 +88,7 @@ async fn deployed() -> Result<Prepared> {
     let migrated = migrated().await?;
     let plan = plan();
     // The whole source of the deployment: a market that another version of it deployed is not this one's.
-    let made_of = (&migrated, bytecodes(), format!("{plan:?}"), include_str!("../../chain/src/deploy.rs"));
+    let made_of = (&migrated, bytecodes(), format!("{plan:?}"), include_str!("../../sender/src/deploy.rs"));
     let name = format!("market_{:016x}", hash(made_of));
     let mut admin = locked().await?;
     if !exists(&mut admin, &name).await? {

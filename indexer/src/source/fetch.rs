@@ -58,7 +58,7 @@ pub(super) struct Tagged {
 pub(super) async fn tagged(endpoint: &Endpoint, hashes: bool) -> Result<Tagged, Failure> {
     let calls = ["latest", "safe", "finalized"].map(tag_call);
     let mut answers = endpoint.batch(&calls).await?.into_iter();
-    let mut next = || answers.next().unwrap_or_else(|| Err(NodeError { code: 0, message: String::new() }));
+    let mut next = || answers.next().unwrap_or_else(|| Err(NodeError::default()));
     let head = wire::parse_header(&next().map_err(Failure::Node)?)?.ok_or(Failure::Missing(0))?;
     let mut number = || -> Result<Option<u64>, Failure> {
         let Ok(text) = next() else { return Ok(None) };
@@ -354,7 +354,7 @@ impl Fetch<'_> {
         if self.verify_receipts == 1 {
             self.endpoint.learn_receipts(Receipts::ByBlock);
             let message = "it gives no receipts, and every receipt is to be checked".to_owned();
-            return Err(Doubt::Unclear(Failure::Node(NodeError { code: 0, message })));
+            return Err(Doubt::Unclear(Failure::Node(NodeError::new(0, message))));
         }
         self.skip("it gives no receipts");
         Ok(None)

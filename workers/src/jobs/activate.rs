@@ -6,10 +6,10 @@ use alloy::{
     primitives::U256, providers::Provider, rpc::types::TransactionRequest, sol_types::SolCall, transports::RpcError,
 };
 use bindings::Payouts;
-use chain::sender::{self, Intent};
 use facts::{Fact, RootActivationQueued};
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
+use sender::Intent;
 use store::roots;
 
 use crate::{

@@ -9,6 +9,7 @@ use domain::{
 };
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
+use service::error_chain;
 use sqlx::{Acquire, PgConnection};
 use store::{
     books,
@@ -56,7 +57,7 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
             // This pot stays untouched; the others go on.
             Err(error) => {
                 part.rollback().await?;
-                tracing::error!("income of asset {} cannot be divided: {error}", pot.asset_id);
+                tracing::error!("income of asset {} cannot be divided: {}", pot.asset_id, error_chain(&error));
             }
         }
     }

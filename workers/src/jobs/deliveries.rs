@@ -12,6 +12,7 @@ use importer::github::{self, Event, Push, Reason, Verified, contributions_of, me
 use ::facts::NewFact;
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
+use service::error_chain;
 use sqlx::{Acquire, PgConnection, PgPool};
 use store::{
     commits::{self, Author, Commit},
@@ -112,7 +113,7 @@ async fn next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
                 tx.commit().await?;
                 return Err(error);
             }
-            tracing::error!("delivery {} of work {work} is given up: {error}", delivery.id);
+            tracing::error!("delivery {} of work {work} is given up: {}", delivery.id, error_chain(&error));
             Settled::Failed(format!("It was tried {TRIES} times and could not be recorded. Ask for it again later."))
         }
     };

@@ -7,11 +7,11 @@ use alloy::{
     sol_types::SolCall,
 };
 use bindings::{Payouts, Total};
-use chain::sender::{self, Intent};
 use domain::merkle::PayoutTree;
 use facts::{Fact, RootProposalQueued};
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
+use sender::Intent;
 use serde_json::json;
 use store::{
     books, distribution as pots, ledger,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use alloy::{primitives::U256, providers::ext::AnvilApi};
 use anyhow::{Context as _, Result};
 use bindings::{AccessManager, Anchor};
-use chain::deploy::ENGINE;
 use domain::{
     B256,
     ledger::{Canonical, NewEvent, anchor::Head},
 };
+use sender::deploy::ENGINE;
 use serde_json::json;
 use store::ledger;
 use testkit::{Chain, account, polled};

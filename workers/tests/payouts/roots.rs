@@ -6,7 +6,7 @@ use alloy::{
 };
 use anyhow::Result;
 use bindings::{AccessManager, Payouts};
-use chain::deploy::ENGINE;
+use sender::deploy::ENGINE;
 use testkit::account;
 
 use crate::stage::{Stage, content};

@@ -1,6 +1,8 @@
 //! One endpoint: JSON-RPC over HTTP, with limits on time and size, batches where they are taken, and ids checked.
 
 use std::{
+    borrow::Cow,
+    fmt,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -36,20 +38,19 @@ pub enum Receipts {
 /// A call by name, with its parameters as an array.
 #[derive(Clone, Debug)]
 pub struct Call {
-    pub method: &'static str,
+    pub method: Cow<'static, str>,
     pub params: Value,
 }
 
 impl Call {
-    pub fn new(method: &'static str, params: Value) -> Self {
-        Self { method, params }
+    pub fn new(method: impl Into<Cow<'static, str>>, params: Value) -> Self {
+        Self { method: method.into(), params }
     }
 }
 
 /// What a node answered to one call: the result as it stands in the text, `null` included, or the node's error.
 pub type Answer = Result<Box<RawValue>, NodeError>;
 
-#[derive(Debug)]
 pub struct Endpoint {
     name: String,
     url: Url,
@@ -65,6 +66,13 @@ pub struct Endpoint {
     next_id: AtomicU64,
     health: Mutex<Health>,
     pub(super) polls: Semaphore,
+}
+
+/// Without the URL, which may hold keys.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("name", &self.name).field("chain_id", &self.chain_id).finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]
@@ -125,6 +133,11 @@ impl Endpoint {
         &self.name
     }
 
+    /// Whether it is on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        self.url.host_str().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
+    }
+
     /// How many blocks this endpoint takes in one `eth_getLogs`, as far as is known.
     pub fn range_limit(&self) -> u64 {
         self.health().limit.blocks()
@@ -150,9 +163,9 @@ impl Endpoint {
         *self.receipts.lock().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
-    /// The endpoint showed a verified block of this height.
+    /// The endpoint showed a block of this height.
     pub fn saw_head(&self, number: u64) {
-        self.health().head = number;
+        self.health().saw_head(number, Instant::now());
     }
 
     /// Whether it counts in decisions: it is not dropped, and gave what it was asked for last.
@@ -233,7 +246,10 @@ impl Endpoint {
         let (status, body) = answered?;
         self.health().posted(started.elapsed());
         let refusable = calls.len() > 1;
-        if status == StatusCode::TOO_MANY_REQUESTS || (status.is_server_error() && !refusable) {
+        // An endpoint that wants a key or a payment says nothing of the call, even where it says so as JSON-RPC.
+        let locked = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN].contains(&status);
+        let failed = status.is_server_error() || locked;
+        if status == StatusCode::TOO_MANY_REQUESTS || (failed && !refusable) {
             return Err(Failure::Transport(format!("HTTP status {status}")).into());
         }
         let responses = match parse(&body, refusable) {
@@ -268,7 +284,7 @@ impl Endpoint {
         self.health().calls += calls.len() as u64;
         for same in calls.chunk_by(|a, b| a.method == b.method) {
             let [chain, endpoint] = self.labels();
-            let labels = [chain, endpoint, ("method", same[0].method.to_owned())];
+            let labels = [chain, endpoint, ("method", same[0].method.to_string())];
             metrics::counter!("rpc_calls_total", &labels).increment(same.len() as u64);
         }
     }

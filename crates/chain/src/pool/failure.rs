@@ -58,16 +58,51 @@ impl Failure {
 }
 
 /// An error object of JSON-RPC.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, thiserror::Error)]
 #[error("the node says: {message} (code {code})")]
 pub struct NodeError {
     #[serde(default)]
     pub code: i64,
     #[serde(default)]
     pub message: String,
+    /// What a contract reverted with, among other things.
+    #[serde(default)]
+    pub data: Option<serde_json::Value>,
 }
 
 impl NodeError {
+    /// An error without data.
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+
+    /// Whether the error speaks of the endpoint and not of the call, so that another endpoint may answer the same call: it
+    /// limits requests, does not know the method, or does not hold the block or the state.
+    pub fn is_of_endpoint(&self) -> bool {
+        self.is_rate_limit()
+            || (!self.is_revert() && (self.is_unknown_method() || self.is_pruned() || self.is_unknown_block()))
+    }
+
+    /// Whether the node takes no more requests for now.
+    pub fn is_rate_limit(&self) -> bool {
+        let text = self.message.to_ascii_lowercase();
+        let limits = ["rate limit", "too many requests", "request limit", "request count", "compute units", "quota"];
+        // -32005 is also said of a query that finds too much.
+        let by_code = self.code == 429 || (self.code == -32005 && !text.contains("results"));
+        by_code || (!self.is_revert() && limits.iter().any(|words| text.contains(words)))
+    }
+
+    /// Whether the call was executed, and failed.
+    fn is_revert(&self) -> bool {
+        self.code == 3 || self.data.is_some() || self.message.starts_with("execution reverted")
+    }
+
+    /// Whether the node does not hold the block yet, or not any more.
+    fn is_unknown_block(&self) -> bool {
+        let text = self.message.to_ascii_lowercase();
+        ["header not found", "unknown block", "block not found"].iter().any(|words| text.contains(words))
+    }
+
     /// Whether the node does not know the method at all.
     pub fn is_unknown_method(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
@@ -84,7 +119,7 @@ impl NodeError {
 
 /// No endpoint of the chain gave a usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no endpoint of chain {chain_id} gave a verified answer: {}", list(.reasons))]
+#[error("no endpoint of chain {chain_id} gave a usable answer: {}", list(.reasons))]
 pub struct Unavailable {
     pub chain_id: u64,
     /// Endpoint and reason, in the order in which they were asked; those that were not asked come last.
@@ -101,4 +136,39 @@ impl Unavailable {
 
 fn list(reasons: &[(String, Failure)]) -> String {
     reasons.iter().map(|(name, reason)| format!("{name} ({reason})")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_endpoint_are_told_from_answers() {
+        let of_endpoint = [
+            (-32005, "daily request count exceeded, request rate limited"),
+            (429, "Too Many Requests"),
+            (-32097, "Your app has exceeded its compute units per second capacity"),
+            (-32601, "the method debug_traceCall does not exist/is not available"),
+            (-32000, "missing trie node 12ab (path ) state 0x12 is not available"),
+            (4444, "pruned history unavailable"),
+            (-32000, "header not found"),
+        ];
+        for (code, message) in of_endpoint {
+            assert!(NodeError::new(code, message).is_of_endpoint(), "{code} {message}");
+        }
+        let answers = [
+            (3, "execution reverted: too many requests"),
+            (-32000, "execution reverted: history is not available"),
+            (-32000, "nonce too low"),
+            (-32000, "already known"),
+            (-32000, "insufficient funds for gas * price + value"),
+            (-32602, "invalid argument 0: hex string without 0x prefix"),
+            (-32005, "query returned more than 10000 results"),
+        ];
+        for (code, message) in answers {
+            assert!(!NodeError::new(code, message).is_of_endpoint(), "{code} {message}");
+        }
+        let reverted = NodeError { data: Some("0x08c379a0".into()), ..NodeError::new(-32000, "header not found") };
+        assert!(!reverted.is_of_endpoint());
+    }
 }

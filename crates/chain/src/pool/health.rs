@@ -26,6 +26,8 @@ pub enum Read {
     Block,
     /// Many blocks with their logs.
     Range,
+    /// Whatever a provider asks.
+    Call,
 }
 
 /// An exponentially weighted mean with its mean deviation, in seconds, as TCP estimates round trips.
@@ -64,7 +66,7 @@ pub enum State {
 pub(super) struct Health {
     success: f64,
     post: Estimate,
-    reads: [Estimate; 4],
+    reads: [Estimate; 5],
     failures: u32,
     misses: u32,
     /// How often in a row it stood against the majority.
@@ -73,6 +75,8 @@ pub(super) struct Health {
     dropped: bool,
     pub reason: Option<Failure>,
     pub head: u64,
+    /// When it showed its head.
+    pub head_at: Option<Instant>,
     /// The endpoint has pruned what is below.
     pub oldest: u64,
     pub limit: RangeLimit,
@@ -85,7 +89,7 @@ impl Default for Health {
         Self {
             success: 1.0,
             post: Estimate::default(),
-            reads: [Estimate::default(); 4],
+            reads: [Estimate::default(); 5],
             failures: 0,
             misses: 0,
             disagreements: 0,
@@ -93,6 +97,7 @@ impl Default for Health {
             dropped: false,
             reason: None,
             head: 0,
+            head_at: None,
             oldest: 0,
             limit: RangeLimit::default(),
             calls: 0,
@@ -111,13 +116,20 @@ impl Health {
         self.reads[read as usize].add(time);
         self.success += (1.0 - self.success) * NEWEST;
         self.failures = 0;
-        if read != Read::Head {
+        // These say nothing of whether it gives the blocks that it claims to hold.
+        if !matches!(read, Read::Head | Read::Call) {
             self.misses = 0;
         }
         self.suspended_until = None;
         if !self.dropped {
             self.reason = None;
         }
+    }
+
+    /// It showed a block of this height.
+    pub fn saw_head(&mut self, number: u64, now: Instant) {
+        self.head = number;
+        self.head_at = Some(now);
     }
 
     /// Others were quicker: the answer was given up after this time.

@@ -7,12 +7,13 @@ mod endpoint;
 mod failure;
 mod health;
 mod limit;
+mod view;
 pub mod wire;
 
 use std::{
     future::Future,
     ops::RangeInclusive,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
@@ -60,11 +61,11 @@ impl Default for Options {
 pub enum RpcSetupError {
     #[error("no RPC URL is given")]
     Empty,
-    #[error("`{0}` is no http or https URL with a host")]
+    #[error("{0} in RPC_URL is not valid: an http or https URL with a host is needed")]
     Url(String),
     #[error("the HTTP client could not be made: {0}")]
     Client(#[from] reqwest::Error),
-    #[error("no RPC endpoint answers: {0}. Are they running, and are the URLs right?")]
+    #[error("no RPC endpoint answers: {0}. Are they running, and is RPC_URL right?")]
     Unreachable(String),
 }
 
@@ -80,8 +81,9 @@ pub async fn connect(urls: &[impl AsRef<str>], options: Options) -> Result<Vec<P
     }
     let client = outbound::client().timeout(options.timeout).pool_max_idle_per_host(64).build()?;
     let mut endpoints: Vec<Endpoint> = Vec::new();
-    for url in urls {
-        let (name, url) = named(url.as_ref())?;
+    for (place, url) in urls.iter().enumerate() {
+        let (name, url) = named(url.as_ref())
+            .map_err(|shown| RpcSetupError::Url(shown.unwrap_or_else(|| format!("URL number {}", place + 1))))?;
         let same = endpoints.iter().filter(|known| known.name().split('#').next() == Some(&name)).count();
         let name = if same == 0 { name } else { format!("{name}#{}", same + 1) };
         endpoints.push(Endpoint::new(name, url, client.clone(), &options));
@@ -120,20 +122,19 @@ pub async fn connect(urls: &[impl AsRef<str>], options: Options) -> Result<Vec<P
     Ok(ids.into_iter().zip(groups).map(|(id, endpoints)| Pool::new(id, endpoints, options.clone())).collect())
 }
 
-fn named(text: &str) -> Result<(String, Url), RpcSetupError> {
-    let url: Option<Url> = text.parse().ok().filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
-    // The text may hold a key: only what stands before the path is repeated.
-    let shown = || RpcSetupError::Url(text.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
-    let url = url.ok_or_else(shown)?;
-    let host = url.host_str().ok_or_else(shown)?;
-    let name = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
-    Ok((name, url))
+/// The host and port that name an endpoint, with its URL. A URL that is not taken is shown by scheme and host alone, since
+/// the rest may hold a key, and one that cannot be parsed is not shown at all.
+fn named(text: &str) -> Result<(String, Url), Option<String>> {
+    let url: Url = text.parse().map_err(|_| None)?;
+    let shown = || url.host_str().map(|host| format!("`{}://{host}`", url.scheme()));
+    let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")).ok_or_else(shown)?;
+    Ok((format!("{host}:{}", url.port_or_known_default().unwrap_or_default()), url))
 }
 
 /// What each endpoint says its chain is. Those that do not answer are asked again: until the patience is over when none does, and
 /// for a moment when others do.
 async fn first_answers(endpoints: &[Endpoint], patience: Duration) -> Vec<Result<u64, Failure>> {
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let ask = async |endpoint: &Endpoint| {
         tokio::time::timeout(START_TIMEOUT, endpoint.chain_id()).await.unwrap_or(Err(Failure::Timeout))
     };
@@ -179,6 +180,8 @@ pub struct Pool {
     chain_id: u64,
     endpoints: Vec<Arc<Endpoint>>,
     options: Options,
+    /// The place of the endpoint that providers ask; see [`Pool::ask`].
+    in_use: AtomicUsize,
 }
 
 /// Whose voices [`Pool::poll`] asks for.
@@ -196,7 +199,8 @@ impl Pool {
         for endpoint in &endpoints {
             metrics::gauge!("rpc_endpoint_dropped", &endpoint.labels()).set(0.0);
         }
-        Self { chain_id, endpoints: endpoints.into_iter().map(Arc::new).collect(), options }
+        let endpoints = endpoints.into_iter().map(Arc::new).collect();
+        Self { chain_id, endpoints, options, in_use: AtomicUsize::new(0) }
     }
 
     pub fn chain_id(&self) -> u64 {
@@ -210,6 +214,16 @@ impl Pool {
     /// The number of endpoints, whatever their state.
     pub fn size(&self) -> usize {
         self.endpoints.len()
+    }
+
+    /// Whether the first endpoint is the one at this URL.
+    pub fn is_first(&self, url: &str) -> bool {
+        named(url).is_ok_and(|(name, _)| self.endpoints.first().is_some_and(|endpoint| endpoint.name() == name))
+    }
+
+    /// Whether every endpoint is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.endpoints.iter().all(|endpoint| endpoint.is_local())
     }
 
     /// JSON-RPC calls made so far.

@@ -10,4 +10,5 @@ mod outbox;
 mod pool;
 mod repo;
 mod roots;
+mod schema;
 mod trade;

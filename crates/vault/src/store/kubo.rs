@@ -4,7 +4,7 @@
 //! each block's codec and its answer is compared with the name we computed. Every call is a POST with a limit in time,
 //! given to the node as well: a node asked for a block that nobody has searches the network for ever.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
@@ -21,12 +21,19 @@ use crate::cid::Cid;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Blocks in a Kubo node.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KuboStore {
     client: Client,
     /// Ends in `/api/v0`.
     api: String,
     limit: Duration,
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for KuboStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KuboStore").field("limit", &self.limit).finish_non_exhaustive()
+    }
 }
 
 /// The answer to `block/put` and `block/stat`.

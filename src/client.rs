@@ -1,5 +1,5 @@
-//! The market as one of its users sees it: signing in, uploading, registering, listing, buying, claiming, over HTTP and
-//! through the transaction sender. The demo and the sample catalogue are such users.
+//! A client of the API and of the contracts, as one user of the market has it: signing in, uploading, registering, listing,
+//! buying and claiming, over HTTP and through the transaction sender. The demo and the sample catalogue are such users.
 //!
 //! Every step has a key and may be repeated: what was done before is found, not done again.
 
@@ -12,8 +12,8 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail};
 use bindings::{AssetRegistry, Market, Payouts, Registration, Share};
-use chain::sender::{Intent, Sender, Settled};
 use reqwest::{Method, StatusCode, header};
+use sender::{Intent, Sender, Settled};
 use serde_json::{Value, json};
 use service::Shutdown;
 use store::deployments::Deployment;

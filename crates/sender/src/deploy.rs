@@ -13,7 +13,7 @@ use service::Shutdown;
 use sqlx::PgPool;
 use store::deployments::{self, Deployment};
 
-use crate::sender::{Intent, Sender, SenderError};
+use crate::{Intent, Sender, SenderError};
 
 /// Roles of the access manager, by number; 0 is its admin.
 pub const GOVERNOR: u64 = 1;

@@ -3,13 +3,17 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
 use alloy::{
-    primitives::{Bytes, U256},
+    consensus::SignableTransaction,
+    primitives::{Address, B256, Bytes, Signature, U256},
     providers::{Provider, ext::AnvilApi},
+    signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
 use anyhow::Result;
+use async_trait::async_trait;
 use bindings::AssetRegistry;
-use chain::sender::{Intent, Sender, SenderError, enqueue};
+use chain::{AccountSigner, signer::SigningError};
+use sender::{Intent, Sender, SenderError, enqueue};
 use service::Shutdown;
 use sqlx::PgPool;
 use testkit::{Chain, Market, account, signer};
@@ -178,5 +182,39 @@ async fn what_the_chain_refuses_is_told_in_the_contracts_words_and_takes_no_nonc
         data: Bytes::new(),
     };
     market.sender.send(&intent, &Shutdown::new()).await?;
+    Ok(())
+}
+
+/// Signs by asking somebody else, as a service that keeps keys would be asked.
+#[derive(Debug)]
+struct Elsewhere(PrivateKeySigner);
+
+#[async_trait]
+impl AccountSigner for Elsewhere {
+    fn account(&self) -> Address {
+        self.0.account()
+    }
+
+    async fn sign_transaction(
+        &self,
+        transaction: &mut dyn SignableTransaction<Signature>,
+    ) -> Result<Signature, SigningError> {
+        tokio::task::yield_now().await;
+        AccountSigner::sign_transaction(&self.0, transaction).await
+    }
+
+    async fn sign_hash(&self, _: &B256) -> Result<Signature, SigningError> {
+        Err(SigningError::other("this service signs transactions only"))
+    }
+}
+
+#[tokio::test]
+async fn an_account_may_sign_elsewhere() -> Result<()> {
+    let (chain, pool) = (Chain::start().await?, testkit::database().await?);
+    let mut conn = pool.acquire().await?;
+    enqueue(&mut conn, chain.chain_id, &pay("a", 5)).await?;
+    let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, vec![Elsewhere(signer(1))]);
+    steps(&sender, 2).await?;
+    assert_eq!(received(&chain).await?, U256::from(5));
     Ok(())
 }

@@ -1,0 +1,62 @@
+//! Nobody outside this crate makes a provider from a URL: whoever asks a chain asks its pool of endpoints.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+/// What makes a provider in alloy, and what skips the choice among the settings' endpoints here.
+const DOORS: [&str; 7] =
+    ["ProviderBuilder", "RootProvider", "RpcClient", "WsConnect", "connect_reqwest", "connect_http", "rpc::connect"];
+/// Where a user names one URL.
+const ONE_URL: [&str; 1] = ["src/ledger.rs"];
+/// The crate itself, and what tests run against.
+const LEFT_OUT: [&str; 2] = ["crates/chain", "crates/testkit"];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && name != "tests" {
+            sources(&path, found)?;
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn this_crate_knows_no_database() {
+    let manifest = include_str!("../Cargo.toml");
+    let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+    for name in ["sqlx", "store", "service", "sender"] {
+        assert!(!dependencies.contains(&format!("\n{name}.")), "chain depends on {name}: only sender stands on both");
+    }
+}
+
+#[test]
+fn providers_are_made_here_only() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let mut members = vec![root.clone(), root.join("backend"), root.join("indexer"), root.join("workers")];
+    for entry in fs::read_dir(root.join("crates"))? {
+        members.push(entry?.path());
+    }
+    let (mut files, mut seen) = (Vec::new(), 0);
+    for member in members.iter().filter(|member| !LEFT_OUT.iter().any(|left| **member == root.join(left))) {
+        sources(&member.join("src"), &mut files)?;
+    }
+    for file in &files {
+        let name = file.strip_prefix(&root)?.to_string_lossy().into_owned();
+        let text = fs::read_to_string(file)?;
+        seen += text.matches("DynProvider").count();
+        for door in DOORS.iter().filter(|door| text.contains(**door)) {
+            let named = ONE_URL.contains(&name.as_str()) && *door == "rpc::connect";
+            assert!(named, "{name} uses {door}: take a provider that chain::rpc::provider made of a pool");
+        }
+    }
+    assert!(files.len() > 100 && seen > 5, "{} files were read, with {seen} providers", files.len());
+    Ok(())
+}

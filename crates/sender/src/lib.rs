@@ -1,0 +1,203 @@
+//! Sending transactions exactly once, and deploying the contracts with them.
+//!
+//! An *intent* (what to send, under a key that names it for ever) is stored in the database transaction that makes it
+//! necessary. The sender takes intents in order, leases a nonce, signs, stores the signed bytes, and only then sends
+//! them; it sends the same bytes again until a receipt says what became of them, and raises the fee when that takes long.
+//! Killed at any point it goes on from what is stored: an intent is neither lost nor sent twice under two nonces.
+//!
+//! The provider may stand on several endpoints, of which one answers for another that failed and may be some blocks behind
+//! it. Three things keep that harmless: a nonce is never lower than one that was leased before; a receipt that is missing
+//! from an endpoint that has not reached its block is waited for; and an endpoint that has not reached the newest block with
+//! a transaction of ours refuses nothing.
+
+pub mod deploy;
+mod lease;
+mod settle;
+mod sign;
+
+use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    providers::DynProvider,
+    transports::{RpcError, TransportErrorKind},
+};
+use chain::{AccountSigner, Signers};
+use service::{Shutdown, error_chain};
+use sqlx::{PgConnection, PgPool};
+use store::{StoreError, values};
+
+const POLL: Duration = Duration::from_millis(100);
+
+/// What to send, and the key under which it is sent once.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    pub account: Address,
+    pub key: String,
+    /// None creates a contract.
+    pub to: Option<Address>,
+    pub value: U256,
+    pub data: Bytes,
+}
+
+/// What became of an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub tx_hash: B256,
+    pub block_number: u64,
+    pub gas_used: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SenderError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the node did not answer: {0}")]
+    Rpc(#[from] RpcError<TransportErrorKind>),
+    #[error("transaction `{key}` would fail: {reason}")]
+    Refused { key: String, reason: String },
+    #[error("transaction `{key}` was mined but failed ({tx_hash})")]
+    Reverted { key: String, tx_hash: B256 },
+    #[error("transaction `{key}` is already known with other contents")]
+    KeyTaken { key: String },
+    #[error("there is no transaction `{key}`")]
+    Unknown { key: String },
+    #[error("signing failed: {0}")]
+    Signing(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the node is at block {head}, and a transaction of ours was mined in block {needed} already")]
+    Behind { head: u64, needed: u64 },
+    #[error("stopped while waiting for transaction `{key}`")]
+    Stopped { key: String },
+}
+
+impl From<sqlx::Error> for SenderError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Stores an intent within the caller's transaction, and says whether it is new. The same intent again changes nothing.
+pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> Result<bool, SenderError> {
+    let to = intent.to.map(|address| address.to_vec());
+    let added = sqlx::query!(
+        "INSERT INTO sender_transactions (chain_id, account, key, recipient, value, data)
+         VALUES ($1, $2, $3, $4, $5::text::numeric, $6) ON CONFLICT (chain_id, key) DO NOTHING",
+        chain_id as i64,
+        intent.account.as_slice() as _,
+        intent.key,
+        to as _,
+        intent.value.to_string(),
+        intent.data.as_ref()
+    )
+    .execute(&mut *tx)
+    .await?;
+    if added.rows_affected() == 1 {
+        return Ok(true);
+    }
+    // Another statement: the first one does not see what it waited for, if that was stored while it ran.
+    let same = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+             SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $3 AND account = $2
+                AND recipient IS NOT DISTINCT FROM $4 AND value = $5::text::numeric AND data = $6) AS "same!""#,
+        chain_id as i64,
+        intent.account.as_slice() as _,
+        intent.key,
+        to as _,
+        intent.value.to_string(),
+        intent.data.as_ref()
+    )
+    .fetch_one(tx)
+    .await?;
+    if same { Ok(false) } else { Err(SenderError::KeyTaken { key: intent.key.clone() }) }
+}
+
+/// Sends for the accounts that it can sign for, on one chain.
+#[derive(Clone)]
+pub struct Sender {
+    pool: PgPool,
+    provider: DynProvider,
+    chain_id: u64,
+    signers: BTreeMap<Address, Arc<dyn AccountSigner>>,
+}
+
+impl Sender {
+    pub fn new(pool: PgPool, provider: DynProvider, chain_id: u64, signers: impl Into<Signers>) -> Self {
+        let signers = signers.into().iter().map(|signer| (signer.account(), signer.clone())).collect();
+        Self { pool, provider, chain_id, signers }
+    }
+
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// Works until the shutdown; a failure is said and tried again.
+    pub async fn run(self, shutdown: Shutdown) {
+        let mut failures = 0_u32;
+        while !shutdown.has_begun() {
+            let pause = match self.step().await {
+                Ok(()) => {
+                    failures = 0;
+                    POLL
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!("transactions wait: {}", error_chain(&error));
+                    Duration::from_millis(250 << failures.min(6))
+                }
+            };
+            shutdown.sleep(pause).await;
+        }
+    }
+
+    /// One round: signs what is queued, sends what is unanswered, records what was mined.
+    pub async fn step(&self) -> Result<(), SenderError> {
+        for (account, signer) in &self.signers {
+            while self.sign_next(*account, signer.as_ref()).await? {}
+            for transaction in self.unsettled(*account).await? {
+                self.reconcile(signer.as_ref(), &transaction).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores an intent in a transaction of its own and waits until it is mined.
+    pub async fn send(&self, intent: &Intent, shutdown: &Shutdown) -> Result<Settled, SenderError> {
+        let mut conn = self.pool.acquire().await?;
+        enqueue(&mut conn, self.chain_id, intent).await?;
+        drop(conn);
+        self.wait(&intent.key, shutdown).await
+    }
+
+    /// Waits until the transaction of that key is mined, by this sender or another process.
+    pub async fn wait(&self, key: &str, shutdown: &Shutdown) -> Result<Settled, SenderError> {
+        loop {
+            let row = sqlx::query!(
+                r#"SELECT state, error, tx_hash AS "tx_hash: Vec<u8>", block_number, gas_used FROM sender_transactions
+                   WHERE chain_id = $1 AND key = $2"#,
+                self.chain_id as i64,
+                key
+            )
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| SenderError::Unknown { key: key.to_owned() })?;
+            let tx_hash = row.tx_hash.as_deref().map(values::hash).transpose()?.unwrap_or_default();
+            match row.state.as_str() {
+                "mined" | "final" => {
+                    return Ok(Settled {
+                        tx_hash,
+                        block_number: row.block_number.unwrap_or_default() as u64,
+                        gas_used: row.gas_used.unwrap_or_default() as u64,
+                    });
+                }
+                "reverted" => return Err(SenderError::Reverted { key: key.to_owned(), tx_hash }),
+                "refused" => {
+                    return Err(SenderError::Refused { key: key.to_owned(), reason: row.error.unwrap_or_default() });
+                }
+                _ => {}
+            }
+            if !shutdown.sleep(POLL / 2).await {
+                return Err(SenderError::Stopped { key: key.to_owned() });
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! From signed bytes to a final receipt.
+
+use std::time::Duration;
+
+use alloy::{
+    consensus::TxEnvelope,
+    eips::eip2718::{Decodable2718, Encodable2718},
+    network::TransactionBuilder,
+    primitives::{Address, U256},
+    providers::Provider,
+    rpc::types::{BlockNumberOrTag, TransactionReceipt, TransactionRequest},
+    transports::RpcError,
+};
+use chain::AccountSigner;
+use store::values;
+
+use crate::{Sender, SenderError, sign};
+
+/// A transaction waits so long for its receipt before its fee is raised.
+const BUMP_AFTER: Duration = Duration::from_secs(30);
+/// Unanswered bytes are sent again this often.
+const RESEND_AFTER: Duration = Duration::from_secs(5);
+
+/// A transaction that was signed and has no final receipt yet.
+pub(crate) struct Unsettled {
+    id: i64,
+    key: String,
+    /// The block of its receipt, where one was seen.
+    mined_in: Option<u64>,
+    /// Seconds since it was sent or changed.
+    age: f64,
+}
+
+/// What a transaction is signed anew from.
+struct Attempt<'a> {
+    number: i32,
+    /// The bytes of the attempt before.
+    raw: &'a [u8],
+    /// Its fees per gas in wei: the whole, and for priority.
+    fees: (U256, U256),
+}
+
+impl Sender {
+    pub(crate) async fn unsettled(&self, account: Address) -> Result<Vec<Unsettled>, SenderError> {
+        let rows = sqlx::query!(
+            r#"SELECT id, key, state, block_number, extract(epoch FROM now() - updated_at)::float8 AS "age!"
+               FROM sender_transactions WHERE chain_id = $1 AND account = $2 AND state IN ('sent', 'mined') ORDER BY nonce"#,
+            self.chain_id as i64,
+            account.as_slice() as _
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mined_in = row.block_number.filter(|_| row.state == "mined").map(|number| number as u64);
+                Unsettled { id: row.id, key: row.key, mined_in, age: row.age }
+            })
+            .collect())
+    }
+
+    /// Looks for the receipt of any signed form; none: sends again, and in time with a higher fee.
+    pub(crate) async fn reconcile(
+        &self,
+        signer: &dyn AccountSigner,
+        transaction: &Unsettled,
+    ) -> Result<(), SenderError> {
+        let attempts = sqlx::query!(
+            r#"SELECT attempt, raw, tx_hash AS "tx_hash: Vec<u8>", max_fee::text AS "max_fee!",
+                      priority_fee::text AS "priority_fee!",
+                      extract(epoch FROM now() - created_at)::float8 AS "age!"
+               FROM sender_attempts WHERE transaction_id = $1 ORDER BY attempt DESC"#,
+            transaction.id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for attempt in &attempts {
+            let hash = values::hash(&attempt.tx_hash)?;
+            if let Some(receipt) = self.provider.get_transaction_receipt(hash).await? {
+                return self.record_receipt(transaction, &receipt).await;
+            }
+        }
+        let Some(newest) = attempts.first() else { return Ok(()) };
+        if let Some(block) = transaction.mined_in {
+            if self.provider.get_block_number().await? < block {
+                // The endpoint has not come so far, or the chain is shorter for a moment: what became of it is seen later.
+                return Ok(());
+            }
+            tracing::warn!("transaction `{}` left the chain with a reorganisation; sending it again", transaction.key);
+            self.set_state(transaction.id, "sent").await?;
+        } else if newest.age > BUMP_AFTER.as_secs_f64() {
+            let fees = (values::amount(&newest.max_fee)?, values::amount(&newest.priority_fee)?);
+            let next = Attempt { number: newest.attempt + 1, raw: &newest.raw, fees };
+            return self.bump(signer, transaction, next).await;
+        } else if transaction.age < RESEND_AFTER.as_secs_f64() {
+            return Ok(());
+        } else {
+            self.set_state(transaction.id, "sent").await?;
+        }
+        self.broadcast(&newest.raw, &transaction.key).await
+    }
+
+    async fn set_state(&self, id: i64, state: &str) -> Result<(), SenderError> {
+        sqlx::query!("UPDATE sender_transactions SET state = $2, updated_at = now() WHERE id = $1", id, state)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn record_receipt(&self, transaction: &Unsettled, receipt: &TransactionReceipt) -> Result<(), SenderError> {
+        let finalized = match self.provider.get_block_by_number(BlockNumberOrTag::Finalized).await {
+            Ok(block) => block.map(|block| block.header.number).unwrap_or_default(),
+            // A chain without the tag: its transactions stay `mined` and are looked at again.
+            Err(RpcError::ErrorResp(_)) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        let block = receipt.block_number.unwrap_or_default();
+        let state = match (receipt.status(), block <= finalized) {
+            (false, _) => "reverted",
+            (true, true) => "final",
+            (true, false) => "mined",
+        };
+        if transaction.mined_in.is_some() && state == "mined" {
+            return Ok(());
+        }
+        let block_hash = receipt.block_hash.unwrap_or_default();
+        sqlx::query!(
+            "UPDATE sender_transactions SET state = $2, tx_hash = $3, block_number = $4, block_hash = $5, gas_used = $6,
+                    gas_price = $7::text::numeric, updated_at = now() WHERE id = $1",
+            transaction.id,
+            state,
+            receipt.transaction_hash.as_slice() as _,
+            block as i64,
+            block_hash.as_slice() as _,
+            receipt.gas_used as i64,
+            receipt.effective_gas_price.to_string()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Signs the same transaction with fees an eighth higher (the least that nodes accept as a replacement is a tenth).
+    async fn bump(
+        &self,
+        signer: &dyn AccountSigner,
+        transaction: &Unsettled,
+        next: Attempt<'_>,
+    ) -> Result<(), SenderError> {
+        let mut raw = next.raw;
+        let old = TxEnvelope::decode_2718(&mut raw).map_err(|error| SenderError::Signing(Box::new(error)))?;
+        let market = self.provider.estimate_eip1559_fees().await?;
+        let raised = |fee: U256, now: u128| (fee + fee / U256::from(8) + U256::from(1)).to::<u128>().max(now);
+        let max_fee = raised(next.fees.0, market.max_fee_per_gas);
+        let priority = raised(next.fees.1, market.max_priority_fee_per_gas).min(max_fee);
+        let request = TransactionRequest::from_transaction(old)
+            .with_max_fee_per_gas(max_fee)
+            .with_max_priority_fee_per_gas(priority);
+        let envelope = sign::sign(request, signer).await?;
+        let mut tx = self.pool.begin().await?;
+        sign::store_attempt(&mut tx, (transaction.id, next.number), &envelope, (max_fee, priority)).await?;
+        tx.commit().await?;
+        tracing::info!("raised the fee of transaction `{}` to {max_fee} wei per gas", transaction.key);
+        self.broadcast(&envelope.encoded_2718(), &transaction.key).await
+    }
+
+    /// Sends bytes. A node that knows them already, or has mined them, says so with an error: the receipt decides.
+    pub(crate) async fn broadcast(&self, raw: &[u8], key: &str) -> Result<(), SenderError> {
+        match self.provider.send_raw_transaction(raw).await {
+            Ok(_) => Ok(()),
+            Err(RpcError::ErrorResp(error)) => {
+                tracing::debug!("the node answered `{}` to transaction `{key}`", error.message);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `tributary config ...`: what can be set, and what is.
+
+use anyhow::Result;
+use clap::Subcommand;
+use service::{Settings, settings};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Prints a configuration file with every setting, its meaning and its default
+    Example,
+    /// Reads the settings as every command does, and says what is wrong, or what is in force
+    Check,
+}
+
+pub fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Example => print!("{}", settings::example()),
+        Command::Check => print!("{}", Settings::in_force()?),
+    }
+    Ok(())
+}
