@@ -485,6 +485,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/github-hooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a delivery of GitHub's: checks the signature over the raw body, stores it, and answers at once. What follows from it is
+         *     done afterwards, in the order in which deliveries came. The same delivery again is answered, and changes nothing.
+         */
+        post: operations["receive_github_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/identities": {
         parameters: {
             query?: never;
@@ -824,7 +844,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/works/{id}/deliveries": {
+    "/v1/works/{id}/github-deliveries": {
         parameters: {
             query?: never;
             header?: never;
@@ -832,7 +852,7 @@ export interface paths {
             cookie?: never;
         };
         /** What GitHub delivered about a work of the account that is signed in, the newest first. */
-        get: operations["list_deliveries"];
+        get: operations["list_github_deliveries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -841,7 +861,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/works/{id}/deliveries/{delivery}": {
+    "/v1/works/{id}/github-deliveries/{delivery}": {
         parameters: {
             query?: never;
             header?: never;
@@ -849,7 +869,7 @@ export interface paths {
             cookie?: never;
         };
         /** One delivery, with what came. */
-        get: operations["get_delivery"];
+        get: operations["get_github_delivery"];
         put?: never;
         post?: never;
         delete?: never;
@@ -858,7 +878,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/works/{id}/deliveries/{delivery}/replay": {
+    "/v1/works/{id}/github-deliveries/{delivery}/replay": {
         parameters: {
             query?: never;
             header?: never;
@@ -868,7 +888,62 @@ export interface paths {
         get?: never;
         put?: never;
         /** Applies a delivery again. What it brought before is known and stays as it is; while it waits, asking again changes nothing. */
-        post: operations["replay_delivery"];
+        post: operations["replay_github_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/github-hooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hooks of a work of the account that is signed in, without those that were revoked. */
+        get: operations["list_github_hooks"];
+        put?: never;
+        /** Makes a hook for a work of the account that is signed in. Its secret is shown this once. */
+        post: operations["create_github_hook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/github-hooks/{hook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a hook, at once and for good. What it took before stays. */
+        delete: operations["revoke_github_hook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/works/{id}/github-hooks/{hook}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a hook another secret, shown this once. The old one is taken a while longer, so that nothing is lost while GitHub learns
+         *     the new one; the one before that is not taken any more.
+         */
+        post: operations["rotate_github_hook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -904,81 +979,6 @@ export interface paths {
         /** Changes the settings of a work of the account that is signed in. */
         put: operations["set_policy"];
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/works/{id}/webhooks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The webhooks of a work of the account that is signed in, without those that were revoked. */
-        get: operations["list_webhooks"];
-        put?: never;
-        /** Makes a webhook for a work of the account that is signed in. Its secret is shown this once. */
-        post: operations["create_webhook"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/works/{id}/webhooks/{webhook}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Ends a webhook, at once and for good. What it took before stays. */
-        delete: operations["revoke_webhook"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/works/{id}/webhooks/{webhook}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Gives a webhook another secret, shown this once. The old one is taken a while longer, so that nothing is lost while GitHub learns
-         *     the new one; the one before that is not taken any more.
-         */
-        post: operations["rotate_webhook"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/webhooks/github/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Takes a delivery of GitHub's: checks the signature over the raw body, stores it, and answers at once. What follows from it is
-         *     done afterwards, in the order in which deliveries came. The same delivery again is answered, and changes nothing.
-         */
-        post: operations["receive_github_delivery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1352,10 +1352,7 @@ export interface components {
             undistributed: string;
         };
         Decided: {
-            /**
-             * Format: int64
-             * @description How many were decided now; the others were decided so before.
-             */
+            /** @description How many were decided now; the others were decided so before. */
             decided: number;
         };
         /** @description What an owner, or a work's repository, says of a claim. */
@@ -1395,6 +1392,7 @@ export interface components {
             event: string;
             /** @description GitHub's name for it, `X-GitHub-Delivery`. */
             guid: string;
+            hookId: string;
             id: string;
             /** @description Why, in a sentence; empty while it waits. */
             message: string;
@@ -1404,7 +1402,6 @@ export interface components {
             settledAt?: string | null;
             /** @description `received`, `applied`, `ignored` or `failed`. */
             state: string;
-            webhookId: string;
         };
         /** @description An external work that the work uses directly. */
         Dependency: {
@@ -1533,8 +1530,11 @@ export interface components {
         };
         /** @description One field of the request that is wrong. */
         FieldError: {
+            /** @description A stable word for programs: `ends_before_start`. */
+            code: string;
             /** @description Where, in dots: `order.endTime`. */
             field: string;
+            /** @description What is wrong with the field, for people. */
             message: string;
         };
         /** @description The proof that the ledger of one size begins with the one of another size, unchanged. */
@@ -1560,6 +1560,28 @@ export interface components {
             /** Format: int32 */
             logIndex: number;
             txHash: string;
+        };
+        /** @description A hook with a new secret, which is not shown again. */
+        HookSecret: components["schemas"]["HookView"] & {
+            /** @description What to enter at GitHub as the secret. */
+            secret: string;
+        };
+        /** @description A hook of a work. */
+        HookView: {
+            /** Format: date-time */
+            createdAt: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description Until then GitHub may still sign with the secret before the last rotation.
+             */
+            previousUntil?: string | null;
+            /** @description The repository at GitHub that the first delivery came from: others are not this work's. */
+            repository?: string | null;
+            /** Format: date-time */
+            rotatedAt?: string | null;
+            /** @description What to enter at GitHub as the payload URL, with the content type `application/json`. */
+            url: string;
         };
         /** @description A name, the account that claims it, and what became of the claim. */
         IdentityView: {
@@ -2136,6 +2158,7 @@ export interface components {
                 event: string;
                 /** @description GitHub's name for it, `X-GitHub-Delivery`. */
                 guid: string;
+                hookId: string;
                 id: string;
                 /** @description Why, in a sentence; empty while it waits. */
                 message: string;
@@ -2145,7 +2168,6 @@ export interface components {
                 settledAt?: string | null;
                 /** @description `received`, `applied`, `ignored` or `failed`. */
                 state: string;
-                webhookId: string;
             }[];
             /** @description Present while there is more. */
             nextCursor?: string | null;
@@ -2464,7 +2486,7 @@ export interface components {
              */
             status: number;
             title: string;
-            /** @description Names this answer in the server's log. */
+            /** @description The request's id, as the header `x-request-id` has it: the server's log names it on every line about the request. */
             traceId: string;
             /** @description A stable URI of the kind of problem: `urn:tributary:problem:<code>`. */
             type: string;
@@ -2538,10 +2560,7 @@ export interface components {
             width90?: number | null;
         };
         Recorded: {
-            /**
-             * Format: int64
-             * @description How many were new; the others were known.
-             */
+            /** @description How many were new; the others were known. */
             recorded: number;
             /** @description `accepted`, or `proposed`: until the work's owner decides they do not count. */
             state: string;
@@ -2758,28 +2777,6 @@ export interface components {
             /** @description `account:0x..` or `asset:7`. */
             subject: string;
             why: string;
-        };
-        /** @description A webhook with a new secret, which is not shown again. */
-        WebhookSecret: components["schemas"]["WebhookView"] & {
-            /** @description What to enter at GitHub as the secret. */
-            secret: string;
-        };
-        /** @description A webhook of a work. */
-        WebhookView: {
-            /** Format: date-time */
-            createdAt: string;
-            id: string;
-            /**
-             * Format: date-time
-             * @description Until then GitHub may still sign with the secret before the last rotation.
-             */
-            previousUntil?: string | null;
-            /** @description The repository at GitHub that the first delivery came from: others are not this work's. */
-            repository?: string | null;
-            /** Format: date-time */
-            rotatedAt?: string | null;
-            /** @description What to enter at GitHub as the payload URL, with the content type `application/json`. */
-            url: string;
         };
         WeekRecord: components["schemas"]["Record"] & {
             /**
@@ -3453,6 +3450,14 @@ export interface operations {
                 };
                 content?: never;
             };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3836,6 +3841,88 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    receive_github_delivery: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `sha256=` and the HMAC-SHA256 of the body, keyed with the secret */
+                "X-Hub-Signature-256": string;
+                /** @description `push`, `pull_request`, `ping` or another */
+                "X-GitHub-Event": string;
+                /** @description GitHub's name for the delivery */
+                "X-GitHub-Delivery": string;
+            };
+            path: {
+                /** @description the hook's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description at most 25 MiB, as GitHub's */
+        requestBody: {
+            content: {
+                "application/json": number[];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4652,7 +4739,7 @@ export interface operations {
             };
         };
     };
-    list_deliveries: {
+    list_github_deliveries: {
         parameters: {
             query?: {
                 /** @description `received`, `applied`, `ignored` or `failed`. */
@@ -4705,7 +4792,7 @@ export interface operations {
             };
         };
     };
-    get_delivery: {
+    get_github_delivery: {
         parameters: {
             query?: never;
             header?: never;
@@ -4745,7 +4832,7 @@ export interface operations {
             };
         };
     };
-    replay_delivery: {
+    replay_github_delivery: {
         parameters: {
             query?: never;
             header?: never;
@@ -4776,6 +4863,180 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_github_hooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookView"][];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_github_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookSecret"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_github_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+                /** @description the hook's id */
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_github_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the work's id */
+                id: string;
+                /** @description the hook's id */
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookSecret"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4896,262 +5157,6 @@ export interface operations {
                 };
             };
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_webhooks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description the work's id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WebhookView"][];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_webhook: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description the work's id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WebhookSecret"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revoke_webhook: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description the work's id */
-                id: string;
-                /** @description the webhook's id */
-                webhook: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    rotate_webhook: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description the work's id */
-                id: string;
-                /** @description the webhook's id */
-                webhook: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Rotation"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WebhookSecret"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    receive_github_delivery: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description `sha256=` and the HMAC-SHA256 of the body, keyed with the secret */
-                "X-Hub-Signature-256": string;
-                /** @description `push`, `pull_request`, `ping` or another */
-                "X-GitHub-Event": string;
-                /** @description GitHub's name for the delivery */
-                "X-GitHub-Delivery": string;
-            };
-            path: {
-                /** @description the webhook's id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        /** @description at most 25 MiB, as GitHub's */
-        requestBody: {
-            content: {
-                "application/json": number[];
-            };
-        };
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Receipt"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
