@@ -75,7 +75,7 @@ async fn look(context: &Context) -> Result<(), JobError> {
     for request in &requests {
         queue::enqueue(&mut tx, chain_id, request).await?;
     }
-    jobs::remind(&mut tx).await?;
+    store::github::remind(&mut tx).await?;
     tx.commit().await?;
     forget(context).await
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
-use store::{facts, works::delivery_received};
+use store::github;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -144,20 +144,18 @@ pub async fn replay(
 ) -> Result<(StatusCode, axum::Json<DeliveryView>)> {
     let number = delivery_id(&delivery)?;
     let mut tx = state.pool.begin().await?;
+    let missing = || Problem::not_found(format!("delivery {delivery}"));
+    if !github::replay(&mut tx, work.id, number).await? {
+        return Err(missing());
+    }
     let view = sqlx::query_as!(
         DeliveryView,
-        r#"UPDATE github_deliveries SET state = 'received', message = '', settled_at = NULL,
-                  attempts = CASE WHEN state = 'received' THEN attempts ELSE 0 END
-           WHERE work_id = $1 AND id = $2
-           RETURNING id::text AS "id!", hook_id::text AS "hook_id!", guid, event, action, state, message, attempts,
-                     octet_length(payload) AS "bytes!", received_at, settled_at"#,
-        work.id,
+        r#"SELECT id::text AS "id!", hook_id::text AS "hook_id!", guid, event, action, state, message, attempts,
+                  octet_length(payload) AS "bytes!", received_at, settled_at FROM github_deliveries WHERE id = $1"#,
         number
     )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
-    facts::tell_one(&mut tx, delivery_received(work.id)).await?;
+    .fetch_one(&mut *tx)
+    .await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
 }

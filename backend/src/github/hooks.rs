@@ -3,9 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use ::facts::{Fact, GithubHookChanged, GithubHookRotated, NewFact, Stream, Subject};
-use sqlx::PgConnection;
-use store::facts;
+use store::github::{self, Hook};
 use utoipa::ToSchema;
 
 use super::hook_id;
@@ -56,20 +54,11 @@ pub struct Rotation {
     pub overlap_hours: Option<u32>,
 }
 
-/// Columns of a hook as they are shown.
-struct Row {
-    id: String,
-    repository: Option<String>,
-    created_at: DateTime<Utc>,
-    rotated_at: Option<DateTime<Utc>>,
-    previous_until: Option<DateTime<Utc>>,
-}
-
-impl Row {
-    fn view(self, state: &AppState) -> HookView {
-        let Self { id, repository, created_at, rotated_at, previous_until } = self;
+impl HookView {
+    fn of(hook: Hook, state: &AppState) -> Self {
+        let Hook { id, repository, created_at, rotated_at, previous_until } = hook;
         let url = format!("{}/v1/github-hooks/{id}", state.settings.origin());
-        HookView { id, url, repository, created_at, rotated_at, previous_until }
+        Self { id, url, repository, created_at, rotated_at, previous_until }
     }
 }
 
@@ -80,7 +69,7 @@ impl Row {
     responses((status = 200, body = [HookView]), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn list(State(state): State<AppState>, work: OwnedWork<ManageWebhooks>) -> Result<axum::Json<Vec<HookView>>> {
     let rows = sqlx::query_as!(
-        Row,
+        Hook,
         r#"SELECT id::text AS "id!", repository, created_at, rotated_at,
                   CASE WHEN previous_until > now() THEN previous_until END AS previous_until
            FROM github_hooks WHERE work_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"#,
@@ -88,7 +77,7 @@ pub async fn list(State(state): State<AppState>, work: OwnedWork<ManageWebhooks>
     )
     .fetch_all(&state.pool)
     .await?;
-    Ok(axum::Json(rows.into_iter().map(|row| row.view(&state)).collect()))
+    Ok(axum::Json(rows.into_iter().map(|hook| HookView::of(hook, &state)).collect()))
 }
 
 /// Makes a hook for a work of the account that is signed in. Its secret is shown this once.
@@ -104,23 +93,11 @@ pub async fn create(
     // The work's row is held, so that the count stays true.
     sqlx::query!("SELECT FROM works WHERE id = $1 FOR NO KEY UPDATE", work.id).execute(&mut *tx).await?;
     let secret = new_secret();
-    let row = sqlx::query_as!(
-        Row,
-        r#"INSERT INTO github_hooks (work_id, secret)
-           SELECT $1, $2 WHERE (SELECT count(*) FROM github_hooks WHERE work_id = $1 AND revoked_at IS NULL) < $3
-           RETURNING id::text AS "id!", repository, created_at, rotated_at, previous_until"#,
-        work.id,
-        secret,
-        MOST
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or_else(|| {
+    let hook = github::create_hook(&mut tx, work.id, &secret, MOST).await?.ok_or_else(|| {
         Problem::conflict("too_many_hooks", format!("This work has {MOST} hooks. Revoke one that is not used."))
     })?;
-    tell(&mut tx, work.id, &row.id, Fact::GithubHookCreated(GithubHookChanged { work: work.id.into() })).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, axum::Json(HookSecret { hook: row.view(&state), secret })))
+    Ok((StatusCode::CREATED, axum::Json(HookSecret { hook: HookView::of(hook, &state), secret })))
 }
 
 /// Gives a hook another secret, shown this once. The old one is taken a while longer, so that nothing is lost while GitHub learns
@@ -143,29 +120,11 @@ pub async fn rotate(
     let hook = hook_id(&hook)?;
     let mut tx = state.pool.begin().await?;
     let secret = new_secret();
-    let row = sqlx::query_as!(
-        Row,
-        r#"UPDATE github_hooks SET secret = $3, previous_secret = secret, previous_until = now() + make_interval(hours => $4),
-                               rotated_at = now()
-           WHERE id = $1::text::uuid AND work_id = $2 AND revoked_at IS NULL
-           RETURNING id::text AS "id!", repository, created_at, rotated_at, previous_until"#,
-        hook,
-        work.id,
-        secret,
-        hours as i32
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or_else(|| Problem::not_found("such hook"))?;
-    tell(
-        &mut tx,
-        work.id,
-        &row.id,
-        Fact::GithubHookRotated(GithubHookRotated { work: work.id.into(), overlap_hours: hours.to_string() }),
-    )
-    .await?;
+    let hook = github::rotate_hook(&mut tx, (work.id, &hook), &secret, hours as i32)
+        .await?
+        .ok_or_else(|| Problem::not_found("such hook"))?;
     tx.commit().await?;
-    Ok(axum::Json(HookSecret { hook: row.view(&state), secret }))
+    Ok(axum::Json(HookSecret { hook: HookView::of(hook, &state), secret }))
 }
 
 /// Ends a hook, at once and for good. What it took before stays.
@@ -180,18 +139,9 @@ pub async fn revoke(
 ) -> Result<StatusCode> {
     let hook = hook_id(&hook)?;
     let mut tx = state.pool.begin().await?;
-    let revoked = sqlx::query!(
-        "UPDATE github_hooks SET revoked_at = now(), secret = NULL, previous_secret = NULL, previous_until = NULL
-         WHERE id = $1::text::uuid AND work_id = $2 AND revoked_at IS NULL",
-        hook,
-        work.id
-    )
-    .execute(&mut *tx)
-    .await?;
-    if revoked.rows_affected() == 0 {
+    if !github::revoke_hook(&mut tx, work.id, &hook).await? {
         return Err(Problem::not_found("such hook"));
     }
-    tell(&mut tx, work.id, &hook, Fact::GithubHookRevoked(GithubHookChanged { work: work.id.into() })).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -199,11 +149,4 @@ pub async fn revoke(
 /// 32 random bytes, in hex.
 fn new_secret() -> String {
     hex::encode(rand::random::<[u8; 32]>())
-}
-
-/// Tells of a hook by its id, and never of its secret.
-async fn tell(tx: &mut PgConnection, work: i64, hook: &str, fact: Fact) -> Result<()> {
-    let hook = hook.parse().map_err(Problem::internal)?;
-    let fact = NewFact::new(Subject::GithubHook { hook }, [Stream::work(work)], fact);
-    Ok(facts::tell_one(tx, fact).await?)
 }

@@ -9,7 +9,7 @@ use importer::github::{MAX_BODY_BYTES, verify_signature};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
-use store::{facts, works::delivery_received};
+use store::github::{self, NewDelivery};
 use utoipa::ToSchema;
 
 use super::hook_id;
@@ -96,21 +96,16 @@ async fn store(pool: &PgPool, hook: &str, work: i64, head: &Head<'_>, payload: &
     let action = named.and_then(|named| named.action).map(|action| action.replace('\0', ""));
     let payload_hash: [u8; 32] = Sha256::digest(payload).into();
     let mut tx = pool.begin().await?;
-    let new = sqlx::query_scalar!(
-        "INSERT INTO github_deliveries (hook_id, work_id, guid, event, action, payload, payload_hash)
-         VALUES ($1::text::uuid, $2, $3, $4, left($5, 100), $6, $7) ON CONFLICT DO NOTHING RETURNING id",
+    let delivery = NewDelivery {
         hook,
         work,
-        head.guid,
-        head.event,
-        action,
+        guid: head.guid,
+        event: head.event,
+        action: action.as_deref(),
         payload,
-        &payload_hash as _
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    if let Some(new) = new {
-        facts::tell_one(&mut tx, delivery_received(work)).await?;
+        payload_hash,
+    };
+    if let Some(new) = github::receive(&mut tx, &delivery).await? {
         tx.commit().await?;
         return Ok(Receipt { id: new.to_string(), state: "received".to_owned(), known: false });
     }

@@ -3,7 +3,7 @@
 use alloy::primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::work::{self, Fault};
-use store::works;
+use store::works::{self, NewWork};
 
 use crate::{Actor, Conflict, Fault as AnyFault, Result, Tx};
 
@@ -55,22 +55,17 @@ pub async fn create(tx: &mut Tx, chain_id: u64, actor: Actor, new: NewWork) -> R
     if !faults.is_empty() {
         return Err(faults.into_iter().map(AnyFault::from).collect::<Vec<_>>().into());
     }
-    let row = sqlx::query!(
-        "INSERT INTO works (owner, kind, title, description, source, source_key) VALUES ($1, $2, $3, $4, 'upload', $5)
-         RETURNING id, created_at",
-        actor.0.as_slice() as _,
-        new.kind,
-        title,
-        description,
-        new.content_hash.to_string()
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    sqlx::query!("INSERT INTO work_versions (work_id, content_hash, cid) VALUES ($1, $2, $3)", row.id, hash as _, cid)
-        .execute(&mut **tx)
-        .await?;
-    works::tell_created(tx, row.id).await?;
-    works::tell_version(tx, row.id, new.content_hash).await?;
+    let described = NewWork {
+        owner: actor.0,
+        kind: &new.kind,
+        title: &title,
+        description: &description,
+        source: "upload",
+        source_key: &new.content_hash.to_string(),
+        source_url: None,
+    };
+    let row = works::create(tx, &described).await?;
+    works::add_version(tx, row.id, new.content_hash, &cid, "").await?;
     Ok(Work { id: row.id, kind: new.kind, title, description, cid, created_at: row.created_at })
 }
 

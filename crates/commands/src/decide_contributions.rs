@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use domain::contribution::{self, Outcome, State, Verdict};
 use store::{
     StoreError,
-    contributions::{self, Change},
+    contributions,
 };
 
 use crate::{Actor, Conflict, Error, Result, Tx};
@@ -45,38 +45,18 @@ pub async fn decide(tx: &mut Tx, actor: Actor, ids: &[i64], verdict: Verdict, re
             }
         }
     }
-    let change = match verdict {
-        Verdict::Accept => {
-            replace(tx, &replaced, actor).await?;
-            Change::Accepted
-        }
-        Verdict::Reject => Change::Rejected,
-    };
-    sqlx::query!(
-        "UPDATE contributions SET state = $2, decided_by = $3, decided_at = now(), reason = $4 WHERE id = ANY ($1)",
-        &open,
-        verdict.state().as_str(),
-        actor.0.as_slice() as _,
-        reason
-    )
-    .execute(&mut **tx)
-    .await?;
-    contributions::tell(tx, change, actor.0, &open).await?;
+    let accept = verdict == Verdict::Accept;
+    if accept {
+        replace(tx, &replaced, actor).await?;
+    }
+    contributions::decide(tx, &open, accept, actor.0, reason).await?;
     Ok(open.len())
 }
 
 /// Marks contributions as corrected, each of which must count until now.
 pub(crate) async fn replace(tx: &mut Tx, ids: &[i64], by: Actor) -> Result<()> {
-    let replaced = sqlx::query_scalar!(
-        "UPDATE contributions SET state = 'corrected', decided_by = $2, decided_at = now(), reason = ''
-         WHERE id = ANY ($1) AND state = 'accepted' RETURNING id",
-        ids,
-        by.0.as_slice() as _
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    if replaced.len() < ids.len() {
+    if contributions::replace(tx, ids, by.0).await? < ids.len() {
         return Err(Conflict::Corrected.into());
     }
-    Ok(contributions::tell(tx, Change::Corrected, by.0, &replaced).await?)
+    Ok(())
 }

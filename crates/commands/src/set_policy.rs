@@ -2,8 +2,7 @@
 
 use alloy::primitives::Address;
 use domain::contribution::{Proposals, State};
-use ::facts::{Fact, NewFact, PolicySet, Stream, Subject};
-use store::{StoreError, facts, values};
+use store::{StoreError, values, works};
 
 use crate::{Actor, Conflict, Error, Result, Tx};
 
@@ -37,19 +36,7 @@ pub async fn set(tx: &mut Tx, actor: Actor, work: i64, policy: Policy) -> Result
     if (row.proposals.as_str(), row.preaccepted) == (proposals, policy.preaccepted) {
         return Ok(());
     }
-    sqlx::query!(
-        "UPDATE works SET proposals = $2, preaccepted = $3 WHERE id = $1",
-        work,
-        proposals,
-        policy.preaccepted
-    )
-    .execute(&mut **tx)
-    .await?;
-    let body =
-        PolicySet { proposals: proposals.to_owned(), preaccepted: policy.preaccepted, by: actor.0.into() };
-    let subject = Subject::Work { work: work.into() };
-    let fact = NewFact::new(subject, [Stream::work(work)], Fact::WorkPolicySet(body));
-    Ok(facts::tell_one(tx, fact).await?)
+    Ok(works::set_policy(tx, work, proposals, policy.preaccepted, actor.0).await?)
 }
 
 /// In which state what the actor brings to a work is recorded, or why nothing of it is. Holds the work until the

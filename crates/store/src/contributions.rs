@@ -19,13 +19,13 @@ use domain::{
 use ::facts::{Contribution, Fact, Id, NewFact, Stream, Subject};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::{StoreError, facts, identities, values};
 
 /// What happened to contributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+enum Change {
     /// Recorded, and counts from now on.
     Recorded,
     Proposed,
@@ -157,6 +157,48 @@ fn row((place, new): (usize, &NewContribution)) -> Result<Value, StoreError> {
     }))
 }
 
+/// Decides proposals, which the caller holds, and tells of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn decide(
+    tx: &mut Transaction<'_, Postgres>,
+    ids: &[i64],
+    accept: bool,
+    by: Address,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let (state, change) =
+        if accept { (State::Accepted, Change::Accepted) } else { (State::Rejected, Change::Rejected) };
+    sqlx::query!(
+        "UPDATE contributions SET state = $2, decided_by = $3, decided_at = now(), reason = $4 WHERE id = ANY ($1)",
+        ids,
+        state.as_str(),
+        by.as_slice() as _,
+        reason
+    )
+    .execute(&mut **tx)
+    .await?;
+    tell(tx, change, by, ids).await
+}
+
+/// Marks contributions as corrected and tells of it: those that count until now. How many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn replace(tx: &mut Transaction<'_, Postgres>, ids: &[i64], by: Address) -> Result<usize, StoreError> {
+    let replaced = sqlx::query_scalar!(
+        "UPDATE contributions SET state = 'corrected', decided_by = $2, decided_at = now(), reason = ''
+         WHERE id = ANY ($1) AND state = 'accepted' RETURNING id",
+        ids,
+        by.as_slice() as _
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    tell(tx, Change::Corrected, by, &replaced).await?;
+    Ok(replaced.len())
+}
+
 /// The state in which the work's owner wants what imports and pushes bring.
 pub async fn import_state(tx: &mut PgConnection, work_id: i64) -> Result<State, StoreError> {
     let preaccepted = sqlx::query_scalar!("SELECT preaccepted FROM works WHERE id = $1", work_id).fetch_one(tx).await?;
@@ -165,7 +207,7 @@ pub async fn import_state(tx: &mut PgConnection, work_id: i64) -> Result<State, 
 
 /// Tells of contributions that `by` changed in this transaction. Every event holds the whole contribution, so that what
 /// counts at any time follows from the events alone: recorded and accepted ones do until they are corrected.
-pub async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64]) -> Result<(), StoreError> {
+async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64]) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, work_id, contributor_id, triggered_by, kind, trim_scale(cost)::text AS "cost!",
                   trim_scale(coherence)::text AS "coherence!", trim_scale(confidence)::text AS "confidence!",

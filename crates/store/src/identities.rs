@@ -21,7 +21,7 @@ use sqlx::PgConnection;
 use crate::{
     StoreError, facts,
     values::{self, hex_bytes},
-    works::payees_changed,
+    works::{self, payees_changed},
 };
 
 /// A claim as its account signed it.
@@ -175,6 +175,40 @@ pub(crate) async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// Writes down where people are paid as a work's own records say, by their keys, where that is another address than the newest one
+/// known for the work and nobody signed for theirs. Tells the ledger and the workers; how many are new.
+pub(crate) async fn record_addresses(
+    tx: &mut PgConnection,
+    work_id: i64,
+    people: &[(String, Address, String)],
+) -> Result<u64, StoreError> {
+    let rows: Vec<Value> = people
+        .iter()
+        .map(|(key, address, source)| json!({"key": key, "address": hex_bytes(address.as_slice()), "source": source}))
+        .collect();
+    let added = sqlx::query_scalar!(
+        "INSERT INTO contributor_addresses (work_id, contributor_id, address, source)
+         SELECT $1, c.id, r.address, r.source
+         FROM jsonb_to_recordset($2) AS r (key text, address bytea, source text) JOIN contributors c ON c.key = r.key
+         WHERE r.address IS DISTINCT FROM (
+             SELECT a.address::bytea FROM contributor_addresses a WHERE a.work_id = $1 AND a.contributor_id = c.id
+             ORDER BY a.id DESC LIMIT 1)
+           AND NOT EXISTS (SELECT FROM contributor_addresses a
+                           WHERE a.work_id = $1 AND a.contributor_id = c.id AND a.claim_id IS NOT NULL)
+         ORDER BY c.id RETURNING id",
+        work_id,
+        Value::Array(rows)
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    works::tell_addresses(tx, &added).await?;
+    let added = added.len() as u64;
+    if added > 0 {
+        facts::tell_one(tx, payees_changed(work_id, added)).await?;
+    }
+    Ok(added)
 }
 
 /// Writes down where people are paid whose claims are proven: of one claim, or for one work. Tells the ledger, and the

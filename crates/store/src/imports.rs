@@ -10,10 +10,9 @@ use sqlx::PgConnection;
 use crate::{
     StoreError,
     commits::{self, Author, Commit, clean},
-    facts,
     identities::{self, Named},
     values::hex_bytes,
-    works,
+    works::{self, NewWork},
 };
 
 /// What an import added.
@@ -71,35 +70,18 @@ async fn store_work(
     // A README without prose has its title for a description; said once is enough.
     let description = repository.description.as_deref().filter(|text| *text != title).unwrap_or_default();
     let description: String = description.chars().take(5000).collect();
-    let work = sqlx::query!(
-        r#"INSERT INTO works AS w (owner, kind, title, description, source, source_key, source_url)
-           VALUES ($1, 'CODE', $2, $3, 'git', $4, $5)
-           ON CONFLICT (owner, source, source_key) DO UPDATE SET description = excluded.description, source_url = excluded.source_url
-           RETURNING id, xmax = 0 AS "new!""#,
-        owner.as_slice() as _,
-        clean(&title),
-        clean(&description),
-        repository.key,
-        repository.url
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if work.new {
-        works::tell_created(tx, work.id).await?;
-    }
-    let version = sqlx::query!(
-        "INSERT INTO work_versions (work_id, content_hash, cid, label) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        work.id,
-        repository.content_hash.as_slice() as _,
-        cid,
-        repository.head
-    )
-    .execute(&mut *tx)
-    .await?;
-    if version.rows_affected() > 0 {
-        works::tell_version(tx, work.id, repository.content_hash).await?;
-    }
-    Ok((work.id, work.new))
+    let new = NewWork {
+        owner,
+        kind: "CODE",
+        title: &clean(&title),
+        description: &clean(&description),
+        source: "git",
+        source_key: &repository.key,
+        source_url: repository.url.as_deref(),
+    };
+    let work = works::describe(tx, &new).await?;
+    works::add_version(tx, work.id, repository.content_hash, cid, &repository.head).await?;
+    Ok((work.id, work.is_new))
 }
 
 /// A commit as it is recorded.
@@ -130,30 +112,7 @@ async fn store_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repos
     let named: Vec<Named> = named.map(|(key, account, source)| Named { key, account: *account, source }).collect();
     identities::prove(tx, work_id, &named).await?;
     let linked = identities::link(tx, None, Some(work_id)).await?;
-    let rows: Vec<Value> = people
-        .iter()
-        .map(|(key, address, source)| json!({"key": key, "address": hex_bytes(address.as_slice()), "source": source}))
-        .collect();
-    let added = sqlx::query_scalar!(
-        "INSERT INTO contributor_addresses (work_id, contributor_id, address, source)
-         SELECT $1, c.id, r.address, r.source
-         FROM jsonb_to_recordset($2) AS r (key text, address bytea, source text) JOIN contributors c ON c.key = r.key
-         WHERE r.address IS DISTINCT FROM (
-             SELECT a.address::bytea FROM contributor_addresses a WHERE a.work_id = $1 AND a.contributor_id = c.id
-             ORDER BY a.id DESC LIMIT 1)
-           AND NOT EXISTS (SELECT FROM contributor_addresses a
-                           WHERE a.work_id = $1 AND a.contributor_id = c.id AND a.claim_id IS NOT NULL)
-         ORDER BY c.id RETURNING id",
-        work_id,
-        Value::Array(rows)
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    works::tell_addresses(tx, &added).await?;
-    let added = added.len() as u64;
-    if added > 0 {
-        facts::tell_one(tx, works::payees_changed(work_id, added)).await?;
-    }
+    let added = identities::record_addresses(tx, work_id, &people).await?;
     Ok(linked + added)
 }
 

@@ -1,16 +1,130 @@
 //! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it: they may name
 //! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
+use chrono::{DateTime, Utc};
 use ::facts::{
-    AddressKnown, DeliveryReceived, DependenciesChanged, Fact, NewFact, PayeesChanged, Stream, Subject, VersionAdded, WorkCreated,
+    AddressKnown, DependenciesChanged, Fact, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded, WorkCreated,
 };
 use sqlx::PgConnection;
 
 use crate::{StoreError, facts, values};
 
+/// A work to be described.
+#[derive(Clone, Debug)]
+pub struct NewWork<'a> {
+    pub owner: Address,
+    /// CODE, MUSIC and so on.
+    pub kind: &'a str,
+    pub title: &'a str,
+    pub description: &'a str,
+    /// `upload` or `git`.
+    pub source: &'a str,
+    /// By which it is known again: a content hash, or the first commit of a repository.
+    pub source_key: &'a str,
+    pub source_url: Option<&'a str>,
+}
+
+/// A work that was described.
+#[derive(Clone, Copy, Debug)]
+pub struct Described {
+    pub id: i64,
+    /// Whether it was unknown before.
+    pub is_new: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Describes a work that is new, and tells of it.
+///
+/// # Errors
+/// When the owner has described it before (a breach of `works_owner_source_source_key_key`), and when the database fails.
+pub async fn create(tx: &mut PgConnection, new: &NewWork<'_>) -> Result<Described, StoreError> {
+    let row = sqlx::query!(
+        "INSERT INTO works (owner, kind, title, description, source, source_key, source_url) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         RETURNING id, created_at",
+        new.owner.as_slice() as _,
+        new.kind,
+        new.title,
+        new.description,
+        new.source,
+        new.source_key,
+        new.source_url
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    tell_created(tx, row.id).await?;
+    Ok(Described { id: row.id, is_new: true, created_at: row.created_at })
+}
+
+/// Describes a work, and tells of it where it is new. One that its owner has described before gets the new description.
+///
+/// # Errors
+/// When the database fails.
+pub async fn describe(tx: &mut PgConnection, new: &NewWork<'_>) -> Result<Described, StoreError> {
+    let row = sqlx::query!(
+        r#"INSERT INTO works AS w (owner, kind, title, description, source, source_key, source_url)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)
+           ON CONFLICT (owner, source, source_key) DO UPDATE SET description = excluded.description, source_url = excluded.source_url
+           RETURNING id, created_at, xmax = 0 AS "new!""#,
+        new.owner.as_slice() as _,
+        new.kind,
+        new.title,
+        new.description,
+        new.source,
+        new.source_key,
+        new.source_url
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if row.new {
+        tell_created(tx, row.id).await?;
+    }
+    Ok(Described { id: row.id, is_new: row.new, created_at: row.created_at })
+}
+
+/// Adds a version to a work, and tells of it, unless the work has it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_version(
+    tx: &mut PgConnection,
+    work_id: i64,
+    content_hash: B256,
+    cid: &str,
+    label: &str,
+) -> Result<(), StoreError> {
+    let added = sqlx::query!(
+        "INSERT INTO work_versions (work_id, content_hash, cid, label) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        work_id,
+        content_hash.as_slice() as _,
+        cid,
+        label
+    )
+    .execute(&mut *tx)
+    .await?;
+    if added.rows_affected() > 0 { tell_version(tx, work_id, content_hash).await } else { Ok(()) }
+}
+
+/// Says who may propose contributions to a work and whether imports count at once, and tells of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_policy(
+    tx: &mut PgConnection,
+    work_id: i64,
+    proposals: &str,
+    preaccepted: bool,
+    by: Address,
+) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE works SET proposals = $2, preaccepted = $3 WHERE id = $1", work_id, proposals, preaccepted)
+        .execute(&mut *tx)
+        .await?;
+    let body = PolicySet { proposals: proposals.to_owned(), preaccepted, by: by.into() };
+    facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkPolicySet(body))).await
+}
+
 /// Tells of a work that this transaction created.
-pub async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreError> {
+async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreError> {
     let work = sqlx::query!(
         r#"SELECT owner AS "owner: Vec<u8>", kind, source, CASE source WHEN 'git' THEN source_key END AS source_key
            FROM works WHERE id = $1"#,
@@ -36,7 +150,7 @@ fn about(work_id: i64) -> Subject {
 }
 
 /// Tells of a version that this transaction added to a work. Its commitment is the SHA-256 of the content hash.
-pub async fn tell_version(tx: &mut PgConnection, work_id: i64, content_hash: B256) -> Result<(), StoreError> {
+async fn tell_version(tx: &mut PgConnection, work_id: i64, content_hash: B256) -> Result<(), StoreError> {
     let version = sqlx::query!(
         r#"SELECT sha256(content_hash) AS "commitment!", label FROM work_versions
            WHERE work_id = $1 AND content_hash = $2"#,
@@ -79,12 +193,6 @@ pub async fn tell_addresses(tx: &mut PgConnection, ids: &[i64]) -> Result<(), St
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
     facts::tell(tx, &facts).await
-}
-
-/// GitHub delivered something about a work.
-pub fn delivery_received(work_id: i64) -> NewFact {
-    let body = DeliveryReceived { work: work_id.into() };
-    NewFact::new(about(work_id), [Stream::work(work_id)], Fact::GithubDelivered(body))
 }
 
 /// Tells the workers that it became known where so many of a work's contributors are paid.

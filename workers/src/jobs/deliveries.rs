@@ -9,14 +9,13 @@ use std::collections::BTreeMap;
 use alloy::primitives::Address;
 use domain::cost::Evidence;
 use importer::github::{self, Event, Push, Reason, Verified, contributions_of, merge_of};
-use ::facts::NewFact;
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
 use service::error_chain;
 use sqlx::{Acquire, PgConnection, PgPool};
 use store::{
     commits::{self, Author, Commit},
-    facts, values,
+    github as hooks, values,
 };
 
 use crate::{JobError, Worker};
@@ -37,7 +36,7 @@ enum Settled {
 
 struct Delivery {
     id: i64,
-    webhook: String,
+    hook: String,
     event: String,
     payload: Vec<u8>,
     attempts: i32,
@@ -69,16 +68,6 @@ pub async fn apply_deliveries(pool: &PgPool, work: i64) -> Result<(), JobError> 
     Ok(())
 }
 
-/// Tells of all works for which deliveries wait, as if they came now.
-pub async fn remind(tx: &mut PgConnection) -> Result<(), JobError> {
-    let works =
-        sqlx::query_scalar!("SELECT DISTINCT work_id FROM github_deliveries WHERE state = 'received' ORDER BY 1")
-            .fetch_all(&mut *tx)
-            .await?;
-    let told: Vec<NewFact> = works.into_iter().map(store::works::delivery_received).collect();
-    Ok(facts::tell(tx, &told).await?)
-}
-
 /// Settles the first delivery that waits; false when none does.
 async fn next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
     let mut tx = pool.begin().await?;
@@ -90,7 +79,7 @@ async fn next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
             .await?;
     let waiting = sqlx::query_as!(
         Delivery,
-        r#"SELECT id, hook_id::text AS "webhook!", event, payload, attempts FROM github_deliveries
+        r#"SELECT id, hook_id::text AS "hook!", event, payload, attempts FROM github_deliveries
            WHERE work_id = $1 AND state = 'received' ORDER BY id LIMIT 1 FOR UPDATE"#,
         work
     )
@@ -107,9 +96,7 @@ async fn next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
         Err(error) => {
             part.rollback().await?;
             if delivery.attempts + 1 < TRIES {
-                sqlx::query!("UPDATE github_deliveries SET attempts = attempts + 1 WHERE id = $1", delivery.id)
-                    .execute(&mut *tx)
-                    .await?;
+                hooks::count_attempt(&mut tx, delivery.id).await?;
                 tx.commit().await?;
                 return Err(error);
             }
@@ -129,14 +116,7 @@ async fn settle(tx: &mut PgConnection, delivery: &Delivery, settled: Settled) ->
         Settled::Failed(message) => ("failed", message),
     };
     let message: String = message.replace('\0', "\u{fffd}").chars().take(LONGEST_MESSAGE).collect();
-    sqlx::query!(
-        "UPDATE github_deliveries SET state = $2, message = $3, settled_at = now() WHERE id = $1",
-        delivery.id,
-        state,
-        message
-    )
-    .execute(tx)
-    .await?;
+    hooks::settle(tx, delivery.id, state, &message).await?;
     metrics::counter!("webhook_deliveries_settled_total", "state" => state).increment(1);
     Ok(())
 }
@@ -184,18 +164,9 @@ async fn bound_elsewhere(
         return Ok(Some(Settled::Failed(format!("repository.id is {}: GitHub has no such numbers", repository.id))));
     };
     let name: String = repository.full_name.replace('\0', "\u{fffd}").chars().take(200).collect();
-    let bound = sqlx::query!(
-        r#"UPDATE github_hooks SET repository_id = coalesce(repository_id, $2),
-                               repository = CASE WHEN repository_id <> $2 THEN repository ELSE $3 END
-           WHERE id = $1::text::uuid RETURNING repository_id AS "id!", repository AS "name!""#,
-        delivery.webhook,
-        id,
-        name
-    )
-    .fetch_one(tx)
-    .await?;
-    let other = || format!("It came from {name}, and this hook is of {}: make another for it.", bound.name);
-    Ok((bound.id != id).then(|| Settled::Ignored(other())))
+    let (bound, bound_name) = hooks::bind(tx, &delivery.hook, id, &name).await?;
+    let other = || format!("It came from {name}, and this hook is of {bound_name}: make another for it.");
+    Ok((bound != id).then(|| Settled::Ignored(other())))
 }
 
 async fn record(tx: &mut PgConnection, work: i64, owner: Address, push: &Push) -> Result<Settled, JobError> {

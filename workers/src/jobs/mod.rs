@@ -22,7 +22,7 @@ pub use appraise::{Appraise, AppraiseListed};
 pub use assess::Assess;
 pub use balance::{Balance, balance};
 pub use close::{Close, close};
-pub use deliveries::{ApplyDeliveries, apply_deliveries, remind};
+pub use deliveries::{ApplyDeliveries, apply_deliveries};
 pub use introduce::Introduce;
 pub use publish::{Publish, publish};
 use queue::{Job, Registry, Request};

@@ -35,7 +35,7 @@ async fn deliver(stage: &Stage, work: i64, number: i64, told: bool) -> Result<()
     .execute(&mut *tx)
     .await?;
     if told {
-        store::facts::tell_one(&mut tx, store::works::delivery_received(work)).await?;
+        store::facts::tell_one(&mut tx, store::github::delivered(work)).await?;
     }
     tx.commit().await?;
     Ok(())
