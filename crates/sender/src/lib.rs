@@ -6,9 +6,9 @@
 //! Killed at any point it goes on from what is stored: an intent is neither lost nor sent twice under two nonces.
 //!
 //! The provider may stand on several endpoints, of which one answers for another that failed and may be some blocks behind
-//! it. Three things keep that harmless: a nonce is never lower than one that was leased before; a receipt that is missing
-//! from an endpoint that has not reached its block is waited for; and an endpoint that has not reached the newest block with
-//! a transaction of ours refuses nothing.
+//! it. Three things keep that harmless: a nonce is never lower than one that was leased before; where a receipt is missing,
+//! bytes under the same nonce are sent again, and happen once; and an endpoint that has not reached the newest block with a
+//! transaction of ours refuses nothing.
 
 pub mod deploy;
 mod lease;
@@ -152,11 +152,21 @@ impl Sender {
     /// One round: signs what is queued, sends what is unanswered, records what was mined.
     pub async fn step(&self) -> Result<(), SenderError> {
         for (account, signer) in &self.signers {
-            while self.sign_next(*account, signer.as_ref()).await? {}
+            let signed = self.sign_queued(*account, signer.as_ref()).await;
+            // When the node seems to be behind, the chain may be shorter after a reorganisation: what it lost is sent again.
+            if !matches!(signed, Ok(()) | Err(SenderError::Behind { .. })) {
+                return signed;
+            }
             for transaction in self.unsettled(*account).await? {
                 self.reconcile(signer.as_ref(), &transaction).await?;
             }
+            signed?;
         }
+        Ok(())
+    }
+
+    async fn sign_queued(&self, account: Address, signer: &dyn AccountSigner) -> Result<(), SenderError> {
+        while self.sign_next(account, signer).await? {}
         Ok(())
     }
 

@@ -25,8 +25,8 @@ const RESEND_AFTER: Duration = Duration::from_secs(5);
 pub(crate) struct Unsettled {
     id: i64,
     key: String,
-    /// The block of its receipt, where one was seen.
-    mined_in: Option<u64>,
+    /// Whether no receipt was seen yet.
+    sent: bool,
     /// Seconds since it was sent or changed.
     age: f64,
 }
@@ -43,8 +43,8 @@ struct Attempt<'a> {
 impl Sender {
     pub(crate) async fn unsettled(&self, account: Address) -> Result<Vec<Unsettled>, SenderError> {
         let rows = sqlx::query!(
-            r#"SELECT id, key, state, block_number, extract(epoch FROM now() - updated_at)::float8 AS "age!"
-               FROM sender_transactions WHERE chain_id = $1 AND account = $2 AND state IN ('sent', 'mined') ORDER BY nonce"#,
+            r#"SELECT id, key, state, extract(epoch FROM now() - updated_at)::float8 AS "age!" FROM sender_transactions
+               WHERE chain_id = $1 AND account = $2 AND state IN ('sent', 'mined') ORDER BY nonce"#,
             self.chain_id as i64,
             account.as_slice() as _
         )
@@ -52,10 +52,7 @@ impl Sender {
         .await?;
         Ok(rows
             .into_iter()
-            .map(|row| {
-                let mined_in = row.block_number.filter(|_| row.state == "mined").map(|number| number as u64);
-                Unsettled { id: row.id, key: row.key, mined_in, age: row.age }
-            })
+            .map(|row| Unsettled { id: row.id, key: row.key, sent: row.state == "sent", age: row.age })
             .collect())
     }
 
@@ -81,11 +78,7 @@ impl Sender {
             }
         }
         let Some(newest) = attempts.first() else { return Ok(()) };
-        if let Some(block) = transaction.mined_in {
-            if self.provider.get_block_number().await? < block {
-                // The endpoint has not come so far, or the chain is shorter for a moment: what became of it is seen later.
-                return Ok(());
-            }
+        if !transaction.sent {
             tracing::warn!("transaction `{}` left the chain with a reorganisation; sending it again", transaction.key);
             self.set_state(transaction.id, "sent").await?;
         } else if newest.age > BUMP_AFTER.as_secs_f64() {
@@ -120,7 +113,7 @@ impl Sender {
             (true, true) => "final",
             (true, false) => "mined",
         };
-        if transaction.mined_in.is_some() && state == "mined" {
+        if !transaction.sent && state == "mined" {
             return Ok(());
         }
         let block_hash = receipt.block_hash.unwrap_or_default();

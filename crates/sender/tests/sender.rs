@@ -218,3 +218,27 @@ async fn an_account_may_sign_elsewhere() -> Result<()> {
     assert_eq!(received(&chain).await?, U256::from(5));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_chain_that_is_shorter_after_a_reorganisation_and_mines_only_on_demand_goes_on() -> Result<()> {
+    let (chain, pool) = (Chain::start().await?, testkit::database().await?);
+    let snapshot = chain.provider.anvil_snapshot().await?;
+    let mut conn = pool.acquire().await?;
+    enqueue(&mut conn, chain.chain_id, &pay("r", 9)).await?;
+    let sender = sender(&pool, &chain);
+    steps(&sender, 2).await?;
+    chain.provider.anvil_revert(snapshot).await?;
+    assert_eq!(received(&chain).await?, U256::ZERO);
+    // The recipient refuses the next payment for good, which is believed once the lost one is back.
+    chain.provider.anvil_set_code(account(7), Bytes::from_static(&[0x60, 0, 0x60, 0, 0xfd])).await?;
+    let refused = Intent { to: Some(account(7)), ..pay("refused", 1) };
+    enqueue(&mut conn, chain.chain_id, &refused).await?;
+    let error = sender.step().await.expect_err("the chain is shorter than it was");
+    assert!(matches!(error, SenderError::Behind { head: 0, needed: 1 }), "{error}");
+    assert_eq!(received(&chain).await?, U256::from(9));
+    sender.step().await?;
+    let states: Vec<String> =
+        sqlx::query_scalar("SELECT state FROM sender_transactions ORDER BY id").fetch_all(&pool).await?;
+    assert_eq!(states, ["mined", "refused"]);
+    Ok(())
+}

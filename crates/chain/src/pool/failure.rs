@@ -117,7 +117,7 @@ impl NodeError {
     }
 }
 
-/// No endpoint of the chain gave a usable answer.
+/// No endpoint of the chain gave a verified answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no endpoint of chain {chain_id} gave a usable answer: {}", list(.reasons))]
 pub struct Unavailable {
