@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use advisors::said;
 use alloy::primitives::utils::parse_ether;
 use axum::extract::State;
 use rust_decimal::Decimal;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use sqlx::PgConnection;
 use store::{
     advice::{self, Recorded},
@@ -202,12 +203,6 @@ fn price(recorded: Recorded) -> Result<PriceAdvice> {
         rules: advice.rules.into_iter().map(AppliedRule::from).collect(),
         provenance: Provenance::from(&recorded),
     })
-}
-
-/// What was advised, as its agent wrote it down.
-pub fn said<T: DeserializeOwned>(recorded: &Recorded) -> Result<T> {
-    serde_json::from_str(&recorded.advice.answer)
-        .map_err(|error| Problem::internal(format!("advice {} cannot be read: {error}", recorded.id)))
 }
 
 /// Coins of 10^18 as wei; what is less than one of them is left out.

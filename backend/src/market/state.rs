@@ -1,6 +1,9 @@
 //! GET /v1/market/state: how the market stands, and what its week will bring.
 
-use advisors::market::{Advice, SUBJECT, Week, direction};
+use advisors::{
+    market::{Advice, SUBJECT, Week, direction},
+    said,
+};
 use alloy::primitives::U256;
 use axum::extract::State;
 use chrono::{Days, NaiveDate};
@@ -14,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::{
     AppState,
-    assets::advice::{AmountRange, AppliedRule, Provenance, said, wei},
+    assets::advice::{AmountRange, AppliedRule, Provenance, wei},
     problem::{Problem, Result},
 };
 

@@ -3,7 +3,10 @@
 pub mod account;
 pub mod watch_list;
 
-use advisors::risk::{Answered, Known, decision_name, known_by};
+use advisors::{
+    risk::{Answered, Known, decision_name, known_by},
+    said,
+};
 use agents::risk::{Advice, Screening};
 use alloy::primitives::B256;
 use serde::Serialize;
@@ -14,7 +17,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     AppState,
-    assets::advice::said,
     problem::{Problem, Result},
     values::hex32,
 };

@@ -10,7 +10,10 @@ mod people;
 pub mod pricing;
 pub mod risk;
 
-use agents::rules::RuleBase;
+use agents::{
+    document::{self, Document},
+    rules::RuleBase,
+};
 use sqlx::PgPool;
 use store::{StoreError, advice::Recorded};
 
@@ -45,6 +48,21 @@ pub async fn replay(pool: &PgPool, recorded: &Recorded) -> Result<String> {
     }
 }
 
+/// What was advised, as its agent wrote it down, whichever version of the program that was.
+///
+/// # Errors
+/// When another program wrote it in a form that this one does not know.
+pub fn said<T: Document>(recorded: &Recorded) -> Result<T> {
+    document::read(recorded.advice.version, &recorded.advice.answer)
+        .map_err(|error| refused(format!("advice {} cannot be read: {error}", recorded.id)))
+}
+
+/// What was asked.
+fn asked<T: Document>(record: &store::advice::Advice) -> Result<T> {
+    document::read(record.version, &record.question)
+        .map_err(|error| refused(format!("the question about {} cannot be read: {error}", record.subject)))
+}
+
 /// The rules that were kept as these files.
 fn rules_of(files: &[(String, String)]) -> Result<RuleBase> {
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -63,4 +81,65 @@ fn refused(error: impl std::fmt::Display) -> AdvisorError {
 /// Fits and forecasts take long: away from the threads that wait for others.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(refused)?
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, NaiveDate};
+    use serde::Deserialize;
+    use store::advice::Advice;
+
+    use super::*;
+
+    /// A record as it was stored, in the version of its time.
+    #[derive(Deserialize)]
+    struct Golden {
+        agent: String,
+        subject: String,
+        version: u16,
+        question: String,
+        answer: String,
+    }
+
+    fn recorded(golden: Golden) -> Recorded {
+        let Golden { agent, subject, version, question, answer } = golden;
+        let (chain_id, day, hash) = (31337, NaiveDate::default(), Default::default());
+        let advice = Advice { chain_id, agent, subject, day, version, question, answer, rule_base: hash, model: None };
+        Recorded { id: 1, advice, hash, at: DateTime::UNIX_EPOCH }
+    }
+
+    /// What was said, read and written again: in today's form the same bytes.
+    fn again<A: Document>(recorded: &Recorded) -> String {
+        serde_json::to_string(&said::<A>(recorded).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn records_of_every_version_are_read() {
+        let golden: Vec<Golden> = serde_json::from_str(include_str!("../tests/golden/advice.json")).unwrap();
+        assert!(golden.len() >= 6);
+        for golden in golden {
+            let recorded = recorded(golden);
+            let record = &recorded.advice;
+            let again = match (record.agent.as_str(), record.subject.split(':').next()) {
+                ("pricing", _) => {
+                    asked::<agents::pricing::Question>(record).unwrap();
+                    again::<agents::pricing::Advice>(&recorded)
+                }
+                ("risk", subject) => {
+                    risk::known_by(record).unwrap();
+                    match subject {
+                        Some("order") => again::<agents::risk::Screening>(&recorded),
+                        _ => again::<agents::risk::Advice>(&recorded),
+                    }
+                }
+                ("collaboration", _) => {
+                    asked::<agents::collaboration::Question>(record).unwrap();
+                    again::<agents::collaboration::Advice>(&recorded)
+                }
+                ("market", _) => again::<market::Advice>(&recorded),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(again, record.answer, "{}", record.subject);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! How the whole market stands, day by day, and what its week will bring.
 
 use agents::{
+    document::Document,
     market::{MarketState, WeekForecast, WeekForecaster},
     pricing::History,
     rules::{PRICES, RuleBase},
@@ -18,7 +19,7 @@ use store::{
     sales::{self, Sold},
 };
 
-use crate::{Result, blocking, pricing::learnable, refused, rules_of};
+use crate::{Result, asked, blocking, pricing::learnable, refused, rules_of};
 
 /// The agent's name in records, and what its advice is about.
 const AGENT: &str = "market";
@@ -59,6 +60,9 @@ struct Question {
     /// How things stand before this day.
     day: NaiveDate,
 }
+
+impl Document for Advice {}
+impl Document for Question {}
 
 /// What the agent has in memory between two days. Lost, it is made again from the database.
 #[derive(Default)]
@@ -161,7 +165,7 @@ pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result
     if let Some((question, answer)) = said {
         let rule_base: B256 = known.rules.version().parse().map_err(refused)?;
         let (agent, subject) = (AGENT.into(), SUBJECT.into());
-        let new = Record { chain_id, agent, subject, day: before, question, answer, rule_base, model: None };
+        let new = Record { chain_id, agent, subject, day: before, version: Advice::VERSION, question, answer, rule_base, model: None };
         advice::keep_rules(&mut tx, rule_base, PRICES).await?;
         id = advice::record(&mut tx, &new).await?;
     }
@@ -176,7 +180,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
     let files = advice::rules(&mut conn, recorded.rule_base).await?;
     let history = sales::between(&mut conn, recorded.chain_id, None, recorded.day).await?;
     drop(conn);
-    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    let question: Question = asked(recorded)?;
     blocking(move || {
         let rules = rules_of(&files)?;
         answer(&mut recall(&history, question.day)?, &rules, &question)

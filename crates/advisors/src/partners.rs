@@ -10,6 +10,7 @@ use std::{
 };
 
 use agents::{
+    document::{self, Document},
     collaboration::{Advice, Member, People, Person, Question, Together, advise},
     rules::{COLLABORATION, RuleBase},
 };
@@ -26,7 +27,7 @@ use store::{
 };
 
 use crate::{
-    AdvisorError, Result, blocking,
+    AdvisorError, Result, asked, blocking,
     people::{latest, people, skills_of, together},
     refused, rules_of,
 };
@@ -173,9 +174,11 @@ impl Known {
     }
 
     /// The works whose team is another than that of the last question about them, by subject.
-    fn changed(&self, said: &BTreeMap<String, String>) -> Vec<i64> {
+    fn changed(&self, said: &BTreeMap<String, (u16, String)>) -> Vec<i64> {
         let is_said = |work: i64| {
-            let last: Question = serde_json::from_str(said.get(&subject(work))?).ok()?;
+            let (version, last) = said.get(&subject(work))?;
+            // What cannot be read is asked again.
+            let last: Question = document::read(*version, last).ok()?;
             (last.team == self.question(Subject::Work(work), &Wish::default())?.team).then_some(())
         };
         self.works.keys().copied().filter(|work| is_said(*work).is_none()).collect()
@@ -337,6 +340,7 @@ fn news(known: &Known, chain_id: u64, work: i64, model: B256) -> Result<Option<R
         agent: AGENT.into(),
         subject: subject(work),
         day: known.at.date_naive(),
+        version: Advice::VERSION,
         question: serde_json::to_string(&question).map_err(refused)?,
         answer: serde_json::to_string(&advice).map_err(refused)?,
         rule_base: known.rules().parse().map_err(refused)?,
@@ -358,7 +362,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
         .await?
         .ok_or_else(|| refused(format!("the people {version} are not there")))?;
     drop(conn);
-    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    let question: Question = asked(recorded)?;
     blocking(move || {
         let rules = rules_of(&files)?;
         let people = Snapshot::recall(&model.bytes)?.people();

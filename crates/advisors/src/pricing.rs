@@ -1,6 +1,7 @@
 //! What a work is worth, from the market's own history.
 
 use agents::{
+    document::Document,
     pricing::{Facts, Forecaster, Question, Settings, Today, advise},
     rules::{PRICES, RuleBase},
     sales::{Day, Item, Sale, by_day},
@@ -15,10 +16,12 @@ use store::{
     values,
 };
 
-use crate::{Result, blocking, kind_of, refused, rules_of};
+use crate::{Result, asked, blocking, kind_of, refused, rules_of};
 
 /// The agent's name in records.
 const AGENT: &str = "pricing";
+/// The version of the form of its records.
+const VERSION: u16 = <agents::pricing::Advice as Document>::VERSION;
 
 /// What the agent has in memory between two questions. Lost, it is made again from the database.
 #[derive(Default)]
@@ -54,7 +57,8 @@ pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset:
     memory.0 = Some(known);
     let (question, answer) = made?;
     let subject = format!("asset:{asset}");
-    let new = Advice { chain_id, agent: AGENT.into(), subject, day, question, answer, rule_base, model };
+    let new =
+        Advice { chain_id, agent: AGENT.into(), subject, day, version: VERSION, question, answer, rule_base, model };
     let mut tx = pool.begin().await?;
     let id = advice::record(&mut tx, &new).await?;
     tx.commit().await?;
@@ -95,12 +99,12 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Advice) -> Result<String> {
         ),
     };
     drop(conn);
-    let (question, day) = (recorded.question.clone(), recorded.day);
+    let (question, day): (Question, _) = (asked(recorded)?, recorded.day);
     blocking(move || {
         let rules = rules_of(&files)?;
         let forecaster = learned(&history, model.as_ref())?;
         let today = Today::new(&forecaster, &rules, Day::from(day)).map_err(refused)?;
-        answer(&forecaster, &today, &rules, &serde_json::from_str(&question).map_err(refused)?)
+        answer(&forecaster, &today, &rules, &question)
     })
     .await
 }

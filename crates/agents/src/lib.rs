@@ -7,6 +7,7 @@ pub mod boost;
 pub mod collaboration;
 pub mod conformal;
 pub mod csv;
+pub mod document;
 mod digest;
 pub mod evaluate;
 pub mod market;

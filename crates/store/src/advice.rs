@@ -21,6 +21,8 @@ pub struct Advice {
     pub subject: String,
     /// The history before this day was known.
     pub day: NaiveDate,
+    /// The version of the form in which question and answer are written.
+    pub version: u16,
     /// What was asked, as canonical JSON.
     pub question: String,
     /// What was advised, as canonical JSON.
@@ -46,8 +48,8 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
     // One at a time about the same.
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 18))", subject).execute(&mut *tx).await?;
     let id = sqlx::query_scalar!(
-        "INSERT INTO advice (chain_id, agent, subject, day, question, rule_base, model, advice, hash)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::bytea
+        "INSERT INTO advice (chain_id, agent, subject, day, question, rule_base, model, advice, hash, version)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::bytea, $10
          WHERE $9 IS DISTINCT FROM (SELECT hash FROM advice WHERE chain_id = $1 AND subject = $3 AND agent = $2
                                     ORDER BY id DESC LIMIT 1)
          RETURNING id",
@@ -59,7 +61,8 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
         new.rule_base.as_slice() as _,
         new.model.as_ref().map(|model| model.as_slice()) as _,
         new.answer,
-        hash.as_slice()
+        hash.as_slice(),
+        new.version as i16
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -93,7 +96,7 @@ pub(crate) fn stream(chain_id: u64, subject: &str) -> Result<Stream, StoreError>
 pub async fn newest(conn: &mut PgConnection, chain_id: u64, subject: &str) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT DISTINCT ON (agent) id, chain_id, agent, subject, day, question, advice, rule_base AS "rule_base: Vec<u8>",
+        r#"SELECT DISTINCT ON (agent) id, chain_id, agent, subject, day, version, question, advice, rule_base AS "rule_base: Vec<u8>",
                   model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
            FROM advice WHERE chain_id = $1 AND subject = $2 ORDER BY agent, id DESC"#,
         chain_id as i64,
@@ -108,7 +111,7 @@ pub async fn newest(conn: &mut PgConnection, chain_id: u64, subject: &str) -> Re
 pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT id, chain_id, agent, subject, day, question, advice, rule_base AS "rule_base: Vec<u8>",
+        r#"SELECT id, chain_id, agent, subject, day, version, question, advice, rule_base AS "rule_base: Vec<u8>",
                   model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
            FROM advice WHERE id = $1"#,
         id
@@ -146,7 +149,7 @@ pub async fn unadvised(
 pub async fn by_ids(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT id, chain_id, agent, subject, day, question, advice, rule_base AS "rule_base: Vec<u8>",
+        r#"SELECT id, chain_id, agent, subject, day, version, question, advice, rule_base AS "rule_base: Vec<u8>",
                   model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
            FROM advice WHERE id = ANY ($1) ORDER BY id"#,
         ids
@@ -162,6 +165,7 @@ struct Row {
     agent: String,
     subject: String,
     day: NaiveDate,
+    version: i16,
     question: String,
     advice: String,
     rule_base: Vec<u8>,
@@ -178,6 +182,7 @@ impl TryFrom<Row> for Recorded {
             chain_id: row.chain_id as u64,
             agent: row.agent,
             subject: row.subject,
+            version: u16::try_from(row.version).unwrap_or_default(),
             day: row.day,
             question: row.question,
             answer: row.advice,
@@ -284,13 +289,13 @@ pub async fn questions(
     conn: &mut PgConnection,
     chain_id: u64,
     agent: &str,
-) -> Result<BTreeMap<String, String>, StoreError> {
+) -> Result<BTreeMap<String, (u16, String)>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT DISTINCT ON (subject) subject, question FROM advice WHERE chain_id = $1 AND agent = $2 ORDER BY subject, id DESC",
+        "SELECT DISTINCT ON (subject) subject, version, question FROM advice WHERE chain_id = $1 AND agent = $2 ORDER BY subject, id DESC",
         chain_id as i64,
         agent
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.subject, row.question)).collect())
+    Ok(rows.into_iter().map(|row| (row.subject, (u16::try_from(row.version).unwrap_or_default(), row.question))).collect())
 }

@@ -13,7 +13,7 @@ use domain::{
 };
 use ::facts::{DistributionClosed, Fact, NewFact, ReserveReleased, Stream, Subject};
 use serde_json::{Value, json};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::{StoreError, facts, lineage::upstream, values, values::hex_bytes};
 
@@ -26,10 +26,28 @@ pub struct Pot {
     pub through_block: u64,
 }
 
-/// Only one division of a chain's pots at a time: held until the transaction ends.
-pub async fn lock(tx: &mut PgConnection, chain_id: u64) -> Result<(), StoreError> {
+/// Only one division of a chain's pots at a time: held until the transaction ends. On a connection without a transaction it would
+/// be given back at once, so that does not compile:
+///
+/// ```compile_fail,E0308
+/// async fn divide(pool: &sqlx::PgPool) -> Result<(), store::StoreError> {
+///     let mut connection = pool.acquire().await?;
+///     store::distribution::lock(&mut connection, 1).await
+/// }
+/// ```
+///
+/// ```
+/// async fn divide(pool: &sqlx::PgPool) -> Result<(), store::StoreError> {
+///     let mut tx = pool.begin().await?;
+///     store::distribution::lock(&mut tx, 1).await
+/// }
+/// ```
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(tx: &mut Transaction<'_, Postgres>, chain_id: u64) -> Result<(), StoreError> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('distribution', $1))", chain_id as i64)
-        .execute(tx)
+        .execute(&mut **tx)
         .await?;
     Ok(())
 }

@@ -131,7 +131,8 @@ pub struct Market {
 impl Market {
     /// The prepared market, on a chain and in a database of the caller's own.
     pub async fn start() -> Result<Self> {
-        Self::on(Chain::with_market(1).await?, market_database().await?).await
+        let pool = market_database().await?;
+        Self::on(Chain::with_market(1).await?, pool).await
     }
 
     /// The market that the database knows, or a new one that is deployed now.

@@ -52,56 +52,64 @@ pub(crate) fn plan() -> Plan {
 /// The URL of a migrated database of the caller's own; it ends with the server.
 pub async fn database_url() -> Result<String> {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-    let template = TEMPLATE.get_or_try_init(migrated).await?;
-    copy(template).await
+    let mut admin = admin().await?;
+    let connection = &mut admin;
+    let template = TEMPLATE.get_or_try_init(move || migrated(connection)).await?;
+    copy(&mut admin, template).await
 }
+
+static PREPARED: OnceCell<Prepared> = OnceCell::const_new();
 
 /// The URL of a database of the caller's own that knows the market of [`Chain::with_market`].
 pub async fn market_database_url() -> Result<String> {
-    copy(&prepared().await?.database).await
+    let mut admin = admin().await?;
+    let connection = &mut admin;
+    let prepared = PREPARED.get_or_try_init(move || deployed(connection)).await?;
+    copy(&mut admin, &prepared.database).await
 }
 
 /// The market that was deployed once for all tests.
 pub(crate) async fn prepared() -> Result<&'static Prepared> {
-    static PREPARED: OnceCell<Prepared> = OnceCell::const_new();
-    PREPARED.get_or_try_init(deployed).await
+    PREPARED.get_or_try_init(async || deployed(&mut admin().await?).await).await
 }
 
 /// The template of migrated databases, one per version of the migrations.
-async fn migrated() -> Result<String> {
+async fn migrated(admin: &mut PgConnection) -> Result<String> {
     let name = format!("template_{:016x}", hash(store::migration_checksums()));
-    let mut admin = locked().await?;
-    if !exists(&mut admin, &name).await? {
-        create(&mut admin, &name, "template1").await?;
+    lock(admin).await?;
+    if !exists(admin, &name).await? {
+        create(admin, &name, "template1").await?;
         let pool = store::connect(&with_database(&server()?, &name), 2).await?;
         store::migrate(&pool).await?;
         queue::migrate(&pool).await?;
         pool.close().await;
-        execute(&mut admin, format!("ALTER DATABASE {name} IS_TEMPLATE true")).await?;
+        execute(admin, format!("ALTER DATABASE {name} IS_TEMPLATE true")).await?;
     }
+    unlock(admin).await?;
     Ok(name)
 }
 
 /// The template of databases that know the prepared market, one per version of the migrations, the contracts and how they are
 /// deployed.
-async fn deployed() -> Result<Prepared> {
-    let migrated = migrated().await?;
+async fn deployed(admin: &mut PgConnection) -> Result<Prepared> {
+    let migrated = migrated(admin).await?;
     let plan = plan();
     // The whole source of the deployment: a market that another version of it deployed is not this one's.
     let made_of = (&migrated, bytecodes(), format!("{plan:?}"), include_str!("../../sender/src/deploy.rs"));
     let name = format!("market_{:016x}", hash(made_of));
-    let mut admin = locked().await?;
-    if !exists(&mut admin, &name).await? {
-        create(&mut admin, &name, &migrated).await?;
+    lock(admin).await?;
+    if !exists(admin, &name).await? {
+        create(admin, &name, &migrated).await?;
         let pool = store::connect(&with_database(&server()?, &name), 8).await?;
         let chain = tokio::time::timeout(PATIENCE, deploy_on(&pool, &plan)).await.context("the deployment hangs")??;
         pool.close().await;
-        execute(&mut admin, format!("COMMENT ON DATABASE {name} IS '{chain}'")).await?;
-        execute(&mut admin, format!("ALTER DATABASE {name} IS_TEMPLATE true")).await?;
+        execute(admin, format!("COMMENT ON DATABASE {name} IS '{chain}'")).await?;
+        execute(admin, format!("ALTER DATABASE {name} IS_TEMPLATE true")).await?;
     }
+    unlock(admin).await?;
     let chain = sqlx::query_scalar("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1")
         .bind(&name)
-        .fetch_one(&mut admin)
+        .fetch_one(admin)
         .await?;
     Ok(Prepared { database: name, chain })
 }
@@ -136,11 +144,18 @@ async fn deploy_on(pool: &PgPool, plan: &Plan) -> Result<String> {
     chain.dump().await
 }
 
-/// A connection that holds the lock under which templates are made, until it is dropped.
-async fn locked() -> Result<PgConnection> {
-    let mut admin = PgConnection::connect(&server()?).await?;
-    sqlx::query("SELECT pg_advisory_lock(7302)").execute(&mut admin).await?;
-    Ok(admin)
+/// A connection to the server. It costs as much as many queries do, so that each copy is made by one alone.
+async fn admin() -> Result<PgConnection> {
+    Ok(PgConnection::connect(&server()?).await?)
+}
+
+/// Takes the lock under which templates are made; a connection that ends gives it back.
+async fn lock(admin: &mut PgConnection) -> Result<()> {
+    execute(admin, "SELECT pg_advisory_lock(7302)".into()).await
+}
+
+async fn unlock(admin: &mut PgConnection) -> Result<()> {
+    execute(admin, "SELECT pg_advisory_unlock(7302)".into()).await
 }
 
 /// Whether a template is there, finished.
@@ -158,12 +173,10 @@ async fn create(admin: &mut PgConnection, name: &str, template: &str) -> Result<
 }
 
 /// The URL of a new database that is a copy of a template.
-async fn copy(template: &str) -> Result<String> {
-    let url = server()?;
+async fn copy(admin: &mut PgConnection, template: &str) -> Result<String> {
     let name = format!("t_{:032x}", random());
-    let mut admin = PgConnection::connect(&url).await?;
-    execute(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")).await?;
-    Ok(with_database(&url, &name))
+    execute(admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")).await?;
+    Ok(with_database(&server()?, &name))
 }
 
 async fn execute(admin: &mut PgConnection, statement: String) -> Result<()> {

@@ -30,6 +30,24 @@ fn described() -> Result<Vec<(String, Value)>> {
     Ok(all)
 }
 
+/// Leaves out whether a column can be null where its name says so (`name!`, `name?`): the database guesses it from the plan that it
+/// happens to choose, and the name is what counts.
+fn without_guesses(mut description: Value) -> Value {
+    let names: Vec<String> = description["columns"].as_array().into_iter().flatten().map(named).collect();
+    for (name, nullable) in names.iter().zip(description["nullable"].as_array_mut().into_iter().flatten()) {
+        if name.ends_with(['!', '?']) {
+            *nullable = Value::Null;
+        }
+    }
+    description
+}
+
+/// The name of a column as its query gives it, without the type that may follow.
+fn named(column: &Value) -> String {
+    let name = column["name"].as_str().unwrap_or_default();
+    name.split(':').next().unwrap_or_default().trim_end().to_owned()
+}
+
 /// Adds every text literal of the sources in a folder.
 fn literals(folder: &Path, into: &mut BTreeSet<String>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
@@ -69,9 +87,10 @@ async fn are_described_as_the_database_describes_them() -> Result<()> {
     let mut wrong = vec![];
     for (text, description) in described()? {
         let found = match pool.describe(AssertSqlSafe(text.clone()).into_sql_str()).await {
-            Ok(found) => serde_json::to_value(found)?,
+            Ok(found) => without_guesses(serde_json::to_value(found)?),
             Err(error) => Value::String(error.to_string()),
         };
+        let description = without_guesses(description);
         if found != description {
             wrong.push(format!("{text}\n  is described as {description}\n  and the database says {found}"));
         }

@@ -10,13 +10,14 @@
 mod memory;
 
 use agents::{
+    document::Document,
     risk::{self, Context, Decision, Order, PriceRange, Screening, Subject, Watched, WorkFacts, ratings::Calibration},
     rules::RISK,
 };
 use alloy_primitives::{Address, U256};
 use chrono::{DateTime, Utc};
 use domain::{Amount, AssetId};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use store::{
     advice::{self, Advice},
@@ -25,7 +26,7 @@ use store::{
 };
 
 pub use self::memory::{Known, Memory};
-use crate::{Result, blocking, kind_of, market, refused};
+use crate::{Result, asked, blocking, kind_of, market, refused, said};
 
 /// The agent's name in records.
 const AGENT: &str = "risk";
@@ -55,7 +56,7 @@ pub struct Answered<T> {
 }
 
 /// What the agent can say.
-pub trait Says: DeserializeOwned + PartialEq + Clone {
+pub trait Says: Document + PartialEq + Clone {
     /// The same without the hash of what it was made from.
     fn meaning(&self) -> Self;
 
@@ -180,7 +181,7 @@ async fn mood(conn: &mut PgConnection, chain_id: u64) -> Result<String> {
     let Some(newest) = advice::newest(conn, chain_id, market::SUBJECT).await?.pop() else {
         return Ok("neutral".into());
     };
-    let said: market::Advice = serde_json::from_str(&newest.advice.answer).map_err(refused)?;
+    let said: market::Advice = said(newest)?;
     Ok(said.state.mood.sentiment)
 }
 
@@ -238,7 +239,7 @@ pub async fn screen(
 async fn range(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<PriceRange>> {
     let newest = advice::newest(conn, chain_id, &asset_subject(asset)).await?;
     let Some(priced) = newest.into_iter().find(|one| one.advice.agent == "pricing") else { return Ok(None) };
-    let advice: agents::pricing::Advice = serde_json::from_str(&priced.advice.answer).map_err(refused)?;
+    let advice: agents::pricing::Advice = said(&priced)?;
     if advice.abstains.is_some() {
         return Ok(None);
     }
@@ -267,6 +268,7 @@ async fn ask<Q: Send + 'static, T: Serialize + Send + 'static>(
             agent: AGENT.into(),
             subject,
             day: known.findings.day,
+            version: T::VERSION,
             question: serde_json::to_string(&question).map_err(refused)?,
             answer: serde_json::to_string(&says).map_err(refused)?,
             rule_base: known.findings.rule_base,
@@ -282,7 +284,7 @@ async fn ask<Q: Send + 'static, T: Serialize + Send + 'static>(
 /// # Errors
 /// When the question is none of this agent's.
 pub fn known_by(recorded: &Advice) -> Result<(u64, i64)> {
-    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    let question: Question = asked(recorded)?;
     Ok((question.block, question.watched))
 }
 
@@ -294,7 +296,7 @@ pub async fn record<T: Says>(tx: &mut PgConnection, answered: &Answered<T>) -> R
     let Advice { chain_id, subject, .. } = &answered.record;
     let newest = advice::newest(tx, *chain_id, subject).await?;
     if let Some(newest) = newest.iter().find(|one| one.advice.agent == AGENT) {
-        let said: T = serde_json::from_str(&newest.advice.answer).map_err(refused)?;
+        let said: T = said(newest)?;
         if said.meaning() == answered.says.meaning() {
             return Ok(None);
         }
@@ -319,7 +321,7 @@ pub fn decision_name(decision: Decision) -> &'static str {
 
 /// Makes a recorded answer again.
 pub(crate) async fn replay(pool: &PgPool, recorded: &Advice) -> Result<String> {
-    let question: Question = serde_json::from_str(&recorded.question).map_err(refused)?;
+    let question: Question = asked(recorded)?;
     let mut tx = store::snapshot(pool).await?;
     let files = advice::rules(&mut tx, recorded.rule_base).await?;
     let as_of = (question.block, recorded.day);
