@@ -117,9 +117,9 @@ impl NodeError {
     }
 }
 
-/// No endpoint of the chain gave a verified answer.
+/// No endpoint of the chain gave a usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no endpoint of chain {chain_id} gave a usable answer: {}", list(.reasons))]
+#[error("no endpoint of chain {chain_id} gave a verified answer: {}", list(.reasons))]
 pub struct Unavailable {
     pub chain_id: u64,
     /// Endpoint and reason, in the order in which they were asked; those that were not asked come last.
