@@ -53,7 +53,9 @@ pub async fn run(settings: &Settings, command: Command) -> Result<()> {
             let mut tx = pool.begin().await?;
             let retried = queue::retry(&mut tx, (!all).then_some(&ids)).await?;
             if !all && retried < ids.len() as u64 {
-                bail!("only {retried} of these jobs were given up: nothing was changed. `tributary jobs dead` lists those that were");
+                bail!(
+                    "only {retried} of these jobs were given up: nothing was changed. `tributary jobs dead` lists those that were"
+                );
             }
             tx.commit().await?;
             println!("{retried} jobs are tried again.");

@@ -13,7 +13,13 @@ use anyhow::{Context, Result, ensure};
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("advisors", &["agents", "domain", "store"]),
     ("agents", &["domain", "metta"]),
-    ("backend", &["advisors", "agents", "bindings", "chain", "commands", "domain", "facts", "importer", "service", "store", "vault"]),
+    (
+        "backend",
+        &[
+            "advisors", "agents", "bindings", "chain", "commands", "domain", "facts", "importer", "service", "store",
+            "vault",
+        ],
+    ),
     ("bindings", &[]),
     ("chain", &["outbound"]),
     ("commands", &["advisors", "bindings", "domain", "facts", "store", "vault"]),
@@ -30,7 +36,13 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("store", &["domain", "facts", "importer"]),
     ("testkit", &["bindings", "chain", "queue", "sender", "service", "store"]),
     ("vault", &["domain", "outbound"]),
-    ("workers", &["advisors", "agents", "bindings", "domain", "facts", "importer", "queue", "sender", "service", "store", "vault"]),
+    (
+        "workers",
+        &[
+            "advisors", "agents", "bindings", "domain", "facts", "importer", "queue", "sender", "service", "store",
+            "vault",
+        ],
+    ),
 ];
 
 /// Tables that something of ours writes by name, each with its only writer: a module, by the path that all its files begin with.
@@ -90,7 +102,8 @@ fn root() -> &'static Path {
 
 /// The folders of our crates, without the executable's.
 fn crates() -> Result<Vec<PathBuf>> {
-    let mut folders: Vec<PathBuf> = ["backend", "indexer", "workers", "contracts/bindings"].map(|one| root().join(one)).into();
+    let mut folders: Vec<PathBuf> =
+        ["backend", "indexer", "workers", "contracts/bindings"].map(|one| root().join(one)).into();
     for entry in fs::read_dir(root().join("crates"))? {
         folders.push(entry?.path());
     }
@@ -143,7 +156,9 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 fn written(text: &str) -> BTreeSet<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let name = |word: &str| {
-        let end = word.find(|letter: char| !(letter.is_ascii_lowercase() || letter == '_' || letter == '.')).unwrap_or(word.len());
+        let end = word
+            .find(|letter: char| !(letter.is_ascii_lowercase() || letter == '_' || letter == '.'))
+            .unwrap_or(word.len());
         word[..end].trim_end_matches('.').to_owned()
     };
     let begins = |word: &str, keyword: &str| word.trim_start_matches(['"', '(', '\'', '#', 'r']) == keyword;
@@ -175,7 +190,9 @@ fn tables() -> Result<BTreeSet<String>> {
         for window in words.windows(6) {
             let name = |word: &str| word.trim_end_matches([';', '(', ',']).to_owned();
             match window {
-                ["CREATE", "TABLE", "IF", "NOT", "EXISTS", table] | ["CREATE", "TABLE", table, ..] if *table != "IF" => {
+                ["CREATE", "TABLE", "IF", "NOT", "EXISTS", table] | ["CREATE", "TABLE", table, ..]
+                    if *table != "IF" =>
+                {
                     tables.insert(name(table));
                 }
                 ["DROP", "TABLE", table, ..] => {
@@ -214,7 +231,10 @@ fn every_table_has_one_writer() -> Result<()> {
         match table.get(name.as_str()) {
             None => wrong.push(format!("{name} is written by {places:?}, and has no line in the table")),
             Some(writer) => wrong.extend(
-                places.iter().filter(|place| !place.starts_with(writer)).map(|place| format!("{place} writes {name}, which is {writer}'s")),
+                places
+                    .iter()
+                    .filter(|place| !place.starts_with(writer))
+                    .map(|place| format!("{place} writes {name}, which is {writer}'s")),
             ),
         }
     }
@@ -228,8 +248,15 @@ fn what_is_written_is_recognised() {
     let found = |text: &str| written(text).into_iter().collect::<Vec<_>>();
     assert_eq!(found("sqlx::query!(\"INSERT INTO works (id) VALUES ($1)\")"), ["works"]);
     assert_eq!(found("r#\"UPDATE chain.cursors SET x\"#"), ["chain.cursors"]);
-    assert_eq!(found("WITH gone AS (DELETE FROM siwe_nonces WHERE true) INSERT INTO a.b SELECT"), ["a.b", "siwe_nonces"]);
-    assert!(found("SELECT 1 FROM works FOR NO KEY UPDATE OF c; ON CONFLICT DO UPDATE SET x = 1").iter().all(|one| one.is_empty() || !one.contains("works")));
+    assert_eq!(
+        found("WITH gone AS (DELETE FROM siwe_nonces WHERE true) INSERT INTO a.b SELECT"),
+        ["a.b", "siwe_nonces"]
+    );
+    assert!(
+        found("SELECT 1 FROM works FOR NO KEY UPDATE OF c; ON CONFLICT DO UPDATE SET x = 1")
+            .iter()
+            .all(|one| one.is_empty() || !one.contains("works"))
+    );
 }
 
 #[test]

@@ -12,8 +12,7 @@ use alloy::{
 use anyhow::{Context, Result};
 use bindings::{AccessManager, Anchor as Contract};
 use domain::ledger::{
-    Canonical, NewEvent,
-    Receipt,
+    Canonical, NewEvent, Receipt,
     anchor::{Anchor, Head},
     receipt::Anchored,
     signature::{Signed, TreeHead},

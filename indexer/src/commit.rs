@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use alloy::primitives::Address;
 use ::facts::{Backfilled, Fact, IncomeFinalized, NewFact, Reorganised};
+use alloy::primitives::Address;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use store::{StoreError, facts, outbox, values};

@@ -8,9 +8,9 @@ use bindings::{
     AssetRegistry, AssetRegistry::AssetRegistryEvents, Market, Market::MarketEvents, Payouts, Payouts::PayoutsEvents,
 };
 use facts::{
-    Account, Asset, CancelledAll, CidUpdated, Claimed, CreditChanged, Fact, FeeSet, Frozen, InboxDeployed, IncomeReceived,
-    NewFact, NoncesCancelled, PayoutAddressSet, Registered, RootDecided, RootProposed, RoyaltyLowered, Share, Sold, Stream,
-    Subject, Total as TokenTotal, TotalPassedOver, Transferred,
+    Account, Asset, CancelledAll, CidUpdated, Claimed, CreditChanged, Fact, FeeSet, Frozen, InboxDeployed,
+    IncomeReceived, NewFact, NoncesCancelled, PayoutAddressSet, Registered, RootDecided, RootProposed, RoyaltyLowered,
+    Share, Sold, Stream, Subject, Total as TokenTotal, TotalPassedOver, Transferred,
 };
 use serde_json::{Value, json};
 use store::deployments::Deployment;
@@ -198,7 +198,8 @@ fn about_asset(
 ) -> Decoded {
     fields.insert(0, ("asset_id", known(asset)));
     let subject = Subject::Asset { chain: place.chain_id, asset: asset.into() };
-    let streams = [Stream::asset(place.chain_id, asset)].into_iter().chain(accounts.iter().copied().map(Stream::account));
+    let streams =
+        [Stream::asset(place.chain_id, asset)].into_iter().chain(accounts.iter().copied().map(Stream::account));
     let fact = Some(place.fact(subject, streams.collect(), fact));
     Decoded { rows: vec![(table, place.row(fields))], number, asset: Some(asset), fact, total: None }
 }
@@ -237,11 +238,8 @@ fn registry(previous: Option<&Log>, log: &Log, place: &Place) -> Result<Decoded,
         E::Transferred(event) => {
             let asset = id(event.assetId)?;
             let transfer = transfer_before(previous, log, event.assetId)?;
-            let fields = vec![
-                ("sender", transfer.from.into()),
-                ("recipient", transfer.to.into()),
-                ("epoch", int(event.epoch)?),
-            ];
+            let fields =
+                vec![("sender", transfer.from.into()), ("recipient", transfer.to.into()), ("epoch", int(event.epoch)?)];
             let fact = Fact::AssetTransferred(Transferred {
                 asset: asset.into(),
                 sender: transfer.from.into(),
@@ -266,8 +264,7 @@ fn registry(previous: Option<&Log>, log: &Log, place: &Place) -> Result<Decoded,
         E::RoyaltyLowered(event) => {
             let asset = id(event.assetId)?;
             let fields = vec![("royalty_bps", Field::Small(event.royaltyBps.into()))];
-            let fact =
-                Fact::AssetRoyaltyLowered(RoyaltyLowered { asset: asset.into(), royalty_bps: event.royaltyBps });
+            let fact = Fact::AssetRoyaltyLowered(RoyaltyLowered { asset: asset.into(), royalty_bps: event.royaltyBps });
             about_asset(place, (asset, Number::of_contract(event.seq)), (Table::RoyaltyChanges, fields), fact, &[])
         }
         E::Linked(event) => numbered(event.seq),
@@ -351,8 +348,7 @@ fn market(log: &Log, place: &Place) -> Result<Decoded, String> {
         }
         E::MakerEpochAdvanced(event) => {
             let fields = vec![("maker", event.maker.into()), ("epoch", int(event.makerEpoch)?)];
-            let fact =
-                Fact::OrdersCancelledAll(CancelledAll { maker: event.maker.into(), epoch: event.makerEpoch });
+            let fact = Fact::OrdersCancelledAll(CancelledAll { maker: event.maker.into(), epoch: event.makerEpoch });
             let number = Number::of_maker(event.maker, event.makerSeq);
             about_account(place, (event.maker, number), (Table::MakerEpochs, fields), fact)
         }

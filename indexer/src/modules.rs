@@ -71,9 +71,7 @@ impl Modules {
         let asset = details.get("assetId").and_then(Value::as_str).and_then(|id| id.parse::<i64>().ok());
         let chain = place.chain_id;
         let (subject, stream) = match asset {
-            Some(asset) => {
-                (Subject::Asset { chain, asset: (asset as u64).into() }, Stream::asset(chain, asset as u64))
-            }
+            Some(asset) => (Subject::Asset { chain, asset: (asset as u64).into() }, Stream::asset(chain, asset as u64)),
             None => (Subject::Chain { chain }, Stream::Chain { chain }),
         };
         let streams = [stream].into_iter().chain(addresses.iter().copied().map(Stream::account)).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use alloy::primitives::{Address, B256, Bytes, U256};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use store::values::hex_bytes;
 

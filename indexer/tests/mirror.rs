@@ -161,9 +161,8 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
     }
     let counted: i64 = sqlx::query_scalar("SELECT reorganisations FROM chain.cursors").fetch_one(&market.pool).await?;
     assert!(counted >= 4, "{counted} reorganisations");
-    let retractions: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE retracts IS NOT NULL")
-        .fetch_one(&market.pool)
-        .await?;
+    let retractions: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE retracts IS NOT NULL").fetch_one(&market.pool).await?;
     assert!(retractions > 0, "the outbox tells of what was taken back");
     Ok(())
 }

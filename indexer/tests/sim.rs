@@ -37,7 +37,6 @@ const EVENTS: u64 = 10_000;
 /// Rounds in which a mirror must hold the head of a chain that stands still.
 const ROUNDS: u64 = 600;
 
-
 /// An indexer of a simulated chain, made as the process makes it.
 async fn indexer(pool: &PgPool, urls: &[String], bulk_blocks: u64) -> Result<Indexer> {
     // Nodes that hang do so for longer, and every block's receipts are checked: two of three nodes lie.
@@ -110,7 +109,10 @@ async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i32, String, String)
         let fact = (block.unwrap_or_default(), index.unwrap_or_default(), topic, key);
         if let Some(retracted) = retracts {
             let before = lost.remove(&retracted);
-            ensure!(before == Some((fact, payload)), "row {id} takes back {retracted}, which did not leave or says {before:?}");
+            ensure!(
+                before == Some((fact, payload)),
+                "row {id} takes back {retracted}, which did not leave or says {before:?}"
+            );
             continue;
         }
         ensure!(lost.is_empty(), "the outbox does not take back {lost:?}");

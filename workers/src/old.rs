@@ -4,15 +4,16 @@
 use serde::Deserialize;
 use sqlx::PgPool;
 
-use alloy::primitives::{Address, B256};
 use agents::risk::Watched;
+use alloy::primitives::{Address, B256};
 use domain::AssetId;
 use queue::{QueueError, Request, Stored};
 
 use crate::{
     JobError,
     jobs::{
-        Activate, Analyse, Appraise, AppraiseListed, ApplyDeliveries, Assess, Balance, Close, Introduce, Publish, Screen,
+        Activate, Analyse, ApplyDeliveries, Appraise, AppraiseListed, Assess, Balance, Close, Introduce, Publish,
+        Screen,
     },
 };
 

@@ -11,7 +11,8 @@ use store::{outbox, trace};
 use crate::{
     Context, JobError,
     jobs::{
-        self, Activate, Analyse, Appraise, AppraiseListed, ApplyDeliveries, Assess, Balance, Close, Introduce, Publish, Screen,
+        Activate, Analyse, ApplyDeliveries, Appraise, AppraiseListed, Assess, Balance, Close, Introduce, Publish,
+        Screen,
     },
 };
 
@@ -134,9 +135,10 @@ fn jobs_for(chain_id: u64, told: &Envelope) -> Result<Vec<Request>, QueueError> 
         ],
         Fact::OrderRecorded(fact) => vec![Request::of(&Screen { order: fact.hash.0 })?],
         // What the agent itself watches is what it found: it need not look again.
-        Fact::WatchBegun(fact) | Fact::WatchEnded(fact) if fact.by != store::watch::AGENT => {
-            watched(&fact.subject).map(|what| Request::of(&Assess::of(what, through))).into_iter().collect::<Result<_, _>>()?
-        }
+        Fact::WatchBegun(fact) | Fact::WatchEnded(fact) if fact.by != store::watch::AGENT => watched(&fact.subject)
+            .map(|what| Request::of(&Assess::of(what, through)))
+            .into_iter()
+            .collect::<Result<_, _>>()?,
         Fact::WorkPayeesChanged(_) | Fact::IncomeFinalized(_) => vec![Request::of(&Close {})?],
         Fact::GithubDelivered(fact) => vec![Request::of(&ApplyDeliveries { work: fact.work.0 })?],
         Fact::RootProposed(fact) => activation(fact)?.into_iter().collect(),
@@ -146,7 +148,9 @@ fn jobs_for(chain_id: u64, told: &Envelope) -> Result<Vec<Request>, QueueError> 
         Fact::AssetFrozen(_) | Fact::AssetRoyaltyLowered(_) | Fact::InboxDeployed(_) | Fact::ContractEvent(_) => vec![],
         Fact::OrdersCancelled(_) | Fact::OrdersCancelledAll(_) | Fact::MarketFeeSet(_) => vec![],
         Fact::CreditAdded(_) | Fact::CreditWithdrawn(_) => vec![],
-        Fact::IncomeReceived(_) | Fact::RootTotalPassedOver(_) | Fact::PayoutClaimed(_) | Fact::PayoutAddressSet(_) => vec![],
+        Fact::IncomeReceived(_) | Fact::RootTotalPassedOver(_) | Fact::PayoutClaimed(_) | Fact::PayoutAddressSet(_) => {
+            vec![]
+        }
         Fact::ChainBackfilled(_) | Fact::ChainReorganised(_) => vec![],
         // These stand in the ledger alone.
         Fact::WorkCreated(_) | Fact::WorkVersionAdded(_) | Fact::WorkDependenciesChanged(_) => vec![],
@@ -154,7 +158,9 @@ fn jobs_for(chain_id: u64, told: &Envelope) -> Result<Vec<Request>, QueueError> 
         Fact::GithubHookCreated(_) | Fact::GithubHookRotated(_) | Fact::GithubHookRevoked(_) => vec![],
         Fact::ContributionRecorded(_) | Fact::ContributionProposed(_) | Fact::ContributionAccepted(_) => vec![],
         Fact::ContributionRejected(_) | Fact::ContributionCorrected(_) => vec![],
-        Fact::IdentityClaimed(_) | Fact::IdentityRefused(_) | Fact::IdentityLinked(_) | Fact::IdentityUnlinked(_) => vec![],
+        Fact::IdentityClaimed(_) | Fact::IdentityRefused(_) | Fact::IdentityLinked(_) | Fact::IdentityUnlinked(_) => {
+            vec![]
+        }
         Fact::DistributionClosed(_) | Fact::ReserveReleased(_) | Fact::RootBuilt(_) => vec![],
         Fact::RootProposalQueued(_) | Fact::RootActivationQueued(_) => vec![],
         Fact::AdviceGiven(_) | Fact::BooksStopped(_) | Fact::BooksBalanced(_) => vec![],

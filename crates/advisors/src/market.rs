@@ -165,7 +165,17 @@ pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result
     if let Some((question, answer)) = said {
         let rule_base: B256 = known.rules.version().parse().map_err(refused)?;
         let (agent, subject) = (AGENT.into(), SUBJECT.into());
-        let new = Record { chain_id, agent, subject, day: before, version: Advice::VERSION, question, answer, rule_base, model: None };
+        let new = Record {
+            chain_id,
+            agent,
+            subject,
+            day: before,
+            version: Advice::VERSION,
+            question,
+            answer,
+            rule_base,
+            model: None,
+        };
         advice::keep_rules(&mut tx, rule_base, PRICES).await?;
         id = advice::record(&mut tx, &new).await?;
     }

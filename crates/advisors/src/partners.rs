@@ -10,8 +10,8 @@ use std::{
 };
 
 use agents::{
-    document::{self, Document},
     collaboration::{Advice, Member, People, Person, Question, Together, advise},
+    document::{self, Document},
     rules::{COLLABORATION, RuleBase},
 };
 use alloy_primitives::{Address, B256};

@@ -91,7 +91,9 @@ mod tests {
         let ether = Price { coins: 3, currency: "ether".into() };
         assert_eq!(read::<Price>(1, r#"{"coins":3}"#).unwrap(), ether);
         assert_eq!(read::<Price>(2, r#"{"coins":3,"currency":"ether"}"#).unwrap(), ether);
-        for (version, text) in [(0, r#"{"coins":3}"#), (3, r#"{"coins":3,"currency":"ether"}"#), (2, r#"{"coins":3}"#), (1, "{")] {
+        for (version, text) in
+            [(0, r#"{"coins":3}"#), (3, r#"{"coins":3,"currency":"ether"}"#), (2, r#"{"coins":3}"#), (1, "{")]
+        {
             assert!(read::<Price>(version, text).is_err(), "{version} {text}");
         }
     }

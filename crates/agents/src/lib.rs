@@ -7,8 +7,8 @@ pub mod boost;
 pub mod collaboration;
 pub mod conformal;
 pub mod csv;
-pub mod document;
 mod digest;
+pub mod document;
 pub mod evaluate;
 pub mod market;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use alloy::primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::work::{self, Fault};
-use store::works::{self, NewWork};
+use store::works;
 
 use crate::{Actor, Conflict, Fault as AnyFault, Result, Tx};
 
@@ -55,7 +55,7 @@ pub async fn create(tx: &mut Tx, chain_id: u64, actor: Actor, new: NewWork) -> R
     if !faults.is_empty() {
         return Err(faults.into_iter().map(AnyFault::from).collect::<Vec<_>>().into());
     }
-    let described = NewWork {
+    let described = works::NewWork {
         owner: actor.0,
         kind: &new.kind,
         title: &title,

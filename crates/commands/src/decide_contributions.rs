@@ -4,10 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::contribution::{self, Outcome, State, Verdict};
-use store::{
-    StoreError,
-    contributions,
-};
+use store::{StoreError, contributions};
 
 use crate::{Actor, Conflict, Error, Result, Tx};
 

@@ -4,12 +4,12 @@
 //! [`Sound`] could be filled now, and [`place`] stores it. The chain is asked in between, in one request and outside of
 //! any transaction.
 
+use ::facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
 use advisors::risk::{self, Known, Standing};
 use alloy::primitives::{Address, B256, Bytes, U256};
 use bindings::{AssetRegistry, Market as MarketContract, TestToken};
 use chrono::{DateTime, Utc};
 use domain::order::{Asset, ChainState, Fault, Means, Order, Side};
-use ::facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
 use store::{StoreError, facts, screenings};
 
 use crate::{

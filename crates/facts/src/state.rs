@@ -145,7 +145,8 @@ impl State {
             K::RootBuilt | K::RootProposalQueued | K::RootActivationQueued => {}
             K::AdviceGiven | K::WatchBegun | K::WatchEnded | K::BooksStopped | K::BooksBalanced => {}
             // The chain says these, and is its own ledger.
-            K::AssetRegistered | K::AssetTransferred | K::AssetFrozen | K::AssetCidUpdated | K::AssetRoyaltyLowered => {}
+            K::AssetRegistered | K::AssetTransferred | K::AssetFrozen | K::AssetCidUpdated | K::AssetRoyaltyLowered => {
+            }
             K::AssetSold | K::OrdersCancelled | K::OrdersCancelledAll | K::CreditAdded | K::CreditWithdrawn => {}
             K::MarketFeeSet | K::IncomeReceived | K::IncomeFinalized | K::PayoutClaimed | K::PayoutAddressSet => {}
             K::RootProposed | K::RootActivated | K::RootVetoed | K::RootTotalPassedOver | K::InboxDeployed => {}

@@ -35,6 +35,8 @@ impl FromStr for TraceContext {
             _ => None,
         };
         let found = parsed.filter(|(trace, step)| *trace != 0 && *step != 0);
-        found.map(|(trace, step)| Self { trace, step }).ok_or_else(|| ParseError::new("a traceparent of version 00", text))
+        found
+            .map(|(trace, step)| Self { trace, step })
+            .ok_or_else(|| ParseError::new("a traceparent of version 00", text))
     }
 }

@@ -23,7 +23,9 @@ pub enum ReadError {
     #[error(transparent)]
     Body(#[from] BodyError),
     /// A newer program stored it.
-    #[error("`{kind}` is stored in version {version}, and this program knows up to {CURRENT}: it is older than the database")]
+    #[error(
+        "`{kind}` is stored in version {version}, and this program knows up to {CURRENT}: it is older than the database"
+    )]
     TooNew {
         /// The kind.
         kind: Kind,
@@ -89,7 +91,8 @@ impl Old {
     /// The same with names and values as version 1 writes them.
     fn camel_case(&self, renamed: &[(&str, &str)]) -> Value {
         let columns = self.0.as_object().into_iter().flatten().map(|(name, value)| {
-            let name = renamed.iter().find(|(old, _)| old == name).map_or_else(|| camel(name), |(_, new)| (*new).to_owned());
+            let name =
+                renamed.iter().find(|(old, _)| old == name).map_or_else(|| camel(name), |(_, new)| (*new).to_owned());
             let value = match (name.as_str(), value) {
                 ("asset", Value::Number(number)) => number.to_string().into(),
                 ("parents", Value::Array(parents)) => parents.iter().map(Value::to_string).collect(),

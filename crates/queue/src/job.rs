@@ -121,8 +121,9 @@ fn run<J: Job>(arguments: Value, version: u16, context: &J::Context) -> Running<
     Box::pin(async move {
         let arguments = match version == J::VERSION {
             true => arguments,
-            false => J::upgrade(version, arguments)
-                .ok_or_else(|| Failure::Never(Box::new(Unreadable::Version(version))))?,
+            false => {
+                J::upgrade(version, arguments).ok_or_else(|| Failure::Never(Box::new(Unreadable::Version(version))))?
+            }
         };
         let job: J = serde_json::from_value(arguments)
             .map_err(|error| Failure::Never(Box::new(Unreadable::Arguments(version, error))))?;

@@ -10,16 +10,20 @@ use crate::settings::LogFormat;
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// The crates of this workspace, whose information is logged. A test compares them with the workspace's members.
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 20] = [
     "advisors",
     "agents",
     "backend",
     "bindings",
     "chain",
+    "commands",
     "domain",
+    "facts",
     "importer",
     "indexer",
     "metta",
+    "outbound",
+    "queue",
     "sender",
     "service",
     "store",

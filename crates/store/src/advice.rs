@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use ::facts::{AdviceGiven, Fact, NewFact, Stream, Subject};
 use alloy_primitives::B256;
 use chrono::{DateTime, NaiveDate, Utc};
-use ::facts::{AdviceGiven, Fact, NewFact, Stream, Subject};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -297,5 +297,8 @@ pub async fn questions(
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.subject, (u16::try_from(row.version).unwrap_or_default(), row.question))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.subject, (u16::try_from(row.version).unwrap_or_default(), row.question)))
+        .collect())
 }

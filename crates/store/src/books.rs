@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::facts::{BooksBalanced, BooksFault, BooksStopped, Fact, NewFact, Stream, Subject};
 use alloy_primitives::{Address, B256, U256};
 use domain::money::Amount;
 use serde::{Deserialize, Serialize};
-use ::facts::{BooksBalanced, BooksFault, BooksStopped, Fact, NewFact, Stream, Subject};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 

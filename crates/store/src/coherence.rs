@@ -2,9 +2,9 @@
 //!
 //! It is the work's. Contributions keep their own, which a commit hints at ([`domain::coherence::hint_for_commit`]).
 
+use ::facts::{Fact, NewFact, Stream, Subject, WorkMeasured};
 use alloy_primitives::B256;
 use domain::coherence::{Coherence, Weight};
-use ::facts::{Fact, NewFact, Stream, Subject, WorkMeasured};
 use futures::TryStreamExt;
 use importer::coherence::{Earlier, Measured, Signature, Surroundings, Survey, similarity};
 use rust_decimal::Decimal;

@@ -8,6 +8,7 @@
 //! A row never changes but for its state and who decided it. Every change is told to the ledger in the same transaction.
 //! People are named there by their number alone: an address of mail does not belong into a record that nobody can take back.
 
+use ::facts::{Contribution, Fact, Id, NewFact, Stream, Subject};
 use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
 pub use domain::contribution::{State, UnknownState};
@@ -16,7 +17,6 @@ use domain::{
     cost::{Basis, Evidence},
     identity::Identity,
 };
-use ::facts::{Contribution, Fact, Id, NewFact, Stream, Subject};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
@@ -221,7 +221,8 @@ async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64]) -
     let facts = rows
         .into_iter()
         .map(|row| {
-            let number = |what, text: &str| text.parse().map_err(|_| StoreError::Corrupt { what, value: text.to_owned() });
+            let number =
+                |what, text: &str| text.parse().map_err(|_| StoreError::Corrupt { what, value: text.to_owned() });
             let basis = row.basis.map(|basis| {
                 let text = basis.to_string();
                 serde_json::from_value(basis).map_err(|_| StoreError::Corrupt { what: "basis", value: text })

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::facts::{DistributionClosed, Fact, NewFact, ReserveReleased, Stream, Subject};
 use alloy_primitives::{Address, B256, U256};
 use domain::{
     coherence::Weight,
@@ -11,7 +12,6 @@ use domain::{
     },
     money::{Amount, AssetId, BasisPoints},
 };
-use ::facts::{DistributionClosed, Fact, NewFact, ReserveReleased, Stream, Subject};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 
@@ -447,8 +447,11 @@ pub async fn record(
         result_hash: result_hash.into(),
     };
     let distribution = id.into();
-    let streams =
-        [Stream::Distribution { distribution }, Stream::asset(chain_id, pot.asset_id), Stream::Payouts { chain: chain_id }];
+    let streams = [
+        Stream::Distribution { distribution },
+        Stream::asset(chain_id, pot.asset_id),
+        Stream::Payouts { chain: chain_id },
+    ];
     let fact = Fact::DistributionClosed(closed);
     facts::tell_one(tx, NewFact::of_chain(chain_id, Subject::Distribution { distribution }, streams, fact)).await?;
     Ok(id)

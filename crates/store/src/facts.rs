@@ -29,7 +29,8 @@ pub async fn tell_one(tx: &mut PgConnection, fact: NewFact) -> Result<(), StoreE
 /// A fact as an event of the ledger.
 fn event(fact: &NewFact) -> Result<NewEvent, StoreError> {
     let kind = fact.fact.kind();
-    let refused = |error: &dyn std::fmt::Display| StoreError::Refused(format!("the ledger cannot hold `{kind}`: {error}"));
+    let refused =
+        |error: &dyn std::fmt::Display| StoreError::Refused(format!("the ledger cannot hold `{kind}`: {error}"));
     let body = Canonical::of(&fact.fact.body()?).map_err(|error| refused(&error))?;
     let streams = fact.streams.iter().map(ToString::to_string);
     NewEvent::new(kind.as_str(), fact.subject.to_string(), streams, body).map_err(|error| refused(&error))

@@ -208,9 +208,10 @@ pub async fn settle(tx: &mut PgConnection, delivery: i64, state: &str, message: 
 /// # Errors
 /// When the database fails.
 pub async fn remind(tx: &mut PgConnection) -> Result<(), StoreError> {
-    let works = sqlx::query_scalar!("SELECT DISTINCT work_id FROM github_deliveries WHERE state = 'received' ORDER BY 1")
-        .fetch_all(&mut *tx)
-        .await?;
+    let works =
+        sqlx::query_scalar!("SELECT DISTINCT work_id FROM github_deliveries WHERE state = 'received' ORDER BY 1")
+            .fetch_all(&mut *tx)
+            .await?;
     let told: Vec<NewFact> = works.into_iter().map(delivered).collect();
     facts::tell(tx, &told).await
 }

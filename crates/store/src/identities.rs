@@ -12,9 +12,9 @@
 
 use std::collections::BTreeMap;
 
+use ::facts::{Fact, IdentityClaimed, IdentityLinked, IdentityRefused, NewFact, Stream, Subject};
 use alloy_primitives::Address;
 use domain::identity::Identity;
-use ::facts::{Fact, IdentityClaimed, IdentityLinked, IdentityRefused, NewFact, Stream, Subject};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 

@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
+use ::facts::{Fact, NewFact, RootBuilt, Stream, Subject, Total};
 use alloy_primitives::{Address, B256, U256};
 use domain::{Amount, merkle::Entry};
-use ::facts::{Fact, NewFact, RootBuilt, Stream, Subject, Total};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 

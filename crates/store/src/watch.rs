@@ -1,7 +1,7 @@
 //! The watch list: accounts and assets that are looked at twice, by whom, and why. Entries are only ever added.
 
-use chrono::{DateTime, Utc};
 use ::facts::{Fact, NewFact, Subject, WatchEntry};
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
@@ -121,8 +121,7 @@ pub async fn watch(
     .await?;
     // Numbers of the ledger are whole, so a score is text there; and no words about anybody stand in it that nobody could take back.
     let why = hex::encode(Sha256::digest(&why));
-    let body =
-        WatchEntry { subject: subject.to_owned(), score: score.to_string(), why, by: watcher.to_owned() };
+    let body = WatchEntry { subject: subject.to_owned(), score: score.to_string(), why, by: watcher.to_owned() };
     let fact = if score > 0.0 { Fact::WatchBegun(body) } else { Fact::WatchEnded(body) };
     let about = Subject::Watch { entry: id.into() };
     facts::tell_one(tx, NewFact::of_chain(chain_id, about, [advice::stream(chain_id, subject)?], fact)).await?;

@@ -1,11 +1,12 @@
 //! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it: they may name
 //! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
 
+use ::facts::{
+    AddressKnown, DependenciesChanged, Fact, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded,
+    WorkCreated,
+};
 use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
-use ::facts::{
-    AddressKnown, DependenciesChanged, Fact, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded, WorkCreated,
-};
 use sqlx::PgConnection;
 
 use crate::{StoreError, facts, values};
@@ -224,5 +225,6 @@ pub async fn tell_dependencies(tx: &mut PgConnection, work_id: i64, before: &(B2
     }
     let (digest, uses) = now;
     let body = DependenciesChanged { work: work_id.into(), uses, digest: digest.into() };
-    facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkDependenciesChanged(body))).await
+    facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkDependenciesChanged(body)))
+        .await
 }

@@ -8,8 +8,8 @@ use alloy::{
 use bindings::Payouts;
 use facts::{Fact, RootActivationQueued};
 use queue::{Failure, Job, Queue};
-use serde::{Deserialize, Serialize};
 use sender::Intent;
+use serde::{Deserialize, Serialize};
 use store::roots;
 
 use crate::{

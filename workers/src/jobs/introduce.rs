@@ -17,7 +17,9 @@ impl Job for Introduce {
 
     async fn run(&self, worker: &Worker) -> Result<(), Failure> {
         let mut memory = worker.people.lock().await;
-        partners::advise_on_changed(&worker.context.pool, worker.chain_id(), &mut memory).await.map_err(JobError::from)?;
+        partners::advise_on_changed(&worker.context.pool, worker.chain_id(), &mut memory)
+            .await
+            .map_err(JobError::from)?;
         Ok(())
     }
 }

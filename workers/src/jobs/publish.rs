@@ -10,8 +10,8 @@ use bindings::{Payouts, Total};
 use domain::merkle::PayoutTree;
 use facts::{Fact, RootProposalQueued};
 use queue::{Failure, Job, Queue};
-use serde::{Deserialize, Serialize};
 use sender::Intent;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{
     books, distribution as pots, ledger,

@@ -41,6 +41,8 @@ struct Question {
     asked: Asked,
 }
 
+impl Document for Question {}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Asked {
@@ -181,7 +183,7 @@ async fn mood(conn: &mut PgConnection, chain_id: u64) -> Result<String> {
     let Some(newest) = advice::newest(conn, chain_id, market::SUBJECT).await?.pop() else {
         return Ok("neutral".into());
     };
-    let said: market::Advice = said(newest)?;
+    let said: market::Advice = said(&newest)?;
     Ok(said.state.mood.sentiment)
 }
 
@@ -252,7 +254,7 @@ async fn range(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Opt
 }
 
 /// Answers a question away from the threads that wait for others, and writes both down.
-async fn ask<Q: Send + 'static, T: Serialize + Send + 'static>(
+async fn ask<Q: Send + 'static, T: Document + Send + 'static>(
     known: &Known,
     subject: String,
     asked: Q,

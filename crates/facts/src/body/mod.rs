@@ -17,10 +17,11 @@ pub use contribution::Contribution;
 pub use identity::{AddressKnown, IdentityClaimed, IdentityLinked, IdentityRefused};
 pub use market::{CancelledAll, CreditChanged, FeeSet, NoncesCancelled, OrderRecorded};
 pub use payout::{
-    BooksBalanced, BooksFault, BooksStopped, Claimed, DistributionClosed, InboxDeployed, IncomeReceived, PayoutAddressSet,
-    ReserveReleased, RootActivationQueued, RootBuilt, RootDecided, RootProposalQueued, RootProposed, Total, TotalPassedOver,
+    BooksBalanced, BooksFault, BooksStopped, Claimed, DistributionClosed, InboxDeployed, IncomeReceived,
+    PayoutAddressSet, ReserveReleased, RootActivationQueued, RootBuilt, RootDecided, RootProposalQueued, RootProposed,
+    Total, TotalPassedOver,
 };
 pub use work::{
-    DeliveryReceived, DependenciesChanged, GithubHookChanged, GithubHookRotated, PayeesChanged, PolicySet, VersionAdded,
-    WorkCreated, WorkMeasured,
+    DeliveryReceived, DependenciesChanged, GithubHookChanged, GithubHookRotated, PayeesChanged, PolicySet,
+    VersionAdded, WorkCreated, WorkMeasured,
 };

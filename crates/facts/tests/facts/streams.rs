@@ -7,7 +7,17 @@ use proptest::prelude::*;
 #[test]
 fn streams_and_subjects_have_the_names_that_the_ledger_uses() {
     let account = "account:0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-    for name in ["asset:31337:7", "work:5", account, "contributor:9", "distribution:3", "payouts:31337", "roots:1", "books:1", "chain:1"] {
+    for name in [
+        "asset:31337:7",
+        "work:5",
+        account,
+        "contributor:9",
+        "distribution:3",
+        "payouts:31337",
+        "roots:1",
+        "books:1",
+        "chain:1",
+    ] {
         assert_eq!(name.parse::<Stream>().unwrap().to_string(), name);
     }
     for name in [

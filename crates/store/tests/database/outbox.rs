@@ -176,7 +176,10 @@ async fn a_fact_is_read_with_all_that_surrounds_it_and_taken_back_word_for_word(
     let (before, after) = facts.split_at(3);
     for (fact, new) in before.iter().zip(&told) {
         assert_eq!((&fact.subject, &fact.streams, &fact.fact), (&new.subject, &new.streams, &new.fact));
-        assert_eq!((fact.chain, fact.block, fact.trace), (Some(chain), new.place.map(|place| place.block), Some(cause)));
+        assert_eq!(
+            (fact.chain, fact.block, fact.trace),
+            (Some(chain), new.place.map(|place| place.block), Some(cause))
+        );
         assert!(!fact.is_retracted());
     }
     for (retraction, taken_back) in after.iter().zip([2, 1, 0]) {
@@ -209,7 +212,10 @@ async fn rows_of_another_program_hold_nobody_up() -> Result<()> {
         anyhow::Ok(())
     })
     .await??;
-    assert_eq!(unreadable.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>(), ["asset.bought", "income.finalized"]);
+    assert_eq!(
+        unreadable.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>(),
+        ["asset.bought", "income.finalized"]
+    );
     assert_eq!(facts.iter().map(|fact| fact.chain).collect::<Vec<_>>(), [Some(31337), None]);
     Ok(())
 }
