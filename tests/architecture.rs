@@ -161,7 +161,11 @@ fn written(text: &str) -> BTreeSet<String> {
             .unwrap_or(word.len());
         word[..end].trim_end_matches('.').to_owned()
     };
-    let begins = |word: &str, keyword: &str| word.trim_start_matches(['"', '(', '\'', '#', 'r']) == keyword;
+    // What stands before a statement in the source, such as a quotation mark, is no letter.
+    let begins = |word: &str, keyword: &str| {
+        word.strip_suffix(keyword)
+            .is_some_and(|before| !before.ends_with(|letter: char| letter.is_ascii_alphanumeric()))
+    };
     let after = |at: usize| words.get(at).map(|word| name(word));
     let mut found = BTreeSet::new();
     for (at, word) in words.iter().enumerate() {

@@ -147,7 +147,8 @@ async fn a_long_backlog_leaves_connections_to_web_requests() -> Result<()> {
     sqlx::query("LOCK TABLE chain.assets IN ACCESS EXCLUSIVE MODE").execute(&mut *busy).await?;
     let running = Running::start(&stage).await?;
     let begun = "SELECT count(*) FROM apalis.jobs WHERE job_type = 'agents:31337' AND status = 'Running'";
-    stage.until("jobs to begin", async || Ok(stage.number(begun).await? > 100)).await?;
+    let at_once_here = Queue::Agents.at_once() as i64;
+    stage.until("more jobs to begin than may go on", async || Ok(stage.number(begun).await? > at_once_here)).await?;
     let at_once: usize = Queue::ALL.iter().map(|queue| queue.at_once()).sum();
     for _ in 0..20 {
         let used = stage.pool().size() as usize - stage.pool().num_idle();

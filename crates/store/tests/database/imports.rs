@@ -50,7 +50,7 @@ async fn contents(pool: &PgPool) -> Result<Vec<String>> {
 }
 
 async fn known_addresses(pool: &PgPool) -> Result<Vec<(String, String)>> {
-    Ok(sqlx::query_as("SELECT key, payload::text FROM outbox WHERE topic = 'contributor.address_known' ORDER BY id")
+    Ok(sqlx::query_as("SELECT key, payload::text FROM outbox WHERE topic = 'work.payees_changed' ORDER BY id")
         .fetch_all(pool)
         .await?)
 }
@@ -104,7 +104,10 @@ async fn a_second_import_adds_only_what_is_new() -> Result<()> {
     assert_eq!((mapped.new_addresses, mapped.new_contributions), (1, 0));
     assert_eq!(import(&pool, OWNER, &repo, ADAS).await?.new_addresses, 0);
     let events = known_addresses(&pool).await?;
-    assert_eq!(events, [(first.work_id.to_string(), r#"{"addresses": 1}"#.to_owned())]);
+    assert_eq!(
+        events,
+        [(format!("work:{}", first.work_id), format!(r#"{{"work": "{}", "addresses": 1}}"#, first.work_id))]
+    );
     import(&pool, OWNER, &repo, "ada@example.org = 0x00000000000000000000000000000000000000bb").await?;
     import(&pool, OWNER, &repo, ADAS).await?;
     let last: Vec<u8> = sqlx::query_scalar("SELECT address::bytea FROM contributor_addresses ORDER BY id DESC LIMIT 1")
@@ -173,7 +176,7 @@ async fn owners_do_not_touch_each_other_and_a_rollback_leaves_nothing() -> Resul
         .await?;
     assert_eq!(foreign, 0);
     let events = known_addresses(&pool).await?;
-    assert_eq!(events.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), [second.work_id.to_string()]);
+    assert_eq!(events.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), [format!("work:{}", second.work_id)]);
 
     // Both at once, first for two new owners and then again, end as one after the other would.
     for _ in 0..2 {
