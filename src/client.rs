@@ -19,7 +19,7 @@ use service::Shutdown;
 use store::deployments::Deployment;
 
 const POLL: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub struct Client {
     pub deployment: Deployment,

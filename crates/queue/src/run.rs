@@ -2,6 +2,7 @@
 
 use std::{
     sync::Arc,
+    task::{Context, Poll},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -10,7 +11,10 @@ use apalis_postgres::{Config, PostgresStorage};
 use service::{Shutdown, error_chain};
 use sqlx::PgPool;
 use store::trace;
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 use crate::{Failure, Queue, QueueError, Registry, Request, Stored, enqueue};
 
@@ -19,6 +23,30 @@ const LAST_JOBS: Duration = Duration::from_secs(10);
 /// Jobs fetched at once. The queue's package keeps four messages of jobs for each, and while a shutdown waits for jobs it takes
 /// none of them in: a job whose message finds no place would wait for good.
 const BATCH: usize = 64;
+/// How often a worker says that it lives and looks for jobs.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Wakes a worker with every beat.
+///
+/// The queue's package has a timer of its own for that, but does not wait on it while it fetches jobs. When the timer fires
+/// during a fetch that finds nothing, nothing wakes the worker again: its heart stops, and jobs stay where they are.
+struct Pulse(Interval);
+
+impl Pulse {
+    fn every(beat: Duration) -> Self {
+        let mut beats = interval(beat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self(beats)
+    }
+}
+
+impl PollStrategy for Pulse {
+    /// Always leaves the worker waiting on the next beat.
+    fn poll_drive(&mut self, context: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        while self.0.poll_tick(context).is_ready() {}
+        Poll::Pending
+    }
+}
 
 /// Who runs the jobs of one queue.
 struct Runner<C> {
@@ -60,14 +88,12 @@ async fn work<C: Send + Sync + 'static>(runner: Arc<Runner<C>>, shutdown: Shutdo
     while !shutdown.has_begun() {
         // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
         let name = format!("{queue}-{:016x}", name());
-        let config = Config::default()
-            .queue(&queue)
-            .batch_size(BATCH)
-            // The queue is also looked at with every beat.
-            .heartbeat_interval(Duration::from_secs(1))
-            .missed_heartbeats(6);
+        let config = Config::default().queue(&queue).batch_size(BATCH).heartbeat_interval(BEAT).missed_heartbeats(6);
         let storage: PostgresStorage<Stored> = PostgresStorage::new(&runner.pool).with_config(config);
-        let built = WorkerBuilder::new(name).backend(storage).data(runner.clone()).build(handle::<C>);
+        let built = WorkerBuilder::new(name)
+            .backend(PollWith::new(storage, Pulse::every(BEAT)))
+            .data(runner.clone())
+            .build(handle::<C>);
         let stop = shutdown.clone();
         let ended = built.run_until(async move {
             stop.begun().await;
@@ -139,6 +165,19 @@ fn back_off(tries: u32, most: u32) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The first beat is there at once, as one that came during a fetch; the others have to wake the worker.
+    #[tokio::test]
+    async fn a_worker_is_woken_by_every_beat_also_after_one_that_came_while_it_was_busy() {
+        let mut pulse = Pulse::every(Duration::from_millis(1));
+        let mut polls = 0;
+        std::future::poll_fn(|context| {
+            polls += 1;
+            assert!(pulse.poll_drive(context, &PollSnapshot::new()).is_pending());
+            if polls == 4 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
 
     #[test]
     fn a_failing_job_waits_longer_and_longer_and_is_given_up() {
