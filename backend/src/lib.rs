@@ -241,7 +241,7 @@ pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown:
     let risk = state.risk.clone();
     tokio::spawn(async move {
         if let Err(error) = risk.latest().await {
-            tracing::warn!("risks are read when somebody asks: {}", problem::with_causes(&error));
+            tracing::warn!("risks are read when somebody asks: {}", service::error_chain(&error));
         }
     });
     let stop = shutdown.clone();

@@ -2,7 +2,7 @@
 //!
 //! Every error of a command, of the database and of the HTTP framework becomes a problem here and nowhere else.
 
-use std::error::Error as StdError;
+use std::error::Error;
 
 use advisors::AdvisorError;
 use alloy::transports::TransportError;
@@ -14,6 +14,7 @@ use axum::{
 };
 use commands::{Conflict, Fault};
 use serde::Serialize;
+use service::error_chain;
 use store::StoreError;
 use utoipa::ToSchema;
 
@@ -124,8 +125,8 @@ impl Problem {
     }
 
     /// Something that must not happen. It is logged here, once, with all its causes; the answer tells nothing of it.
-    pub fn internal(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        tracing::error!("{}", with_causes(&*error.into()));
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        tracing::error!("{}", error_chain(&*error.into()));
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -133,20 +134,6 @@ impl Problem {
              when you ask us.",
         )
     }
-}
-
-/// An error and what caused it, from the outside in. A cause whose text an error repeats is told once.
-pub fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl IntoResponse for Problem {
@@ -195,7 +182,7 @@ fn asset(conflict: &Conflict) -> Option<String> {
 
 /// The chain is asked before anything is stored, so repeating is safe.
 fn node_is_away(error: &TransportError) -> Problem {
-    tracing::warn!("the node is away: {}", with_causes(error));
+    tracing::warn!("the node is away: {}", error_chain(error));
     Problem::unavailable("The chain's node does not answer. Nothing was changed; try again.")
 }
 
@@ -212,12 +199,12 @@ fn from_database(error: sqlx::Error) -> Problem {
             Problem::unavailable("The database is busy or restarting. Try again.")
         }
         (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed, _) => {
-            tracing::warn!("the database is away: {}", with_causes(&error));
+            tracing::warn!("the database is away: {}", error_chain(&error));
             Problem::unavailable("The database does not answer. Nothing was changed by what waited for it; try again.")
         }
         // The answer to a commit may be what was lost.
         (sqlx::Error::Io(_), _) => {
-            tracing::warn!("the database is away: {}", with_causes(&error));
+            tracing::warn!("the database is away: {}", error_chain(&error));
             Problem::unavailable("The database does not answer. Look whether it was done before you try again.")
         }
         _ => Problem::internal(error),

@@ -99,11 +99,6 @@ impl<C: Send + Sync + 'static> Registry<C> {
         self
     }
 
-    /// The names of the jobs, ascending.
-    pub fn names(&self) -> Vec<&'static str> {
-        self.0.keys().copied().collect()
-    }
-
     pub(crate) fn find(&self, name: &str) -> Option<&Entry<C>> {
         self.0.get(name)
     }

@@ -40,7 +40,7 @@ impl Sender {
         let gas = match self.provider.estimate_gas(request.clone()).block(BlockNumberOrTag::Pending.into()).await {
             Ok(gas) => gas,
             Err(RpcError::ErrorResp(error)) => {
-                self.check_not_behind().await?;
+                self.check_not_behind(&mut tx).await?;
                 // The chain refuses it: no nonce is used, and whoever asked is told why.
                 let reason = explain(&error);
                 tracing::warn!("transaction `{}` would fail: {reason}", queued.key);
@@ -129,13 +129,13 @@ impl Sender {
     }
 
     /// What an endpoint refuses that has not seen our own latest transactions may well be right: it is not to be believed yet.
-    async fn check_not_behind(&self) -> Result<(), SenderError> {
+    async fn check_not_behind(&self, tx: &mut PgConnection) -> Result<(), SenderError> {
         let needed = sqlx::query_scalar!(
             r#"SELECT coalesce(max(block_number), 0) AS "needed!" FROM sender_transactions
                WHERE chain_id = $1 AND state IN ('mined', 'final')"#,
             self.chain_id as i64
         )
-        .fetch_one(&self.pool)
+        .fetch_one(tx)
         .await? as u64;
         let head = self.provider.get_block_number().await?;
         if head < needed { Err(SenderError::Behind { head, needed }) } else { Ok(()) }

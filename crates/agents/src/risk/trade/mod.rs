@@ -1,6 +1,6 @@
 //! Detectors over what happened in the market: transfers of assets, payments, registrations.
 //!
-//! Each says what it found and why, as [`Evidence`] with a weight in log-odds. Weights and limits are rules
+//! Each says what it found and why, with a weight in log-odds. Weights and limits are rules
 //! (`rules/risk.metta`); prices are compared exactly, in whole base units.
 //!
 //! | module | what it finds |
