@@ -1,5 +1,5 @@
 //! One id for each request: in the header `x-request-id`, in every line of the log about it, and in the problem document
-//! that answers it.
+//! that answers it. The facts that it tells and the jobs that follow from it carry its trace.
 
 use axum::{
     extract::Request,
@@ -7,9 +7,12 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use facts::TraceContext;
+use store::trace;
 use tracing::Instrument;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
 
 tokio::task_local! {
     static ID: String;
@@ -20,12 +23,15 @@ pub fn id() -> String {
     ID.try_with(Clone::clone).unwrap_or_else(|_| random())
 }
 
-/// Gives the request its id, unless who sent it did, and its span in the log.
+/// Gives the request its id, unless who sent it did, its step of a trace, and its span in the log.
 pub async fn track(request: Request, next: Next) -> Response {
-    let id = given(request.headers()).unwrap_or_else(random);
+    let step = step(request.headers());
+    // What was stored because of the request names it as the log does, unless who sent it has another name for it.
+    let id = given(request.headers()).unwrap_or_else(|| format!("{:016x}", step.step));
     // As high as errors, so that no filter keeps an error and drops its request's id.
     let span = tracing::error_span!("request", %id, method = %request.method(), path = request.uri().path());
-    let mut response = ID.scope(id.clone(), next.run(request)).instrument(span).await;
+    let answered = ID.scope(id.clone(), trace::within(Some(step), next.run(request)));
+    let mut response = answered.instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
@@ -37,6 +43,13 @@ fn given(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(HEADER)?.to_str().ok()?;
     let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     ((8..=64).contains(&id.len()) && plain).then(|| id.to_owned())
+}
+
+/// A step of the trace that was given, or the first of a new one. As in the standard, a trace that is none is as good as none.
+fn step(headers: &HeaderMap) -> TraceContext {
+    let given = || headers.get(TRACE)?.to_str().ok()?.parse::<TraceContext>().ok();
+    let trace = given().map_or_else(|| rand::random_range(1..=u128::MAX), |given| given.trace);
+    TraceContext { trace, step: rand::random_range(1..=u64::MAX) }
 }
 
 fn random() -> String {
@@ -121,6 +134,28 @@ mod tests {
         assert_eq!((lines.len(), errors.len()), (2, 1), "an error is logged once: {lines:?}");
         assert!(errors[0].ends_with("the price could not be read: the file is cut off"), "{errors:?}");
         assert!(!problem["detail"].to_string().contains("file"), "what went wrong is for the log alone");
+    }
+
+    #[tokio::test]
+    async fn a_trace_that_was_given_goes_on_in_a_step_with_the_name_of_the_request() {
+        let told = || async { trace::current().map(|step| step.to_string()).unwrap_or_default() };
+        let router = Router::new().route("/told", get(told)).layer(middleware::from_fn(track));
+        for (given, kept) in [
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true),
+            ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-01", false),
+            ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", false),
+            ("'; DROP TABLE outbox", false),
+            ("", false),
+        ] {
+            let request = Request::builder().uri("/told").header(TRACE, given).body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            let id = response.headers()[HEADER].to_str().unwrap().to_owned();
+            let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+            let step = String::from_utf8(body.to_vec()).unwrap();
+            assert!(step.ends_with(&format!("-{id}-01")), "{step} of {id}");
+            assert_eq!(step.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"), kept, "{given}");
+            assert!(step.parse::<TraceContext>().is_ok(), "{step}");
+        }
     }
 
     #[tokio::test]

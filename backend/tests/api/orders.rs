@@ -41,6 +41,11 @@ async fn an_order_is_stored_once_and_listed() -> Result<()> {
     let short = body(&order, &app.sign(&order, &owner)?.as_erc2098());
     app.post("/v1/orders", &short).await?.expect(200);
     assert_eq!(app.count("orders").await?, 1);
+    // What is told of it names the trace of the request that stored it.
+    let traces: Vec<Option<String>> = sqlx::query_scalar("SELECT trace FROM outbox WHERE topic = 'order.recorded'")
+        .fetch_all(&app.market.pool)
+        .await?;
+    assert!(matches!(&traces[..], [Some(trace)] if trace.parse::<facts::TraceContext>().is_ok()), "{traces:?}");
     assert_eq!(app.get(&format!("/v1/orders/{hash}")).await?.expect(200)["order"], sent["order"]);
     let short = sale(owner.address(), other);
     let short = body(&short, &app.sign(&short, &owner)?.as_erc2098());
