@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::Address;
 use anyhow::{Context, Result};
+use commands::{
+    import_repository::{self, Imported},
+    measure_work,
+};
 use domain::coherence::Coherence;
 use importer::{
     Options, Phase, Progress, Repository,
@@ -11,7 +15,6 @@ use importer::{
 };
 use service::Settings;
 use sqlx::PgPool;
-use store::imports::{self, Imported};
 use vault::Vault;
 
 use crate::process;
@@ -94,9 +97,9 @@ pub async fn store(pool: &PgPool, vault: &Vault, owner: Address, source: &Source
     let Source { repository, survey } = source;
     let manifest = vault.put_bytes(repository.manifest.clone().into()).await?;
     let mut tx = pool.begin().await?;
-    let imported = imports::store(&mut tx, owner, repository, &manifest.cid.to_string()).await?;
+    let imported = import_repository::import(&mut tx, owner, repository, &manifest.cid.to_string()).await?;
     let (measured, coherence) =
-        store::coherence::measure(&mut tx, imported.work_id, repository.content_hash, survey).await?;
+        measure_work::measure(&mut tx, imported.work_id, repository.content_hash, survey).await?;
     tx.commit().await?;
     Ok(Stored { imported, coherence, inputs: measured.sources })
 }

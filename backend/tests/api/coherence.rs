@@ -44,8 +44,8 @@ async fn import(app: &App, owner: Address, name: &str, content_hash: B256, text:
         ..Survey::default()
     };
     let mut tx = app.market.pool.begin().await?;
-    let imported = store::imports::store(&mut tx, owner, &repository, "bafymanifest").await?;
-    store::coherence::measure(&mut tx, imported.work_id, content_hash, &survey).await?;
+    let imported = commands::import_repository::import(&mut tx, owner, &repository, "bafymanifest").await?;
+    commands::measure_work::measure(&mut tx, imported.work_id, content_hash, &survey).await?;
     tx.commit().await?;
     Ok(imported.work_id)
 }

@@ -13,6 +13,8 @@
 //! | [`record_contributions`] | records contributions to one's own work, or proposes them to another's |
 //! | [`decide_contributions`] | accepts or rejects what others proposed |
 //! | [`correct_contribution`] | puts another revision in a contribution's place |
+//! | [`import_repository`] | records a repository as a work, with its people, commits and dependencies |
+//! | [`measure_work`] | measures the coherence of a version of a work |
 //! | [`claim_identity`] | says that a name is an account's |
 //! | [`decide_identity`] | confirms or refuses such a claim |
 //!
@@ -25,6 +27,8 @@ pub mod create_work;
 pub mod decide_contributions;
 pub mod decide_identity;
 mod error;
+pub mod import_repository;
+pub mod measure_work;
 pub mod node;
 pub mod nonce;
 pub mod place_order;

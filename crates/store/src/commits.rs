@@ -9,7 +9,6 @@ use std::collections::{BTreeSet, HashMap};
 use alloy_primitives::{Address, U256};
 use chrono::DateTime;
 use domain::{coherence::hint_for_commit, cost::Evidence, split};
-use importer::github;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
@@ -24,23 +23,11 @@ const BATCH: usize = 5000;
 /// Somebody, or some program, who wrote a commit.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
-    /// As [`importer::Person::identity`].
+    /// The name that a history or a push gives them: an email address, a login, or a tool's name.
     pub identity: &'a str,
     pub name: &'a str,
     /// Whether this is a program.
     pub system: bool,
-}
-
-impl<'a> From<&'a importer::Person> for Author<'a> {
-    fn from(person: &'a importer::Person) -> Self {
-        Self { identity: &person.identity, name: &person.name, system: person.system }
-    }
-}
-
-impl<'a> From<&'a github::Author> for Author<'a> {
-    fn from(author: &'a github::Author) -> Self {
-        Self { identity: &author.identity, name: &author.name, system: author.system }
-    }
 }
 
 impl Author<'_> {
@@ -178,7 +165,7 @@ fn millionths(cost: Decimal) -> U256 {
     U256::from(cost.mantissa().unsigned_abs())
 }
 
-/// PostgreSQL holds no NUL in text.
-pub(crate) fn clean(text: &str) -> String {
+/// Replaces what PostgreSQL holds in no text: NUL becomes U+FFFD.
+pub fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -104,6 +104,20 @@ pub async fn introduce(tx: &mut PgConnection, people: &[Someone]) -> Result<(), 
     Ok(())
 }
 
+/// Returns how many of a work's contributions count, or wait for its owner's decision.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(tx: &mut PgConnection, work_id: i64) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM contributions WHERE work_id = $1 AND state IN ('accepted', 'proposed')"#,
+        work_id
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(count)
+}
+
 /// Records contributions of people who are [known](introduce), tells the ledger, and gives the ids of those that are new:
 /// what comes again under its key is left out, whatever became of it.
 pub async fn record(

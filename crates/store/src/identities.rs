@@ -35,7 +35,7 @@ pub struct Claim<'a> {
 }
 
 /// A name and the account that a work's repository, or its import, gives it.
-pub(crate) struct Named<'a> {
+pub struct Named<'a> {
     pub key: &'a str,
     pub account: Address,
     pub source: &'a str,
@@ -155,7 +155,7 @@ pub(crate) async fn hold_confirmations(tx: &mut PgConnection, work_id: i64) -> R
 
 /// A work's repository names accounts: claims by the same accounts to the same names are proven for this work, unless its
 /// owner refused them, or confirmed who somebody is. Anyone can write a commit in somebody's name.
-pub(crate) async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_>]) -> Result<(), StoreError> {
+pub async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_>]) -> Result<(), StoreError> {
     let rows: Vec<Value> = named
         .iter()
         .map(|one| json!({"key": one.key, "account": hex_bytes(one.account.as_slice()), "source": one.source}))
@@ -179,7 +179,7 @@ pub(crate) async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_
 
 /// Writes down where people are paid as a work's own records say, by their keys, where that is another address than the newest one
 /// known for the work and nobody signed for theirs. Tells the ledger and the workers; how many are new.
-pub(crate) async fn record_addresses(
+pub async fn record_addresses(
     tx: &mut PgConnection,
     work_id: i64,
     people: &[(String, Address, String)],
@@ -213,7 +213,7 @@ pub(crate) async fn record_addresses(
 
 /// Writes down where people are paid whose claims are proven: of one claim, or for one work. Tells the ledger, and the
 /// workers, who then release what was reserved. Doing it again changes nothing.
-pub(crate) async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Option<i64>) -> Result<u64, StoreError> {
+pub async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Option<i64>) -> Result<u64, StoreError> {
     let linked = sqlx::query_as!(
         Link,
         r#"INSERT INTO contributor_addresses (work_id, contributor_id, address, source, claim_id)

@@ -6,18 +6,18 @@
 
 pub mod advice;
 pub mod books;
-pub mod coherence;
 pub mod commits;
 pub mod contributions;
+pub mod dependencies;
 pub mod deployments;
 pub mod distribution;
 pub mod facts;
 pub mod github;
 pub mod identities;
-pub mod imports;
 pub mod ledger;
 pub mod lineage;
 pub mod market_days;
+pub mod measurements;
 pub mod memory;
 pub mod nonces;
 pub mod outbox;

@@ -1,10 +1,7 @@
 //! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it: they may name
 //! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
 
-use ::facts::{
-    AddressKnown, DependenciesChanged, Fact, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded,
-    WorkCreated,
-};
+use ::facts::{AddressKnown, Fact, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded, WorkCreated};
 use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -200,31 +197,4 @@ pub async fn tell_addresses(tx: &mut PgConnection, ids: &[i64]) -> Result<(), St
 pub(crate) fn payees_changed(work_id: i64, addresses: u64) -> NewFact {
     let body = PayeesChanged { work: work_id.into(), addresses };
     NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkPayeesChanged(body))
-}
-
-/// A digest of the graph of dependencies that a work's lock files give, and how many uses it has.
-pub async fn dependencies(tx: &mut PgConnection, work_id: i64) -> Result<(B256, i64), StoreError> {
-    let graph = sqlx::query!(
-        r#"SELECT sha256(convert_to(coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), ''), 'UTF8'))
-                  AS "digest!", count(*) AS "uses!"
-           FROM (SELECT concat_ws(' ', coalesce(u.purl, '-'), d.purl, w.uses) AS line FROM work_uses w
-                 LEFT JOIN external_works u ON u.id = w.user_id JOIN external_works d ON d.id = w.dependency_id
-                 WHERE w.work_id = $1) lines"#,
-        work_id
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok((values::hash(&graph.digest)?, graph.uses))
-}
-
-/// Tells of a work's dependencies, where they are not those that this transaction found.
-pub async fn tell_dependencies(tx: &mut PgConnection, work_id: i64, before: &(B256, i64)) -> Result<(), StoreError> {
-    let now = dependencies(tx, work_id).await?;
-    if now == *before {
-        return Ok(());
-    }
-    let (digest, uses) = now;
-    let body = DependenciesChanged { work: work_id.into(), uses, digest: digest.into() };
-    facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkDependenciesChanged(body)))
-        .await
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use alloy::primitives::Address;
+use commands::import_repository::author;
 use domain::cost::Evidence;
 use importer::github::{self, Event, Push, Reason, Verified, contributions_of, merge_of};
 use queue::{Failure, Job, Queue};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use service::error_chain;
 use sqlx::{Acquire, PgConnection, PgPool};
 use store::{
-    commits::{self, Author, Commit},
+    commits::{self, Commit},
     github as hooks, values,
 };
 
@@ -181,7 +182,7 @@ async fn record(tx: &mut PgConnection, work: i64, owner: Address, push: &Push) -
             touches_tests: taken.touches_tests,
             cost: taken.cost,
             evidence: Some(&*taken.url).filter(|url| is_page(url)),
-            authors: taken.authors.iter().map(Author::from).collect(),
+            authors: taken.authors.iter().map(author).collect(),
         })
         .collect();
     let recorded = commits::record(tx, work, owner, Evidence::FilesOrLines, &commits).await?;

@@ -14,12 +14,13 @@ use std::{
 
 use alloy::primitives::{Address, U256, keccak256};
 use anyhow::{Context, Result, ensure};
+use commands::{import_repository, measure_work};
 use domain::{
     derivation::explain,
     distribution::{Input, Recipient, digest},
 };
 use importer::{Options, Repository, coherence::survey};
-use store::{coherence, distribution as pots, imports};
+use store::distribution as pots;
 use tempfile::TempDir;
 use testkit::account;
 
@@ -99,8 +100,8 @@ fn read(path: &Path) -> Result<Repository> {
 async fn store(stage: &Stage, owner: u32, path: &Path, repository: &Repository) -> Result<usize> {
     let survey = survey("git".as_ref(), path, Some(&repository.head))?;
     let mut tx = stage.pool().begin().await?;
-    let imported = imports::store(&mut tx, account(owner), repository, "bafymanifest").await?;
-    let (_, coherence) = coherence::measure(&mut tx, imported.work_id, repository.content_hash, &survey).await?;
+    let imported = import_repository::import(&mut tx, account(owner), repository, "bafymanifest").await?;
+    let (_, coherence) = measure_work::measure(&mut tx, imported.work_id, repository.content_hash, &survey).await?;
     tx.commit().await?;
     println!("coherence {} with confidence {}", coherence.score, coherence.confidence);
     let parts: usize = repository.commits.iter().map(|commit| commit.authors.len()).sum();

@@ -8,13 +8,14 @@ use alloy::{
 };
 use anyhow::{Context as _, Result};
 use bindings::{AssetRegistry, Payouts, Registration, Share};
+use commands::import_repository::{self, Imported};
 use domain::merkle::{Entry, PayoutTree, leaf, verify};
 use importer::{Commit, External, Person, Repository, Use, User};
 use indexer::Indexer;
 use rust_decimal::Decimal;
 use service::{Finality, Shutdown};
 use sqlx::PgPool;
-use store::{books, imports, imports::Imported, roots};
+use store::{books, roots};
 use tempfile::TempDir;
 use testkit::{Chain, Market, account, signer};
 use vault::{DiskStore, Vault};
@@ -117,7 +118,7 @@ impl Stage {
 
     pub async fn import(&self, owner: u32, repository: &Repository) -> Result<Imported> {
         let mut tx = self.pool().begin().await?;
-        let imported = imports::store(&mut tx, account(owner), repository, "bafymanifest").await?;
+        let imported = import_repository::import(&mut tx, account(owner), repository, "bafymanifest").await?;
         tx.commit().await?;
         Ok(imported)
     }

@@ -258,7 +258,8 @@ async fn a_commit_counts_once_by_push_and_by_import() -> Result<()> {
     let owner = app.person(1).await?;
     let import = async |repository: &Repository| {
         let mut tx = app.market.pool.begin().await?;
-        let imported = store::imports::store(&mut tx, owner.address(), repository, "bafymanifest").await?;
+        let imported =
+            commands::import_repository::import(&mut tx, owner.address(), repository, "bafymanifest").await?;
         tx.commit().await?;
         anyhow::Ok(imported)
     };

@@ -3,12 +3,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
 mod contributions;
-mod imports;
 mod ledger;
 mod lineage;
 mod outbox;
 mod pool;
-mod repo;
 mod roots;
 mod schema;
 mod trade;

@@ -1,7 +1,8 @@
 //! Importing a repository again adds what is new and touches nobody else's records.
 
-use alloy_primitives::{Address, U256};
+use alloy::primitives::{Address, U256};
 use anyhow::Result;
+use commands::import_repository::{self, Imported};
 use domain::{
     coherence::{Weight, hint_for_commit},
     identity::Identity,
@@ -9,10 +10,7 @@ use domain::{
 };
 use rust_decimal::Decimal;
 use sqlx::PgPool;
-use store::{
-    identities,
-    imports::{self, Imported},
-};
+use store::identities;
 
 use crate::repo::{ADA, BOB, Repo, lock};
 
@@ -22,7 +20,7 @@ const ADAS: &str = "ada@example.org = 0x00000000000000000000000000000000000000aa
 
 async fn import(pool: &PgPool, owner: Address, repo: &Repo, mapping: &str) -> Result<Imported> {
     let mut tx = pool.begin().await?;
-    let imported = imports::store(&mut tx, owner, &repo.read(mapping)?, "bafymanifest").await?;
+    let imported = import_repository::import(&mut tx, owner, &repo.read(mapping)?, "bafymanifest").await?;
     tx.commit().await?;
     Ok(imported)
 }
@@ -148,7 +146,7 @@ async fn owners_do_not_touch_each_other_and_a_rollback_leaves_nothing() -> Resul
     repo.commit(ADA, "Cargo.lock", &lock(&[("own", &["left"]), ("left", &[])]), "lock")?;
     let empty = contents(&pool).await?;
     let mut tx = pool.begin().await?;
-    imports::store(&mut tx, OWNER, &repo.read(ADAS)?, "bafymanifest").await?;
+    import_repository::import(&mut tx, OWNER, &repo.read(ADAS)?, "bafymanifest").await?;
     tx.rollback().await?;
     assert_eq!(contents(&pool).await?, empty);
     assert!(known_addresses(&pool).await?.is_empty());
