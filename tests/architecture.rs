@@ -22,7 +22,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("bindings", &[]),
     ("chain", &["outbound"]),
-    ("commands", &["advisors", "bindings", "domain", "facts", "store", "vault"]),
+    ("commands", &["advisors", "bindings", "domain", "facts", "importer", "store", "vault"]),
     ("domain", &[]),
     ("facts", &["domain"]),
     ("importer", &["domain"]),
@@ -39,7 +39,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "workers",
         &[
-            "advisors", "agents", "bindings", "domain", "facts", "importer", "queue", "sender", "service", "store",
+            "advisors", "agents", "bindings", "commands", "domain", "facts", "queue", "sender", "service", "store",
             "vault",
         ],
     ),
