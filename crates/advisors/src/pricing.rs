@@ -8,6 +8,7 @@ use agents::{
 };
 use alloy_primitives::{Address, B256, U256};
 use chrono::NaiveDate;
+use domain::money::COIN;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 use store::{
@@ -197,9 +198,9 @@ fn number(account: &Address) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// Wei as coins of 10^18. To learn from; what is paid is never computed from it.
+/// An amount of the chain's own coin in whole coins. To learn from: what is paid is never computed from it.
 fn whole_coins(wei: U256) -> f64 {
-    f64::from(wei) / 1e18
+    f64::from(wei) / 10_f64.powi(COIN.decimals.into())
 }
 
 /// What is asked about an asset, from what the chain says of it. None when it is not there.

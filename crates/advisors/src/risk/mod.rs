@@ -14,9 +14,9 @@ use agents::{
     risk::{self, Context, Decision, Order, PriceRange, Screening, Subject, Watched, WorkFacts, ratings::Calibration},
     rules::RISK,
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
-use domain::{Amount, AssetId};
+use domain::{Amount, AssetId, money::COIN};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use store::{
@@ -245,12 +245,8 @@ async fn range(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Opt
     if advice.abstains.is_some() {
         return Ok(None);
     }
-    let wei = |mantissa: i128, scale: u32| {
-        let whole = U256::from(mantissa.unsigned_abs()) * U256::from(10).pow(U256::from(18));
-        Amount(whole / U256::from(10).pow(U256::from(scale)))
-    };
-    let (low, high) = (advice.range90.low, advice.range90.high);
-    Ok(Some(PriceRange { low: wei(low.mantissa(), low.scale()), high: wei(high.mantissa(), high.scale()) }))
+    let wei = |coins| COIN.base_units(coins).map_err(refused);
+    Ok(Some(PriceRange { low: wei(advice.range90.low)?, high: wei(advice.range90.high)? }))
 }
 
 /// Answers a question away from the threads that wait for others, and writes both down.
