@@ -5,7 +5,7 @@ mod work;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use advisors::partners::{Answer, Known, Subject, Wish};
+use advisors::partners::{Answer, Directory, Subject, Wish};
 use alloy::primitives::Address;
 use domain::money::{Amount, format_units, parse_units};
 use serde::{Deserialize, Serialize};
@@ -135,15 +135,15 @@ pub struct PartnerReason {
 }
 
 /// Ranking a thousand people takes milliseconds: away from the threads that wait for others.
-async fn ask(known: &Arc<Known>, subject: Subject, wish: &Wish) -> Result<Option<Answer>> {
-    let (known, wish) = (known.clone(), wish.clone());
-    let asked = tokio::task::spawn_blocking(move || known.ask(subject, &wish));
+async fn ask(directory: &Arc<Directory>, subject: Subject, wish: &Wish) -> Result<Option<Answer>> {
+    let (directory, wish) = (directory.clone(), wish.clone());
+    let asked = tokio::task::spawn_blocking(move || directory.ask(subject, &wish));
     Ok(asked.await.map_err(Problem::internal)??)
 }
 
-fn view(known: &Known, answer: Answer, recorded: Option<Provenance>) -> PartnersView {
+fn view(directory: &Directory, answer: Answer, recorded: Option<Provenance>) -> PartnersView {
     let Answer { question, advice } = answer;
-    let name = |account: Address| known.name(account).map(str::to_owned);
+    let name = |account: Address| directory.name(account).map(str::to_owned);
     let team = question.team.iter().map(|member| TeamMember {
         account: member.account.to_checksum(None),
         name: name(member.account),
@@ -166,7 +166,7 @@ fn view(known: &Known, answer: Answer, recorded: Option<Provenance>) -> Partners
         partners: advice.partners.into_iter().map(partner).collect(),
         considered: advice.considered,
         matched: advice.matched,
-        as_of: known.at,
+        as_of: directory.at,
         inputs: format!("0x{}", advice.inputs),
         rules: format!("0x{}", advice.rule_base),
         recorded,

@@ -5,7 +5,7 @@
 //! any transaction.
 
 use ::facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
-use advisors::risk::{self, Known, Standing};
+use advisors::risk::{self, Grounds, Standing};
 use alloy::primitives::{Address, B256, Bytes, U256};
 use bindings::{AssetRegistry, Market as MarketContract, TestToken};
 use chrono::Utc;
@@ -37,7 +37,7 @@ pub struct Sound {
     signed: Signed,
     /// What the risk agent knows, where it knows enough already. Read before the transaction: it may wait for a
     /// connection.
-    known: Option<Known>,
+    grounds: Option<Grounds>,
 }
 
 impl Signed {
@@ -73,7 +73,7 @@ impl Signed {
         }
         let chain = questions.answers(market, self.now).await?;
         refuse(self.order.check_against(&chain))?;
-        Ok(Sound { signed: self, known: market.risk.latest().await? })
+        Ok(Sound { signed: self, grounds: market.risk.latest().await? })
     }
 }
 
@@ -88,8 +88,8 @@ pub async fn place(tx: &mut Tx, sound: &Sound) -> Result<bool> {
         return Ok(false);
     }
     tell(tx, *chain_id, order, *hash).await?;
-    if let Some(known) = &sound.known {
-        screen(tx, *chain_id, known, *hash).await?;
+    if let Some(grounds) = &sound.grounds {
+        screen(tx, *chain_id, grounds, *hash).await?;
     }
     tracing::info!("order {hash} on asset {} was stored", order.asset_id);
     Ok(true)
@@ -234,9 +234,9 @@ const fn side_number(side: Side) -> u8 {
 }
 
 /// Decides whether a sale is shown. Where the agent does not know enough yet, a worker does it in a moment.
-async fn screen(tx: &mut Tx, chain_id: u64, known: &Known, hash: B256) -> Result<()> {
+async fn screen(tx: &mut Tx, chain_id: u64, grounds: &Grounds, hash: B256) -> Result<()> {
     let Some(offer) = screenings::offer(tx, chain_id, hash).await? else { return Ok(()) };
-    let screening = risk::screen(tx, known, &offer, Standing::sound(&offer), Utc::now()).await?;
+    let screening = risk::screen(tx, grounds, &offer, Standing::sound(&offer), Utc::now()).await?;
     risk::record(tx, &screening).await?;
     Ok(())
 }
