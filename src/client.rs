@@ -12,6 +12,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail};
 use bindings::{AssetRegistry, Market, Payouts, Registration, Share};
+use domain::money::{Amount, COIN};
 use reqwest::{Method, StatusCode, header};
 use sender::{Intent, Sender, Settled};
 use serde_json::{Value, json};
@@ -308,7 +309,7 @@ impl Client {
         let own =
             earnings.as_array().into_iter().flatten().find(|one| one["currency"] == Address::ZERO.to_checksum(None));
         let Some(claim) = own.map(|own| &own["claim"]).filter(|claim| claim.is_object()) else { return Ok(None) };
-        let cumulative: U256 = claim["cumulative"].as_str().unwrap_or_default().parse()?;
+        let cumulative = amount(claim, "cumulative")?;
         let call = Payouts::claimCall {
             account: account.address(),
             token: Address::ZERO,
@@ -328,5 +329,29 @@ impl Client {
 
 /// Thousandths of an ether, in wei.
 pub fn milliether(thousandths: u64) -> U256 {
-    U256::from(thousandths) * U256::from(1_000_000_000_000_000_u64)
+    U256::from(thousandths) * U256::from(10).pow(U256::from(COIN.decimals - 3))
+}
+
+/// An amount in an answer of the API, in base units.
+///
+/// # Errors
+/// When the field is not there, or holds anything but an amount.
+pub fn amount(answer: &Value, field: &str) -> Result<U256> {
+    let text = answer[field].as_str().with_context(|| format!("the answer has no amount `{field}`: {answer}"))?;
+    Ok(text.parse::<Amount>().with_context(|| format!("the answer's `{field}`"))?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_amount_is_not_zero() {
+        let answer = json!({"paid": "7", "empty": "", "number": 7, "grouped": "1_000"});
+        assert_eq!(amount(&answer, "paid").ok(), Some(U256::from(7)));
+        for field in ["empty", "number", "grouped", "missing"] {
+            assert!(amount(&answer, field).is_err(), "{field}");
+        }
+        assert_eq!(milliether(1_500), U256::from(1_500_000_000_000_000_000_u64));
+    }
 }

@@ -38,8 +38,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "workers",
         &[
-            "advisors", "agents", "bindings", "commands", "domain", "facts", "importer", "queue", "sender", "service",
-            "store", "vault",
+            "advisors", "agents", "bindings", "commands", "domain", "facts", "queue", "sender", "service", "store",
+            "vault",
         ],
     ),
 ];
@@ -72,7 +72,7 @@ const WRITERS: &[(&str, &str)] = &[
     ("ledger.streams", "crates/store/src/ledger/"),
     ("market_days", "crates/store/src/market_days.rs"),
     ("order_screenings", "crates/store/src/screenings.rs"),
-    ("orders", "crates/commands/src/place_order.rs"),
+    ("orders", "crates/store/src/orders.rs"),
     ("outbox", "crates/store/src/outbox.rs"),
     ("outbox_readers", "crates/store/src/outbox.rs"),
     ("payout_root_entries", "crates/store/src/roots.rs"),
@@ -83,9 +83,9 @@ const WRITERS: &[(&str, &str)] = &[
     ("sender_accounts", "crates/sender/src/"),
     ("sender_attempts", "crates/sender/src/"),
     ("sender_transactions", "crates/sender/src/"),
-    ("sessions", "backend/src/auth/session.rs"),
+    ("sessions", "crates/store/src/sessions.rs"),
     ("siwe_nonces", "crates/store/src/nonces.rs"),
-    ("uploads", "backend/src/content/mod.rs"),
+    ("uploads", "crates/store/src/uploads.rs"),
     ("watch_entries", "crates/store/src/watch.rs"),
     ("work_dependencies", "crates/store/src/dependencies.rs"),
     ("work_measurements", "crates/store/src/measurements.rs"),

@@ -19,13 +19,14 @@ use alloy::{
 };
 use anyhow::{Context, Result, bail};
 use chain::Signers;
+use domain::money::{COIN, format_units};
 use importer::Options;
 use sender::Sender;
 use serde_json::json;
 use service::{Settings, Shutdown};
 
 use crate::{
-    client::{Asset, Client, Stored, milliether},
+    client::{Asset, Client, Stored, amount, milliether},
     import, local,
     process::{Part, Process},
 };
@@ -92,9 +93,9 @@ fn step(text: &str) {
     println!("{text}");
 }
 
-/// An amount for people, in ether.
-fn ether(amount: U256) -> String {
-    domain::money::format_units(amount.into(), 18)
+/// An amount of the chain's own coin, for people.
+fn coins(amount: U256) -> String {
+    COIN.format(amount.into())
 }
 
 fn free_port() -> Result<u16> {
@@ -199,7 +200,7 @@ async fn sell(
     step(&format!("Registered asset {id} ({}), content {}", asset.kind, asset.content.cid));
     let price = milliether(ethers * 1000);
     let listed = client.list(key, owner, id, 0, price).await?;
-    step(&format!("Listed asset {id} for {} ETH by a signed order", ether(price)));
+    step(&format!("Listed asset {id} for {} by a signed order", coins(price)));
     let settled = client.buy(&format!("{key}:buy"), buyer, &listed).await?;
     let history = client.get(&format!("/v1/assets/{id}/history")).await?;
     let sold = history["items"]
@@ -208,21 +209,22 @@ async fn sell(
         .flatten()
         .find(|entry| entry["event"] == "sold")
         .context("the mirror has no sale")?;
-    let amount = |field: &str| -> Result<U256> { Ok(sold["details"][field].as_str().unwrap_or_default().parse()?) };
+    let told = |field| amount(&sold["details"], field);
     let sale = reckoning::Sale {
         asset: id,
         tx_hash: settled.tx_hash,
-        price: amount("price")?,
-        fee: amount("fee")?,
-        royalty: amount("royalty")?,
-        net: amount("net")?,
+        price: told("price")?,
+        fee: told("fee")?,
+        royalty: told("royalty")?,
+        net: told("net")?,
     };
+    let number = |amount: U256| format_units(amount.into(), COIN.decimals);
     step(&format!(
-        "Sold asset {id}: {} ETH = fee {} + royalty {} + net {}",
-        ether(sale.price),
-        ether(sale.fee),
-        ether(sale.royalty),
-        ether(sale.net)
+        "Sold asset {id}: {} = fee {} + royalty {} + net {}",
+        coins(sale.price),
+        number(sale.fee),
+        number(sale.royalty),
+        number(sale.net)
     ));
     Ok(sale)
 }
@@ -254,14 +256,13 @@ async fn pay(process: &Process, client: &Client, cast: &Cast, sales: &[reckoning
             .wait_for("the distribution", &path, |found| found["items"][0]["id"].as_str().map(str::to_owned))
             .await?;
         let detail = client.get(&format!("/v1/distributions/{id}")).await?;
-        let amount = |field: &str| detail[field].as_str().unwrap_or_default().parse::<U256>();
-        let (distributed, reserved) = (amount("distributed")?, amount("reserved")?);
+        let (distributed, reserved) = (amount(&detail, "distributed")?, amount(&detail, "reserved")?);
         step(&format!(
-            "Distributed the pot of asset {}: {} ETH to {} accounts, {} ETH reserved for {} others",
+            "Distributed the pot of asset {}: {} to {} accounts, {} reserved for {} others",
             sale.asset,
-            ether(distributed),
+            coins(distributed),
             detail["payoutCount"],
-            ether(reserved),
+            coins(reserved),
             detail["reserveCount"]
         ));
         modules::anchored(process, client, &id).await?;
@@ -280,10 +281,10 @@ async fn pay(process: &Process, client: &Client, cast: &Cast, sales: &[reckoning
     for payee in payees {
         client.claim("demo:claim", payee).await?;
         let earnings = client.get(&format!("/v1/accounts/{}/earnings", payee.address())).await?;
-        let claimed: U256 = earnings[0]["claimed"].as_str().unwrap_or("0").parse()?;
+        let claimed = earnings.get(0).map_or(Ok(U256::ZERO), |own| amount(own, "claimed"))?;
         if !claimed.is_zero() {
             claims += 1;
-            step(&format!("Claimed {} ETH by {}", ether(claimed), payee.address()));
+            step(&format!("Claimed {} by {}", coins(claimed), payee.address()));
         }
     }
     if claims < 2 {

@@ -7,10 +7,13 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use bindings::{AssetRegistry, Disputes, Licences, Settlement, Staking, Terms, TestToken, disputes_domain};
-use domain::ledger::Receipt;
+use domain::{
+    ledger::Receipt,
+    money::{Amount, format_units},
+};
 use serde_json::Value;
 
-use super::{ether, milliether, step};
+use super::{coins, milliether, step};
 use crate::{client::Client, ledger::verify_on_chain, process::Process};
 
 /// What a licence costs, in thousandths of an ether.
@@ -20,6 +23,8 @@ const FLAGS: u8 = 1 + 2 + 8;
 /// What is staked, in base units of the local chain's test token, and the yield that backers share, in thousandths of an
 /// ether, over seven days.
 const STAKE: u64 = 120_000_000;
+/// The decimals of the token that is staked.
+const STAKE_DECIMALS: u8 = 6;
 const YIELD: u64 = 30;
 const YIELD_SECONDS: u64 = 7 * 86_400;
 
@@ -59,7 +64,7 @@ pub async fn license(
     let buy = Licences::buyCall { termsId: terms_id, assetId: U256::from(asset), to: maker.address(), maxPrice: price };
     let bought = client.send("demo:licence:buy", maker, contract, price, buy.abi_encode()).await?;
     let id = event::<Licences::LicenceBought>(process, bought.tx_hash).await?.licenceId;
-    step(&format!("Licensed asset {asset} for a derived work: licence {id} at {} ETH", ether(price)));
+    step(&format!("Licensed asset {asset} for a derived work: licence {id} at {}", coins(price)));
     Ok(Licence { id, asset, price })
 }
 
@@ -84,7 +89,8 @@ pub async fn stake(
     let fund =
         Staking::fundYieldCall { assetId: asset_id, token: Address::ZERO, amount, duration: U256::from(YIELD_SECONDS) };
     client.send("demo:yield", owner, contract, amount, fund.abi_encode()).await?;
-    step(&format!("Staked {} tokens on asset {asset}, with {} ETH of yield", STAKE / 1_000_000, ether(amount)));
+    let staked = format_units(Amount::from(STAKE), STAKE_DECIMALS);
+    step(&format!("Staked {staked} tokens on asset {asset}, with {} of yield", coins(amount)));
     Ok(())
 }
 
@@ -104,7 +110,7 @@ pub async fn dispute(
     let raise = Disputes::raiseCall { assetId: U256::from(asset), evidenceCid: evidence.cid }.abi_encode();
     let raised = client.send("demo:dispute:raise", claimant, contract, bond, raise).await?;
     let id = event::<Disputes::Raised>(process, raised.tx_hash).await?.disputeId;
-    step(&format!("Raised dispute {id} over asset {asset} with a bond of {} ETH: its sales stop", ether(bond)));
+    step(&format!("Raised dispute {id} over asset {asset} with a bond of {}: its sales stop", coins(bond)));
     let answer = client.sign_in(owner).await?;
     let evidence = client.upload(&answer, b"Named in the next edition.\n".to_vec()).await?;
     let terms_hash = evidence.content_hash;
@@ -129,7 +135,7 @@ pub async fn dispute(
         let withdraw = Disputes::withdrawBondCall { to: party.address() }.abi_encode();
         client.send(&format!("demo:dispute:bond:{place}"), party, contract, U256::ZERO, withdraw).await?;
     }
-    step(&format!("Settled dispute {id} by both signatures: {} ETH back to each", ether(bond)));
+    step(&format!("Settled dispute {id} by both signatures: {} back to each", coins(bond)));
     Ok(())
 }
 

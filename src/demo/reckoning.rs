@@ -14,7 +14,10 @@ use super::{
     Cast, finality,
     modules::{self, Licence},
 };
-use crate::{client::Client, process::Process};
+use crate::{
+    client::{Client, amount},
+    process::Process,
+};
 
 /// One sale as the mirror has it.
 pub struct Sale {
@@ -91,8 +94,8 @@ pub async fn reckon(
     for sale in &story.sales {
         let list = client.get(&format!("/v1/distributions?asset={}&limit=200", sale.asset)).await?;
         for one in list["items"].as_array().context("no distributions")? {
-            distributed += one["distributed"].as_str().unwrap_or_default().parse::<U256>()?;
-            reserved += one["reserved"].as_str().unwrap_or_default().parse::<U256>()?;
+            distributed += amount(one, "distributed")?;
+            reserved += amount(one, "reserved")?;
         }
     }
     let deployment = &client.deployment;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use advisors::said;
-use alloy::primitives::utils::parse_ether;
 use axum::extract::State;
+use domain::money::COIN;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -175,13 +175,17 @@ async fn titled(conn: &mut PgConnection, chain_id: u64, mut price: PriceAdvice) 
 
 fn price(recorded: Recorded) -> Result<PriceAdvice> {
     let advice: agents::pricing::Advice = said(&recorded)?;
-    let range = |range: agents::pricing::PriceRange| AmountRange { low: wei(range.low), high: wei(range.high) };
-    let compared = |sale: agents::pricing::ComparedSale| ComparedSale {
-        asset: sale.work.to_string(),
-        title: None,
-        day: sale.day,
-        price: wei(sale.price),
-        likeness: sale.likeness,
+    let range = |range: agents::pricing::PriceRange| -> Result<AmountRange> {
+        Ok(AmountRange { low: wei(range.low)?, high: wei(range.high)? })
+    };
+    let compared = |sale: agents::pricing::ComparedSale| -> Result<ComparedSale> {
+        Ok(ComparedSale {
+            asset: sale.work.to_string(),
+            title: None,
+            day: sale.day,
+            price: wei(sale.price)?,
+            likeness: sale.likeness,
+        })
     };
     let effect = |effect: agents::pricing::Effect| PriceEffect {
         feature: effect.feature,
@@ -189,23 +193,23 @@ fn price(recorded: Recorded) -> Result<PriceAdvice> {
         says: effect.says,
     };
     Ok(PriceAdvice {
-        fair: wei(advice.fair),
-        range80: range(advice.range80),
-        range90: range(advice.range90),
+        fair: wei(advice.fair)?,
+        range80: range(advice.range80)?,
+        range90: range(advice.range90)?,
         abstains: advice.abstains.map(|abstains| abstains.says),
         suggestions: SuggestedPrices {
-            list: wei(advice.suggestions.list),
-            reserve: wei(advice.suggestions.reserve),
-            licence: wei(advice.suggestions.licence),
+            list: wei(advice.suggestions.list)?,
+            reserve: wei(advice.suggestions.reserve)?,
+            licence: wei(advice.suggestions.licence)?,
         },
-        comparables: advice.comparables.into_iter().map(compared).collect(),
+        comparables: advice.comparables.into_iter().map(compared).collect::<Result<_>>()?,
         effects: advice.effects.into_iter().map(effect).collect(),
         rules: advice.rules.into_iter().map(AppliedRule::from).collect(),
         provenance: Provenance::from(&recorded),
     })
 }
 
-/// Coins of 10^18 as wei; what is less than one of them is left out.
-pub fn wei(coins: Decimal) -> String {
-    parse_ether(&coins.trunc_with_scale(18).to_string()).unwrap_or_default().to_string()
+/// A price that was advised in the chain's own coin, in wei. What is less than one of them is left out.
+pub fn wei(coins: Decimal) -> Result<String> {
+    Ok(COIN.base_units(coins).map_err(Problem::internal)?.to_string())
 }

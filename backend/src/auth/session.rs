@@ -11,8 +11,8 @@ use axum_extra::extract::{
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use sqlx::PgConnection;
-use store::values;
+use sqlx::{Postgres, Transaction};
+use store::sessions::{self, NewSession};
 use utoipa::ToSchema;
 
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
     problem::{Problem, Result},
 };
 
-const DAYS: i64 = 14;
+/// How long a session lives, in days.
+const DAYS: i32 = 14;
 /// How exact `last_seen_at` is, in minutes.
 const SEEN_EVERY: i32 = 5;
 
@@ -45,6 +46,20 @@ pub struct Session {
     pub current: bool,
 }
 
+impl Session {
+    fn of(state: &AppState, account: Address, row: sessions::Session, current: bool) -> Self {
+        Self {
+            id: row.id,
+            account: account.to_checksum(None),
+            caip10: state.caip10(account),
+            user_agent: row.user_agent,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            current,
+        }
+    }
+}
+
 /// `__Host-` wants HTTPS; on plain loopback the name goes without.
 fn cookie_name(state: &AppState) -> &'static str {
     if state.settings.origin().starts_with("https://") { "__Host-session" } else { "session" }
@@ -60,9 +75,9 @@ fn cookie(state: &AppState, value: String) -> Cookie<'static> {
         .build()
 }
 
-fn token_hash(state: &AppState, jar: &CookieJar) -> Option<Vec<u8>> {
+fn token_hash(state: &AppState, jar: &CookieJar) -> Option<[u8; 32]> {
     let token = hex::decode(jar.get(cookie_name(state))?.value()).ok().filter(|token| token.len() == 32)?;
-    Some(Sha256::digest(token).to_vec())
+    Some(Sha256::digest(token).into())
 }
 
 /// The live session that a request's cookie names, and its account.
@@ -71,21 +86,12 @@ fn token_hash(state: &AppState, jar: &CookieJar) -> Option<Vec<u8>> {
 /// makes no version of its row.
 pub async fn find(state: &AppState, jar: &CookieJar, method: &Method) -> Result<Option<(SessionId, Address)>> {
     let Some(hash) = token_hash(state, jar) else { return Ok(None) };
-    let found = sqlx::query!(
-        r#"SELECT id::text AS "id!", account AS "account: Vec<u8>", last_seen_at < now() - make_interval(mins => $2) AS "long_ago!"
-           FROM sessions WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > now()"#,
-        hash,
-        SEEN_EVERY
-    )
-    .fetch_optional(&state.pool)
-    .await?;
-    let Some(found) = found else { return Ok(None) };
-    if found.long_ago && !method.is_safe() {
-        sqlx::query!("UPDATE sessions SET last_seen_at = now() WHERE token_hash = $1", hash)
-            .execute(&state.pool)
-            .await?;
+    let mut conn = state.pool.acquire().await?;
+    let Some(found) = sessions::find(&mut conn, hash, SEEN_EVERY).await? else { return Ok(None) };
+    if found.seen_long_ago && !method.is_safe() {
+        sessions::touch(&mut conn, hash).await?;
     }
-    Ok(Some((SessionId(found.id), values::address(&found.account)?)))
+    Ok(Some((SessionId(found.id), found.account)))
 }
 
 /// A cookie travels with requests that other sites' pages make; a request that changes something names its origin.
@@ -101,9 +107,10 @@ pub fn check_origin(state: &AppState, method: &Method, headers: &HeaderMap) -> R
     }
 }
 
+/// Starts a session of an account, in a cookie.
 pub async fn start(
     state: &AppState,
-    tx: &mut PgConnection,
+    tx: &mut Transaction<'_, Postgres>,
     jar: CookieJar,
     headers: &HeaderMap,
     account: Address,
@@ -116,34 +123,17 @@ pub async fn start(
         .chars()
         .take(200)
         .collect();
-    let hash = Sha256::digest(token).to_vec();
-    let row = sqlx::query!(
-        r#"INSERT INTO sessions (token_hash, account, user_agent, expires_at)
-           VALUES ($1, $2, $3, now() + make_interval(days => $4)) RETURNING id::text AS "id!", created_at, expires_at"#,
-        hash,
-        account.as_slice() as _,
-        user_agent,
-        DAYS as i32
-    )
-    .fetch_one(tx)
-    .await?;
+    let new = NewSession { token_hash: Sha256::digest(token).into(), account, user_agent: &user_agent, days: DAYS };
+    let row = sessions::start(tx, new).await?;
     let cookie = cookie(state, hex::encode(token));
-    let session = Session {
-        id: row.id,
-        account: account.to_checksum(None),
-        caip10: state.caip10(account),
-        user_agent,
-        created_at: row.created_at,
-        expires_at: row.expires_at,
-        current: true,
-    };
+    let session = Session::of(state, account, row, true);
     Ok((jar.add(cookie), session))
 }
 
 /// The account that is signed in.
 #[utoipa::path(get, path = "/v1/auth/session", tag = "auth", security(("session" = [])), responses((status = 200, body = Session), (status = 401, body = Problem)))]
 pub async fn current(State(state): State<AppState>, caller: SignedIn) -> Result<axum::Json<Session>> {
-    let sessions = sessions(&state, &caller).await?;
+    let sessions = live(&state, &caller).await?;
     sessions.into_iter().find(|session| session.current).map(axum::Json).ok_or_else(Problem::unauthorized)
 }
 
@@ -161,7 +151,7 @@ pub async fn sign_out(
 /// The live sessions of the account.
 #[utoipa::path(get, path = "/v1/auth/sessions", operation_id = "list_sessions", tag = "auth", security(("session" = [])), responses((status = 200, body = [Session]), (status = 401, body = Problem)))]
 pub async fn list(State(state): State<AppState>, caller: SignedIn) -> Result<axum::Json<Vec<Session>>> {
-    Ok(axum::Json(sessions(&state, &caller).await?))
+    Ok(axum::Json(live(&state, &caller).await?))
 }
 
 /// Ends one session of the account, at once and everywhere.
@@ -173,35 +163,14 @@ pub async fn revoke(State(state): State<AppState>, caller: SignedIn, Path(id): P
 
 /// Ends a session of the caller's account; false when there is none.
 async fn end(state: &AppState, caller: &SignedIn, id: &str) -> Result<bool> {
-    let ended = sqlx::query!(
-        "UPDATE sessions SET revoked_at = now() WHERE id::text = $1 AND account = $2 AND revoked_at IS NULL",
-        id,
-        caller.account.as_slice() as _
-    )
-    .execute(&state.pool)
-    .await?;
-    Ok(ended.rows_affected() == 1)
+    Ok(sessions::end(&mut *state.pool.acquire().await?, caller.account, id).await?)
 }
 
-async fn sessions(state: &AppState, caller: &SignedIn) -> Result<Vec<Session>> {
-    let account = caller.account;
-    let rows = sqlx::query!(
-        r#"SELECT id::text AS "id!", user_agent, created_at, expires_at FROM sessions
-           WHERE account = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY created_at DESC"#,
-        account.as_slice() as _
-    )
-    .fetch_all(&state.pool)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Session {
-            current: row.id == caller.session.0,
-            id: row.id,
-            account: account.to_checksum(None),
-            caip10: state.caip10(account),
-            user_agent: row.user_agent,
-            created_at: row.created_at,
-            expires_at: row.expires_at,
-        })
-        .collect())
+async fn live(state: &AppState, caller: &SignedIn) -> Result<Vec<Session>> {
+    let rows = sessions::live(&mut *state.pool.acquire().await?, caller.account).await?;
+    let view = |row: sessions::Session| {
+        let current = row.id == caller.session.0;
+        Session::of(state, caller.account, row, current)
+    };
+    Ok(rows.into_iter().map(view).collect())
 }

@@ -11,6 +11,7 @@ use axum::{
 use commands::create_work::asset_of;
 use futures::{TryStreamExt, stream};
 use serde::Serialize;
+use store::uploads;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -69,20 +70,14 @@ pub async fn upload(
     });
     let stored = state.vault.store_stream(body).await.map_err(|error| from_vault(error, limit))?;
     let content_hash = stored.content_hash;
+    let cid = stored.cid.to_string();
     let mut conn = state.pool.acquire().await?;
-    sqlx::query!(
-        "INSERT INTO uploads (content_hash, account, cid, size) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        content_hash.0.as_slice() as _,
-        caller.account.as_slice() as _,
-        stored.cid.to_string(),
-        stored.size as i64
-    )
-    .execute(&mut *conn)
-    .await?;
+    let recorded = uploads::Upload { content_hash: content_hash.0, cid: &cid, size: stored.size };
+    uploads::record(&mut conn, caller.account, recorded).await?;
     let asset = asset_of(&mut conn, state.chain_id(), content_hash.0).await?;
     let upload = Upload {
         content_hash: hex32(content_hash.0.as_slice()),
-        cid: stored.cid.to_string(),
+        cid,
         size: stored.size,
         asset_id: asset.map(|id| id.to_string()),
     };

@@ -159,7 +159,7 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
     let explained = tokio::task::spawn_blocking(move || explain(&recorded.input, &recipient));
     let why = explained.await.map_err(Problem::internal)??;
     let why = derivation::Derivation { recipient: Recipient::Account(account), ..why };
-    let known = Known::load(&state, &mut conn, &why).await?;
+    let labels = Labels::load(&state, &mut conn, &why).await?;
     let brought = payout.brought.zip(payout.carried_by);
     let brought = brought.map(|(amount, distribution)| Brought { amount, distribution_id: distribution.to_string() });
     Ok(axum::Json(Derivation {
@@ -171,7 +171,7 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
         amount: payout.amount,
         income: payout.income,
         brought,
-        steps: known.steps(&why),
+        steps: labels.steps(&why),
         text: why.to_text(),
     }))
 }
@@ -182,13 +182,13 @@ fn explain(input: &[u8], recipient: &Recipient) -> Result<derivation::Derivation
     Ok(derivation::explain(&input.graph, &result, recipient))
 }
 
-/// What is said of works and contributions beside the numbers.
-struct Known {
+/// What stands beside the numbers: titles of works, and summaries of contributions.
+struct Labels {
     titles: BTreeMap<i64, String>,
     summaries: BTreeMap<i64, String>,
 }
 
-impl Known {
+impl Labels {
     async fn load(state: &AppState, conn: &mut sqlx::PgConnection, why: &derivation::Derivation) -> Result<Self> {
         let assets: Vec<i64> = why
             .steps

@@ -195,11 +195,11 @@ fn range((low, high): (f64, f64)) -> Result<AmountRange> {
     Ok(AmountRange { low: rounded(low)?, high: rounded(high)? })
 }
 
-/// Coins of 10^18 as wei, with six significant digits: an estimate has no more.
+/// An estimated price in the chain's own coin, in wei, with six significant digits: an estimate has no more.
 fn rounded(coins: f64) -> Result<String> {
     let coins = Decimal::from_scientific(&format!("{coins:.5e}"))
         .map_err(|error| Problem::internal(format!("{coins} coins cannot be told: {error}")))?;
-    Ok(wei(coins))
+    wei(coins)
 }
 
 fn summary(advice: &Advice) -> String {

@@ -75,7 +75,7 @@ impl OrderFields {
         let end_price = amount("order.endPrice", &self.end_price);
         let nonce = amount("order.nonce", &self.nonce);
         let min_net = amount("order.minNet", &self.min_net);
-        let side = side(&self.side).unwrap_or_else(|| {
+        let side = Side::named(&self.side).unwrap_or_else(|| {
             errors.push(FieldError::new("order.side", "unknown_side", "is SELL or BID"));
             Side::Sell
         });
@@ -98,14 +98,5 @@ impl OrderFields {
             max_fee_bps: self.max_fee_bps,
             min_net,
         })
-    }
-}
-
-/// Bids for any one of several assets are settled by the contract, and not listed here.
-fn side(text: &str) -> Option<Side> {
-    match text {
-        "SELL" => Some(Side::Sell),
-        "BID" => Some(Side::Bid),
-        _ => None,
     }
 }

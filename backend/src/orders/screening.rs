@@ -14,7 +14,7 @@ use crate::{
     AppState,
     extract::{Json, Path},
     problem::{Problem, Result},
-    risk::{OrderRisk, RiskProvenance, known},
+    risk::{OrderRisk, RiskProvenance, grounds},
     values::{address_field, parse},
 };
 
@@ -38,7 +38,7 @@ pub async fn screen(
     let buyer = parse("buyer", &request.buyer, address_field)?;
     let missing = || Problem::not_found(format!("order {hash}"));
     let parsed: B256 = hash.parse().map_err(|_| missing())?;
-    let known = known(&state).await?;
+    let grounds = grounds(&state).await?;
     let mut conn = state.pool.acquire().await?;
     let Some(offer) = screenings::offer(&mut conn, state.chain_id(), parsed).await? else {
         list::find(&state, parsed).await?.ok_or_else(missing)?;
@@ -52,8 +52,8 @@ pub async fn screen(
         frozen_until: offer.frozen_until,
         buyer: Some(buyer),
     };
-    let answered = risk::screen(&mut conn, &known, &offer, standing, Utc::now()).await?;
-    let provenance = RiskProvenance::of_answer(&answered, &known);
+    let answered = risk::screen(&mut conn, &grounds, &offer, standing, Utc::now()).await?;
+    let provenance = RiskProvenance::of_answer(&answered, &grounds);
     Ok(axum::Json(OrderRisk::of(answered.says, provenance)))
 }
 

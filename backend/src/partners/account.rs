@@ -22,8 +22,8 @@ pub async fn of_account(
 ) -> Result<axum::Json<PartnersView>> {
     let wish = asked.wish()?;
     let account = parse("address", &account, address_field)?;
-    let known = state.partners.known().await?;
-    let answer = ask(&known, Subject::Account(account), &wish).await?;
+    let directory = state.partners.known().await?;
+    let answer = ask(&directory, Subject::Account(account), &wish).await?;
     let answer = answer.ok_or_else(|| Problem::internal("an account has no partners to be asked for"))?;
-    Ok(axum::Json(view(&known, answer, None)))
+    Ok(axum::Json(view(&directory, answer, None)))
 }

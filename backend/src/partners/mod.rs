@@ -5,8 +5,9 @@ mod work;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use advisors::partners::{Answer, Known, Subject, Wish};
+use advisors::partners::{Answer, Directory, Subject, Wish};
 use alloy::primitives::Address;
+use domain::money::{Amount, format_units, parse_units};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -24,8 +25,10 @@ const MOST: u32 = 100;
 /// Skills asked for at most, and the length of one.
 const MAX_SKILLS: usize = 20;
 const MAX_SKILL: usize = 60;
-/// Costs have six decimals and are below this.
-const MAX_COST: u128 = 100_000_000_000_000;
+/// Costs have so many decimals.
+const COST_DECIMALS: u8 = 6;
+/// Costs are below this, in millionths.
+const MAX_COST: u128 = 100_000_000_000_000 * 1_000_000;
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(work::of_work)).routes(routes!(account::of_account))
@@ -66,16 +69,8 @@ fn skill(text: &str) -> String {
 
 /// A cost of at most six decimals in millionths.
 fn millionths(text: &str) -> Result<u128, Malformed> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 15 || part.len() > 6 || !digits(whole) || !digits(part) {
-        return Err(Malformed::Millionths);
-    }
-    let (whole, part): (u128, u128) = match (whole.parse(), format!("{part:0<6}").parse()) {
-        (Ok(whole), Ok(part)) if whole < MAX_COST => (whole, part),
-        _ => return Err(Malformed::Millionths),
-    };
-    Ok(whole * 1_000_000 + part)
+    let cost = parse_units(text, COST_DECIMALS).map_err(|_| Malformed::Millionths)?;
+    u128::try_from(cost.0).ok().filter(|cost| *cost < MAX_COST).ok_or(Malformed::Millionths)
 }
 
 /// Who might join, best first. An answer to a question is not recorded; `recorded` names the newest advice that was, with the same rules.
@@ -140,19 +135,19 @@ pub struct PartnerReason {
 }
 
 /// Ranking a thousand people takes milliseconds: away from the threads that wait for others.
-async fn ask(known: &Arc<Known>, subject: Subject, wish: &Wish) -> Result<Option<Answer>> {
-    let (known, wish) = (known.clone(), wish.clone());
-    let asked = tokio::task::spawn_blocking(move || known.ask(subject, &wish));
+async fn ask(directory: &Arc<Directory>, subject: Subject, wish: &Wish) -> Result<Option<Answer>> {
+    let (directory, wish) = (directory.clone(), wish.clone());
+    let asked = tokio::task::spawn_blocking(move || directory.ask(subject, &wish));
     Ok(asked.await.map_err(Problem::internal)??)
 }
 
-fn view(known: &Known, answer: Answer, recorded: Option<Provenance>) -> PartnersView {
+fn view(directory: &Directory, answer: Answer, recorded: Option<Provenance>) -> PartnersView {
     let Answer { question, advice } = answer;
-    let name = |account: Address| known.name(account).map(str::to_owned);
+    let name = |account: Address| directory.name(account).map(str::to_owned);
     let team = question.team.iter().map(|member| TeamMember {
         account: member.account.to_checksum(None),
         name: name(member.account),
-        cost: units(&member.cost.to_string()),
+        cost: cost(member.cost),
     });
     let partner = |partner: agents::collaboration::Partner| PartnerView {
         account: partner.account.to_checksum(None),
@@ -167,22 +162,20 @@ fn view(known: &Known, answer: Answer, recorded: Option<Provenance>) -> Partners
         team: team.collect(),
         team_score: advice.team_score,
         wanted: question.wanted.into_iter().collect(),
-        cost: units(&question.cost.to_string()),
+        cost: cost(question.cost),
         partners: advice.partners.into_iter().map(partner).collect(),
         considered: advice.considered,
         matched: advice.matched,
-        as_of: known.at,
+        as_of: directory.at,
         inputs: format!("0x{}", advice.inputs),
         rules: format!("0x{}", advice.rule_base),
         recorded,
     }
 }
 
-/// Millionths, in decimal digits, as a number with the decimals it needs.
-fn units(millionths: &str) -> String {
-    let padded = format!("{millionths:0>7}");
-    let (whole, part) = padded.split_at(padded.len() - 6);
-    format!("{whole}.{part}").trim_end_matches('0').trim_end_matches('.').to_owned()
+/// A cost in the units of the cost rule, with the decimals it needs.
+fn cost(millionths: Amount) -> String {
+    format_units(millionths, COST_DECIMALS)
 }
 
 #[cfg(test)]
@@ -193,9 +186,9 @@ mod tests {
     fn costs_are_read_and_written_in_millionths() {
         for (text, expected) in [("0", 0), ("12", 12_000_000), ("0.000001", 1), ("1.50", 1_500_000)] {
             assert_eq!(millionths(text), Ok(expected), "{text}");
-            assert_eq!(millionths(&units(&expected.to_string())), Ok(expected), "{text}");
+            assert_eq!(millionths(&cost(expected.into())), Ok(expected), "{text}");
         }
-        assert_eq!([units("0"), units("1500000"), units("1")], ["0", "1.5", "0.000001"]);
+        assert_eq!([0_u128, 1_500_000, 1].map(|millionths| cost(millionths.into())), ["0", "1.5", "0.000001"]);
         for text in ["", ".5", "-1", "1e3", "1.0000001", "100000000000000", "9999999999999999", "NaN", "١"] {
             assert!(millionths(text).is_err(), "{text}");
         }

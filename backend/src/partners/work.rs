@@ -24,15 +24,15 @@ pub async fn of_work(
 ) -> Result<axum::Json<PartnersView>> {
     let wish = asked.wish()?;
     let id = number(&id);
-    let mut known = state.partners.known().await?;
-    let mut answer = ask(&known, Subject::Work(id), &wish).await?;
+    let mut directory = state.partners.known().await?;
+    let mut answer = ask(&directory, Subject::Work(id), &wish).await?;
     if answer.is_none() {
         // Perhaps its first contribution came after people were read.
-        known = state.partners.refresh().await?;
-        answer = ask(&known, Subject::Work(id), &wish).await?;
+        directory = state.partners.refresh().await?;
+        answer = ask(&directory, Subject::Work(id), &wish).await?;
     }
     let answer = answer.ok_or_else(|| Problem::not_found(format!("work {id} with contributions that count")))?;
     let newest = advice::newest(&mut *state.pool.acquire().await?, state.chain_id(), &subject(id)).await?;
     let recorded = newest.iter().find(|one| one.advice.agent == AGENT).map(Provenance::from);
-    Ok(axum::Json(view(&known, answer, recorded)))
+    Ok(axum::Json(view(&directory, answer, recorded)))
 }

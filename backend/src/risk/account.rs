@@ -17,8 +17,8 @@ use crate::{
     responses((status = 200, body = RiskAdvice), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn risk(State(state): State<AppState>, Path(address): Path<String>) -> Result<axum::Json<RiskAdvice>> {
     let account = parse("address", &address, address_field)?;
-    let known = super::known(&state).await?;
-    let answered = risk::assess_account(&known, account).await?;
-    let provenance = RiskProvenance::of_answer(&answered, &known);
+    let grounds = super::grounds(&state).await?;
+    let answered = risk::assess_account(&grounds, account).await?;
+    let provenance = RiskProvenance::of_answer(&answered, &grounds);
     Ok(axum::Json(RiskAdvice::of(answered.says, provenance)))
 }

@@ -4,7 +4,7 @@ pub mod account;
 pub mod watch_list;
 
 use advisors::{
-    risk::{Answered, Known, decision_name, known_by},
+    risk::{Answered, Grounds, decision_name, known_by},
     said,
 };
 use agents::risk::{Advice, Screening};
@@ -26,7 +26,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// What the agent knows now, or that it is still learning it.
-pub async fn known(state: &AppState) -> Result<Known> {
+pub async fn grounds(state: &AppState) -> Result<Grounds> {
     state.risk.latest().await?.ok_or_else(|| {
         Problem::unavailable("What happened in the market is still being read, to say how risky this is. Try again.")
     })
@@ -131,12 +131,12 @@ impl RiskAdvice {
 
 impl RiskProvenance {
     /// Of an answer on the spot.
-    pub fn of_answer<T>(answered: &Answered<T>, known: &Known) -> Self {
+    pub fn of_answer<T>(answered: &Answered<T>, grounds: &Grounds) -> Self {
         Self {
             id: None,
             given_at: chrono::Utc::now(),
-            block: known.block(),
-            watch_list_entry: known.watched().to_string(),
+            block: grounds.block(),
+            watch_list_entry: grounds.watched().to_string(),
             hash: hex32(&Sha256::digest(&answered.record.answer)),
             inputs: String::new(),
             rules: hex32(answered.record.rule_base.as_slice()),

@@ -66,16 +66,16 @@ impl Document for Question {}
 
 /// What the agent has in memory between two days. Lost, it is made again from the database.
 #[derive(Default)]
-pub struct Memory(Option<Known>);
+pub struct Memory(Option<Analyst>);
 
-/// All sales before a day, with the rules.
-struct Known {
+/// Who follows the market: what all sales before a day taught, with the rules.
+struct Analyst {
     before: NaiveDate,
     learned: Learned,
     rules: RuleBase,
 }
 
-impl Known {
+impl Analyst {
     /// Nothing yet, of a market that began on this day.
     fn new(first: NaiveDate) -> Result<Self> {
         let rules = RuleBase::read(PRICES).map_err(refused)?;
@@ -140,22 +140,22 @@ impl Learned {
 pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result<Option<i64>> {
     let mut conn = pool.acquire().await?;
     let Some(before) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };
-    let known = memory.0.take();
-    if known.as_ref().is_some_and(|known| known.before >= before) {
-        memory.0 = known;
+    let analyst = memory.0.take();
+    if analyst.as_ref().is_some_and(|analyst| analyst.before >= before) {
+        memory.0 = analyst;
         return Ok(None);
     }
     let Some(first) = market_days::first(&mut conn, chain_id).await?.filter(|first| *first < before) else {
         return Ok(None);
     };
     let recorded = market_days::newest(&mut conn, chain_id).await?;
-    let news = sales::between(&mut conn, chain_id, known.as_ref().map(|known| known.before), before).await?;
+    let news = sales::between(&mut conn, chain_id, analyst.as_ref().map(|analyst| analyst.before), before).await?;
     drop(conn);
-    let (known, told, said) = blocking(move || {
-        let mut known = known.map_or_else(|| Known::new(first), Ok)?;
-        let told = known.learn(&news, before, recorded)?;
-        let said = known.say(Question { day: before })?;
-        Ok((known, told, said))
+    let (analyst, told, said) = blocking(move || {
+        let mut analyst = analyst.map_or_else(|| Analyst::new(first), Ok)?;
+        let told = analyst.learn(&news, before, recorded)?;
+        let said = analyst.say(Question { day: before })?;
+        Ok((analyst, told, said))
     })
     .await?;
 
@@ -163,7 +163,7 @@ pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result
     market_days::record(&mut tx, chain_id, &told).await?;
     let mut id = None;
     if let Some((question, answer)) = said {
-        let rule_base: B256 = known.rules.version().parse().map_err(refused)?;
+        let rule_base: B256 = analyst.rules.version().parse().map_err(refused)?;
         let (agent, subject) = (AGENT.into(), SUBJECT.into());
         let new = Record {
             chain_id,
@@ -180,7 +180,7 @@ pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result
         id = advice::record(&mut tx, &new).await?;
     }
     tx.commit().await?;
-    memory.0 = Some(known);
+    memory.0 = Some(analyst);
     Ok(id)
 }
 

@@ -43,8 +43,8 @@ const NAMED: usize = 10;
 /// Works advised on in one transaction.
 const BATCH: usize = 100;
 
-/// What the agent knows: people, and the works they contributed to.
-pub struct Known {
+/// Everybody whom the agent knows, and the works they contributed to.
+pub struct Directory {
     version: Version,
     /// When it was read.
     pub at: DateTime<Utc>,
@@ -97,7 +97,7 @@ pub struct Answer {
     pub advice: Advice,
 }
 
-impl Known {
+impl Directory {
     /// # Errors
     /// When the database does not answer.
     async fn load(pool: &PgPool, chain_id: u64) -> Result<Self> {
@@ -244,7 +244,7 @@ struct Chain {
 
 impl Source for Chain {
     type Version = Version;
-    type Value = Arc<Known>;
+    type Value = Arc<Directory>;
     type Error = AdvisorError;
 
     fn name(&self) -> String {
@@ -256,8 +256,8 @@ impl Source for Chain {
     }
 
     async fn read(&self, pool: &PgPool) -> Result<Held<Self>> {
-        let known = Known::load(pool, self.chain_id).await?;
-        Ok(Held { version: known.version, value: Arc::new(known) })
+        let directory = Directory::load(pool, self.chain_id).await?;
+        Ok(Held { version: directory.version, value: Arc::new(directory) })
     }
 }
 
@@ -272,7 +272,7 @@ impl Cache {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn known(&self) -> Result<Arc<Known>> {
+    pub async fn known(&self) -> Result<Arc<Directory>> {
         let newest = self.0.newest(&mut *self.0.pool().acquire().await?).await?;
         match newest {
             Some(held) => Ok(held.value.clone()),
@@ -284,7 +284,7 @@ impl Cache {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn refresh(&self) -> Result<Arc<Known>> {
+    pub async fn refresh(&self) -> Result<Arc<Directory>> {
         Ok(self.0.fresh().await?.value.clone())
     }
 }
@@ -306,17 +306,18 @@ pub async fn advise_on_changed(pool: &PgPool, chain_id: u64, memory: &mut Memory
     }
     let said = advice::questions(&mut conn, chain_id, AGENT).await?;
     drop(conn);
-    let known = Arc::new(Known::load(pool, chain_id).await?);
+    let directory = Arc::new(Directory::load(pool, chain_id).await?);
     let changed = {
-        let known = known.clone();
-        blocking(move || Ok(known.changed(&said))).await?
+        let directory = directory.clone();
+        blocking(move || Ok(directory.changed(&said))).await?
     };
-    let bytes = known.snapshot.keep()?;
-    let model = Model { version: B256::from_slice(&Sha256::digest(&bytes)), day: known.at.date_naive(), bytes };
+    let bytes = directory.snapshot.keep()?;
+    let model = Model { version: B256::from_slice(&Sha256::digest(&bytes)), day: directory.at.date_naive(), bytes };
     let mut recorded = 0;
     for works in changed.chunks(BATCH) {
-        let (known, works, version) = (known.clone(), works.to_vec(), model.version);
-        let news = move || works.iter().filter_map(|work| news(&known, chain_id, *work, version).transpose()).collect();
+        let (directory, works, version) = (directory.clone(), works.to_vec(), model.version);
+        let news =
+            move || works.iter().filter_map(|work| news(&directory, chain_id, *work, version).transpose()).collect();
         let news: Vec<Record> = blocking(news).await?;
         let mut tx = pool.begin().await?;
         advice::keep_model(&mut tx, chain_id, AGENT, &model).await?;
@@ -328,22 +329,22 @@ pub async fn advise_on_changed(pool: &PgPool, chain_id: u64, memory: &mut Memory
         }
         tx.commit().await?;
     }
-    memory.0 = Some(known.version);
+    memory.0 = Some(directory.version);
     Ok(recorded)
 }
 
-fn news(known: &Known, chain_id: u64, work: i64, model: B256) -> Result<Option<Record>> {
+fn news(directory: &Directory, chain_id: u64, work: i64, model: B256) -> Result<Option<Record>> {
     let wish = Wish { count: NAMED, ..Wish::default() };
-    let Some(Answer { question, advice }) = known.ask(Subject::Work(work), &wish)? else { return Ok(None) };
+    let Some(Answer { question, advice }) = directory.ask(Subject::Work(work), &wish)? else { return Ok(None) };
     Ok(Some(Record {
         chain_id,
         agent: AGENT.into(),
         subject: subject(work),
-        day: known.at.date_naive(),
+        day: directory.at.date_naive(),
         version: Advice::VERSION,
         question: serde_json::to_string(&question).map_err(refused)?,
         answer: serde_json::to_string(&advice).map_err(refused)?,
-        rule_base: known.rules().parse().map_err(refused)?,
+        rule_base: directory.rules().parse().map_err(refused)?,
         model: Some(model),
     }))
 }

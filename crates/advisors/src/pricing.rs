@@ -8,6 +8,7 @@ use agents::{
 };
 use alloy_primitives::{Address, B256, U256};
 use chrono::NaiveDate;
+use domain::money::COIN;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 use store::{
@@ -25,10 +26,10 @@ const VERSION: u16 = <agents::pricing::Advice as Document>::VERSION;
 
 /// What the agent has in memory between two questions. Lost, it is made again from the database.
 #[derive(Default)]
-pub struct Memory(Option<Known>);
+pub struct Memory(Option<DayForecaster>);
 
-/// All sales before a day, and what was learned from them.
-struct Known {
+/// A forecaster that is ready for the questions of a day: it has learned from all sales before it.
+struct DayForecaster {
     before: NaiveDate,
     forecaster: Forecaster,
     /// What all questions of the day share.
@@ -46,15 +47,15 @@ pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset:
     let Some(question) = question(&mut conn, chain_id, asset).await? else { return Ok(None) };
     let Some(before) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };
     drop(conn);
-    let known = remember(pool, chain_id, memory.0.take(), before).await?;
-    let (known, made) = blocking(move || {
-        let made = answer(&known.forecaster, &known.today, &known.rules, &question);
+    let ready = remember(pool, chain_id, memory.0.take(), before).await?;
+    let (ready, made) = blocking(move || {
+        let made = answer(&ready.forecaster, &ready.today, &ready.rules, &question);
         let question = serde_json::to_string(&question).map_err(refused)?;
-        Ok((known, made.map(|answer| (question, answer))))
+        Ok((ready, made.map(|answer| (question, answer))))
     })
     .await?;
-    let Known { before: day, rule_base, model, .. } = known;
-    memory.0 = Some(known);
+    let DayForecaster { before: day, rule_base, model, .. } = ready;
+    memory.0 = Some(ready);
     let (question, answer) = made?;
     let subject = format!("asset:{asset}");
     let new =
@@ -116,22 +117,27 @@ fn answer(forecaster: &Forecaster, today: &Today, rules: &RuleBase, question: &Q
 }
 
 /// All that was sold before the day, learned and kept.
-async fn remember(pool: &PgPool, chain_id: u64, known: Option<Known>, before: NaiveDate) -> Result<Known> {
-    let (forecaster, learned) = match known {
-        Some(known) if known.before == before => return Ok(known),
-        Some(known) if known.before < before => (known.forecaster, known.before),
+async fn remember(
+    pool: &PgPool,
+    chain_id: u64,
+    ready: Option<DayForecaster>,
+    before: NaiveDate,
+) -> Result<DayForecaster> {
+    let (forecaster, learned) = match ready {
+        Some(ready) if ready.before == before => return Ok(ready),
+        Some(ready) if ready.before < before => (ready.forecaster, ready.before),
         _ => recall(pool, chain_id, before).await?,
     };
     let from = (learned > NaiveDate::MIN).then_some(learned);
     let news = sales::between(&mut *pool.acquire().await?, chain_id, from, before).await?;
-    let (known, knowledge) = blocking(move || learn(forecaster, &news, before)).await?;
+    let (ready, knowledge) = blocking(move || learn(forecaster, &news, before)).await?;
     let mut tx = pool.begin().await?;
-    advice::keep_rules(&mut tx, known.rule_base, PRICES).await?;
+    advice::keep_rules(&mut tx, ready.rule_base, PRICES).await?;
     if let Some(model) = knowledge {
         advice::keep_model(&mut tx, chain_id, AGENT, &model).await?;
     }
     tx.commit().await?;
-    Ok(known)
+    Ok(ready)
 }
 
 /// What was kept last, with the history before it; nothing when nothing was kept.
@@ -146,7 +152,7 @@ async fn recall(pool: &PgPool, chain_id: u64, before: NaiveDate) -> Result<(Fore
 }
 
 /// Lives through the sales before a day, and gets ready for the day's questions.
-fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result<(Known, Option<Model>)> {
+fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result<(DayForecaster, Option<Model>)> {
     forecaster.live(&learnable(news)).map_err(refused)?;
     forecaster.refit(Day::from(before)).map_err(refused)?;
     let rules = RuleBase::read(PRICES).map_err(refused)?;
@@ -156,7 +162,7 @@ fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result
         Model { version, day: before, bytes }
     });
     let (rule_base, model) = (rules.version().parse().map_err(refused)?, knowledge.as_ref().map(|model| model.version));
-    Ok((Known { before, forecaster, today, rules, rule_base, model }, knowledge))
+    Ok((DayForecaster { before, forecaster, today, rules, rule_base, model }, knowledge))
 }
 
 /// A forecaster with this history, and what a model kept.
@@ -197,9 +203,9 @@ fn number(account: &Address) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// Wei as coins of 10^18. To learn from; what is paid is never computed from it.
+/// An amount of the chain's own coin in whole coins. To learn from: what is paid is never computed from it.
 fn whole_coins(wei: U256) -> f64 {
-    f64::from(wei) / 1e18
+    f64::from(wei) / 10_f64.powi(COIN.decimals.into())
 }
 
 /// What is asked about an asset, from what the chain says of it. None when it is not there.

@@ -3,7 +3,7 @@
 use alloy::primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::work::{self, Fault};
-use store::works;
+use store::{uploads, works};
 
 use crate::{Actor, Conflict, Fault as AnyFault, Result, Tx};
 
@@ -42,15 +42,7 @@ pub async fn create(tx: &mut Tx, chain_id: u64, actor: Actor, new: NewWork) -> R
     if let Some(asset) = asset_of(tx, chain_id, new.content_hash).await? {
         return Err(Conflict::DuplicateContent { asset }.into());
     }
-    let hash = new.content_hash.as_slice();
-    let cid = sqlx::query_scalar!(
-        "SELECT cid FROM uploads WHERE content_hash = $1 AND account = $2",
-        hash as _,
-        actor.0.as_slice() as _
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(Fault::NotUploaded)?;
+    let cid = uploads::cid(tx, actor.0, new.content_hash).await?.ok_or(Fault::NotUploaded)?;
     let faults = work::check_description(&title, &description);
     if !faults.is_empty() {
         return Err(faults.into_iter().map(AnyFault::from).collect::<Vec<_>>().into());

@@ -1,4 +1,4 @@
-//! What users may ask of the marketplace: one file for each command, and nothing of HTTP.
+//! What may be asked of the marketplace: one file for each command, and nothing of HTTP.
 //!
 //! A command takes a transaction and typed input, applies the rules of [`domain`], stores what follows, and tells the
 //! ledger and the outbox of it. Nothing is true before the caller commits, so several commands can be one. What a command
@@ -17,9 +17,11 @@
 //! | [`measure_work`] | measures the coherence of a version of a work |
 //! | [`claim_identity`] | says that a name is an account's |
 //! | [`decide_identity`] | confirms or refuses such a claim |
+//! | [`apply_delivery`] | records as contributions what GitHub delivered about a work |
 //!
 //! A command that asks the chain does so before it needs the transaction, so that no connection waits for the node.
 
+pub mod apply_delivery;
 pub mod changes;
 pub mod claim_identity;
 pub mod correct_contribution;

@@ -5,12 +5,16 @@
 //! any transaction.
 
 use ::facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
-use advisors::risk::{self, Known, Standing};
+use advisors::risk::{self, Grounds, Standing};
 use alloy::primitives::{Address, B256, Bytes, U256};
 use bindings::{AssetRegistry, Market as MarketContract, TestToken};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use domain::order::{Asset, ChainState, Fault, Means, Order, Side};
-use store::{StoreError, facts, screenings};
+use store::{
+    facts,
+    orders::{self, NewOrder},
+    screenings,
+};
 
 use crate::{
     Error, Fault as AnyFault, Market, Result, Tx,
@@ -33,7 +37,7 @@ pub struct Sound {
     signed: Signed,
     /// What the risk agent knows, where it knows enough already. Read before the transaction: it may wait for a
     /// connection.
-    known: Option<Known>,
+    grounds: Option<Grounds>,
 }
 
 impl Signed {
@@ -69,7 +73,7 @@ impl Signed {
         }
         let chain = questions.answers(market, self.now).await?;
         refuse(self.order.check_against(&chain))?;
-        Ok(Sound { signed: self, known: market.risk.latest().await? })
+        Ok(Sound { signed: self, grounds: market.risk.latest().await? })
     }
 }
 
@@ -79,13 +83,13 @@ impl Signed {
 /// # Errors
 /// When the database does not answer.
 pub async fn place(tx: &mut Tx, sound: &Sound) -> Result<bool> {
-    let Signed { chain_id, order, hash, .. } = &sound.signed;
-    if !store(tx, &sound.signed).await? {
+    let Signed { chain_id, order, signature, hash, .. } = &sound.signed;
+    if !orders::insert(tx, &NewOrder { chain_id: *chain_id, hash: *hash, order, signature }).await? {
         return Ok(false);
     }
     tell(tx, *chain_id, order, *hash).await?;
-    if let Some(known) = &sound.known {
-        screen(tx, *chain_id, known, *hash).await?;
+    if let Some(grounds) = &sound.grounds {
+        screen(tx, *chain_id, grounds, *hash).await?;
     }
     tracing::info!("order {hash} on asset {} was stored", order.asset_id);
     Ok(true)
@@ -229,46 +233,10 @@ const fn side_number(side: Side) -> u8 {
     }
 }
 
-/// True when the order is new.
-async fn store(tx: &mut Tx, signed: &Signed) -> Result<bool> {
-    let Signed { chain_id, order, signature, hash, .. } = signed;
-    let time = |seconds: u64| {
-        // Years up to 9999 were checked, and all of them have dates.
-        let date = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-        date.ok_or(StoreError::Corrupt { what: "time", value: seconds.to_string() })
-    };
-    let stored = sqlx::query!(
-        "INSERT INTO orders (chain_id, hash, maker, side, asset_id, asset_epoch, currency, start_price, end_price, start_time,
-                             end_time, taker, nonce, maker_epoch, max_fee_bps, min_net, signature)
-         VALUES ($1, $2, $3, $4, $5::text::bigint, $6, $7, $8::text::numeric, $9::text::numeric, $10, $11, $12,
-                 $13::text::numeric, $14, $15, $16::text::numeric, $17) ON CONFLICT DO NOTHING",
-        *chain_id as i64,
-        hash.as_slice() as _,
-        order.maker.as_slice() as _,
-        bindings::side_name(side_number(order.side)),
-        order.asset_id.to_string(),
-        order.asset_epoch as i64,
-        order.currency.as_slice() as _,
-        order.start_price.to_string(),
-        order.end_price.to_string(),
-        time(order.start_time)?,
-        time(order.end_time)?,
-        order.taker.as_slice() as _,
-        order.nonce.to_string(),
-        order.maker_epoch as i64,
-        i32::from(order.max_fee_bps),
-        order.min_net.to_string(),
-        signature.as_slice()
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(stored.rows_affected() > 0)
-}
-
 /// Decides whether a sale is shown. Where the agent does not know enough yet, a worker does it in a moment.
-async fn screen(tx: &mut Tx, chain_id: u64, known: &Known, hash: B256) -> Result<()> {
+async fn screen(tx: &mut Tx, chain_id: u64, grounds: &Grounds, hash: B256) -> Result<()> {
     let Some(offer) = screenings::offer(tx, chain_id, hash).await? else { return Ok(()) };
-    let screening = risk::screen(tx, known, &offer, Standing::sound(&offer), Utc::now()).await?;
+    let screening = risk::screen(tx, grounds, &offer, Standing::sound(&offer), Utc::now()).await?;
     risk::record(tx, &screening).await?;
     Ok(())
 }
@@ -279,7 +247,7 @@ async fn tell(tx: &mut Tx, chain_id: u64, order: &Order, hash: B256) -> Result<(
     let body = OrderRecorded {
         hash: hash.into(),
         maker: order.maker.into(),
-        side: bindings::side_name(side_number(order.side)).unwrap_or_default().to_owned(),
+        side: order.side.name().to_owned(),
         asset: asset.into(),
         asset_epoch: order.asset_epoch,
         currency: order.currency.into(),
@@ -296,4 +264,18 @@ async fn tell(tx: &mut Tx, chain_id: u64, order: &Order, hash: B256) -> Result<(
     let streams = [Stream::asset(chain_id, asset), Stream::account(order.maker)];
     let subject = Subject::Order { order: hash.into() };
     Ok(facts::tell_one(tx, NewFact::of_chain(chain_id, subject, streams, Fact::OrderRecorded(body))).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_are_called_as_the_mirror_calls_the_contracts() {
+        for side in [Side::Sell, Side::Bid] {
+            assert_eq!(bindings::side_name(side_number(side)), Some(side.name()));
+            assert_eq!(Side::named(side.name()), Some(side));
+        }
+        assert_eq!(Side::named("CRITERIA_BID"), None, "such bids are settled by the contract and not stored");
+    }
 }

@@ -6,6 +6,7 @@
 use std::{fmt, iter, str::FromStr};
 
 pub use alloy_primitives::{Address, B256, U256};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Why a text is not an amount.
@@ -172,6 +173,92 @@ pub fn format_units(amount: Amount, decimals: u8) -> String {
     }
 }
 
+/// Why a number of whole tokens is not an amount of base units.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitsError {
+    /// Anything but digits, with or without a point and more digits after it.
+    #[error("`{0}` is not a number of tokens: write digits, and decimals after a point")]
+    NotDecimal(String),
+    /// A base unit cannot be divided.
+    #[error("`{text}` has more than {decimals} decimals")]
+    TooManyDecimals {
+        /// The number as it was written.
+        text: String,
+        /// How many the token has.
+        decimals: u8,
+    },
+    /// No amount is below zero.
+    #[error("{0} is below zero")]
+    Negative(Decimal),
+    /// In base units it is 2^256 or more.
+    #[error("{0} tokens do not fit 256 bits in base units")]
+    TooLarge(String),
+}
+
+/// The base units of a number of whole tokens, as people write it: what [`format_units`] wrote, read back. Exact.
+///
+/// ```
+/// use domain::money::{Amount, parse_units};
+/// assert_eq!(parse_units("1.5", 6), Ok(Amount::from(1_500_000_u64)));
+/// assert!(parse_units("1.0000001", 6).is_err(), "a base unit cannot be divided");
+/// assert!(parse_units("", 6).is_err(), "nothing is not zero");
+/// ```
+///
+/// # Errors
+/// When the text is no such number, has more decimals than the token, or is too large.
+pub fn parse_units(text: &str, decimals: u8) -> Result<Amount, UnitsError> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = !whole.is_empty() && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    if !is_number {
+        return Err(UnitsError::NotDecimal(text.to_owned()));
+    }
+    let missing = usize::from(decimals)
+        .checked_sub(fraction.len())
+        .ok_or_else(|| UnitsError::TooManyDecimals { text: text.to_owned(), decimals })?;
+    let digits: String = whole.chars().chain(fraction.chars()).chain(iter::repeat_n('0', missing)).collect();
+    U256::from_str_radix(&digits, 10).map(Amount).map_err(|_| UnitsError::TooLarge(text.to_owned()))
+}
+
+/// A currency as people know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Currency {
+    /// What stands after an amount of it.
+    pub symbol: &'static str,
+    /// One whole of it is 10 to the power of so many base units.
+    pub decimals: u8,
+}
+
+/// The chain's own coin, whose address is zero. It is the only currency whose symbol and decimals are known here.
+pub const COIN: Currency = Currency { symbol: "ETH", decimals: 18 };
+
+impl Currency {
+    /// An amount with its unit, for people: `1.5 ETH`. Exact.
+    pub fn format(self, amount: Amount) -> String {
+        format!("{} {}", format_units(amount, self.decimals), self.symbol)
+    }
+
+    /// The base units of a number of whole coins. What is less than one base unit is left out.
+    ///
+    /// ```
+    /// use domain::money::{Amount, COIN};
+    /// assert_eq!(COIN.base_units("0.0000000000000000019".parse()?), Ok(Amount::from(1_u64)));
+    /// # Ok::<(), rust_decimal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the number is below zero, or too large.
+    pub fn base_units(self, coins: Decimal) -> Result<Amount, UnitsError> {
+        let mantissa = u128::try_from(coins.mantissa()).map_err(|_| UnitsError::Negative(coins))?;
+        let (mantissa, decimals) = (U256::from(mantissa), u32::from(self.decimals));
+        let power = |exponent: u32| U256::from(10).checked_pow(U256::from(exponent));
+        let units = match decimals.checked_sub(coins.scale()) {
+            Some(more) => power(more).and_then(|factor| mantissa.checked_mul(factor)),
+            None => power(coins.scale() - decimals).and_then(|divisor| mantissa.checked_div(divisor)),
+        };
+        units.map(Amount).ok_or_else(|| UnitsError::TooLarge(coins.to_string()))
+    }
+}
+
 /// A number above 10 000 is no share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} basis points are more than the whole: at most 10000")]
@@ -324,6 +411,49 @@ mod tests {
     }
 
     #[test]
+    fn units_as_people_write_them() {
+        for (text, decimals, units) in [
+            ("0", 18, 0_u64),
+            ("1", 0, 1),
+            ("583.33", 2, 58_333),
+            ("0.05", 2, 5),
+            ("1.5", 6, 1_500_000),
+            ("007.10", 2, 710),
+        ] {
+            assert_eq!(parse_units(text, decimals), Ok(Amount::from(units)), "{text}");
+        }
+        for wrong in ["", ".", ".5", "-1", "+1", " 1", "1 ", "1,5", "1e3", "0x1", "1_000", "1.2.3", "NaN", "١"] {
+            assert_eq!(parse_units(wrong, 6), Err(UnitsError::NotDecimal(wrong.into())), "{wrong:?}");
+        }
+        assert!(matches!(parse_units("1.001", 2), Err(UnitsError::TooManyDecimals { decimals: 2, .. })));
+        assert!(matches!(parse_units(&U256::MAX.to_string(), 1), Err(UnitsError::TooLarge(_))));
+        assert_eq!(parse_units(&U256::MAX.to_string(), 0), Ok(Amount(U256::MAX)));
+    }
+
+    #[test]
+    fn coins_in_base_units() {
+        for (coins, units) in [
+            ("0", 0_u64),
+            ("1", 1_000_000_000_000_000_000),
+            ("0.00123457", 1_234_570_000_000_000),
+            ("0.000000000000000001", 1),
+            // Less than one base unit, and a fraction of one.
+            ("0.0000000000000000009", 0),
+            ("0.0000000000000000019", 1),
+        ] {
+            assert_eq!(COIN.base_units(coins.parse().unwrap()), Ok(Amount::from(units)), "{coins}");
+        }
+        let most = COIN.base_units(Decimal::MAX).unwrap();
+        assert_eq!(most.to_string(), format!("{}{}", Decimal::MAX, "0".repeat(18)));
+        let below: Decimal = "-0.5".parse().unwrap();
+        assert_eq!(COIN.base_units(below), Err(UnitsError::Negative(below)));
+        let fine = Currency { symbol: "FINE", decimals: 77 };
+        assert_eq!(fine.base_units(Decimal::from(2)), Err(UnitsError::TooLarge("2".into())));
+        assert_eq!(Currency { symbol: "X", decimals: u8::MAX }.base_units(Decimal::ONE).ok(), None);
+        assert_eq!(COIN.format(Amount::from(1_500_000_000_000_000_000_u64)), "1.5 ETH");
+    }
+
+    #[test]
     fn a_share_is_at_most_the_whole() {
         assert_eq!(BasisPoints::try_from(10_000_u16), Ok(BasisPoints::FULL));
         assert_eq!(BasisPoints::try_from(10_001_u16), Err(BasisPointsError(10_001)));
@@ -337,6 +467,18 @@ mod tests {
         fn text_and_amount_are_the_same(limbs: [u64; 4]) {
             let amount = Amount(U256::from_limbs(limbs));
             prop_assert_eq!(amount.to_string().parse(), Ok(amount));
+        }
+
+        #[test]
+        fn what_people_read_is_the_amount(limbs: [u64; 4], decimals: u8) {
+            let amount = Amount(U256::from_limbs(limbs));
+            prop_assert_eq!(parse_units(&format_units(amount, decimals), decimals), Ok(amount));
+        }
+
+        #[test]
+        fn coins_become_what_they_are_written_as(mantissa: u64, scale in 0_u32..19) {
+            let coins = Decimal::from_i128_with_scale(mantissa.into(), scale);
+            prop_assert_eq!(COIN.base_units(coins), parse_units(&coins.to_string(), COIN.decimals));
         }
     }
 }

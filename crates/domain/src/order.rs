@@ -45,6 +45,21 @@ pub enum Side {
     Bid,
 }
 
+impl Side {
+    /// The word for it in the API, in facts and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sell => "SELL",
+            Self::Bid => "BID",
+        }
+    }
+
+    /// The side that is called so.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Sell, Self::Bid].into_iter().find(|side| side.name() == name)
+    }
+}
+
 /// A signed order, with the fields of the market's EIP-712 type. Amounts are in base units of the currency, times in
 /// seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]

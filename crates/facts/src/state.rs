@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::U512;
-use domain::{Address, U256, ledger::Event};
+use domain::{Address, Amount, U256, ledger::Event};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -221,7 +221,7 @@ impl Said<'_> {
     }
 
     fn number(&self, field: &'static str) -> Result<U256, FoldError> {
-        U256::from_str_radix(self.text(field)?, 10).map_err(|_| self.wrong(field))
+        self.parsed::<Amount>(field).map(|number| number.0)
     }
 
     /// A cost as contributions have it: below 10^14, so that no sum of them overflows.

@@ -93,9 +93,9 @@ struct Part<'a> {
     in_call: bool,
 }
 
-/// Heads and the numbers of arguments they take.
+/// What is said of heads: how many arguments they take, what types they have, and which are data.
 #[derive(Default)]
-struct Known {
+struct Vocabulary {
     arities: BTreeMap<String, BTreeSet<usize>>,
     /// Function types, by head.
     signatures: BTreeMap<String, Vec<Atom>>,
@@ -115,23 +115,23 @@ impl Metta {
         let whole = self.tokens.iter().filter(|(_, atom)| !matches!(atom, Atom::Expression(_)));
         let tokens: Tokens = whole.map(|(word, atom)| (word.clone(), atom.clone())).collect();
         let program = read(file, text, &tokens)?;
-        let mut known = Known::default();
-        known.learn_store(&self.store, self.home());
+        let mut vocabulary = Vocabulary::default();
+        vocabulary.learn_store(&self.store, self.home());
         for written in &program {
-            known.learn(&written.atom, written.evaluated);
+            vocabulary.learn(&written.atom, written.evaluated);
         }
         // Patterns are known once all types are.
         for written in &program {
-            let learned: Vec<String> = parts(written, &known)
+            let learned: Vec<String> = parts(written, &vocabulary)
                 .into_iter()
                 .filter(|part| part.role == Role::Pattern)
                 .filter_map(head_of)
                 .collect();
-            known.data.extend(learned);
+            vocabulary.data.extend(learned);
         }
         let mut findings = Vec::new();
         for written in &program {
-            known.check(written, &mut findings);
+            vocabulary.check(written, &mut findings);
         }
         repeated_rules(&program, &mut findings);
         findings.sort_by(|a, b| (&a.place, a.kind).cmp(&(&b.place, b.kind)));
@@ -172,7 +172,7 @@ fn function_name(head: &Atom) -> Option<&str> {
 }
 
 /// The parts of an atom that matter: of a rule its right side, and its left side as a pattern.
-fn parts<'a>(written: &'a Written, known: &Known) -> Vec<Part<'a>> {
+fn parts<'a>(written: &'a Written, vocabulary: &Vocabulary) -> Vec<Part<'a>> {
     let is_rule = written.atom.children().first().is_some_and(|head| head.is(Keyword::Equal));
     let role = if written.evaluated { Role::Evaluated } else { Role::Data };
     let mut found = Vec::new();
@@ -189,7 +189,7 @@ fn parts<'a>(written: &'a Written, known: &Known) -> Vec<Part<'a>> {
             let role = match (is_rule && !written.evaluated && depth == 0, index) {
                 (true, 1) => Role::Pattern,
                 (true, 2) => Role::Evaluated,
-                _ => known.role(role, children, index),
+                _ => vocabulary.role(role, children, index),
             };
             stack.push((child, role, (in_call || binds) && index > 0, depth + 1));
         }
@@ -197,7 +197,7 @@ fn parts<'a>(written: &'a Written, known: &Known) -> Vec<Part<'a>> {
     found
 }
 
-impl Known {
+impl Vocabulary {
     /// Learns the rules and types that are loaded already.
     fn learn_store(&mut self, store: &Store, home: SpaceId) {
         for space in store.reach(home) {

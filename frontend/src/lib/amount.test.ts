@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { NATIVE_COIN, formatAmount, formatUnits } from "./amount";
+import { NATIVE_COIN, currencyName, formatAmount, formatUnits, parseBaseUnits } from "./amount";
 
 describe("formatUnits", () => {
   it.each([
@@ -36,6 +36,25 @@ describe("formatUnits", () => {
       const [whole = "0", fraction = ""] = digits.replaceAll(",", "").split(".");
       expect(BigInt(whole) * 10n ** 18n + BigInt(fraction.padEnd(18, "0"))).toBe(value);
     }
+  });
+});
+
+describe("parseBaseUnits", () => {
+  it("reads whole numbers exactly", () => {
+    expect(parseBaseUnits("123456789012345678901234567890")).toBe(123456789012345678901234567890n);
+    expect(parseBaseUnits("-7")).toBe(-7n);
+  });
+
+  it.each(["", " ", "1 ", "0x10", "1.5", "1e3", "+1", "-"])("never takes `%s` for a number", (text) => {
+    expect(() => parseBaseUnits(text)).toThrow(SyntaxError);
+    expect(() => formatUnits(text, 18)).toThrow(SyntaxError);
+  });
+});
+
+describe("currencyName", () => {
+  it("knows the chain's own coin alone", () => {
+    expect(currencyName(NATIVE_COIN)).toBe("Ether");
+    expect(currencyName("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")).toBeUndefined();
   });
 });
 

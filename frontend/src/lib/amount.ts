@@ -1,7 +1,8 @@
 /** Amounts are decimal strings of base units. They stay whole numbers (bigint) all the way to the text on the screen. */
 
 export const NATIVE_COIN = "0x0000000000000000000000000000000000000000";
-const NATIVE = { symbol: "ETH", decimals: 18 };
+/** The only currency whose name and decimals are known here. */
+const COIN = { name: "Ether", symbol: "ETH", decimals: 18 };
 
 export interface AmountText {
   /** Digits with a decimal point and thousands separators. */
@@ -11,9 +12,20 @@ export interface AmountText {
   cut: boolean;
 }
 
-/** The coin's symbol, or undefined for a token whose decimals are not known here. */
-function currencyOf(address: string): { symbol: string; decimals: number } | undefined {
-  return address.toLowerCase() === NATIVE_COIN ? NATIVE : undefined;
+/** What is known of a currency, or undefined for a token of which nothing is known here. */
+function currencyOf(address: string): typeof COIN | undefined {
+  return address.toLowerCase() === NATIVE_COIN ? COIN : undefined;
+}
+
+/** What a currency is called, or undefined for a token that is known by its address alone. */
+export function currencyName(address: string): string | undefined {
+  return currencyOf(address)?.name;
+}
+
+/** Reads an amount as the API writes it. Throws at anything else: `BigInt` alone would take an empty text for zero. */
+export function parseBaseUnits(text: string): bigint {
+  if (!/^-?\d+$/.test(text)) throw new SyntaxError(`\`${text}\` is not an amount in base units`);
+  return BigInt(text);
 }
 
 /**
@@ -21,7 +33,7 @@ function currencyOf(address: string): { symbol: string; decimals: number } | und
  * An amount above zero that would show as 0 becomes `<0.000001`.
  */
 export function formatUnits(baseUnits: string | bigint, decimals: number, places = decimals): { digits: string; cut: boolean } {
-  const value = BigInt(baseUnits);
+  const value = typeof baseUnits === "bigint" ? baseUnits : parseBaseUnits(baseUnits);
   const negative = value < 0n;
   const magnitude = negative ? -value : value;
   const scale = 10n ** BigInt(decimals);

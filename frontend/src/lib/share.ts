@@ -1,5 +1,7 @@
 /** Parts of a whole, in words people read. All are rounded down, so that parts never seem to exceed the whole. */
 
+import { parseBaseUnits } from "./amount";
+
 /** Basis points as per cent: 6000 is `60%`, 1250 is `12.5%`. */
 export function formatBps(bps: number): string {
   return hundredths(BigInt(bps));
@@ -12,9 +14,9 @@ export function formatPpm(ppm: number): string {
 
 /** `part` of `whole` as per cent; both are whole numbers in text. */
 export function formatPart(part: string, whole: string): string {
-  const of = BigInt(whole);
+  const of = parseBaseUnits(whole);
   if (of === 0n) return "0%";
-  return formatPpm(Number((BigInt(part) * 1_000_000n) / of));
+  return formatPpm(Number((parseBaseUnits(part) * 1_000_000n) / of));
 }
 
 /** How many: `1 work`, `2 works`. */

@@ -70,9 +70,9 @@ async fn appraise_listed(worker: &Worker, after: u64) -> Result<(), JobError> {
 
 /// Orders are compared with the new ranges.
 async fn screen_again(worker: &Worker, assets: &[u64]) -> Result<(), JobError> {
-    let known = worker.risks.fresh().await?;
+    let grounds = worker.risks.fresh().await?;
     for asset in assets {
-        screen_all_of(&worker.context, &known, Watched::Work(AssetId(*asset))).await?;
+        screen_all_of(&worker.context, &grounds, Watched::Work(AssetId(*asset))).await?;
     }
     Ok(())
 }

@@ -51,13 +51,13 @@ async fn assess(context: &Context, memory: &Memory, what: Watched, through: u64)
     }
     let settled = trade::settled(&mut conn, chain_id).await?.map_or(0, |settled| settled.block);
     drop(conn);
-    let known = memory.fresh().await?;
-    if known.block() < settled.min(through) {
+    let grounds = memory.fresh().await?;
+    if grounds.block() < settled.min(through) {
         return put_off(context, what, through, SOON).await;
     }
     let answered = match what {
-        Watched::Account(account) => Some(risk::assess_account(&known, account).await?),
-        Watched::Work(asset) => risk::assess_work(&mut *context.pool.acquire().await?, &known, asset.0).await?,
+        Watched::Account(account) => Some(risk::assess_account(&grounds, account).await?),
+        Watched::Work(asset) => risk::assess_work(&mut *context.pool.acquire().await?, &grounds, asset.0).await?,
     };
     let Some(answered) = answered else { return Ok(()) };
     let mut tx = context.pool.begin().await?;
@@ -65,7 +65,7 @@ async fn assess(context: &Context, memory: &Memory, what: Watched, through: u64)
     tell_watchers(context, &mut tx, &answered).await?;
     tx.commit().await?;
     if id.is_some() {
-        screen_all_of(context, &known, what).await?;
+        screen_all_of(context, &grounds, what).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Which orders are shown: what the risk agent says of each before anybody buys.
 
-use advisors::risk::{self, Known, Memory, Standing};
+use advisors::risk::{self, Grounds, Memory, Standing};
 use agents::risk::Watched;
 use alloy::primitives::{Address, B256};
 use chrono::Utc;
@@ -40,7 +40,7 @@ async fn screen(context: &Context, memory: &Memory, order: B256) -> Result<(), J
 }
 
 /// Screens the open orders of an asset or a maker again.
-pub async fn screen_all_of(context: &Context, known: &Known, what: Watched) -> Result<(), JobError> {
+pub async fn screen_all_of(context: &Context, grounds: &Grounds, what: Watched) -> Result<(), JobError> {
     let (asset, maker): (Option<u64>, Option<Address>) = match what {
         Watched::Account(maker) => (None, Some(maker)),
         Watched::Work(asset) => (Some(asset.0), None),
@@ -48,13 +48,13 @@ pub async fn screen_all_of(context: &Context, known: &Known, what: Watched) -> R
     let mut conn = context.pool.acquire().await?;
     let offers = screenings::open_offers(&mut conn, context.deployment.chain_id, asset, maker, ORDERS).await?;
     drop(conn);
-    screen_offers(context, known, &offers).await
+    screen_offers(context, grounds, &offers).await
 }
 
-async fn screen_offers(context: &Context, known: &Known, offers: &[Offer]) -> Result<(), JobError> {
+async fn screen_offers(context: &Context, grounds: &Grounds, offers: &[Offer]) -> Result<(), JobError> {
     for offer in offers {
         let mut tx = context.pool.begin().await?;
-        let screening = risk::screen(&mut tx, known, offer, Standing::sound(offer), Utc::now()).await?;
+        let screening = risk::screen(&mut tx, grounds, offer, Standing::sound(offer), Utc::now()).await?;
         risk::record(&mut tx, &screening).await?;
         tx.commit().await?;
     }

@@ -2,7 +2,7 @@
 
 use advisors::{
     replay,
-    risk::{self, Known, Memory, Standing},
+    risk::{self, Grounds, Memory, Standing},
 };
 use agents::risk::{Advice, Decision};
 use alloy::primitives::{Address, B256, U256};
@@ -44,12 +44,12 @@ async fn wash(stage: &Stage, asset: u64) -> Result<()> {
     Ok(())
 }
 
-async fn known(stage: &Stage) -> Result<Known> {
+async fn known(stage: &Stage) -> Result<Grounds> {
     Ok(Memory::new(stage.pool().clone(), CHAIN).fresh().await?)
 }
 
-async fn assess_and_record(stage: &Stage, known: &Known, who: Address) -> Result<(Advice, Option<i64>)> {
-    let answered = risk::assess_account(known, who).await?;
+async fn assess_and_record(stage: &Stage, grounds: &Grounds, who: Address) -> Result<(Advice, Option<i64>)> {
+    let answered = risk::assess_account(grounds, who).await?;
     let mut tx = stage.pool().begin().await?;
     let id = risk::record(&mut tx, &answered).await?;
     tx.commit().await?;
@@ -149,10 +149,10 @@ async fn a_screening_is_recorded_when_it_says_something_new() -> Result<()> {
     stage.settle().await?;
     let offer = offer(&stage, 1, asset).await?;
     assert_eq!((offer.maker, offer.price, offer.state.as_str()), (account(1), U256::from(500), "open"));
-    let screen = async |known: &Known, seconds: i64| -> Result<(Decision, Option<i64>)> {
+    let screen = async |grounds: &Grounds, seconds: i64| -> Result<(Decision, Option<i64>)> {
         let now = Utc::now() + chrono::TimeDelta::seconds(seconds);
         let mut tx = stage.pool().begin().await?;
-        let screening = risk::screen(&mut tx, known, &offer, Standing::sound(&offer), now).await?;
+        let screening = risk::screen(&mut tx, grounds, &offer, Standing::sound(&offer), now).await?;
         let id = risk::record(&mut tx, &screening).await?;
         tx.commit().await?;
         Ok((screening.says.decision, id))

@@ -32,9 +32,9 @@ struct Chain {
     chain_id: u64,
 }
 
-/// What was known as of a settled block, and what was watched.
+/// What an answer rests on: what was found up to a settled block, and the watch list as of an entry.
 #[derive(Clone)]
-pub struct Known {
+pub struct Grounds {
     pub(super) findings: Arc<Findings>,
     pub(super) watched: Arc<Watch>,
 }
@@ -55,7 +55,7 @@ pub(super) struct Watch {
     pub(super) list: WatchList,
 }
 
-impl Known {
+impl Grounds {
     /// Everything up to this block was known.
     pub fn block(&self) -> u64 {
         self.findings.block
@@ -110,7 +110,7 @@ impl Memory {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn latest(&self) -> Result<Option<Known>> {
+    pub async fn latest(&self) -> Result<Option<Grounds>> {
         let mut conn = self.0.pool().acquire().await?;
         match self.0.newest(&mut conn).await? {
             None => Ok(None),
@@ -122,16 +122,16 @@ impl Memory {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn fresh(&self) -> Result<Known> {
+    pub async fn fresh(&self) -> Result<Grounds> {
         let held = self.0.fresh().await?;
         self.with_watch_list(&mut *self.0.pool().acquire().await?, &held).await
     }
 
     /// The same with the newest watch list, which is short and read each time.
-    async fn with_watch_list(&self, conn: &mut PgConnection, held: &Held<Chain>) -> Result<Known> {
+    async fn with_watch_list(&self, conn: &mut PgConnection, held: &Held<Chain>) -> Result<Grounds> {
         let chain_id = self.0.source().chain_id;
         let last = watch::last(conn, chain_id).await?;
-        Ok(Known { findings: held.value.clone(), watched: Arc::new(watch_list(conn, chain_id, last).await?) })
+        Ok(Grounds { findings: held.value.clone(), watched: Arc::new(watch_list(conn, chain_id, last).await?) })
     }
 }
 
@@ -148,9 +148,9 @@ pub(super) async fn load(
     settled: (u64, NaiveDate),
     last: i64,
     files: Vec<(String, String)>,
-) -> Result<Known> {
+) -> Result<Grounds> {
     let watched = Arc::new(watch_list(conn, chain_id, last).await?);
-    Ok(Known { findings: Arc::new(find(conn, chain_id, settled, files).await?), watched })
+    Ok(Grounds { findings: Arc::new(find(conn, chain_id, settled, files).await?), watched })
 }
 
 /// Everything up to a settled block, looked at by these rules.

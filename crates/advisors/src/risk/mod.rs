@@ -14,9 +14,9 @@ use agents::{
     risk::{self, Context, Decision, Order, PriceRange, Screening, Subject, Watched, WorkFacts, ratings::Calibration},
     rules::RISK,
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
-use domain::{Amount, AssetId};
+use domain::{Amount, AssetId, money::COIN};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use store::{
@@ -25,7 +25,7 @@ use store::{
     values,
 };
 
-pub use self::memory::{Known, Memory};
+pub use self::memory::{Grounds, Memory};
 use crate::{Result, asked, blocking, kind_of, market, refused, said};
 
 /// The agent's name in records.
@@ -150,18 +150,22 @@ pub fn parse_subject(text: &str) -> std::result::Result<Watched, String> {
 ///
 /// # Errors
 /// When the rules lack one.
-pub async fn assess_account(known: &Known, account: Address) -> Result<Answered<risk::Advice>> {
-    assess(known, account_subject(account), Subject::Account(account)).await
+pub async fn assess_account(grounds: &Grounds, account: Address) -> Result<Answered<risk::Advice>> {
+    assess(grounds, account_subject(account), Subject::Account(account)).await
 }
 
 /// What is to be said of a work. None when there is no such asset.
 ///
 /// # Errors
 /// When the rules lack one.
-pub async fn assess_work(conn: &mut PgConnection, known: &Known, asset: u64) -> Result<Option<Answered<risk::Advice>>> {
+pub async fn assess_work(
+    conn: &mut PgConnection,
+    grounds: &Grounds,
+    asset: u64,
+) -> Result<Option<Answered<risk::Advice>>> {
     let row = sqlx::query!(
         r#"SELECT kind, registrant AS "registrant: Vec<u8>" FROM chain.assets WHERE chain_id = $1 AND asset_id = $2"#,
-        known.findings.chain_id as i64,
+        grounds.findings.chain_id as i64,
         asset as i64
     )
     .fetch_optional(&mut *conn)
@@ -170,12 +174,12 @@ pub async fn assess_work(conn: &mut PgConnection, known: &Known, asset: u64) -> 
     let facts = WorkFacts {
         asset: AssetId(asset),
         kind: kind_of(&row.kind),
-        market: mood(conn, known.findings.chain_id).await?,
+        market: mood(conn, grounds.findings.chain_id).await?,
         registrant: values::address(&row.registrant)?,
         // Nothing measures it yet.
         reputation: None,
     };
-    assess(known, asset_subject(asset), Subject::Work(facts)).await.map(Some)
+    assess(grounds, asset_subject(asset), Subject::Work(facts)).await.map(Some)
 }
 
 /// The mood that the market agent found the market in last.
@@ -187,16 +191,16 @@ async fn mood(conn: &mut PgConnection, chain_id: u64) -> Result<String> {
     Ok(said.state.mood.sentiment)
 }
 
-async fn assess(known: &Known, subject: String, asked: Subject) -> Result<Answered<risk::Advice>> {
-    ask(known, subject, asked, assessed, Asked::Assess).await
+async fn assess(grounds: &Grounds, subject: String, asked: Subject) -> Result<Answered<risk::Advice>> {
+    ask(grounds, subject, asked, assessed, Asked::Assess).await
 }
 
-fn assessed(known: &Known, subject: &Subject) -> Result<risk::Advice> {
-    risk::assess(known.sources(&Calibration::default()), subject).map_err(refused)
+fn assessed(grounds: &Grounds, subject: &Subject) -> Result<risk::Advice> {
+    risk::assess(grounds.sources(&Calibration::default()), subject).map_err(refused)
 }
 
-fn screened(known: &Known, (order, context): &(Order, Context)) -> Result<Screening> {
-    risk::screen(known.sources(&Calibration::default()), order, context).map_err(refused)
+fn screened(grounds: &Grounds, (order, context): &(Order, Context)) -> Result<Screening> {
+    risk::screen(grounds.sources(&Calibration::default()), order, context).map_err(refused)
 }
 
 /// What is to be done with an order, as things stand with it now.
@@ -205,14 +209,14 @@ fn screened(known: &Known, (order, context): &(Order, Context)) -> Result<Screen
 /// When the rules lack one.
 pub async fn screen(
     conn: &mut PgConnection,
-    known: &Known,
+    grounds: &Grounds,
     offer: &Offer,
     standing: Standing,
     now: DateTime<Utc>,
 ) -> Result<Answered<Screening>> {
     // Ranges are in the chain's own coin.
     let range = match offer.currency.is_zero() {
-        true => range(conn, known.findings.chain_id, offer.asset).await?,
+        true => range(conn, grounds.findings.chain_id, offer.asset).await?,
         false => None,
     };
     let order = Order {
@@ -234,7 +238,7 @@ pub async fn screen(
         buyer: standing.buyer,
     };
     let subject = format!("order:{}", offer.hash);
-    ask(known, subject, (order, context), screened, |(order, context)| Asked::Screen { order, context }).await
+    ask(grounds, subject, (order, context), screened, |(order, context)| Asked::Screen { order, context }).await
 }
 
 /// The 90 % range of the newest pricing advice on an asset, in wei, where it may be relied on.
@@ -245,35 +249,31 @@ async fn range(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Opt
     if advice.abstains.is_some() {
         return Ok(None);
     }
-    let wei = |mantissa: i128, scale: u32| {
-        let whole = U256::from(mantissa.unsigned_abs()) * U256::from(10).pow(U256::from(18));
-        Amount(whole / U256::from(10).pow(U256::from(scale)))
-    };
-    let (low, high) = (advice.range90.low, advice.range90.high);
-    Ok(Some(PriceRange { low: wei(low.mantissa(), low.scale()), high: wei(high.mantissa(), high.scale()) }))
+    let wei = |coins| COIN.base_units(coins).map_err(refused);
+    Ok(Some(PriceRange { low: wei(advice.range90.low)?, high: wei(advice.range90.high)? }))
 }
 
 /// Answers a question away from the threads that wait for others, and writes both down.
 async fn ask<Q: Send + 'static, T: Document + Send + 'static>(
-    known: &Known,
+    grounds: &Grounds,
     subject: String,
     asked: Q,
-    answer: fn(&Known, &Q) -> Result<T>,
+    answer: fn(&Grounds, &Q) -> Result<T>,
     kept: fn(Q) -> Asked,
 ) -> Result<Answered<T>> {
-    let known = known.clone();
+    let grounds = grounds.clone();
     blocking(move || {
-        let says = answer(&known, &asked)?;
-        let question = Question { block: known.block(), watched: known.watched(), asked: kept(asked) };
+        let says = answer(&grounds, &asked)?;
+        let question = Question { block: grounds.block(), watched: grounds.watched(), asked: kept(asked) };
         let record = Advice {
-            chain_id: known.findings.chain_id,
+            chain_id: grounds.findings.chain_id,
             agent: AGENT.into(),
             subject,
-            day: known.findings.day,
+            day: grounds.findings.day,
             version: T::VERSION,
             question: serde_json::to_string(&question).map_err(refused)?,
             answer: serde_json::to_string(&says).map_err(refused)?,
-            rule_base: known.findings.rule_base,
+            rule_base: grounds.findings.rule_base,
             model: None,
         };
         Ok(Answered { says, record })
@@ -327,12 +327,12 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Advice) -> Result<String> {
     let mut tx = store::snapshot(pool).await?;
     let files = advice::rules(&mut tx, recorded.rule_base).await?;
     let as_of = (question.block, recorded.day);
-    let known = memory::load(&mut tx, recorded.chain_id, as_of, question.watched, files).await?;
+    let grounds = memory::load(&mut tx, recorded.chain_id, as_of, question.watched, files).await?;
     tx.commit().await?;
     blocking(move || {
         match question.asked {
-            Asked::Assess(subject) => serde_json::to_string(&assessed(&known, &subject)?),
-            Asked::Screen { order, context } => serde_json::to_string(&screened(&known, &(order, context))?),
+            Asked::Assess(subject) => serde_json::to_string(&assessed(&grounds, &subject)?),
+            Asked::Screen { order, context } => serde_json::to_string(&screened(&grounds, &(order, context))?),
         }
         .map_err(refused)
     })

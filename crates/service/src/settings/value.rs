@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 use domain::{distribution::Policy, money::Amount};
 
 use super::{Secret, SecretUrl};
@@ -171,8 +171,7 @@ impl Value for MinPayouts {
     fn parse(text: &str) -> Result<Self, String> {
         let pairs = listed(text).map(|pair| {
             let parts = pair.split_once('=').and_then(|(token, amount)| {
-                let digits = Some(amount.trim()).filter(|digits| !digits.is_empty())?;
-                Some((token.trim().parse().ok()?, Amount(U256::from_str_radix(digits, 10).ok()?)))
+                Some((token.trim().parse().ok()?, amount.trim().replace('_', "").parse().ok()?))
             });
             parts.ok_or_else(|| format!("`{pair}` is not `0xtoken=amount`, the amount in base units"))
         });

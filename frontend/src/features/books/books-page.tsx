@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { NATIVE_COIN } from "../../lib/amount";
+import { currencyName } from "../../lib/amount";
 import { count } from "../../lib/share";
 import { AddressLink } from "../../ui/address-link";
 import { Amount } from "../../ui/amount";
@@ -68,6 +68,7 @@ function State({ books }: { books: Books }) {
 
 function Currency({ books }: { books: CurrencyBooks }) {
   const { currency, income, undistributed, payable, reserved, carried, paid, pot, held, fees, gas, treasuryReserve } = books;
+  const called = currencyName(currency);
   const parts = [
     { name: "Claimed", value: paid },
     { name: "To be claimed", value: payable },
@@ -76,7 +77,7 @@ function Currency({ books }: { books: CurrencyBooks }) {
     { name: "Not divided yet", value: undistributed },
   ];
   return (
-    <Section title={currency === NATIVE_COIN ? "Ether" : "Token"} note={currency === NATIVE_COIN ? undefined : <AddressLink address={currency} />}>
+    <Section title={called ?? "Token"} note={called ? undefined : <AddressLink address={currency} />}>
       <dl>
         <Line name="Paid in, in all" value={income} currency={currency} strong />
         {parts.map(({ name, value }, place) => (
@@ -117,5 +118,5 @@ function Line({ name, sign, value, currency, strong }: { name: string; sign?: st
 }
 
 function CurrencyName({ currency }: { currency: string }) {
-  return currency === NATIVE_COIN ? "Ether" : <AddressLink address={currency} />;
+  return currencyName(currency) ?? <AddressLink address={currency} />;
 }

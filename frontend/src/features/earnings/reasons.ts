@@ -1,5 +1,6 @@
 /** The parts of a derivation, gathered and put into words. */
 
+import { parseBaseUnits } from "../../lib/amount";
 import { formatPart } from "../../lib/share";
 import type { PaidPart } from "./queries";
 
@@ -15,10 +16,10 @@ export function gather(paid: PaidPart[]): Reason[] {
   for (const part of paid) {
     const known = reasons.get(part.rule);
     if (known) {
-      known.amount += BigInt(part.amount);
+      known.amount += parseBaseUnits(part.amount);
       known.parts.push(part);
     } else {
-      reasons.set(part.rule, { rule: part.rule, amount: BigInt(part.amount), parts: [part] });
+      reasons.set(part.rule, { rule: part.rule, amount: parseBaseUnits(part.amount), parts: [part] });
     }
   }
   return [...reasons.values()];

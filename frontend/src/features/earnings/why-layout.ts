@@ -1,5 +1,6 @@
 /** Where the works of a derivation lie in the drawing. */
 
+import { parseBaseUnits } from "../../lib/amount";
 import type { Step } from "./queries";
 
 /** A work's stream: from `depth` to the next one, between two heights of 0 to 1. */
@@ -13,9 +14,9 @@ export interface Band {
 
 /** Bands whose heights are the works' parts of the whole: what is paid at a work lies above what goes on from it, so none cross. */
 export function bands(steps: Pick<Step, "depth" | "under" | "own" | "subtotal">[]): Band[] {
-  const total = BigInt(steps[0]?.subtotal ?? 0);
+  const total = steps[0] ? parseBaseUnits(steps[0].subtotal) : 0n;
   if (total === 0n) return [];
-  const part = (amount: string) => Number((BigInt(amount) * 1_000_000n) / total) / 1_000_000;
+  const part = (amount: string) => Number((parseBaseUnits(amount) * 1_000_000n) / total) / 1_000_000;
   /** Where the next band beneath a work begins. */
   const next: number[] = [];
   return steps.map(({ depth, under, own, subtotal }, place) => {

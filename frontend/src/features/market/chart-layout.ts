@@ -1,5 +1,6 @@
 /** Where the market's days lie in the drawing. */
 
+import { parseBaseUnits } from "../../lib/amount";
 import type { MarketDay } from "./queries";
 
 export interface Point {
@@ -30,14 +31,14 @@ export interface Layout {
 
 /** Days from left to right; undefined when none had a sale. */
 export function layout(days: Pick<MarketDay, "sales" | "low" | "median" | "high">[]): Layout | undefined {
-  const lows = days.flatMap((day) => (day.low == null ? [] : [BigInt(day.low)]));
-  const highs = days.flatMap((day) => (day.high == null ? [] : [BigInt(day.high)]));
+  const lows = days.flatMap((day) => (day.low == null ? [] : [parseBaseUnits(day.low)]));
+  const highs = days.flatMap((day) => (day.high == null ? [] : [parseBaseUnits(day.high)]));
   if (lows.length === 0 || highs.length === 0) return undefined;
   const lowest = lows.reduce((a, b) => (b < a ? b : a));
   const highest = highs.reduce((a, b) => (b > a ? b : a));
   const range = highest - lowest;
   // One price alone lies in the middle.
-  const place = (price: string) => (range === 0n ? 0.5 : Number(((BigInt(price) - lowest) * 1_000_000n) / range) / 1_000_000);
+  const place = (price: string) => (range === 0n ? 0.5 : Number(((parseBaseUnits(price) - lowest) * 1_000_000n) / range) / 1_000_000);
   const mostSales = Math.max(...days.map((day) => day.sales));
   const width = 1 / days.length;
   const points = days.flatMap(({ low, median, high }, day) =>

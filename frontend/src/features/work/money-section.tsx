@@ -1,3 +1,4 @@
+import { parseBaseUnits } from "../../lib/amount";
 import { Amount } from "../../ui/amount";
 import { Fact, Facts } from "../../ui/facts";
 import { Section } from "../../ui/section";
@@ -10,7 +11,7 @@ export function MoneySection({ work }: { work: Work }) {
     <Section title="Money so far">
       {work.income.length === 0 && <Empty>Nothing has come in for this work itself yet.</Empty>}
       {work.income.map(({ currency, received, distributed, reserved }) => {
-        const waiting = BigInt(received) - BigInt(distributed) - BigInt(reserved);
+        const waiting = parseBaseUnits(received) - parseBaseUnits(distributed) - parseBaseUnits(reserved);
         return (
           <Facts key={currency}>
             <Fact name="Received">

@@ -1,9 +1,10 @@
+import { parseBaseUnits } from "../../lib/amount";
 import type { PriceAdvice } from "./queries";
 
 /** How a price stands beside what was advised, in words; `outside` when fewer than one in ten sales lie so far off. */
 export function standing(price: bigint, advice: Pick<PriceAdvice, "fair" | "range80" | "range90">): { words: string; outside: boolean } {
-  const fair = BigInt(advice.fair);
-  const within = ({ low, high }: { low: string; high: string }) => BigInt(low) <= price && price <= BigInt(high);
+  const fair = parseBaseUnits(advice.fair);
+  const within = ({ low, high }: { low: string; high: string }) => parseBaseUnits(low) <= price && price <= parseBaseUnits(high);
   const range = within(advice.range80)
     ? "within the range that holds 80 in 100 sales"
     : within(advice.range90)
