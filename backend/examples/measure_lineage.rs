@@ -112,8 +112,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The 95th percentiles of the time from request to whole answer, on a kept connection: the lineage of works, and the
-/// cheapest answer there is.
+/// Returns the 95th percentiles of the time from request to whole answer, on a kept connection: the lineage of works, and
+/// the cheapest answer there is.
 async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Duration)> {
     let content = tempfile::tempdir()?;
     let none = Address::ZERO;

@@ -84,7 +84,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The account that the caller acts for.
+    /// Returns the account that the caller acts for.
     pub const fn account(&self) -> Option<Address> {
         match self {
             Self::Nobody => None,
@@ -92,7 +92,7 @@ impl Caller {
         }
     }
 
-    /// What the caller may do for the account.
+    /// Returns what the caller may do for the account.
     pub const fn scopes(&self) -> &[Scope] {
         match self {
             Self::Nobody => &[],

@@ -83,17 +83,17 @@ impl AppState {
         self.deployment.chain_id
     }
 
-    /// What commands ask of the chain.
+    /// Returns what commands ask of the chain.
     fn market(&self) -> commands::Market<'_> {
         commands::Market { provider: &self.provider, deployment: self.deployment, risk: &self.risk }
     }
 
-    /// The chain id as PostgreSQL keeps it.
+    /// Returns the chain id as PostgreSQL keeps it.
     fn chain(&self) -> i64 {
         self.deployment.chain_id as i64
     }
 
-    /// The host that signed messages name.
+    /// Returns the host that signed messages name.
     fn host(&self) -> String {
         let origin = self.settings.origin();
         origin.split_once("://").map_or(origin.as_str(), |(_, host)| host).to_owned()
@@ -177,12 +177,12 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(content::routes())
 }
 
-/// The description of the API, as `/openapi.json` gives it.
+/// Returns the description of the API, as `/openapi.json` gives it.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     api().split_for_parts().1
 }
 
-/// All routes: the API, its reference, and the web pages where they were built.
+/// Returns all routes: the API, its reference, and the web pages where they were built.
 pub fn router(state: AppState) -> Router {
     let (api, openapi) = api().split_for_parts();
     let pages = state.settings.http.frontend_dir.clone();

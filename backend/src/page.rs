@@ -34,7 +34,7 @@ impl PageQuery {
         }
     }
 
-    /// The key of the last row seen: `(major, minor)`, below which the page begins. None: from the top.
+    /// Returns the key of the last row seen: `(major, minor)`, below which the page begins. None: from the top.
     pub fn below(&self) -> Result<(i64, i64)> {
         let Some(cursor) = &self.cursor else { return Ok((i64::MAX, i64::MAX)) };
         hex::decode(cursor)

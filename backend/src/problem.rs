@@ -186,7 +186,7 @@ fn node_is_away(error: &TransportError) -> Problem {
     Problem::unavailable("The chain's node does not answer. Nothing was changed; try again.")
 }
 
-/// An error of the database that no rule explains.
+/// Returns an error of the database that no rule explains.
 fn from_database(error: sqlx::Error) -> Problem {
     let code = error.as_database_error().and_then(|database| database.code());
     match (&error, code.as_deref()) {

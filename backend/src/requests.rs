@@ -18,7 +18,7 @@ tokio::task_local! {
     static ID: String;
 }
 
-/// The id of the request that is being answered. Outside of one it is a new one, which names nothing.
+/// Returns the id of the request that is being answered. Outside of one it is a new one, which names nothing.
 pub fn id() -> String {
     ID.try_with(Clone::clone).unwrap_or_else(|_| random())
 }
@@ -38,14 +38,15 @@ pub async fn track(request: Request, next: Next) -> Response {
     response
 }
 
-/// The id that a proxy in front of us, or the client, gave. It is written to the log, so only plain ones are taken.
+/// Returns the id that a proxy in front of us, or the client, gave. It is written to the log, so only plain ones are taken.
 fn given(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(HEADER)?.to_str().ok()?;
     let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     ((8..=64).contains(&id.len()) && plain).then(|| id.to_owned())
 }
 
-/// A step of the trace that was given, or the first of a new one. As in the standard, a trace that is none is as good as none.
+/// Returns a step of the trace that was given, or the first of a new one. As in the standard, a trace that is none is as good
+/// as none.
 fn step(headers: &HeaderMap) -> TraceContext {
     let given = || headers.get(TRACE)?.to_str().ok()?.parse::<TraceContext>().ok();
     let trace = given().map_or_else(|| rand::random_range(1..=u128::MAX), |given| given.trace);

@@ -23,7 +23,7 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Address(error) => error.code(),
@@ -48,17 +48,17 @@ pub fn checksum(bytes: &[u8]) -> Result<String> {
     Ok(store::values::address(bytes)?.to_checksum(None))
 }
 
-/// An address of 20 bytes; in mixed case its EIP-55 checksum must hold.
+/// Returns an address of 20 bytes; in mixed case its EIP-55 checksum must hold.
 pub fn address_field(text: &str) -> Result<Address, Malformed> {
     Ok(parse_address(text)?)
 }
 
-/// A hash of 32 bytes.
+/// Returns a hash of 32 bytes.
 pub fn hash_field(text: &str) -> Result<B256, Malformed> {
     text.parse().map_err(|_| Malformed::Hash)
 }
 
-/// A signature, 0x-hex: of a key, or whatever a contract account accepts.
+/// Returns a signature, 0x-hex: of a key, or whatever a contract account accepts.
 pub fn signature_field(text: &str) -> Result<Vec<u8>, Malformed> {
     hex::decode(text.strip_prefix("0x").unwrap_or(text))
         .ok()
@@ -66,7 +66,8 @@ pub fn signature_field(text: &str) -> Result<Vec<u8>, Malformed> {
         .ok_or(Malformed::Signature)
 }
 
-/// Where a contributor is paid for a work: as the work's records say, or at the account that the contributor is.
+/// Returns where a contributor is paid for a work: as the work's records say, or at the account that the
+/// contributor is.
 pub fn paid_at(recorded: Option<&[u8]>, key: &str) -> Result<Option<String>> {
     match recorded {
         Some(address) => checksum(address).map(Some),
@@ -74,7 +75,7 @@ pub fn paid_at(recorded: Option<&[u8]>, key: &str) -> Result<Option<String>> {
     }
 }
 
-/// A whole number of base units in decimal.
+/// Returns a whole number of base units in decimal.
 pub fn amount_field(text: &str) -> Result<U256, Malformed> {
     if text.is_empty() || text.len() > 78 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Malformed::NotDigits);
@@ -82,12 +83,12 @@ pub fn amount_field(text: &str) -> Result<U256, Malformed> {
     U256::from_str_radix(text, 10).map_err(|_| Malformed::TooLarge)
 }
 
-/// An id as a path or a request writes it. A text that is no number becomes one that nothing has.
+/// Returns an id as a path or a request writes it. A text that is no number becomes one that nothing has.
 pub fn number(text: &str) -> i64 {
     text.parse().unwrap_or(-1)
 }
 
-/// The id of something that a path or a request names.
+/// Returns the id of something that a path or a request names.
 pub fn id_of(what: &str, text: &str) -> Result<i64> {
     text.parse().map_err(|_| Problem::not_found(format!("{what} {text}")))
 }

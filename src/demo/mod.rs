@@ -92,7 +92,7 @@ fn step(text: &str) {
     println!("{text}");
 }
 
-/// An amount for people, in ether.
+/// Returns an amount for people, in ether.
 fn ether(amount: U256) -> String {
     domain::money::format_units(amount.into(), 18)
 }

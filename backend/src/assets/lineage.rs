@@ -95,7 +95,8 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
     Ok(axum::Json(describe(&state, &mut tx, asset, &shown, names).await?))
 }
 
-/// What stands around an asset, with everything's name: those that are held, and those of which the database is asked.
+/// Returns what stands around an asset, with everything's name: those that are held, and those of which the database
+/// is asked.
 async fn describe(
     state: &AppState,
     conn: &mut PgConnection,
@@ -139,7 +140,7 @@ async fn describe(
     Ok(Lineage { id: asset.to_string(), nodes, edges, dependencies, dependency_total, complete })
 }
 
-/// The first of the packages that a work uses directly, and how many there are.
+/// Returns the first of the packages that a work uses directly, and how many there are.
 async fn dependencies(conn: &mut PgConnection, work: i64) -> Result<(Vec<Dependency>, i64)> {
     let rows = sqlx::query!(
         r#"SELECT e.purl, e.name, e.version, u.uses, count(*) OVER () AS "total!"

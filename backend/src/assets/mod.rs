@@ -24,7 +24,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(advice::advice))
 }
 
-/// An asset id from a path: a whole number as the registry gives them.
+/// Returns an asset id from a path: a whole number as the registry gives them.
 pub fn parse_id(text: &str) -> Result<i64> {
     text.parse::<i64>().ok().filter(|id| *id > 0).ok_or_else(|| Problem::not_found(format!("asset {text}")))
 }

@@ -115,7 +115,7 @@ pub async fn list(
     Ok(axum::Json(LedgerPage { items, more, size }))
 }
 
-/// A stream as the ledger spells it.
+/// Returns a stream as the ledger spells it.
 fn stream(text: &str) -> Result<String> {
     if text.is_empty() || text.len() > MAX_KEY {
         return Err(Problem::field("stream", "wrong_length", format!("has 1 to {MAX_KEY} bytes")));

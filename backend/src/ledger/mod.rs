@@ -28,7 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(state::state))
 }
 
-/// The number of an event from a path.
+/// Returns the number of an event from a path.
 fn parse_seq(text: &str) -> Result<u64> {
     text.parse().map_err(|_| no_event(text))
 }
@@ -37,12 +37,12 @@ fn no_event(seq: impl std::fmt::Display) -> Problem {
     Problem::not_found(format!("event {seq} in the ledger"))
 }
 
-/// A time in microseconds since 1970.
+/// Returns a time in microseconds since 1970.
 fn time(micros: u64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(i64::try_from(micros).unwrap_or(i64::MAX)).unwrap_or_default()
 }
 
-/// The engine's signature over a tree head, where this process has its key.
+/// Returns the engine's signature over a tree head, where this process has its key.
 async fn sign(state: &AppState, head: &TreeHead) -> Result<Option<Signed>> {
     let Some(signer) = &state.signer else { return Ok(None) };
     let signature = signer.sign_hash(&head.signing_hash()).await.map_err(Problem::internal)?;

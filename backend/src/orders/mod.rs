@@ -52,7 +52,7 @@ pub struct OrderFields {
 }
 
 impl OrderFields {
-    /// The order with its amounts and addresses read, or every malformed field.
+    /// Returns the order with its amounts and addresses read, or every malformed field.
     fn parse(&self) -> Result<Order> {
         let mut errors = Vec::new();
         let mut address = |field: &'static str, text: &str| {

@@ -57,7 +57,8 @@ pub async fn screen(
     Ok(axum::Json(OrderRisk::of(answered.says, provenance)))
 }
 
-/// Whether the market may move the asset now. The node is asked only where that still matters.
+/// Returns whether the market may move the asset now. The node is asked only where that still
+/// matters.
 async fn approved(state: &AppState, offer: &Offer) -> Result<bool> {
     match offer.owner == Some(offer.maker) {
         true => Ok(is_approved(state.market(), offer.maker, offer.asset).await?),

@@ -64,7 +64,7 @@ fn skill(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// A cost of at most six decimals in millionths.
+/// Returns a cost of at most six decimals in millionths.
 fn millionths(text: &str) -> Result<u128, Malformed> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

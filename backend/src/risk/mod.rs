@@ -25,7 +25,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(account::risk)).routes(routes!(watch_list::list))
 }
 
-/// What the agent knows now, or that it is still learning it.
+/// Returns what the agent knows now, or that it is still learning it.
 pub async fn known(state: &AppState) -> Result<Known> {
     state.risk.latest().await?.ok_or_else(|| {
         Problem::unavailable("What happened in the market is still being read, to say how risky this is. Try again.")
@@ -158,13 +158,13 @@ impl RiskProvenance {
     }
 }
 
-/// What was recorded of a work or an account.
+/// Returns what was recorded of a work or an account.
 pub fn recorded_advice(recorded: &Recorded) -> Result<RiskAdvice> {
     let advice: Advice = said(recorded)?;
     Ok(RiskAdvice::of(advice, RiskProvenance::of_record(recorded)?))
 }
 
-/// The newest screenings of orders, of those that were screened, by their hashes.
+/// Returns the newest screenings of orders, of those that were screened, by their hashes.
 pub async fn screenings(state: &AppState, orders: &[B256]) -> Result<std::collections::BTreeMap<B256, OrderRisk>> {
     let hashes: Vec<Vec<u8>> = orders.iter().map(|hash| hash.to_vec()).collect();
     let mut conn = state.pool.acquire().await?;

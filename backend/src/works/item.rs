@@ -112,7 +112,7 @@ impl NewContribution {
 }
 
 impl Correction {
-    /// What is given, or the first field that cannot be read.
+    /// Returns what is given, or the first field that cannot be read.
     pub fn parse(self) -> Result<Changes, Fault> {
         let cost = self.cost()?;
         let contributor = self.contributor.as_deref().map(|text| contribution::contributor("contributor", text));

@@ -59,7 +59,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// A piece of code that nobody else has.
+    /// Creates a piece of code that nobody else has.
     pub fn new() -> Self {
         let content_hash = random_hash();
         Self { content_hash, kind: "CODE", cid: format!("bafk{content_hash:x}"), royalty_bps: 500, parents: vec![] }
@@ -83,14 +83,14 @@ impl Answer {
         serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
     }
 
-    /// The body of an answer of that status.
+    /// Returns the body of an answer of that status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self.json()
     }
 
-    /// The problem document of that status and code, complete in every part.
+    /// Returns the problem document of that status and code, complete in every part.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Problem {
         let body = self.expect(status);
@@ -147,7 +147,7 @@ impl Problem {
 }
 
 impl App {
-    /// A market on a chain of its own, mirrored, and served on a free port.
+    /// Creates a market on a chain of its own, mirrored, and served on a free port.
     pub async fn start() -> Result<Self> {
         service::telemetry::metrics();
         let market = Market::start().await?;
@@ -202,7 +202,7 @@ impl App {
         self.http.request(method, format!("{}{path}", self.origin))
     }
 
-    /// A request to another server than the first.
+    /// Returns a request to another server than the first.
     pub fn request_at(&self, origin: &str, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{origin}{path}"))
     }
@@ -217,7 +217,7 @@ impl App {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// A request of a session, with a JSON body where there is one.
+    /// Returns a request of a session, with a JSON body where there is one.
     pub async fn by(&self, person: &Person, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
         let request = self.request(method, path).header(header::COOKIE, &person.cookie);
         self.send(match body {
@@ -231,7 +231,7 @@ impl App {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// All items behind a path, page by page.
+    /// Returns all items behind a path, page by page.
     pub async fn pages(&self, path: &str, limit: usize) -> Result<Vec<Value>> {
         let join = if path.contains('?') { '&' } else { '?' };
         let mut items = Vec::new();
@@ -248,7 +248,7 @@ impl App {
 
     // ------------------------------------------------------------------------------------------------------- people
 
-    /// The n-th funded account of the chain, signed in.
+    /// Returns the n-th funded account of the chain, signed in.
     pub async fn person(&self, n: u32) -> Result<Person> {
         let signer = testkit::signer(n);
         let message = SignInMessage::new(self, signer.address()).await?;
@@ -286,7 +286,7 @@ impl App {
         Ok(indexer.level().await?)
     }
 
-    /// What the market's workers work with.
+    /// Returns what the market's workers work with.
     pub fn workers(&self) -> workers::Context {
         workers::Context {
             pool: self.market.pool.clone(),
@@ -341,7 +341,7 @@ impl App {
 
     // ----------------------------------------------------------------------------------------------------- database
 
-    /// How many rows a table has.
+    /// Returns how many rows a table has.
     pub async fn count(&self, table: &str) -> Result<i64> {
         let query = format!("SELECT count(*) FROM {table}");
         Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&self.market.pool).await?)
@@ -353,7 +353,7 @@ pub fn random_hash() -> B256 {
     B256::from(rand::random::<[u8; 32]>())
 }
 
-/// The `name=value` that an answer sets.
+/// Returns the `name=value` that an answer sets.
 pub fn cookie(answer: &Answer) -> String {
     answer.header(header::SET_COOKIE).split(';').next().unwrap_or_default().to_owned()
 }

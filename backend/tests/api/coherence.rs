@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Work, random_hash};
 
-/// A work that is imported and measured, with this text as its only file, by two people of equal parts.
+/// Returns a work that is imported and measured, with this text as its only file, by two people of equal parts.
 async fn import(app: &App, owner: Address, name: &str, content_hash: B256, text: &str) -> Result<i64> {
     let person = |name: &str| Person {
         identity: format!("name:{name}"),

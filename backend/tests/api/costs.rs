@@ -12,7 +12,7 @@ use crate::{
 
 const CID: &str = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy";
 
-/// An item that says its cost in another way.
+/// Returns an item that says its cost in another way.
 fn costing(reference: &str, given: Value) -> Value {
     let mut item = item(testkit::account(5), reference);
     item["cost"] = Value::Null;

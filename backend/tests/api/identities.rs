@@ -17,7 +17,7 @@ use crate::{
 
 const ADA: &str = "mailto:ada@example.org";
 
-/// A claim with a nonce of the server, signed by a key for its own account or another's.
+/// Returns a claim with a nonce of the server, signed by a key for its own account or another's.
 async fn signed(app: &App, signer: &PrivateKeySigner, account: Address, identity: &str) -> Result<Value> {
     let nonce = app.get("/v1/auth/nonce").await?.expect(200)["nonce"].as_str().context("no nonce")?.to_owned();
     let statement = format!(
@@ -46,7 +46,7 @@ async fn list(app: &App, person: &Person, query: &str) -> Result<Vec<Value>> {
     Ok(page["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// A work of the person to which `contributor` contributed.
+/// Returns a work of the person to which `contributor` contributed.
 async fn work_of(app: &App, person: &Person, contributor: &str) -> Result<String> {
     let (work, _) = app.describe(person, "CODE", "Library", "").await?;
     let mut one = item(person.address(), "one");
@@ -55,7 +55,7 @@ async fn work_of(app: &App, person: &Person, contributor: &str) -> Result<String
     Ok(work)
 }
 
-/// Where a work's contributors are paid.
+/// Returns where a work's contributors are paid.
 async fn addresses(app: &App, work: &str) -> Result<Vec<Option<String>>> {
     let all = app.pages(&format!("/v1/contributions?work={work}"), 50).await?;
     Ok(all.iter().map(|one| one["address"].as_str().map(str::to_owned)).collect())

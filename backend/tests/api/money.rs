@@ -30,7 +30,7 @@ async fn close(app: &App) -> Result<()> {
     Ok(workers::close(&app.workers()).await?)
 }
 
-/// What everyone was paid so far, and what waits for somebody's address.
+/// Returns what everyone was paid so far, and what waits for somebody's address.
 async fn books(app: &App) -> Result<(Vec<(String, i64)>, i64)> {
     let paid = sqlx::query_as(
         "SELECT encode(account, 'hex'), sum(amount)::bigint FROM payouts GROUP BY account ORDER BY 2 DESC, 1",

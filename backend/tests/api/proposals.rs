@@ -29,7 +29,7 @@ fn ids(contributions: &[Value]) -> Vec<String> {
     contributions.iter().filter_map(|one| Some(one["id"].as_str()?.to_owned())).collect()
 }
 
-/// The ledger's events of contributions, in order: what happened, and to which.
+/// Returns the ledger's events of contributions, in order: what happened, and to which.
 async fn told(app: &App) -> Result<Vec<(String, String)>> {
     let rows: Vec<String> =
         sqlx::query_scalar("SELECT events FROM ledger.pending ORDER BY id").fetch_all(&app.market.pool).await?;

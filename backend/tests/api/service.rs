@@ -14,7 +14,7 @@ use crate::{
     offers::{body, sale},
 };
 
-/// A port on which nobody listens.
+/// Returns a port on which nobody listens.
 async fn closed_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
 }

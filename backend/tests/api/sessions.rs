@@ -146,7 +146,7 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
     Ok(())
 }
 
-/// The version of a session's row, and when it was seen.
+/// Returns the version of a session's row, and when it was seen.
 async fn row(app: &App) -> Result<(String, String)> {
     Ok(sqlx::query_as("SELECT xmin::text || ctid::text, last_seen_at::text FROM sessions")
         .fetch_one(&app.market.pool)

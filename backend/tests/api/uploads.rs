@@ -17,7 +17,7 @@ fn bytes(length: u64) -> Vec<u8> {
     (0..length).map(|place| (place * place / 7) as u8).collect()
 }
 
-/// A body sent in pieces, without saying how long it is.
+/// Returns a body sent in pieces, without saying how long it is.
 fn pieces(length: u64) -> Body {
     let pieces: Vec<_> = bytes(length).chunks(10_000).map(<[u8]>::to_vec).map(Ok::<_, std::io::Error>).collect();
     Body::wrap_stream(stream::iter(pieces))

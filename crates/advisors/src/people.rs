@@ -46,7 +46,7 @@ pub(crate) fn skills_of(work: &Work) -> impl Iterator<Item = String> {
     std::iter::once(spelled(&work.kind)).chain(work.ecosystems.iter().map(|name| spelled(name)))
 }
 
-/// `MANUAL_LABOR` as `manual-labor`.
+/// Returns `MANUAL_LABOR` as `manual-labor`.
 fn spelled(kind: &str) -> String {
     kind.to_lowercase().replace('_', "-")
 }
@@ -61,7 +61,7 @@ struct Evidence {
 }
 
 impl Evidence {
-    /// The standing, 0 to 100, from 50, where everybody starts; none without any evidence.
+    /// Returns the standing, 0 to 100, from 50, where everybody starts; none without any evidence.
     ///
     /// Others' acceptance adds up to 30, in proportion to quality (the coherence weight of the cost rule, 0.5 + coherence over its most,
     /// 1.5), half of it at 10 contributions; works that earned add up to 20, half of it at 3; and proposals that were rejected

@@ -39,7 +39,7 @@ impl Conformal {
         Self { target, alpha: target, gamma, window: window.max(FEWEST), scores: VecDeque::new() }
     }
 
-    /// What to add to the model's interval on both sides; negative narrows it. `None` before enough outcomes were seen.
+    /// Returns what to add to the model's interval on both sides; negative narrows it. `None` before enough outcomes were seen.
     pub fn margin(&self) -> Option<f64> {
         if self.scores.len() < FEWEST {
             return None;
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::noise::noise;
 
-    /// An outcome of which the model always says -1 to 1.
+    /// Returns an outcome of which the model always says -1 to 1.
     fn expected(value: f64) -> Outcome {
         Outcome { value, low: -1.0, high: 1.0 }
     }
@@ -124,7 +124,7 @@ mod tests {
         assert!(Conformal::from_numbers(&numbers).is_none());
     }
 
-    /// The share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
+    /// Returns the share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
     fn covered(coverage: f64, count: usize, spread: impl Fn(usize) -> f64) -> f64 {
         let mut conformal = Conformal::new(coverage);
         let mut next = noise(7);

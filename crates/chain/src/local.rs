@@ -29,7 +29,7 @@ pub const ACCOUNTS: u32 = KEYS.len() as u32;
 #[error("local chains have the accounts 0 to 9, and no account {0}")]
 pub struct NoSuchAccount(u32);
 
-/// The signer of the n-th account.
+/// Returns the signer of the n-th account.
 ///
 /// # Errors
 /// When there are not so many accounts.

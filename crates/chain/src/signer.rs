@@ -61,7 +61,7 @@ impl Signers {
         Self::default()
     }
 
-    /// The engine's signer.
+    /// Returns the engine's signer.
     pub fn first(&self) -> Option<&Arc<dyn AccountSigner>> {
         self.0.first()
     }

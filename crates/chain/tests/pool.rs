@@ -26,7 +26,7 @@ async fn node(answer: impl Fn(Value) -> (StatusCode, String) + Clone + Send + Sy
     Ok(url)
 }
 
-/// A result for every call: the chain id, or the first parameter.
+/// Returns a result for every call: the chain id, or the first parameter.
 fn echo(chain_id: u64) -> impl Fn(Value) -> (StatusCode, String) + Clone + Send + Sync {
     move |request| {
         let respond = |call: &Value| {
@@ -66,7 +66,7 @@ async fn read_numbers(pool: &Pool, count: u64) -> Result<Vec<u64>> {
     answers.into_iter().map(|answer| Ok(serde_json::from_str(answer?.get())?)).collect()
 }
 
-/// A port on which nobody listens.
+/// Returns a port on which nobody listens.
 async fn nobody() -> Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     Ok(format!("http://{}", listener.local_addr()?))

@@ -25,7 +25,8 @@ use tokio::time::Instant;
 /// The calls that a node got, by method.
 type Seen = Arc<Mutex<BTreeMap<String, u32>>>;
 
-/// A node of chain 7 that answers every other call by this function: with a status, and `result` or `error`.
+/// Returns a node of chain 7 that answers every other call by this function: with a status, and `result` or
+/// `error`.
 async fn node(answer: impl Fn(&str) -> (StatusCode, Value) + Clone + Send + Sync + 'static) -> Result<(String, Seen)> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

@@ -36,7 +36,7 @@ fn contribution(id: u64, who: u64, weight: u64) -> Contribution {
     }
 }
 
-/// One work by a hundred people.
+/// Returns one work by a hundred people.
 fn small() -> Vec<Work> {
     let mut work = owned(1, 1);
     work.contributions = (0..100).map(|n| contribution(n, n, n * 7_919 % 1_000 + 1)).collect();
@@ -71,7 +71,7 @@ fn owned(id: u64, owner: u64) -> Work {
     Work { owners: vec![(account(owner), BasisPoints::FULL)], ..Work::new(WorkKey::Asset(AssetId(id))) }
 }
 
-/// The best time of so many runs.
+/// Returns the best time of so many runs.
 fn best<T>(runs: u32, mut run: impl FnMut() -> T) -> (Duration, T) {
     let mut measure = || {
         let begin = Instant::now();

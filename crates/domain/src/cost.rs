@@ -148,7 +148,7 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// The cost, to 6 decimals, halves away from zero.
+    /// Returns the cost, to 6 decimals, halves away from zero.
     ///
     /// # Errors
     /// As the rule's.
@@ -187,7 +187,7 @@ pub enum CommitPolicy {
 }
 
 impl CommitPolicy {
-    /// The cost of a commit of this size. Never overflows: both inputs have 32 bits.
+    /// Returns the cost of a commit of this size. Never overflows: both inputs have 32 bits.
     pub fn cost(self, size: CommitSize) -> Decimal {
         let files = Decimal::from(size.files);
         match self {
@@ -244,7 +244,7 @@ impl Evidence {
         Self::Transaction,
     ];
 
-    /// How sure the cost is, from 0.10 to 1.
+    /// Returns how sure the cost is, from 0.10 to 1.
     pub fn confidence(self) -> Decimal {
         let hundredths = match self {
             Self::Assumed => 10,
@@ -257,7 +257,7 @@ impl Evidence {
         Decimal::new(hundredths, 2)
     }
 
-    /// The stable name under which it is stored.
+    /// Returns the stable name under which it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Assumed => "assumed",

@@ -169,7 +169,7 @@ impl<'a> Works<'a> {
         }
     }
 
-    /// The works that matter to the recipient, each above those beneath it.
+    /// Returns the works that matter to the recipient, each above those beneath it.
     fn steps(&self, graph: &Graph, distribution: &Distribution) -> Vec<Step> {
         let mut beneath: Vec<Vec<NodeIndex>> = vec![Vec::new(); self.records.len()];
         for &node in &self.order {
@@ -210,7 +210,7 @@ impl<'a> Works<'a> {
 }
 
 impl Derivation {
-    /// The tree as indented text, a line for each work and each part, in base units.
+    /// Returns the tree as indented text, a line for each work and each part, in base units.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.

@@ -54,7 +54,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotClaimable => "not_claimable",
@@ -62,7 +62,7 @@ impl Fault {
         }
     }
 
-    /// The field that is wrong.
+    /// Returns the field that is wrong.
     pub const fn field(&self) -> &'static str {
         match self {
             Self::NotClaimable => "identity",
@@ -72,7 +72,7 @@ impl Fault {
 }
 
 impl Identity {
-    /// The identity that a text claims: an email or a login.
+    /// Creates the identity that a text claims: an email or a login.
     ///
     /// # Errors
     /// When it is neither.
@@ -99,18 +99,18 @@ impl Identity {
         sound.then(|| Self::GitHub(login.to_ascii_lowercase()))
     }
 
-    /// A SYSTEM by its name: 1 to 200 printable characters.
+    /// Creates a SYSTEM by its name: 1 to 200 printable characters.
     pub fn tool(name: &str) -> Option<Self> {
         let sound = (1..=LONGEST_TOOL).contains(&name.chars().count()) && name.trim() == name;
         (sound && !name.contains(char::is_control)).then(|| Self::Tool(name.to_owned()))
     }
 
-    /// Whether this is a SYSTEM, which is never paid itself.
+    /// Returns whether this is a SYSTEM, which is never paid itself.
     pub fn is_system(&self) -> bool {
         matches!(self, Self::Tool(_))
     }
 
-    /// What to call them as long as nobody gave a name. Shows no whole email.
+    /// Returns what to call them as long as nobody gave a name. Shows no whole email.
     pub fn default_name(&self) -> String {
         match self {
             Self::Account(account) => account.to_checksum(None),

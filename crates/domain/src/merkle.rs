@@ -63,12 +63,13 @@ impl Tree {
         Some(Self { levels })
     }
 
-    /// The root.
+    /// Returns the root.
     pub fn root(&self) -> B256 {
         self.levels[self.levels.len() - 1][0]
     }
 
-    /// The proof of a leaf, by its place, from the leaf up; empty when the leaf is the root, `None` beyond the last.
+    /// Returns the proof of a leaf, by its place, from the leaf up; empty when the leaf is the root, `None` beyond the
+    /// last.
     pub fn proof(&self, place: usize) -> Option<Vec<B256>> {
         self.levels[0].get(place)?;
         let mut at = place;
@@ -104,29 +105,30 @@ impl PayoutTree {
         Ok(Self { entries, tree })
     }
 
-    /// The root.
+    /// Returns the root.
     pub fn root(&self) -> B256 {
         self.tree.root()
     }
 
-    /// The entries, by account and token.
+    /// Returns the entries, by account and token.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The proof for an account and token, from the leaf up; empty when the leaf is the root, `None` without such an entry.
+    /// Returns the proof for an account and token, from the leaf up; empty when the leaf is the root, `None` without such
+    /// an entry.
     pub fn proof(&self, account: Address, token: Address) -> Option<Vec<B256>> {
         let place = self.entries.binary_search_by_key(&(account, token), |entry| (entry.account, entry.token)).ok()?;
         self.tree.proof(place)
     }
 }
 
-/// A leaf over 32-byte words, as Solidity's `abi.encode` lays them out: hashed twice.
+/// Returns a leaf over 32-byte words, as Solidity's `abi.encode` lays them out: hashed twice.
 pub fn leaf_of(words: &[B256]) -> B256 {
     keccak256(keccak256(words.concat()))
 }
 
-/// The leaf of an entry.
+/// Returns the leaf of an entry.
 pub fn leaf(chain_id: u64, contract: Address, entry: &Entry) -> B256 {
     leaf_of(&[
         U256::from(chain_id).into(),
@@ -137,7 +139,7 @@ pub fn leaf(chain_id: u64, contract: Address, entry: &Entry) -> B256 {
     ])
 }
 
-/// Whether `proof` leads from `leaf` to `root`.
+/// Returns whether `proof` leads from `leaf` to `root`.
 pub fn verify(root: B256, leaf: B256, proof: &[B256]) -> bool {
     proof.iter().fold(leaf, |node, sibling| parent(node, *sibling)) == root
 }

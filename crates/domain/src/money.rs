@@ -34,7 +34,7 @@ pub enum ParseAddressError {
 }
 
 impl ParseAddressError {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotAddress => "not_an_address",
@@ -43,7 +43,7 @@ impl ParseAddressError {
     }
 }
 
-/// An account's address, 0x-hex. In mixed case its EIP-55 checksum must hold.
+/// Returns an account's address, 0x-hex. In mixed case its EIP-55 checksum must hold.
 ///
 /// # Errors
 /// When the text is no address, or mistyped.
@@ -67,22 +67,22 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(U256::ZERO);
 
-    /// Whether this is nothing.
+    /// Returns whether this is nothing.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
 
-    /// The sum, or `None` beyond 256 bits.
+    /// Creates the sum, or `None` beyond 256 bits.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The difference, or `None` below zero.
+    /// Creates the difference, or `None` below zero.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// The sum of all, or `None` beyond 256 bits.
+    /// Creates the sum of all, or `None` beyond 256 bits.
     pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
         amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
@@ -153,7 +153,8 @@ pub mod decimal {
     }
 }
 
-/// `amount` in whole tokens, for people: `format_units(1_500_000, 6)` is `1.5`. Exact; trailing zeros are left out.
+/// Returns `amount` in whole tokens, for people: `format_units(1_500_000, 6)` is `1.5`. Exact; trailing zeros are
+/// left out.
 ///
 /// ```
 /// use domain::money::{Amount, format_units};
@@ -188,7 +189,7 @@ impl BasisPoints {
     /// The whole: 10 000.
     pub const FULL: Self = Self(10_000);
 
-    /// A share known when the program is written; does not compile, in a `const`, when it is above 10 000.
+    /// Creates a share known when the program is written; does not compile, in a `const`, when it is above 10 000.
     ///
     /// # Panics
     /// When `points` is above 10 000. Use `try_from` for numbers that come from outside.
@@ -197,17 +198,17 @@ impl BasisPoints {
         Self(points)
     }
 
-    /// The number, 0 to 10 000.
+    /// Returns the number, 0 to 10 000.
     pub const fn get(self) -> u16 {
         self.0
     }
 
-    /// What is left of the whole.
+    /// Returns what is left of the whole.
     pub const fn complement(self) -> Self {
         Self(10_000 - self.0)
     }
 
-    /// The number as a weight, for a division.
+    /// Returns the number as a weight, for a division.
     pub fn weight(self) -> U256 {
         U256::from(self.0)
     }

@@ -185,7 +185,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::OutOfRange { .. } => "out_of_range",
@@ -214,7 +214,7 @@ impl Fault {
         }
     }
 
-    /// The field of a request to place the order that is wrong.
+    /// Returns the field of a request to place the order that is wrong.
     pub const fn field(&self) -> &'static str {
         match self {
             Self::OutOfRange { field } => field,
@@ -239,17 +239,17 @@ impl Fault {
 }
 
 impl Order {
-    /// The highest price that the order can reach.
+    /// Returns the highest price that the order can reach.
     pub fn highest_price(&self) -> U256 {
         self.start_price.max(self.end_price)
     }
 
-    /// The lowest price that the order can reach.
+    /// Returns the lowest price that the order can reach.
     pub fn lowest_price(&self) -> U256 {
         self.start_price.min(self.end_price)
     }
 
-    /// What is wrong with the order itself at `now`, in seconds since 1970: times, prices and sides.
+    /// Returns what is wrong with the order itself at `now`, in seconds since 1970: times, prices and sides.
     pub fn check_shape(&self, now: u64) -> Vec<Fault> {
         let numbers = [
             ("order.startTime", self.start_time),
@@ -293,7 +293,7 @@ impl Order {
         (self.end_time - self.start_time.max(now) > days * 86_400).then_some(Fault::RunsTooLong { days })
     }
 
-    /// What the contracts would refuse if the order were filled in this state of the chain.
+    /// Returns what the contracts would refuse if the order were filled in this state of the chain.
     ///
     /// Nothing is said about an asset that is not registered, except that it is not.
     pub fn check_against(&self, chain: &ChainState) -> Vec<Fault> {

@@ -24,7 +24,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownKind { .. } => "unknown_kind",
@@ -34,7 +34,7 @@ impl Fault {
         }
     }
 
-    /// The field that is wrong.
+    /// Returns the field that is wrong.
     pub const fn field(&self) -> &'static str {
         match self {
             Self::UnknownKind { .. } => "kind",
@@ -46,7 +46,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with a title and a description, without the spaces around them.
+/// Returns what is wrong with a title and a description, without the spaces around them.
 pub fn check_description(title: &str, description: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     if !(1..=MAX_TITLE).contains(&title.chars().count()) {

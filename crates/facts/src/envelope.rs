@@ -31,17 +31,17 @@ pub struct NewFact {
 }
 
 impl NewFact {
-    /// A fact of no chain.
+    /// Creates a fact of no chain.
     pub fn new(subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
         Self { chain: None, place: None, subject, streams: streams.into_iter().collect(), fact }
     }
 
-    /// A fact of a chain that no log says.
+    /// Creates a fact of a chain that no log says.
     pub fn of_chain(chain: u64, subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
         Self { chain: Some(chain), ..Self::new(subject, streams, fact) }
     }
 
-    /// A fact about a chain as a whole.
+    /// Creates a fact about a chain as a whole.
     pub fn about_chain(chain: u64, fact: Fact) -> Self {
         Self::of_chain(chain, Subject::Chain { chain }, [Stream::Chain { chain }], fact)
     }
@@ -71,7 +71,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Whether it takes back what was told before.
+    /// Returns whether it takes back what was told before.
     pub fn is_retracted(&self) -> bool {
         self.retracts.is_some()
     }

@@ -45,12 +45,12 @@ pub enum ToldTo {
 }
 
 impl ToldTo {
-    /// Whether the ledger has it.
+    /// Returns whether the ledger has it.
     pub fn ledger(self) -> bool {
         self != Self::Outbox
     }
 
-    /// Whether the outbox has it.
+    /// Returns whether the outbox has it.
     pub fn outbox(self) -> bool {
         self != Self::Ledger
     }
@@ -84,28 +84,28 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Its name.
+            /// Returns its name.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
                 }
             }
 
-            /// Who is told of it.
+            /// Returns who is told of it.
             pub const fn told_to(self) -> ToldTo {
                 match self {
                     $(Self::$variant => ToldTo::$told,)*
                 }
             }
 
-            /// The name and JSON schema of its body, and of the types that the body mentions.
+            /// Returns the name and JSON schema of its body, and of the types that the body mentions.
             fn body_schema(self) -> schema::Described {
                 match self {
                     $(Self::$variant => schema::Described::of::<$body>(),)*
                 }
             }
 
-            /// The fact of this kind with this body, of the present version.
+            /// Returns the fact of this kind with this body, of the present version.
             fn read(self, body: Value) -> Result<Fact, BodyError> {
                 match self {
                     $(Self::$variant => serde_json::from_value(body).map(Fact::$variant),)*
@@ -115,14 +115,14 @@ macro_rules! kinds {
         }
 
         impl Fact {
-            /// What happened.
+            /// Returns what happened.
             pub const fn kind(&self) -> Kind {
                 match self {
                     $(Self::$variant(_) => Kind::$variant,)*
                 }
             }
 
-            /// The details as JSON.
+            /// Returns the details as JSON.
             ///
             /// # Errors
             /// When a value has no form in JSON, which none of today's has.

@@ -23,7 +23,8 @@ impl Described {
     }
 }
 
-/// The schema of a fact as streams, webhooks and the ledger show it: an object with its kind and body (JSON Schema 2020-12).
+/// Returns the schema of a fact as streams, webhooks and the ledger show it: an object with its kind and body (JSON Schema
+/// 2020-12).
 ///
 /// # Errors
 /// When a schema has no form in JSON, which none of today's lacks.

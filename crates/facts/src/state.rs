@@ -36,7 +36,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// The word for it.
+    /// Returns the word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -182,12 +182,12 @@ impl State {
         Ok(())
     }
 
-    /// How many events there were.
+    /// Returns how many events there were.
     pub fn events(&self) -> u64 {
         self.kinds.values().sum()
     }
 
-    /// The contributions that stand so, and by how many contributors they are.
+    /// Returns the contributions that stand so, and by how many contributors they are.
     pub fn contributions(&self, standing: Standing) -> (Sum, u64) {
         let mut sum = Sum::default();
         let mut contributors = BTreeSet::new();
@@ -224,7 +224,7 @@ impl Said<'_> {
         U256::from_str_radix(self.text(field)?, 10).map_err(|_| self.wrong(field))
     }
 
-    /// A cost as contributions have it: below 10^14, so that no sum of them overflows.
+    /// Returns a cost as contributions have it: below 10^14, so that no sum of them overflows.
     fn cost(&self) -> Result<Decimal, FoldError> {
         let cost: Decimal = self.parsed("cost")?;
         let valid = !cost.is_sign_negative() && cost.scale() <= 6 && cost < Decimal::from(100_000_000_000_000_u64);

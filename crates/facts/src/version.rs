@@ -37,7 +37,7 @@ pub enum ReadError {
     Forgotten(String),
 }
 
-/// A stored fact and what it is about.
+/// Returns a stored fact and what it is about.
 ///
 /// # Errors
 /// When it is of a kind or version that this program does not know, or its body does not fit its kind.
@@ -52,7 +52,7 @@ pub fn read(version: u16, kind: &str, subject: &str, body: Value) -> Result<(Sub
     Ok((subject.parse()?, kind.read(body)?))
 }
 
-/// The chain of a fact of version 0, where it belongs to one: its key began with it.
+/// Returns the chain of a fact of version 0, where it belongs to one: its key began with it.
 pub fn chain_of_version_0(topic: &str, key: &str) -> Option<u64> {
     let of_a_work = matches!(topic, "contributor.address_known" | "webhook.received");
     if of_a_work { None } else { key.split(':').next()?.parse().ok() }
@@ -88,7 +88,7 @@ fn read_0(topic: &str, key: &str, payload: Value) -> Result<(Subject, Fact), Rea
 struct Old(Value);
 
 impl Old {
-    /// The same with names and values as version 1 writes them.
+    /// Returns the same with names and values as version 1 writes them.
     fn camel_case(&self, renamed: &[(&str, &str)]) -> Value {
         let columns = self.0.as_object().into_iter().flatten().map(|(name, value)| {
             let name =

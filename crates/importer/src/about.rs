@@ -122,7 +122,7 @@ fn text(contents: &Contents, path: &str) -> Option<String> {
     contents.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// The first heading of a README that has words in it.
+/// Returns the first heading of a README that has words in it.
 fn title(readme: &str) -> Option<String> {
     let lines: Vec<&str> = readme.lines().take(200).map(str::trim).collect();
     let underlined = |number: usize| {
@@ -137,7 +137,7 @@ fn title(readme: &str) -> Option<String> {
     headings.map(plain).find(|title| title.chars().any(char::is_alphanumeric))
 }
 
-/// A heading without images, links and tags.
+/// Returns a heading without images, links and tags.
 fn plain(heading: &str) -> String {
     let (mut text, mut rest) = (String::new(), heading);
     while let Some(at) = rest.find(['!', '[', ']', '<']) {
@@ -162,7 +162,8 @@ fn plain(heading: &str) -> String {
     one_line(text.replace(['`', '*'], "").trim(), LONGEST_TITLE)
 }
 
-/// The licence whose text this is. The GPL family is not told: the text does not say whether later versions count.
+/// Returns the licence whose text this is. The GPL family is not told: the text does not say whether later
+/// versions count.
 fn known_license(text: &str) -> Option<&'static str> {
     let words = one_line(text, 4000).to_lowercase();
     let has = |part: &str| words.contains(part);

@@ -59,7 +59,7 @@ pub(crate) fn head_time(git: &Git) -> Result<i64, ImportError> {
     Ok(seconds(&git.ask(&["log", "-1", "--format=%ct", git.head()])?))
 }
 
-/// A time as git writes it; one that is damaged is 0.
+/// Returns a time as git writes it; one that is damaged is 0.
 fn seconds(text: &str) -> i64 {
     i64::clamp(text.parse().unwrap_or_default(), 0, LAST_SECOND)
 }
@@ -140,7 +140,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The commit's files, up to the next commit, whose mark is left in `token`; false at the end.
+    /// Returns the commit's files, up to the next commit, whose mark is left in `token`; false at the end.
     fn changes(&mut self, running: &mut Running, token: &mut Vec<u8>) -> Result<bool, ImportError> {
         let mut size = CommitSize::default();
         let mut tests = false;

@@ -178,7 +178,7 @@ pub enum Ecosystem {
 }
 
 impl Ecosystem {
-    /// Its type in a package URL.
+    /// Returns its type in a package URL.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cargo => "cargo",
@@ -304,7 +304,7 @@ fn check_settings(entries: &[Entry]) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// The commit to start behind, if it is in the history.
+/// Returns the commit to start behind, if it is in the history.
 fn since<'a>(git: &Git, since: Option<&'a str>) -> (Option<&'a str>, Vec<String>) {
     let Some(id) = since else { return (None, Vec::new()) };
     let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());

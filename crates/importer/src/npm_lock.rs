@@ -180,7 +180,7 @@ impl Folders {
         graph
     }
 
-    /// Where Node finds `name` from a file in `folder`.
+    /// Returns where Node finds `name` from a file in `folder`.
     fn resolve(&self, folder: &str, name: &str) -> Option<usize> {
         let mut folder = folder;
         loop {

@@ -69,7 +69,7 @@ fn person(identity: &str, contact: &Contact) -> Person {
     }
 }
 
-/// What each person called themselves last, as an author before as a co-author.
+/// Returns what each person called themselves last, as an author before as a co-author.
 fn newest_names<'a>(
     commits: &[Commit],
     contacts: &'a [Contact],
@@ -84,7 +84,7 @@ fn newest_names<'a>(
     names
 }
 
-/// The address in each author's newest commit that has one; in one commit the last counts.
+/// Returns the address in each author's newest commit that has one; in one commit the last counts.
 fn trailers<'a>(
     history: &'a History,
     identities: &'a [String],
@@ -114,7 +114,7 @@ fn trailers<'a>(
     found
 }
 
-/// Which source outranks which.
+/// Returns which source outranks which.
 fn rank(source: AddressSource) -> u8 {
     match source {
         AddressSource::Funding => 0,

@@ -170,7 +170,7 @@ fn manifest(entries: &[Entry], hashes: &HashMap<&str, (u64, [u8; 32])>) -> Tree 
     Tree { manifest: text.into_bytes(), content_hash, files, bytes, contents: Contents::new() }
 }
 
-/// A path as the manifest writes it: reversible, on one line, UTF-8.
+/// Returns a path as the manifest writes it: reversible, on one line, UTF-8.
 fn escape(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     let hex = |text: &mut String, bytes: &[u8]| {

@@ -114,7 +114,7 @@ impl Instructions {
         Next::Return(std::mem::take(&mut self.results))
     }
 
-    /// The same with values put in, also in what waits.
+    /// Returns the same with values put in, also in what waits.
     fn with(&self, work: &Work, values: &Substitution) -> Work {
         if values.is_empty() {
             return work.clone();
@@ -308,7 +308,7 @@ impl Instructions {
     }
 }
 
-/// How an instruction is written.
+/// Returns how an instruction is written.
 fn form(keyword: Keyword) -> Option<&'static str> {
     Some(match keyword {
         Keyword::Eval => "(eval <atom>)",

@@ -85,7 +85,7 @@ fn run(metta: &mut Metta, atom: &Atom, frame: Frame) -> Vec<Alternative> {
     }
 }
 
-/// What a frame does with the answer of a function that took its place.
+/// Returns what a frame does with the answer of a function that took its place.
 fn settle(call: Atom, outcome: Outcome) -> Next {
     match immediate(&call, outcome) {
         Ok(list) => Next::Return(list),

@@ -289,7 +289,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The number or truth value a word stands for, if it is written like one.
+/// Returns the number or truth value a word stands for, if it is written like one.
 fn literal(word: &str) -> Option<Result<Atom, Problem>> {
     match word {
         "True" => return Some(Ok(Atom::bool(true))),

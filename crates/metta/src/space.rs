@@ -31,7 +31,7 @@ pub(crate) struct Space {
     typed_expressions: usize,
 }
 
-/// Whether an atom may be `(: (an expression) Type)`.
+/// Returns whether an atom may be `(: (an expression) Type)`.
 fn types_expression(atom: &Atom) -> bool {
     match atom {
         Atom::Variable(_) => true,
@@ -60,7 +60,7 @@ const LENGTH: u64 = 7;
 const LEAF: u64 = 8;
 const WILD: u64 = 9;
 
-/// Where an argument is: the length of the expression, and its position there.
+/// Returns where an argument is: the length of the expression, and its position there.
 fn position(length: usize, index: usize) -> u64 {
     mix((length as u64) << 24 | index as u64)
 }
@@ -69,13 +69,13 @@ fn key(kind: u64, position: u64, value: u64) -> u64 {
     combine(combine(kind, position), value)
 }
 
-/// What an expression looks like from outside: its length and its head; none when the head can be anything.
+/// Returns what an expression looks like from outside: its length and its head; none when the head can be anything.
 fn shape(expression: &Expression) -> Option<u64> {
     let head = leaf(expression.children().first()?)?;
     Some(combine(head, expression.children().len() as u64))
 }
 
-/// The hash of an atom that equals only itself and is no expression. A state is none: its content decides.
+/// Returns the hash of an atom that equals only itself and is no expression. A state is none: its content decides.
 fn leaf(atom: &Atom) -> Option<u64> {
     match atom {
         Atom::Symbol(_) => Some(atom.hash64()),
@@ -84,7 +84,7 @@ fn leaf(atom: &Atom) -> Option<u64> {
     }
 }
 
-/// The keys under which an atom is filed.
+/// Returns the keys under which an atom is filed.
 fn keys_of(atom: &Atom) -> Vec<u64> {
     let expression = match atom {
         Atom::Expression(expression) => expression,

@@ -266,7 +266,7 @@ impl Store {
         Ok(applied)
     }
 
-    /// A rule applied to a call that has variables, or an atom that is a rule for some values of its variables.
+    /// Returns a rule applied to a call that has variables, or an atom that is a rule for some values of its variables.
     fn rule_with_variables(&mut self, entry: &Entry, call: &Atom) -> Option<Applied> {
         let result = Atom::Variable(self.variable(Keyword::Undefined.symbol()));
         let question = Atom::expression([Keyword::Equal.into(), call.clone(), result.clone()]);
@@ -308,8 +308,8 @@ impl Store {
         Ok(found)
     }
 
-    /// The same where everything that may match has no variables: what is known so far stays in slots, and no question is made
-    /// anew for it. None when something else may match.
+    /// Returns the same where everything that may match has no variables: what is known so far stays in slots, and no question
+    /// is made anew for it. None when something else may match.
     fn query_ground(&mut self, spaces: &[SpaceId], pattern: &Atom) -> Result<Option<Vec<Found>>, Refusal> {
         let mut held = Vec::with_capacity(spaces.len());
         for space in spaces {
@@ -350,7 +350,7 @@ impl Store {
         Ok(Some(found.into_iter().map(|slots| Found { values: values(slots), places: Vec::new() }).collect()))
     }
 
-    /// All ways in which one pattern matches one space, without those that are part of it.
+    /// Returns all ways in which one pattern matches one space, without those that are part of it.
     fn query_one(&mut self, id: SpaceId, question: &Atom, explain: bool) -> Result<Vec<Found>, Refusal> {
         let (numbered, count) = number_variables(question);
         let wanted = tree::variables(question);
@@ -441,7 +441,7 @@ impl Store {
         types
     }
 
-    /// All `$x` with `(relation atom $x)` in the space.
+    /// Returns all `$x` with `(relation atom $x)` in the space.
     fn values_of(&mut self, id: SpaceId, relation: Keyword, atom: &Atom) -> Vec<Atom> {
         let variable = self.variable(Keyword::Undefined.symbol());
         let question = Atom::expression([relation.into(), atom.clone(), Atom::Variable(variable.clone())]);
@@ -452,7 +452,7 @@ impl Store {
     }
 }
 
-/// The patterns of `(, first second ...)`, or the one that it is.
+/// Returns the patterns of `(, first second ...)`, or the one that it is.
 fn parts_of(pattern: &Atom) -> &[Atom] {
     match pattern {
         Atom::Expression(all) if all.keyword() == Keyword::Comma => all.children().get(1..).unwrap_or_default(),
@@ -472,7 +472,7 @@ fn after(before: &Found, found: Found) -> Found {
     Found { values, places }
 }
 
-/// The values of a rule's variables that occur in an atom, by name.
+/// Returns the values of a rule's variables that occur in an atom, by name.
 fn named(atom: &Atom, slots: &Slots) -> Vec<(Symbol, Atom)> {
     let value = |variable: Variable| Some((variable.name.clone(), slots.get(variable.id as usize)?.clone()?));
     tree::variables(atom).into_iter().filter_map(value).collect()

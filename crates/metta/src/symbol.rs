@@ -83,7 +83,7 @@ struct Name {
 pub struct Symbol(Arc<Name>);
 
 impl Symbol {
-    /// The symbol of this name.
+    /// Creates the symbol of this name.
     pub fn new(name: &str) -> Self {
         BY_NAME.get(name).cloned().unwrap_or_else(|| Self::build(name, Keyword::None))
     }
@@ -92,7 +92,7 @@ impl Symbol {
         Self(Arc::new(Name { hash: hash_bytes(name.as_bytes()), keyword, text: name.into() }))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.0.text
     }

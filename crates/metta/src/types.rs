@@ -29,7 +29,7 @@ impl Type {
         }
     }
 
-    /// The type; of a wrong call that of its function, as in the reference.
+    /// Returns the type; of a wrong call that of its function, as in the reference.
     fn atom(&self) -> &Atom {
         match self {
             Self::Value(atom) | Self::Returned(atom) | Self::Wrong { function: atom, .. } => atom,

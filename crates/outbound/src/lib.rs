@@ -5,7 +5,7 @@
 
 use reqwest::ClientBuilder;
 
-/// A client to configure and build, in a process whose TLS is provided by ring.
+/// Returns a client to configure and build, in a process whose TLS is provided by ring.
 #[expect(clippy::disallowed_methods, reason = "this is the one place where clients begin")]
 pub fn client() -> ClientBuilder {
     install_tls_provider();

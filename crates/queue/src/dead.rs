@@ -20,7 +20,7 @@ pub struct Dead {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// The jobs that were given up, newest first, `limit` at most.
+/// Returns the jobs that were given up, newest first, `limit` at most.
 ///
 /// # Errors
 /// When the database fails.

@@ -20,7 +20,7 @@ impl Queue {
     /// All queues.
     pub const ALL: [Self; 3] = [Self::Chain, Self::Hooks, Self::Agents];
 
-    /// Its name on a chain, as the database has it.
+    /// Returns its name on a chain, as the database has it.
     pub fn name(self, chain_id: u64) -> String {
         let purpose = match self {
             Self::Chain => "chain",
@@ -30,8 +30,8 @@ impl Queue {
         format!("{purpose}:{chain_id}")
     }
 
-    /// How many of its jobs run at a time in a process. Each may use a connection to the database; together they leave most of a
-    /// pool to others, however many jobs wait.
+    /// Returns how many of its jobs run at a time in a process. Each may use a connection to the database; together they leave
+    /// most of a pool to others, however many jobs wait.
     pub const fn at_once(self) -> usize {
         match self {
             Self::Chain => 4,

@@ -157,7 +157,7 @@ async fn again<C>(runner: &Runner<C>, stored: Stored, delay: Duration) -> Result
     Ok(())
 }
 
-/// How long a job waits that failed after so many tries before; none when it is given up.
+/// Returns how long a job waits that failed after so many tries before; none when it is given up.
 fn back_off(tries: u32, most: u32) -> Option<Duration> {
     (tries + 1 < most).then(|| Duration::from_secs((1 << tries.min(6)).min(60)))
 }

@@ -33,7 +33,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A job to be run as soon as possible.
+    /// Creates a job to be run as soon as possible.
     ///
     /// # Errors
     /// When JSON cannot hold its arguments.
@@ -43,7 +43,7 @@ impl Request {
         Ok(Self { queue: J::QUEUE, delay: Duration::ZERO, stored })
     }
 
-    /// The same, to be run after a while.
+    /// Creates the same, to be run after a while.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
@@ -54,12 +54,12 @@ impl Request {
         Self { queue, delay, stored: Stored { tries: stored.tries + 1, trace: None, ..stored } }
     }
 
-    /// Where it waits.
+    /// Returns where it waits.
     pub fn queue(&self) -> Queue {
         self.queue
     }
 
-    /// The job as it is stored.
+    /// Returns the job as it is stored.
     pub fn stored(&self) -> &Stored {
         &self.stored
     }

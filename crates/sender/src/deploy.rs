@@ -55,7 +55,7 @@ fn bond(finney: u64) -> alloy::primitives::aliases::U96 {
     alloy::primitives::aliases::U96::from(u128::from(finney) * 1_000_000_000_000_000)
 }
 
-/// The recorded deployment of the sender's chain, or a new one.
+/// Returns the recorded deployment of the sender's chain, or a new one.
 pub async fn deploy(
     pool: &PgPool,
     provider: &DynProvider,
@@ -163,7 +163,7 @@ pub async fn deploy(
     Ok(deployment)
 }
 
-/// Who may do what, in one call: the functions of each role, and the roles' first holders.
+/// Returns who may do what, in one call: the functions of each role, and the roles' first holders.
 fn roles(deployment: &Deployment, plan: &Plan) -> Bytes {
     let function = |target: Address, selector: [u8; 4], role: u64| -> Bytes {
         AccessManager::setTargetFunctionRoleCall { target, selectors: vec![selector.into()], roleId: role }

@@ -91,7 +91,7 @@ impl Sender {
         Ok(waiting)
     }
 
-    /// The account's next nonce; others who ask for it wait until the transaction ends.
+    /// Returns the account's next nonce; others who ask for it wait until the transaction ends.
     async fn lease(&self, tx: &mut PgConnection, account: Address, on_chain: u64) -> Result<i64, SenderError> {
         let nonce = sqlx::query_scalar!(
             "INSERT INTO sender_accounts AS a (chain_id, account, next_nonce) VALUES ($1, $2, $3)
@@ -153,7 +153,7 @@ async fn refuse(tx: &mut PgConnection, id: i64, reason: &str) -> Result<(), Send
     Ok(())
 }
 
-/// A node's error, with the contract's own error decoded where it is one of ours.
+/// Returns a node's error, with the contract's own error decoded where it is one of ours.
 fn explain(error: &ErrorPayload) -> String {
     match error.as_revert_data().and_then(|data| bindings::explain_revert(&data)) {
         Some(reason) => reason,

@@ -29,7 +29,7 @@ struct Way {
 }
 
 impl Way {
-    /// A port that passes everything on to the chain.
+    /// Creates a port that passes everything on to the chain.
     async fn to(chain: &Chain) -> Result<Self> {
         let to = chain.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -53,7 +53,7 @@ impl Way {
     }
 }
 
-/// A port on which nobody listens.
+/// Returns a port on which nobody listens.
 async fn dead() -> Result<String> {
     Ok(format!("http://{}", TcpListener::bind("127.0.0.1:0").await?.local_addr()?))
 }
@@ -68,7 +68,7 @@ fn pay(key: &str, wei: u64) -> Intent {
     Intent { account: account(1), key: key.into(), to: Some(account(8)), value: U256::from(wei), data: Bytes::new() }
 }
 
-/// A sender at work.
+/// Returns a sender at work.
 fn working(pool: &PgPool, provider: &DynProvider, chain: &Chain, shutdown: &Shutdown) -> Sender {
     let sender = Sender::new(pool.clone(), provider.clone(), chain.chain_id, vec![signer(1)]);
     tokio::spawn(sender.clone().run(shutdown.clone()));

@@ -11,7 +11,7 @@ impl Shutdown {
         Self::default()
     }
 
-    /// A shutdown that begins with Ctrl-C or SIGTERM.
+    /// Creates a shutdown that begins with Ctrl-C or SIGTERM.
     pub fn on_signal() -> Self {
         let shutdown = Self::new();
         let token = shutdown.clone();

@@ -46,7 +46,7 @@ fn default_filter() -> String {
     CRATES.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}=info"))
 }
 
-/// The recorder's text for Prometheus.
+/// Returns the recorder's text for Prometheus.
 pub fn metrics() -> &'static PrometheusHandle {
     METRICS.get_or_init(|| {
         let recorder = PrometheusBuilder::new().build_recorder();

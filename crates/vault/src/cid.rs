@@ -23,7 +23,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// The multicodec number.
+    /// Returns the multicodec number.
     pub const fn code(self) -> u8 {
         match self {
             Self::Raw => 0x55,
@@ -31,7 +31,7 @@ impl Codec {
         }
     }
 
-    /// The multicodec name.
+    /// Returns the multicodec name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
@@ -69,27 +69,27 @@ pub struct ParseCidError {
 }
 
 impl Cid {
-    /// The version 1 name of content with this SHA-256.
+    /// Creates the version 1 name of content with this SHA-256.
     pub const fn v1(codec: Codec, digest: [u8; 32]) -> Self {
         Self { version: Version::V1, codec, digest }
     }
 
-    /// The version 0 name of a dag-pb node with this SHA-256.
+    /// Creates the version 0 name of a dag-pb node with this SHA-256.
     pub const fn v0(digest: [u8; 32]) -> Self {
         Self { version: Version::V0, codec: Codec::DagPb, digest }
     }
 
-    /// The version 1 name of these bytes.
+    /// Creates the version 1 name of these bytes.
     pub fn of(codec: Codec, bytes: &[u8]) -> Self {
         Self::v1(codec, Sha256::digest(bytes).into())
     }
 
-    /// What kind of bytes it names.
+    /// Returns what kind of bytes it names.
     pub const fn codec(&self) -> Codec {
         self.codec
     }
 
-    /// How it is written.
+    /// Returns how it is written.
     pub const fn version(&self) -> Version {
         self.version
     }
@@ -99,17 +99,17 @@ impl Cid {
         &self.digest
     }
 
-    /// Whether it names these bytes.
+    /// Returns whether it names these bytes.
     pub fn names(&self, bytes: &[u8]) -> bool {
         self.digest == <[u8; 32]>::from(Sha256::digest(bytes))
     }
 
-    /// Whether both name the same content, however they are written.
+    /// Returns whether both name the same content, however they are written.
     pub fn same_content(&self, other: &Self) -> bool {
         (self.codec, self.digest) == (other.codec, other.digest)
     }
 
-    /// The binary form, as it stands in links.
+    /// Returns the binary form, as it stands in links.
     pub fn to_bytes(&self) -> Vec<u8> {
         let prefix: &[u8] = match self.version {
             Version::V0 => &[],

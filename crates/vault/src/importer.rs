@@ -78,7 +78,7 @@ pub struct Importer {
 }
 
 impl Importer {
-    /// An importer for one file.
+    /// Creates an importer for one file.
     pub fn new(layout: Layout) -> Self {
         Self::sized(layout, CHUNK, LINKS)
     }

@@ -59,7 +59,7 @@ impl FileNode {
         self.data.len() as u64 + self.links.iter().map(|link| link.file_size).sum::<u64>()
     }
 
-    /// The block.
+    /// Returns the block.
     pub fn encode(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(self.data.len() + 16 + self.links.len() * 4);
         put_number(&mut message, 1, FILE);
@@ -147,7 +147,7 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The fields of a message with their numbers.
+/// Returns the fields of a message with their numbers.
 fn fields(mut input: &[u8]) -> Result<Vec<(u64, Value<'_>)>, NodeError> {
     let mut fields = Vec::new();
     while !input.is_empty() {

@@ -99,12 +99,12 @@ pub enum VaultError {
 }
 
 impl Vault {
-    /// A vault for files of at most `max_bytes` bytes.
+    /// Creates a vault for files of at most `max_bytes` bytes.
     pub fn new(store: Arc<dyn BlockStore>, max_bytes: u64) -> Self {
         Self { store, max_bytes }
     }
 
-    /// The largest file taken, in bytes.
+    /// Returns the largest file taken, in bytes.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
@@ -158,7 +158,7 @@ impl Vault {
         Ok(())
     }
 
-    /// The size of a file in bytes, from its root alone.
+    /// Returns the size of a file in bytes, from its root alone.
     ///
     /// # Errors
     /// When the root is missing or unusable.
@@ -166,7 +166,7 @@ impl Vault {
         Ok(Reader::new(self, cid, 0..0).node(cid).await?.file_size())
     }
 
-    /// Whether a file's first block is here, without reading it.
+    /// Returns whether a file's first block is here, without reading it.
     ///
     /// # Errors
     /// When the store fails.
@@ -174,8 +174,8 @@ impl Vault {
         Ok(self.store.has(cid).await?)
     }
 
-    /// The bytes of a file, block by block, each verified against its name before it comes out. After an error the stream
-    /// ends; what came before it was right.
+    /// Returns the bytes of a file, block by block, each verified against its name before it comes out. After an error the
+    /// stream ends; what came before it was right.
     pub fn read(&self, cid: Cid) -> impl Stream<Item = Result<Bytes, VaultError>> + Send + 'static {
         self.read_range(cid, 0..u64::MAX)
     }
@@ -238,7 +238,7 @@ impl Reader {
         Self { store: vault.store.clone(), max_bytes: vault.max_bytes, file, range, to_visit: vec![root] }
     }
 
-    /// The next bytes within the range.
+    /// Returns the next bytes within the range.
     async fn next(&mut self) -> Result<Option<Bytes>, VaultError> {
         while let Some(visit) = self.to_visit.pop() {
             if visit.begin >= self.range.end {

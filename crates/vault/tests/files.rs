@@ -59,7 +59,7 @@ fn content(size: usize) -> Bytes {
     (0..size).map(|k| (k % 65_521 * 7 % 251) as u8).collect::<Vec<u8>>().into()
 }
 
-/// The bytes as an upload would bring them, in parts of uneven size.
+/// Returns the bytes as an upload would bring them, in parts of uneven size.
 fn upload(bytes: &Bytes) -> impl stream::Stream<Item = Result<Bytes, Infallible>> + use<> {
     let parts: Vec<Bytes> = bytes.chunks(77_777).map(Bytes::copy_from_slice).collect();
     stream::iter(parts).map(Ok)

@@ -26,7 +26,7 @@ struct Node {
 }
 
 impl Node {
-    /// A node that gives the same answer to everything; without one it never answers.
+    /// Creates a node that gives the same answer to everything; without one it never answers.
     async fn answering(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::start(Some((status, body.into())), Duration::from_secs(5)).await
     }

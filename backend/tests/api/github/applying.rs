@@ -224,7 +224,7 @@ async fn one_that_cannot_be_recorded_holds_up_its_work_for_a_while_only() -> Res
     Ok(())
 }
 
-/// A history of commits by one person, as an import reads it.
+/// Returns a history of commits by one person, as an import reads it.
 fn history(numbers: impl IntoIterator<Item = u32>, email: &str) -> Repository {
     let commits = numbers.into_iter().map(|number| Commit {
         id: id(number),

@@ -30,7 +30,7 @@ impl Hook {
         Ok(Self { work: work.to_owned(), id, secret })
     }
 
-    /// The repository's work, and a hook of it.
+    /// Creates the repository's work, and a hook of it.
     pub async fn of(app: &App, owner: &Person) -> Result<Self> {
         let (work, _) = app.describe(owner, "CODE", "Library", "").await?;
         Self::make(app, owner, &work).await
@@ -68,13 +68,13 @@ impl Hook {
         format!("/v1/works/{}/github-deliveries", self.work)
     }
 
-    /// What is shown of a delivery.
+    /// Returns what is shown of a delivery.
     pub async fn shown(&self, app: &App, owner: &Person, id: &Value) -> Result<Value> {
         let path = format!("{}/{}", self.deliveries(), id.as_str().unwrap_or_default());
         Ok(app.by(owner, Method::GET, &path, None).await?.expect(200))
     }
 
-    /// The commits of the work that are recorded, and how many contributions they are.
+    /// Returns the commits of the work that are recorded, and how many contributions they are.
     pub async fn commits(&self, app: &App) -> Result<(BTreeSet<String>, usize)> {
         let all = app.pages(&format!("/v1/contributions?work={}", self.work), 200).await?;
         let keys = all.iter().filter_map(|one| one["reference"].as_str().map(str::to_owned)).collect();

@@ -16,7 +16,7 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// The loss of score `f` for target `y`.
+    /// Returns the loss of score `f` for target `y`.
     pub fn of(self, f: f64, y: f64) -> f64 {
         match self {
             Self::Squared => (f - y) * (f - y) / 2.0,
@@ -69,7 +69,7 @@ impl Loss {
         }
     }
 
-    /// What a score says in the target's own terms.
+    /// Returns what a score says in the target's own terms.
     pub fn response(self, score: f64) -> f64 {
         if self == Self::Logistic { sigmoid(score) } else { score }
     }

@@ -25,7 +25,7 @@ pub struct Comparable {
     pub rest: f64,
 }
 
-/// What having a trait in common weighs: more, the fewer items have it.
+/// Returns what having a trait in common weighs: more, the fewer items have it.
 fn weight(history: &History, of: usize) -> f64 {
     let total = history.items.len().max(1) as f64;
     (1.0 + total / history.trait_items[of].max(1) as f64).ln()

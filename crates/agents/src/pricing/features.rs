@@ -28,7 +28,7 @@ pub struct State {
 }
 
 impl State {
-    /// `None` while nothing was sold for a price.
+    /// Returns `None` while nothing was sold for a price.
     pub fn on(history: &History, day: Day) -> Option<Self> {
         let log_floor = history.log_floor(day, 7)?;
         let level_of = |records: &[Record]| {
@@ -86,7 +86,7 @@ impl Parties {
     }
 }
 
-/// What is known of an item on the state's day.
+/// Returns what is known of an item on the state's day.
 pub fn features(history: &History, state: &State, item: &Item, parties: Parties) -> (Features, Vec<Comparable>) {
     let mut out = state.features.clone();
     let traits = history.known_traits(item);

@@ -79,7 +79,7 @@ impl Default for History {
 }
 
 impl History {
-    /// How many sales count.
+    /// Returns how many sales count.
     pub fn len(&self) -> usize {
         self.records.len()
     }
@@ -137,7 +137,7 @@ impl History {
         self.digest
     }
 
-    /// The level of a day that is over: the median over its sales, and the ones before where it had fewer than ten.
+    /// Returns the level of a day that is over: the median over its sales, and the ones before where it had fewer than ten.
     fn level_of(&self, sales: &[(&Sale, f64)]) -> f64 {
         let today = sales.iter().map(|(sale, price)| price - self.worth(&sale.item));
         let before =

@@ -138,7 +138,7 @@ impl Endpoint {
         self.url.host_str().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
     }
 
-    /// How many blocks this endpoint takes in one `eth_getLogs`, as far as is known.
+    /// Returns how many blocks this endpoint takes in one `eth_getLogs`, as far as is known.
     pub fn range_limit(&self) -> u64 {
         self.health().limit.blocks()
     }
@@ -153,7 +153,7 @@ impl Endpoint {
         self.health().limit.refused(blocks, text);
     }
 
-    /// How this endpoint gives receipts, as far as is known.
+    /// Returns how this endpoint gives receipts, as far as is known.
     pub fn receipts(&self) -> Receipts {
         *self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -168,7 +168,7 @@ impl Endpoint {
         self.health().saw_head(number, Instant::now());
     }
 
-    /// Whether it counts in decisions: it is not dropped, and gave what it was asked for last.
+    /// Returns whether it counts in decisions: it is not dropped, and gave what it was asked for last.
     pub fn has_voice(&self) -> bool {
         self.health().has_voice()
     }
@@ -315,7 +315,7 @@ fn parse(body: &[u8], batch: bool) -> Result<Vec<Response>, Failure> {
     serde_json::from_slice(body).map(|response| vec![response]).map_err(malformed)
 }
 
-/// The answers in the order of the ids from `first` on: each id once, none else.
+/// Returns the answers in the order of the ids from `first` on: each id once, none else.
 fn matched(responses: Vec<Response>, first: u64, count: usize) -> Result<Vec<Answer>, Failure> {
     let wrong = || Failure::Malformed("the answers' ids are not those of the calls".into());
     let mut answers: Vec<Option<Answer>> = (0..count).map(|_| None).collect();

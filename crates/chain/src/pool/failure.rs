@@ -71,19 +71,19 @@ pub struct NodeError {
 }
 
 impl NodeError {
-    /// An error without data.
+    /// Creates an error without data.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 
-    /// Whether the error speaks of the endpoint and not of the call, so that another endpoint may answer the same call: it
-    /// limits requests, does not know the method, or does not hold the block or the state.
+    /// Returns whether the error speaks of the endpoint and not of the call, so that another endpoint may answer the same call:
+    /// it limits requests, does not know the method, or does not hold the block or the state.
     pub fn is_of_endpoint(&self) -> bool {
         self.is_rate_limit()
             || (!self.is_revert() && (self.is_unknown_method() || self.is_pruned() || self.is_unknown_block()))
     }
 
-    /// Whether the node takes no more requests for now.
+    /// Returns whether the node takes no more requests for now.
     pub fn is_rate_limit(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         let limits = ["rate limit", "too many requests", "request limit", "request count", "compute units", "quota"];
@@ -92,25 +92,25 @@ impl NodeError {
         by_code || (!self.is_revert() && limits.iter().any(|words| text.contains(words)))
     }
 
-    /// Whether the call was executed, and failed.
+    /// Returns whether the call was executed, and failed.
     fn is_revert(&self) -> bool {
         self.code == 3 || self.data.is_some() || self.message.starts_with("execution reverted")
     }
 
-    /// Whether the node does not hold the block yet, or not any more.
+    /// Returns whether the node does not hold the block yet, or not any more.
     fn is_unknown_block(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         ["header not found", "unknown block", "block not found"].iter().any(|words| text.contains(words))
     }
 
-    /// Whether the node does not know the method at all.
+    /// Returns whether the node does not know the method at all.
     pub fn is_unknown_method(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         let refused = ["not found", "not supported", "unsupported", "not available", "does not exist", "not allowed"];
         self.code == -32601 || (text.contains("method") && refused.iter().any(|words| text.contains(words)))
     }
 
-    /// Whether the node speaks of history that it does not keep.
+    /// Returns whether the node speaks of history that it does not keep.
     pub fn is_pruned(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         self.code == 4444 || ["prune", "histor", "missing trie node"].iter().any(|words| text.contains(words))
@@ -127,7 +127,7 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    /// Whether every endpoint that was asked says that it does not hold the block.
+    /// Returns whether every endpoint that was asked says that it does not hold the block.
     pub fn is_missing(&self) -> bool {
         self.reasons.iter().any(|(_, reason)| matches!(reason, Failure::Missing(_)))
             && self.reasons.iter().all(|(_, reason)| matches!(reason, Failure::Missing(_)))

@@ -185,7 +185,8 @@ impl Health {
         }
     }
 
-    /// Whether it counts in decisions: not after a failure until it answers again, nor when it holds back blocks.
+    /// Returns whether it counts in decisions: not after a failure until it answers again, nor when it holds back
+    /// blocks.
     pub fn has_voice(&self) -> bool {
         !self.dropped && self.failures == 0 && self.misses < MISSES
     }
@@ -203,7 +204,8 @@ impl Health {
         Duration::from_secs_f64(self.post.mean)
     }
 
-    /// How long this takes at most when nothing is wrong: then another endpoint is asked as well. Never below `shortest`.
+    /// Returns how long this takes at most when nothing is wrong: then another endpoint is asked as well. Never below
+    /// `shortest`.
     pub fn hedge(&self, read: Read, shortest: Duration, timeout: Duration) -> Duration {
         let estimate = self.reads[read as usize];
         let usual = if estimate.known {

@@ -70,7 +70,7 @@ impl RangeLimit {
     }
 }
 
-/// The number of blocks that an error's text speaks of: a range to try instead, or a limit.
+/// Returns the number of blocks that an error's text speaks of: a range to try instead, or a limit.
 fn suggestion(text: &str) -> Option<u64> {
     let text = text.to_ascii_lowercase();
     if let [from, to] = hex_numbers(&text)[..] {
@@ -101,7 +101,7 @@ fn hex_numbers(text: &str) -> Vec<u64> {
         .collect()
 }
 
-/// The decimal numbers of a text (`10,000`, `10k` and `10000` alike), each with the text after it.
+/// Returns the decimal numbers of a text (`10,000`, `10k` and `10000` alike), each with the text after it.
 fn decimal_numbers(text: &str) -> Vec<(u64, &str)> {
     let mut numbers = Vec::new();
     let mut rest = text;

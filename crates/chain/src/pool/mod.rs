@@ -122,8 +122,8 @@ pub async fn connect(urls: &[impl AsRef<str>], options: Options) -> Result<Vec<P
     Ok(ids.into_iter().zip(groups).map(|(id, endpoints)| Pool::new(id, endpoints, options.clone())).collect())
 }
 
-/// The host and port that name an endpoint, with its URL. A URL that is not taken is shown by scheme and host alone, since
-/// the rest may hold a key, and one that cannot be parsed is not shown at all.
+/// Returns the host and port that name an endpoint, with its URL. A URL that is not taken is shown by scheme and host alone,
+/// since the rest may hold a key, and one that cannot be parsed is not shown at all.
 fn named(text: &str) -> Result<(String, Url), Option<String>> {
     let url: Url = text.parse().map_err(|_| None)?;
     let shown = || url.host_str().map(|host| format!("`{}://{host}`", url.scheme()));
@@ -131,8 +131,8 @@ fn named(text: &str) -> Result<(String, Url), Option<String>> {
     Ok((format!("{host}:{}", url.port_or_known_default().unwrap_or_default()), url))
 }
 
-/// What each endpoint says its chain is. Those that do not answer are asked again: until the patience is over when none does, and
-/// for a moment when others do.
+/// Returns what each endpoint says its chain is. Those that do not answer are asked again: until the patience is over when none
+/// does, and for a moment when others do.
 async fn first_answers(endpoints: &[Endpoint], patience: Duration) -> Vec<Result<u64, Failure>> {
     let started = tokio::time::Instant::now();
     let ask = async |endpoint: &Endpoint| {
@@ -211,17 +211,17 @@ impl Pool {
         &self.options
     }
 
-    /// The number of endpoints, whatever their state.
+    /// Returns the number of endpoints, whatever their state.
     pub fn size(&self) -> usize {
         self.endpoints.len()
     }
 
-    /// Whether the first endpoint is the one at this URL.
+    /// Returns whether the first endpoint is the one at this URL.
     pub fn is_first(&self, url: &str) -> bool {
         named(url).is_ok_and(|(name, _)| self.endpoints.first().is_some_and(|endpoint| endpoint.name() == name))
     }
 
-    /// Whether every endpoint is on this machine.
+    /// Returns whether every endpoint is on this machine.
     pub fn is_local(&self) -> bool {
         self.endpoints.iter().all(|endpoint| endpoint.is_local())
     }
@@ -231,7 +231,7 @@ impl Pool {
         self.endpoints.iter().map(|endpoint| endpoint.health().calls).sum()
     }
 
-    /// How every endpoint stands, in the order of the configuration.
+    /// Returns how every endpoint stands, in the order of the configuration.
     pub fn endpoints(&self) -> Vec<EndpointStatus> {
         let (best, now) = (self.best_head(), Instant::now());
         let status = |endpoint: &Arc<Endpoint>| {
@@ -257,7 +257,7 @@ impl Pool {
         ranked.first().or(self.endpoints.first()).map_or(1, |endpoint| endpoint.range_limit())
     }
 
-    /// The names of the endpoints that have a voice in decisions; see [`Endpoint::has_voice`].
+    /// Returns the names of the endpoints that have a voice in decisions; see [`Endpoint::has_voice`].
     pub fn voices(&self) -> Vec<String> {
         self.endpoints
             .iter()
@@ -407,7 +407,7 @@ impl Pool {
         metrics::gauge!("rpc_endpoint_score", &endpoint.labels()).set(score);
     }
 
-    /// The highest block that endpoints in use have shown.
+    /// Returns the highest block that endpoints in use have shown.
     fn best_head(&self) -> u64 {
         let head = |endpoint: &Arc<Endpoint>| {
             let health = endpoint.health();
@@ -434,7 +434,7 @@ impl Pool {
         asked
     }
 
-    /// The endpoints that may be asked about these blocks, best first: those that hold them, then by score.
+    /// Returns the endpoints that may be asked about these blocks, best first: those that hold them, then by score.
     fn ranked(&self, blocks: &RangeInclusive<u64>) -> Vec<Arc<Endpoint>> {
         let best = self.best_head();
         let rank = |endpoint: &Arc<Endpoint>| {
@@ -448,7 +448,7 @@ impl Pool {
         ranked.into_iter().map(|(_, endpoint)| endpoint).collect()
     }
 
-    /// The reasons of this read, and why the other endpoints were not asked.
+    /// Returns the reasons of this read, and why the other endpoints were not asked.
     fn unavailable(&self, mut reasons: Vec<(String, Failure)>) -> Unavailable {
         for endpoint in &self.endpoints {
             let reason = endpoint.health().reason.clone();
@@ -468,7 +468,7 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// When the attempt that has now ended began.
+    /// Returns when the attempt that has now ended began.
     fn end(&mut self, endpoint: &Arc<Endpoint>) -> Instant {
         let at = self.running.iter().position(|(running, _)| Arc::ptr_eq(running, endpoint));
         at.map_or_else(Instant::now, |at| self.running.swap_remove(at).1)

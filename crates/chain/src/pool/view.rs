@@ -117,8 +117,8 @@ impl Pool {
         }
     }
 
-    /// The endpoints with their places, in the order in which they are asked: those that are well before those that lag and
-    /// those that are left alone, among them the one in use first, then by score. Dropped ones are not asked.
+    /// Returns the endpoints with their places, in the order in which they are asked: those that are well before those that
+    /// lag and those that are left alone, among them the one in use first, then by score. Dropped ones are not asked.
     fn in_order(&self) -> Vec<(usize, Arc<Endpoint>)> {
         let (best, now, in_use) = (self.best_head(), Instant::now(), self.in_use.load(Ordering::Relaxed));
         let mut ordered: Vec<_> = Vec::with_capacity(self.endpoints.len());

@@ -113,7 +113,7 @@ pub enum ReceiptsRoot {
     Unknown,
 }
 
-/// The logs of a node's answer.
+/// Returns the logs of a node's answer.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is no list of mined logs, [`Failure::Lie`] when one of them left the chain.
@@ -125,7 +125,7 @@ pub fn parse_logs(text: &RawValue) -> Result<Vec<Log>, Failure> {
     }
 }
 
-/// The header of a block; none for `null`.
+/// Returns the header of a block; none for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a block nor `null`.
@@ -138,7 +138,7 @@ pub fn parse_header(text: &RawValue) -> Result<Option<Header>, Failure> {
     }))
 }
 
-/// The receipts of a block; none for `null`.
+/// Returns the receipts of a block; none for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a list of receipts nor `null`.
@@ -146,7 +146,7 @@ pub fn parse_receipts(text: &RawValue) -> Result<Option<Vec<Receipt>>, Failure> 
     parse(text.get())
 }
 
-/// One receipt; none for `null`.
+/// Returns one receipt; none for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a receipt nor `null`.
@@ -154,7 +154,7 @@ pub fn parse_receipt(text: &RawValue) -> Result<Option<Receipt>, Failure> {
     parse(text.get())
 }
 
-/// The hashes of a block's transactions; none for `null`.
+/// Returns the hashes of a block's transactions; none for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a block with hashes nor `null`.
@@ -186,7 +186,7 @@ pub fn check_receipts_root(header: &Header, receipts: &[Receipt]) -> ReceiptsRoo
 }
 
 impl Receipt {
-    /// The type, then the RLP of status or state, gas, bloom and logs (EIP-2718).
+    /// Returns the type, then the RLP of status or state, gas, bloom and logs (EIP-2718).
     fn encoded(&self) -> Vec<u8> {
         let status = match (self.status, self.root) {
             (None, Some(root)) => Eip658Value::PostState(root),
@@ -209,7 +209,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Failure> {
     serde_json::from_str(text).map_err(|error| Failure::Malformed(error.to_string()))
 }
 
-/// A number written as `0x` and hexadecimal digits.
+/// Returns a number written as `0x` and hexadecimal digits.
 fn quantity<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     struct Hex;
     impl Visitor<'_> for Hex {

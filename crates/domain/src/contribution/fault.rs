@@ -73,7 +73,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Length { .. } => "wrong_length",
@@ -108,7 +108,7 @@ impl Fault {
         }
     }
 
-    /// The field that is wrong; of an item in a list, the list.
+    /// Returns the field that is wrong; of an item in a list, the list.
     pub fn field(&self) -> &'static str {
         match self {
             Self::Length { field, .. }
@@ -140,12 +140,12 @@ impl Fault {
         }
     }
 
-    /// The same fault as one of an item in the list `items`.
+    /// Creates the same fault as one of an item in the list `items`.
     pub fn of_item(self, place: usize) -> Self {
         Self::Item { place, fault: Box::new(self) }
     }
 
-    /// The field and what is wrong with it, as a sentence without its full stop.
+    /// Returns the field and what is wrong with it, as a sentence without its full stop.
     pub fn sentence(&self) -> String {
         match self {
             Self::Repeated | Self::ReferenceOfCommit | Self::Item { .. } => self.to_string(),

@@ -115,7 +115,7 @@ impl Cost {
         Ok(Self::Compute { name: name.to_owned(), hours })
     }
 
-    /// The kind and name of the price profile that it needs.
+    /// Returns the kind and name of the price profile that it needs.
     pub fn profile(&self) -> Option<(&'static str, &str)> {
         match self {
             Self::Declared(_) | Self::Labour { .. } => None,
@@ -125,7 +125,7 @@ impl Cost {
     }
 }
 
-/// The cost that follows from a basis.
+/// Returns the cost that follows from a basis.
 ///
 /// # Errors
 /// When it cannot be computed, or is above [`MAX_COST`].
@@ -148,7 +148,7 @@ pub fn contributor(field: &'static str, text: &str) -> Result<Identity, Fault> {
     }
 }
 
-/// Whether the kind of a contributor that a request gives is theirs.
+/// Checks whether the kind of a contributor that a request gives is theirs.
 ///
 /// # Errors
 /// When it is another, or none at all.
@@ -160,7 +160,7 @@ pub fn check_contributor_kind(kind: Option<&str>, system: bool) -> Result<(), Fa
     }
 }
 
-/// The keys of those who made a SYSTEM act, nearest first: tools, and a person at the end, who is paid.
+/// Returns the keys of those who made a SYSTEM act, nearest first: tools, and a person at the end, who is paid.
 ///
 /// # Errors
 /// When the contributor is no SYSTEM, or the chain is too long, ends in no person, or comes back to itself.
@@ -189,7 +189,7 @@ pub fn triggers(contributor_key: &str, system: bool, names: &[String]) -> Result
     Ok(keys)
 }
 
-/// Whether a text is one of [`KINDS`].
+/// Checks whether a text is one of [`KINDS`].
 ///
 /// # Errors
 /// When it is none.
@@ -197,7 +197,7 @@ pub fn check_kind(kind: &str) -> Result<(), Fault> {
     if KINDS.contains(&kind) { Ok(()) } else { Err(Fault::UnknownKind) }
 }
 
-/// Whether something happened in the past, in seconds since 1970.
+/// Checks whether something happened in the past, in seconds since 1970.
 ///
 /// # Errors
 /// When it lies in the future, or before year 1.
@@ -213,7 +213,7 @@ pub fn coherence(text: &str) -> Result<Decimal, Fault> {
     decimal("coherence", text, 1)
 }
 
-/// What kind of evidence a text is, given its kind where the request names one, and whether the text is a CID.
+/// Returns what kind of evidence a text is, given its kind where the request names one, and whether the text is a CID.
 ///
 /// # Errors
 /// When it is none, or of another kind.
@@ -251,7 +251,7 @@ pub fn length(field: &'static str, text: &str, least: usize, most: usize) -> Res
     if (least..=most).contains(&characters) { Ok(()) } else { Err(Fault::Length { field, least, most }) }
 }
 
-/// Whether a decision's reason is short enough.
+/// Checks whether a decision's reason is short enough.
 ///
 /// # Errors
 /// When it is longer than [`MAX_REASON`].
@@ -259,7 +259,7 @@ pub fn check_reason(reason: &str) -> Result<(), Fault> {
     if reason.chars().count() > MAX_REASON { Err(Fault::ReasonTooLong) } else { Ok(()) }
 }
 
-/// Whether a list has 1 to [`MAX_ITEMS`] entries.
+/// Checks whether a list has 1 to [`MAX_ITEMS`] entries.
 ///
 /// # Errors
 /// When it has fewer or more.
@@ -267,7 +267,7 @@ pub fn check_count(field: &'static str, of: &'static str, count: usize) -> Resul
     if (1..=MAX_ITEMS).contains(&count) { Ok(()) } else { Err(Fault::WrongCount { field, of }) }
 }
 
-/// A decimal as people write it.
+/// Returns a decimal as people write it.
 fn decimal(field: &'static str, text: &str, most: u32) -> Result<Decimal, Fault> {
     // Neither signs nor exponents nor underscores, which the parser would take.
     Some(text)

@@ -37,7 +37,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The state that it leads to.
+    /// Returns the state that it leads to.
     pub const fn state(self) -> State {
         match self {
             Self::Accept => State::Accepted,
@@ -60,7 +60,7 @@ pub enum Outcome {
 impl State {
     const ALL: [Self; 4] = [Self::Proposed, Self::Accepted, Self::Rejected, Self::Corrected];
 
-    /// The word for it.
+    /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Proposed => "proposed",
@@ -70,7 +70,8 @@ impl State {
         }
     }
 
-    /// What a verdict does to a contribution in this state. One that was accepted may have been corrected since.
+    /// Returns what a verdict does to a contribution in this state. One that was accepted may have been
+    /// corrected since.
     pub const fn decide(self, verdict: Verdict) -> Outcome {
         match (self, verdict) {
             (Self::Proposed, _) => Outcome::Decided,
@@ -112,7 +113,7 @@ pub enum Proposals {
 impl Proposals {
     const ALL: [Self; 3] = [Self::Anyone, Self::Contributors, Self::Nobody];
 
-    /// The word for it.
+    /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",

@@ -36,7 +36,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// The name under which it is stored and chosen.
+    /// Returns the name under which it is stored and chosen.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PassDown => "pass_down",
@@ -281,8 +281,8 @@ impl<'a> Run<'a> {
         contributions.map(|contribution| (Claim::Contribution(contribution), contribution.weight.0)).collect()
     }
 
-    /// The works a work reaches over cost edges within the depth limit, by key, each with the sum of what was contributed
-    /// to it.
+    /// Returns the works a work reaches over cost edges within the depth limit, by key, each with the sum of what was
+    /// contributed to it.
     fn pool(&self, node: NodeIndex) -> Result<Vec<(Claim<'a>, U256)>, DistributionError> {
         let mut members = BTreeMap::new();
         let mut to_visit = vec![node];

@@ -81,7 +81,7 @@ impl From<Recipient> for Target {
 }
 
 impl Target {
-    /// Whether the flow ends with this recipient.
+    /// Returns whether the flow ends with this recipient.
     pub fn is(&self, recipient: &Recipient) -> bool {
         match (self, recipient) {
             (Self::Account(a), Recipient::Account(b)) => a == b,
@@ -140,7 +140,7 @@ impl Rule {
         Self::DepthLimit,
     ];
 
-    /// The stable name.
+    /// Returns the stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fee => "fee",

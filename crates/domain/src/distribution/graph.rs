@@ -62,7 +62,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// A work of this name with nothing else.
+    /// Creates a work of this name with nothing else.
     pub fn new(key: WorkKey) -> Self {
         Self { key, owners: Vec::new(), contributions: Vec::new(), shared: Vec::new(), cost_edges: Vec::new() }
     }
@@ -172,22 +172,23 @@ impl Graph {
         Ok(Self { works, index, rank })
     }
 
-    /// The works, each at its index.
+    /// Returns the works, each at its index.
     pub fn works(&self) -> &[Work] {
         &self.works
     }
 
-    /// The work at an index.
+    /// Returns the work at an index.
     pub fn get(&self, node: NodeIndex) -> Option<&Work> {
         self.works.get(node.at())
     }
 
-    /// The index of a work.
+    /// Returns the index of a work.
     pub fn find(&self, key: &WorkKey) -> Option<NodeIndex> {
         self.index.get(key).copied()
     }
 
-    /// Every account that a distribution over this graph could pay: owners, contributors, and who triggered a SYSTEM.
+    /// Returns every account that a distribution over this graph could pay: owners, contributors, and who triggered a
+    /// SYSTEM.
     pub fn accounts(&self) -> BTreeSet<Address> {
         let owners = self.works.iter().flat_map(|work| work.owners.iter().map(|(owner, _)| *owner));
         let contributions = self.works.iter().flat_map(|work| &work.contributions);

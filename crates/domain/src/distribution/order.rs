@@ -43,7 +43,7 @@ pub(super) fn topological(graph: &Graph, start: NodeIndex) -> Result<Order, Vec<
     }
 }
 
-/// The depth of each reachable work and how many edges lead to it from reachable works.
+/// Returns the depth of each reachable work and how many edges lead to it from reachable works.
 fn reach(graph: &Graph, start: NodeIndex) -> (Vec<Option<u32>>, Vec<u32>) {
     let mut depth = vec![None; graph.works().len()];
     let mut edges_in = vec![0_u32; graph.works().len()];
@@ -61,8 +61,8 @@ fn reach(graph: &Graph, start: NodeIndex) -> (Vec<Option<u32>>, Vec<u32>) {
     (depth, edges_in)
 }
 
-/// A cycle among the works that still wait. Each of them waits for a work that waits too, so going from a work to one it
-/// waits for must come back to a work already met.
+/// Returns a cycle among the works that still wait. Each of them waits for a work that waits too, so going from a work
+/// to one it waits for must come back to a work already met.
 fn cycle(graph: &Graph, waiting_for: &[u32]) -> Vec<WorkKey> {
     let waits = |node: NodeIndex| waiting_for[node.at()] > 0;
     let mut waiting: Vec<NodeIndex> =

@@ -134,7 +134,7 @@ pub enum Contributor {
 }
 
 impl Contributor {
-    /// The human at the end of the chain of SYSTEMs, if there is one.
+    /// Returns the human at the end of the chain of SYSTEMs, if there is one.
     pub fn human(&self) -> Option<&Recipient> {
         let mut contributor = self;
         loop {
@@ -145,7 +145,7 @@ impl Contributor {
         }
     }
 
-    /// Whether a SYSTEM did the work.
+    /// Returns whether a SYSTEM did the work.
     pub fn is_system(&self) -> bool {
         matches!(self, Self::System { .. })
     }

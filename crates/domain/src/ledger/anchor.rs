@@ -21,8 +21,8 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// The contract's head after this anchor: the first 22 bytes of keccak256(abi.encode(previous head, seq, root, size,
-    /// time)).
+    /// Returns the contract's head after this anchor: the first 22 bytes of keccak256(abi.encode(previous head, seq,
+    /// root, size, time)).
     pub fn head(&self, previous: Head) -> Head {
         let words: [B256; 5] = [
             B256::right_padding_from(previous.as_slice()),

@@ -90,12 +90,12 @@ impl Canonical {
         Ok(canonical)
     }
 
-    /// The text, UTF-8.
+    /// Returns the text, UTF-8.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text itself.
+    /// Returns the text itself.
     pub fn into_string(self) -> String {
         self.0
     }

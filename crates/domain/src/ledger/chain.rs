@@ -107,12 +107,12 @@ impl Verifier {
         (entry.previous != self.hash).then_some(Reason::Link { previous: entry.previous, before: self.hash })
     }
 
-    /// How many entries were checked.
+    /// Returns how many entries were checked.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The hash of the last one; [`genesis`] before the first.
+    /// Returns the hash of the last one; [`genesis`] before the first.
     pub fn hash(&self) -> B256 {
         self.hash
     }

@@ -83,7 +83,7 @@ impl NewEvent {
         Ok(Self { kind, subject, streams, body })
     }
 
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> &str {
         &self.kind
     }
@@ -93,12 +93,12 @@ impl NewEvent {
         &self.subject
     }
 
-    /// The streams it belongs to, ascending, each once.
+    /// Returns the streams it belongs to, ascending, each once.
     pub fn streams(&self) -> &[String] {
         &self.streams
     }
 
-    /// The details.
+    /// Returns the details.
     pub fn body(&self) -> &Canonical {
         &self.body
     }
@@ -137,7 +137,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The bytes that are hashed: an object of the six fields in canonical form, UTF-8.
+    /// Returns the bytes that are hashed: an object of the six fields in canonical form, UTF-8.
     pub fn canonical(&self) -> String {
         let mut text = String::with_capacity(self.body.len() + 300);
         text.push_str(&format!("{{\"at\":{},\"body\":{},\"kind\":", self.at, self.body));
@@ -155,7 +155,7 @@ impl Event {
         text
     }
 
-    /// Whether it has one canonical form only: its body is canonical JSON, its streams ascend.
+    /// Checks whether it has one canonical form only: its body is canonical JSON, its streams ascend.
     ///
     /// # Errors
     /// Where it does not.
@@ -166,9 +166,9 @@ impl Event {
         Canonical::parse(self.body.as_str()).map(drop).map_err(FormError::Body)
     }
 
-    /// The hash of the entry that this event makes after `previous`: SHA-256 of [`ENTRY_TAG`], the previous entry's hash
-    /// (32 bytes) and the canonical bytes, one after the other. Tag and hash have fixed lengths, so no two inputs run
-    /// together into the same bytes.
+    /// Returns the hash of the entry that this event makes after `previous`: SHA-256 of [`ENTRY_TAG`], the previous
+    /// entry's hash (32 bytes) and the canonical bytes, one after the other. Tag and hash have fixed lengths, so no two
+    /// inputs run together into the same bytes.
     pub fn hash(&self, previous: B256) -> B256 {
         let mut hasher = Sha256::new();
         hasher.update(ENTRY_TAG);
@@ -178,7 +178,7 @@ impl Event {
     }
 }
 
-/// The hash before the first entry: SHA-256 of [`GENESIS`].
+/// Returns the hash before the first entry: SHA-256 of [`GENESIS`].
 pub fn genesis() -> B256 {
     B256::new(Sha256::digest(GENESIS).into())
 }
@@ -211,7 +211,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry that `event` makes after `previous`.
+    /// Creates the entry that `event` makes after `previous`.
     pub fn after(previous: B256, event: Event) -> Self {
         let hash = event.hash(previous);
         Self { event, previous, hash }

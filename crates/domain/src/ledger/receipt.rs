@@ -260,7 +260,7 @@ pub enum ReceiptError {
 }
 
 impl Receipt {
-    /// A receipt for an entry of a tree, which the first of the anchors is of, if there are any.
+    /// Creates a receipt for an entry of a tree, which the first of the anchors is of, if there are any.
     ///
     /// # Errors
     /// When it would not hold.
@@ -303,7 +303,7 @@ impl Receipt {
         Ok(receipt)
     }
 
-    /// The file's text: canonical JSON.
+    /// Returns the file's text: canonical JSON.
     ///
     /// # Errors
     /// When the event's body is not canonical JSON, or a number is too large for JSON.
@@ -313,7 +313,7 @@ impl Receipt {
         Canonical::around(&value, BODY_LEVEL).map_err(ReceiptError::Form)
     }
 
-    /// What finds damage: SHA-256 of [`DIGEST_TAG`] and the canonical text without `digest` and `signature`.
+    /// Returns what finds damage: SHA-256 of [`DIGEST_TAG`] and the canonical text without `digest` and `signature`.
     ///
     /// # Errors
     /// As [`Receipt::text`].
@@ -330,7 +330,7 @@ impl Receipt {
         Ok(B256::new(hasher.finalize().into()))
     }
 
-    /// The entry it is for.
+    /// Returns the entry it is for.
     pub fn entry(&self) -> Entry {
         Entry { event: self.event.clone(), previous: self.previous, hash: self.hash }
     }
@@ -361,7 +361,7 @@ impl Receipt {
         Ok(Verified { event: self.event.clone(), tree: self.tree, anchor, signer })
     }
 
-    /// What it says of the chain, where it was anchored, if that is the chain that was asked.
+    /// Returns what it says of the chain, where it was anchored, if that is the chain that was asked.
     fn on_chain(&self, chain_id: u64, contract: Address) -> Result<&Anchored, ReceiptError> {
         if (chain_id, contract) != (self.tree.chain_id, self.tree.contract) {
             return Err(ReceiptError::OtherContract { chain_id: self.tree.chain_id, contract: self.tree.contract });
@@ -370,7 +370,7 @@ impl Receipt {
     }
 }
 
-/// How many bytes a JSON text has without the space between its tokens.
+/// Returns how many bytes a JSON text has without the space between its tokens.
 fn length_without_space(text: &str) -> usize {
     let (mut in_string, mut escaped) = (false, false);
     let counts = |byte: &u8| -> bool {
@@ -383,7 +383,7 @@ fn length_without_space(text: &str) -> usize {
 }
 
 impl Anchored {
-    /// The first anchor, which must be of this tree.
+    /// Returns the first anchor, which must be of this tree.
     fn check(&self, tree: &TreeHead) -> Result<Anchor, ReceiptError> {
         let first = *self.anchors.first().ok_or(ReceiptError::NoAnchor)?;
         if (first.size, first.root) != (tree.size, tree.root) {

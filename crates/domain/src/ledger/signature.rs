@@ -20,8 +20,8 @@ pub struct TreeHead {
 }
 
 impl TreeHead {
-    /// What is signed (EIP-712): `TreeHead(uint64 size,bytes32 root)` in the domain of name "Tributary Ledger", version "1",
-    /// the chain's id and the contract.
+    /// Returns what is signed (EIP-712): `TreeHead(uint64 size,bytes32 root)` in the domain of name "Tributary Ledger",
+    /// version "1", the chain's id and the contract.
     pub fn signing_hash(&self) -> B256 {
         let domain = hash_words([
             keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
@@ -51,7 +51,7 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// Whether it is the signer's over this tree head.
+    /// Returns whether it is the signer's over this tree head.
     pub fn holds(&self, head: &TreeHead) -> bool {
         let recovered = Signature::try_from(self.signature.as_ref())
             .ok()

@@ -20,7 +20,7 @@ use crate::merkle::{self, leaf_of, parent};
 /// The kind of leaf, and whose.
 pub const LEAF_TAG: &str = "tributary ledger, version 1: leaf";
 
-/// The leaf of an entry, by its number and hash.
+/// Returns the leaf of an entry, by its number and hash.
 pub fn leaf(seq: u64, hash: B256) -> B256 {
     leaf_of(&[keccak256(LEAF_TAG), U256::from(seq).into(), hash])
 }
@@ -35,18 +35,18 @@ pub struct Node {
 }
 
 impl Node {
-    /// The number of the last entry under it.
+    /// Returns the number of the last entry under it.
     pub fn last(self) -> u64 {
         (self.index + 1) << self.level
     }
 
-    /// The number of the first entry under it.
+    /// Returns the number of the first entry under it.
     pub fn first(self) -> u64 {
         (self.index << self.level) + 1
     }
 }
 
-/// The nodes that stand for the entries `after + 1` to `through`, in order: as large as their places allow.
+/// Returns the nodes that stand for the entries `after + 1` to `through`, in order: as large as their places allow.
 pub fn nodes(after: u64, through: u64) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut at = after;
@@ -58,7 +58,7 @@ pub fn nodes(after: u64, through: u64) -> Vec<Node> {
     nodes
 }
 
-/// The root over a size's peaks, or over any such row of nodes whose sizes fall; `None` without any.
+/// Returns the root over a size's peaks, or over any such row of nodes whose sizes fall; `None` without any.
 pub fn root(peaks: &[B256]) -> Option<B256> {
     peaks.iter().rev().copied().reduce(|right, left| parent(left, right))
 }
@@ -71,7 +71,7 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// The edge of a tree over `size` entries, by its peaks: the hashes of `nodes(0, size)`.
+    /// Creates the edge of a tree over `size` entries, by its peaks: the hashes of `nodes(0, size)`.
     /// `None` when there are more or fewer.
     pub fn new(size: u64, peaks: Vec<B256>) -> Option<Self> {
         (peaks.len() == size.count_ones() as usize).then_some(Self { size, peaks })
@@ -97,19 +97,19 @@ impl Frontier {
         self.size += 1 << level;
     }
 
-    /// How many entries there are.
+    /// Returns how many entries there are.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The root; `None` without entries.
+    /// Returns the root; `None` without entries.
     pub fn root(&self) -> Option<B256> {
         root(&self.peaks)
     }
 }
 
-/// The nodes of which a proof of entry `seq` in the tree over `size` entries is made: per sibling on the way up, those
-/// that stand for it. `None` when there is no such entry.
+/// Returns the nodes of which a proof of entry `seq` in the tree over `size` entries is made: per sibling on the way up,
+/// those that stand for it. `None` when there is no such entry.
 pub fn proof_nodes(seq: u64, size: u64) -> Option<Vec<Vec<Node>>> {
     if seq == 0 || seq > size {
         return None;
@@ -131,7 +131,7 @@ pub fn proof_nodes(seq: u64, size: u64) -> Option<Vec<Vec<Node>>> {
     Some(siblings)
 }
 
-/// The proof of entry `seq` in the tree over `size` entries, from the leaf up.
+/// Returns the proof of entry `seq` in the tree over `size` entries, from the leaf up.
 ///
 /// # Errors
 /// The first node that `hash_of` does not know; `None` in its place when there is no such entry.
@@ -144,8 +144,8 @@ fn hashes(nodes: Vec<Node>, hash_of: impl Fn(Node) -> Option<B256>) -> Result<Ve
     nodes.into_iter().map(|node| hash_of(node).ok_or(node)).collect()
 }
 
-/// Whether `proof` leads from entry `seq` with this hash to the root over `size` entries. Root and size belong together as
-/// they were anchored: a root does not say its size.
+/// Returns whether `proof` leads from entry `seq` with this hash to the root over `size` entries. Root and size belong
+/// together as they were anchored: a root does not say its size.
 pub fn verify_proof(root: B256, size: u64, seq: u64, hash: B256, proof: &[B256]) -> bool {
     proof_nodes(seq, size).is_some_and(|siblings| siblings.len() == proof.len())
         && merkle::verify(root, leaf(seq, hash), proof)
@@ -161,12 +161,12 @@ pub struct Consistency {
     pub added: Vec<B256>,
 }
 
-/// The nodes of which a proof of consistency is made.
+/// Returns the nodes of which a proof of consistency is made.
 pub fn consistency_nodes(from: u64, to: u64) -> (Vec<Node>, Vec<Node>) {
     (nodes(0, from), nodes(from, to))
 }
 
-/// The proof that the tree over `to` entries begins with that over `from`. At most some 190 hashes.
+/// Returns the proof that the tree over `to` entries begins with that over `from`. At most some 190 hashes.
 ///
 /// # Errors
 /// The first node that `hash_of` does not know.
@@ -175,8 +175,8 @@ pub fn consistency(from: u64, to: u64, hash_of: impl Fn(Node) -> Option<B256>) -
     Ok(Consistency { peaks: hashes(peaks, &hash_of)?, added: hashes(added, &hash_of)? })
 }
 
-/// Whether `proof` shows that the tree with root `to` begins with the one with root `from`; each is a size and a root as
-/// they were anchored together.
+/// Returns whether `proof` shows that the tree with root `to` begins with the one with root `from`; each is a size and a
+/// root as they were anchored together.
 ///
 /// The proof's hashes have no choice of place: sizes say where each stands. The smaller tree's peaks must give its root,
 /// and appending the rest to them the larger one's.

@@ -123,17 +123,17 @@ impl Graph {
         Ok(Self { ids, upstream, parents, children, weights, order, place })
     }
 
-    /// How many works there are.
+    /// Returns how many works there are.
     pub fn works(&self) -> usize {
         self.ids.len()
     }
 
-    /// How many edges there are.
+    /// Returns how many edges there are.
     pub fn edges(&self) -> usize {
         self.weights.len()
     }
 
-    /// Whether the work is in the graph.
+    /// Returns whether the work is in the graph.
     pub fn contains(&self, id: AssetId) -> bool {
         self.find(id).is_some()
     }
@@ -167,7 +167,7 @@ impl Graph {
     }
 }
 
-/// The position of an id. A registry counts without gaps, so that the first guess is almost always right.
+/// Returns the position of an id. A registry counts without gaps, so that the first guess is almost always right.
 fn find(ids: &[AssetId], id: AssetId) -> Option<u32> {
     let guess = usize::try_from(id.0.checked_sub(ids.first()?.0)?).ok()?;
     let position = if ids.get(guess) == Some(&id) { guess } else { ids.binary_search(&id).ok()? };
@@ -194,7 +194,7 @@ fn upward(ids: &[AssetId], edges: &[Edge]) -> Result<(Rows, Vec<u32>), GraphErro
     Ok((Rows { starts, to }, weights))
 }
 
-/// The same edges from their other ends.
+/// Returns the same edges from their other ends.
 fn reversed(rows: &Rows) -> Rows {
     let mut starts = vec![0; rows.starts.len()];
     for node in &rows.to {
@@ -221,7 +221,7 @@ fn add_up(counts: &mut [u32]) {
     }
 }
 
-/// All works, children before parents; or a cycle.
+/// Returns all works, children before parents; or a cycle.
 fn topological(parents: &Rows, children: &Rows) -> Result<Vec<u32>, Vec<u32>> {
     let nodes = (0..).zip(&children.starts[1..]).map(|(node, _)| node);
     let mut waiting_for: Vec<u32> = nodes.clone().map(|node| children.count(node)).collect();
@@ -239,8 +239,8 @@ fn topological(parents: &Rows, children: &Rows) -> Result<Vec<u32>, Vec<u32>> {
     if done == waiting_for.len() { Ok(order) } else { Err(cycle(children, &waiting_for)) }
 }
 
-/// A cycle from child to parent among the works that still wait. Each of them waits for a child that waits too, so going
-/// from a work to such a child must come back to a work already met.
+/// Returns a cycle from child to parent among the works that still wait. Each of them waits for a child that waits too,
+/// so going from a work to such a child must come back to a work already met.
 fn cycle(children: &Rows, waiting_for: &[u32]) -> Vec<u32> {
     let waits = |node: u32| waiting_for[node as usize] > 0;
     let mut met = vec![false; waiting_for.len()];

@@ -26,8 +26,8 @@ impl Share {
 }
 
 impl Graph {
-    /// What arrives at each ancestor of an income of `amount` at `from`, which itself stands in the list too. Ascending
-    /// by id, without those at which nothing arrives; `None` when the work is not in the graph.
+    /// Returns what arrives at each ancestor of an income of `amount` at `from`, which itself stands in the list too.
+    /// Ascending by id, without those at which nothing arrives; `None` when the work is not in the graph.
     ///
     /// Every work's income is divided as one sum, children before parents, exactly: what a work keeps, its income less
     /// what arrives from it at its parents, sums to `amount` over all works.
@@ -51,7 +51,7 @@ impl Graph {
         Some(arrived)
     }
 
-    /// What each parent of a work gets of its income.
+    /// Returns what each parent of a work gets of its income.
     fn passed_on(&self, node: u32, income: U256) -> Vec<U256> {
         let weights: Vec<U256> = self.weights(node).iter().map(|weight| U256::from(*weight)).collect();
         let up = self.upstream(node);
@@ -68,9 +68,9 @@ impl Graph {
         }
     }
 
-    /// The share of an ancestor in the income of a work, over all ways: what arrives at it of an income of 10^18 units.
-    /// The work's own share is the whole, and that of a work that is no ancestor nothing. `None` when one of the two is not
-    /// in the graph.
+    /// Returns the share of an ancestor in the income of a work, over all ways: what arrives at it of an income of 10^18
+    /// units. The work's own share is the whole, and that of a work that is no ancestor nothing. `None` when one of the two
+    /// is not in the graph.
     pub fn share(&self, of: AssetId, ancestor: AssetId) -> Option<Share> {
         self.find(ancestor)?;
         let incomes = self.incomes(of, Amount::from(Share::WHOLE.0))?;
@@ -78,8 +78,8 @@ impl Graph {
         Some(at.map_or(Share::default(), |at| Share(incomes[at].1.0.to())))
     }
 
-    /// The share of the last work of a path in the income of the first, over this path alone: the product of what each
-    /// step passes on, rounded down at each step, and so below the truth by less than one unit a step. The whole for a
+    /// Returns the share of the last work of a path in the income of the first, over this path alone: the product of what
+    /// each step passes on, rounded down at each step, and so below the truth by less than one unit a step. The whole for a
     /// path of one work; `None` when the works make no path from child to parent.
     pub fn share_along(&self, path: &[AssetId]) -> Option<Share> {
         let mut nodes = path.iter().map(|id| self.find(*id));

@@ -64,7 +64,7 @@ impl Seen {
         self.0[node as usize / 64] & 1 << (node % 64) != 0
     }
 
-    /// Whether the work is new to the set.
+    /// Returns whether the work is new to the set.
     fn insert(&mut self, node: u32) -> bool {
         let (word, bit) = (&mut self.0[node as usize / 64], 1 << (node % 64));
         let new = *word & bit == 0;
@@ -74,14 +74,14 @@ impl Seen {
 }
 
 impl Graph {
-    /// What a work was made from, directly or not, without itself. `None` when it is not in the graph. Takes time linear
-    /// in the works and edges met.
+    /// Returns what a work was made from, directly or not, without itself. `None` when it is not in the graph. Takes time
+    /// linear in the works and edges met.
     pub fn ancestors(&self, id: AssetId, limits: Limits) -> Option<Reach> {
         Some(self.reach(&self.parents, self.find(id)?, limits))
     }
 
-    /// What was made from a work, directly or not, without itself. `None` when it is not in the graph. Takes time linear
-    /// in the works and edges met.
+    /// Returns what was made from a work, directly or not, without itself. `None` when it is not in the graph. Takes time
+    /// linear in the works and edges met.
     pub fn descendants(&self, id: AssetId, limits: Limits) -> Option<Reach> {
         Some(self.reach(&self.children, self.find(id)?, limits))
     }
@@ -117,8 +117,8 @@ impl Graph {
         }
     }
 
-    /// The ways from a work up to an ancestor. `None` when one of the two is not in the graph; no path when the other is
-    /// no ancestor, and one of a single work when both are the same.
+    /// Returns the ways from a work up to an ancestor. `None` when one of the two is not in the graph; no path when the
+    /// other is no ancestor, and one of a single work when both are the same.
     ///
     /// Looks at the works between the two once and then only at edges that lead to the ancestor within the limits.
     pub fn paths(&self, from: AssetId, to: AssetId, limits: Limits) -> Option<Paths> {
@@ -182,8 +182,8 @@ impl Graph {
         distance
     }
 
-    /// The works nearest to a work in both directions, at most [`Limits::count`] with itself, for a drawing. `None` when
-    /// it is not in the graph.
+    /// Returns the works nearest to a work in both directions, at most [`Limits::count`] with itself, for a drawing.
+    /// `None` when it is not in the graph.
     pub fn neighbourhood(&self, id: AssetId, limits: Limits) -> Option<Neighbourhood> {
         let start = self.find(id)?;
         let others = Limits { count: limits.count.saturating_sub(1), ..limits };
@@ -230,7 +230,8 @@ impl Graph {
     }
 }
 
-/// How many of the works above and below are among the nearest `count` of both; both lists are sorted by distance and id.
+/// Returns how many of the works above and below are among the nearest `count` of both; both lists are sorted by distance
+/// and id.
 fn nearest_of_both(above: &[(u32, u32)], below: &[(u32, u32)], count: usize) -> (usize, usize) {
     let mut all: Vec<(u32, u32, bool)> = above.iter().map(|(node, depth)| (*depth, *node, true)).collect();
     all.extend(below.iter().map(|(node, depth)| (*depth, *node, false)));

@@ -83,7 +83,8 @@ proptest! {
     }
 }
 
-/// A graph of many works with everything in it: every edge leads to one of the next hundred works, or anywhere.
+/// Returns a graph of many works with everything in it: every edge leads to one of the next hundred works, or
+/// anywhere.
 fn large(count: u64, seed: u64) -> Vec<Work> {
     let mut numbers = Numbers(seed);
     (0..count)

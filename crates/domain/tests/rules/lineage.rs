@@ -67,7 +67,7 @@ impl Drawn {
         self.edges.iter().filter(move |edge| edge.child == child)
     }
 
-    /// Every path up from a work, itself included.
+    /// Returns every path up from a work, itself included.
     fn paths(&self, from: AssetId) -> Vec<Vec<AssetId>> {
         let mut all = vec![vec![from]];
         for edge in self.parents(from) {
@@ -77,13 +77,13 @@ impl Drawn {
         all
     }
 
-    /// The lengths of all paths from a work up to another.
+    /// Returns the lengths of all paths from a work up to another.
     fn lengths(&self, from: AssetId, to: AssetId) -> Vec<u32> {
         let paths = self.paths(from).into_iter().filter(|path| path.last() == Some(&to));
         paths.map(|path| path.len() as u32 - 1).collect()
     }
 
-    /// Those within the limits of all others that `distance` reaches, and whether that is all.
+    /// Returns those within the limits of all others that `distance` reaches, and whether that is all.
     fn reach(&self, distance: impl Fn(AssetId) -> Option<u32>, limits: Limits) -> (Vec<(AssetId, u32)>, bool) {
         let reached = self.ids().into_iter().filter_map(|id| Some((id, distance(id)?)));
         let mut all: Vec<_> = reached.filter(|(_, depth)| *depth > 0).collect();
@@ -94,7 +94,7 @@ impl Drawn {
         (within, complete)
     }
 
-    /// The share along a path as an exact fraction.
+    /// Returns the share along a path as an exact fraction.
     fn fraction(&self, path: &[AssetId]) -> (U512, U512) {
         let mut fraction = (U512::from(1), U512::from(1));
         for step in path.windows(2) {

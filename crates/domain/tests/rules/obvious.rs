@@ -64,8 +64,8 @@ pub fn divide(
     Ok(answer)
 }
 
-/// A division by largest remainder: everyone gets their proportion rounded down, and the units left over go one each to
-/// those who lost most, the first of equals first.
+/// Returns a division by largest remainder: everyone gets their proportion rounded down, and the units left over go one
+/// each to those who lost most, the first of equals first.
 pub fn parts(amount: U256, weights: &[U256]) -> Vec<U256> {
     let total: U512 = weights.iter().map(|weight| U512::from(*weight)).fold(U512::ZERO, |sum, weight| sum + weight);
     let exact: Vec<(U512, U512)> =
@@ -234,7 +234,7 @@ impl Market<'_> {
         Ok(())
     }
 
-    /// All works above over cost edges, as far as the limit lets, with what was contributed to each.
+    /// Returns all works above over cost edges, as far as the limit lets, with what was contributed to each.
     fn pool(&self, work: &WorkKey) -> Vec<(WorkKey, U256)> {
         let mut members = BTreeSet::new();
         let mut to_visit = vec![work.clone()];

@@ -38,7 +38,7 @@ fn bid() -> Order {
     Order { side: Side::Bid, maker: account(2), currency: account(9), ..sale() }
 }
 
-/// What the chain says so that the sale could be filled.
+/// Returns what the chain says so that the sale could be filled.
 fn chain() -> ChainState {
     ChainState {
         now: NOW,

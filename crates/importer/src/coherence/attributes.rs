@@ -98,8 +98,8 @@ fn rule(folder: &[u8], line: &[u8]) -> Option<Rule> {
     (marks != Marks::default()).then(|| Rule { folder: folder.to_owned(), pattern: parts, marks })
 }
 
-/// Whether a pattern with stars fits a whole text. Takes at most the product of their lengths in steps: only the last
-/// star seen is ever tried anew.
+/// Returns whether a pattern with stars fits a whole text. Takes at most the product of their lengths in steps: only the
+/// last star seen is ever tried anew.
 fn wild<P, T>(pattern: &[P], text: &[T], is_star: impl Fn(&P) -> bool, fits: impl Fn(&P, &T) -> bool) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry = None;

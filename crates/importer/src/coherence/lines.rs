@@ -61,7 +61,7 @@ enum UnitTests {
 }
 
 impl UnitTests {
-    /// Whether the line belongs to such a module.
+    /// Returns whether the line belongs to such a module.
     fn step(&mut self, line: &[u8]) -> bool {
         let before = *self;
         *self = match before {
@@ -163,7 +163,7 @@ impl Scanner {
     }
 }
 
-/// How long the rest of a text is, its closing quote included.
+/// Returns how long the rest of a text is, its closing quote included.
 fn text(rest: &[u8], quote: u8) -> usize {
     let mut at = 0;
     while at < rest.len() {

@@ -182,7 +182,7 @@ impl Survey {
     }
 }
 
-/// A share to 4 decimals; 0 of nothing.
+/// Returns a share to 4 decimals; 0 of nothing.
 fn ratio(part: u64, whole: u64) -> Decimal {
     if whole == 0 { Decimal::ZERO } else { rounded(Decimal::from(part) / Decimal::from(whole)) }
 }
@@ -191,12 +191,12 @@ fn rounded(value: Decimal) -> Decimal {
     value.round_dp_with_strategy(4, MidpointAwayFromZero).normalize()
 }
 
-/// A number and what is counted, for an explanation.
+/// Returns a number and what is counted, for an explanation.
 fn plural(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A repository's own text for an explanation: on one line, not longer than a line or two.
+/// Returns a repository's own text for an explanation: on one line, not longer than a line or two.
 fn plain(text: &str) -> String {
     text.chars().take(200).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

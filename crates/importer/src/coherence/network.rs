@@ -25,8 +25,8 @@ pub(super) fn source(surroundings: &Surroundings<'_>) -> Source {
     Source::recorded(Input::Network, rounded(value), how)
 }
 
-/// The weighted cost of everyone who wrote a repository's commits, in the order of [`Repository::people`]: what is known of
-/// contributors before any is recorded. A commit's cost is shared equally by its authors.
+/// Returns the weighted cost of everyone who wrote a repository's commits, in the order of [`Repository::people`]: what is
+/// known of contributors before any is recorded. A commit's cost is shared equally by its authors.
 pub fn contributor_weights(repository: &Repository) -> Vec<Weight> {
     let mut weights = vec![Weight::ZERO; repository.people.len()];
     for commit in &repository.commits {

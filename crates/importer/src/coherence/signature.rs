@@ -50,13 +50,13 @@ impl From<Signature> for Vec<u32> {
 }
 
 impl Signature {
-    /// The hashes.
+    /// Returns the hashes.
     pub fn hashes(&self) -> &[u32] {
         &self.0
     }
 }
 
-/// The estimated Jaccard index of two works, in [0, 1], to 4 decimals. Symmetric; 1 for equal works.
+/// Returns the estimated Jaccard index of two works, in [0, 1], to 4 decimals. Symmetric; 1 for equal works.
 pub fn similarity(a: &Signature, b: &Signature) -> Decimal {
     let (mut i, mut j, mut shared, mut together) = (0, 0, 0, 0);
     while together < SIZE as u64 && (i < a.0.len() || j < b.0.len()) {
@@ -105,7 +105,7 @@ impl Sketch {
         self.add(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
     }
 
-    /// The signature; none of a work without content.
+    /// Returns the signature; none of a work without content.
     pub fn finish(self) -> Option<Signature> {
         Signature::try_from(Vec::from_iter(self.lowest)).ok()
     }
@@ -120,7 +120,7 @@ impl Sketch {
     }
 }
 
-/// The signature of texts alone.
+/// Returns the signature of texts alone.
 pub fn signature_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<Signature> {
     let mut sketch = Sketch::default();
     for text in texts {
@@ -135,7 +135,7 @@ fn fnv(word: &[u8]) -> u64 {
     word.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The hash of words in their order.
+/// Returns the hash of words in their order.
 fn join<'a>(words: impl Iterator<Item = &'a u64>) -> u64 {
     words.fold(0, |hash: u64, word| hash.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ mix(*word))
 }
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// A text of one shingle a number: runs of 5 words that overlap no other.
+    /// Returns a text of one shingle a number: runs of 5 words that overlap no other.
     fn texts(elements: std::ops::Range<u32>) -> Option<Signature> {
         let mut sketch = Sketch::default();
         for element in elements {

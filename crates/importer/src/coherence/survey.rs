@@ -179,7 +179,7 @@ fn is_regular(entry: &Entry) -> bool {
     entry.mode.starts_with("100")
 }
 
-/// The kind of report that a path names, unless it lies among what tests are fed with or others wrote.
+/// Returns the kind of report that a path names, unless it lies among what tests are fed with or others wrote.
 fn report(path: &[u8]) -> Option<Task> {
     let name = String::from_utf8_lossy(paths::file_name(path)).to_ascii_lowercase();
     let kind = if name == "lcov.info" || name.ends_with(".lcov") {
@@ -204,7 +204,7 @@ struct Surveyor {
 }
 
 impl Surveyor {
-    /// Which files are read, and what for. Nothing is read yet: all limits hold beforehand.
+    /// Returns which files are read, and what for. Nothing is read yet: all limits hold beforehand.
     fn choose<'a>(&mut self, entries: &'a [Entry]) -> Vec<(Task, &'a Entry)> {
         let mut chosen = Vec::new();
         let mut bytes = 0;

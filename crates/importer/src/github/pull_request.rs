@@ -71,7 +71,7 @@ impl PullRequest {
     }
 }
 
-/// The merge that the event tells of; none when it tells of something else, or of another branch.
+/// Returns the merge that the event tells of; none when it tells of something else, or of another branch.
 pub fn merge_of(event: &PullRequest) -> Option<Merge> {
     let details = &event.pull_request;
     let merged = event.action == "closed" && details.merged == Some(true);

@@ -197,13 +197,13 @@ impl Push {
         Ok(())
     }
 
-    /// Whether it went to the branch that counts.
+    /// Returns whether it went to the branch that counts.
     fn is_default(&self) -> bool {
         self.reference.strip_prefix("refs/heads/") == Some(&*self.repository.default_branch)
     }
 }
 
-/// The contributions a push brings.
+/// Returns the contributions a push brings.
 pub fn contributions_of(push: &Push) -> Contributions {
     let mut found = Contributions::default();
     if push.deleted || !push.is_default() {
@@ -269,7 +269,7 @@ fn authors(commit: &Commit) -> Vec<Author> {
     authors
 }
 
-/// Those whom the last paragraph of a message names, unless it is the first one too.
+/// Returns those whom the last paragraph of a message names, unless it is the first one too.
 fn co_authors(message: &str) -> impl Iterator<Item = Contact> {
     let lines: Vec<&str> = message.trim().lines().map(str::trim).collect();
     let last = lines.iter().rposition(|line| line.is_empty()).map_or(lines.len(), |blank| blank + 1);
@@ -290,7 +290,7 @@ fn author(contact: &Contact, username: Option<&str>) -> Author {
     }
 }
 
-/// The account in one of GitHub's private addresses: `1234+octocat@users.noreply.github.com`.
+/// Returns the account in one of GitHub's private addresses: `1234+octocat@users.noreply.github.com`.
 fn login_in(email: &str) -> Option<&str> {
     let mailbox = email.trim().strip_suffix("@users.noreply.github.com")?;
     Some(mailbox.split_once('+').map_or(mailbox, |(_, login)| login)).filter(|login| !login.is_empty())

@@ -48,7 +48,7 @@ pub fn verify_signature<'a>(secret: &[u8], body: &'a [u8], header: &str) -> Resu
     Ok(Verified(body))
 }
 
-/// The header's digest. Upper case is not GitHub's: one signature has one form.
+/// Returns the header's digest. Upper case is not GitHub's: one signature has one form.
 fn digest(header: &str) -> Option<[u8; 32]> {
     let digits =
         header.strip_prefix(PREFIX).filter(|digits| !digits.bytes().any(|digit| digit.is_ascii_uppercase()))?;
@@ -58,12 +58,12 @@ fn digest(header: &str) -> Option<[u8; 32]> {
 }
 
 impl<'a> Verified<'a> {
-    /// A body that was verified when it came, and kept since.
+    /// Creates a body that was verified when it came, and kept since.
     pub fn kept(body: &'a [u8]) -> Self {
         Self(body)
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &'a [u8] {
         self.0
     }

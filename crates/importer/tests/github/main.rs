@@ -62,7 +62,7 @@ fn sign(body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// A delivery as an endpoint takes it.
+/// Returns a delivery as an endpoint takes it.
 fn deliver(event: &str, payload: &Value) -> Result<Event, PayloadError> {
     let body = payload.to_string().into_bytes();
     verify_signature(SECRET, &body, &sign(&body)).unwrap().event(event)
@@ -291,7 +291,7 @@ fn a_merged_pull_request_tells_who_and_how_much() {
     assert!(deliver("pull_request", &json!({"action": "closed"})).is_err());
 }
 
-/// What a store that keeps the first contribution of each key holds in the end.
+/// Returns what a store that keeps the first contribution of each key holds in the end.
 fn stored<'a>(deliveries: impl IntoIterator<Item = &'a Value>) -> BTreeMap<String, Contribution> {
     let mut stored = BTreeMap::new();
     for contribution in deliveries.into_iter().flat_map(|payload| contributions(payload).taken) {

@@ -35,7 +35,7 @@ fn dec(text: &str) -> Option<Decimal> {
 const LCOV: &str = "TN:\nSF:src/lib.rs\nDA:1,1\nDA:2,0\nDA:3,4\nDA:4,1\nend_of_record\n";
 const SARIF: &str = r#"{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "clippy"}}, "results": [{}]}]}"#;
 
-/// A small work with everything that can be measured.
+/// Returns a small work with everything that can be measured.
 fn work() -> Repo {
     Repo::of(&[
         ("README.md", "# Work\n\nIt does what it says.\n"),
@@ -253,7 +253,7 @@ fn reports_have_limits() {
     assert_eq!(survey.left_out.beyond, 1);
 }
 
-/// A file of functions with names of their own.
+/// Returns a file of functions with names of their own.
 fn functions(names: std::ops::Range<u32>) -> String {
     names.map(|name| format!("fn do_{name}(a_{name}: u32) -> u64 {{ b_{name}(a_{name}) + c_{name}() }}\n")).collect()
 }

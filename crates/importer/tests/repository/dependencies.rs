@@ -9,7 +9,7 @@ use crate::support::{Repo, links, purls, warned};
 const SUM: &str = "aa00000000000000000000000000000000000000000000000000000000000000";
 const CRATES: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// One `[[package]]`: own when `source` is empty.
+/// Returns one `[[package]]`: own when `source` is empty.
 fn package(name: &str, version: &str, source: &str, dependencies: &[&str]) -> String {
     let mut text = format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n");
     if !source.is_empty() {

@@ -56,7 +56,7 @@ impl Repo {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    /// A repository of one commit with these files.
+    /// Creates a repository of one commit with these files.
     pub fn of(files: &[(&str, &str)]) -> Self {
         let mut repo = Self::new();
         for (path, content) in files {
@@ -79,7 +79,7 @@ impl Repo {
     }
 }
 
-/// `git` without the machine's configuration.
+/// Returns `git` without the machine's configuration.
 pub fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(folder).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
@@ -102,7 +102,7 @@ pub fn purls(repository: &Repository) -> Vec<&str> {
     repository.externals.iter().map(|external| &*external.purl).collect()
 }
 
-/// The identities of a commit's authors.
+/// Returns the identities of a commit's authors.
 pub fn authors(repository: &Repository, commit: usize) -> Vec<&str> {
     repository.commits[commit].authors.iter().map(|person| &*repository.people[*person].identity).collect()
 }

@@ -13,7 +13,8 @@ const HEAD: &str = "\
 # wins over the file. `tributary config check` says what is wrong with the settings, and what is in force.
 ";
 
-/// The configuration file with every setting in it, described. What has a default is commented out.
+/// Returns the configuration file with every setting in it, described. What has a default is commented
+/// out.
 pub fn example() -> String {
     let mut text = HEAD.to_owned();
     for section in SECTIONS {
@@ -53,7 +54,7 @@ pub(super) fn in_force(settings: &Settings, values: &Values) -> String {
     text
 }
 
-/// A value in TOML: numbers as they are, everything else as text.
+/// Returns a value in TOML: numbers as they are, everything else as text.
 fn toml(value: &str) -> String {
     if value.parse::<i64>().is_ok() {
         return value.to_owned();

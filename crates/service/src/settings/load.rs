@@ -22,7 +22,8 @@ pub(super) enum Origin {
 pub(super) struct Values(BTreeMap<(&'static str, &'static str), (String, Origin)>);
 
 impl Values {
-    /// The values of a file, and those of the environment, which win; with what is wrong in the file.
+    /// Returns the values of a file, and those of the environment, which win; with what is wrong in
+    /// the file.
     pub fn collect(file: &Table, environment: impl Fn(&str) -> Option<String>) -> (Self, Vec<String>) {
         let (mut values, mut faults) = (Self::default(), Vec::new());
         for (name, value) in file {
@@ -54,7 +55,7 @@ impl Values {
         }
     }
 
-    /// The value of a setting, or its default.
+    /// Returns the value of a setting, or its default.
     pub fn get<V: Value>(&self, section: &'static str, name: &'static str) -> Result<V, String> {
         let found = all().find(|(known, key)| known.name == section && key.name == name);
         let (_, key) = found.ok_or_else(|| format!("there is no setting {section}.{name}"))?;
@@ -80,7 +81,7 @@ pub(super) fn all() -> impl Iterator<Item = (&'static Section, &'static Key)> {
     SECTIONS.iter().flat_map(|section| section.keys.iter().map(move |key| (section, key)))
 }
 
-/// A value of TOML as an environment variable would give it: lists with commas.
+/// Returns a value of TOML as an environment variable would give it: lists with commas.
 fn text(value: &Toml) -> Option<String> {
     match value {
         Toml::String(text) => Some(text.clone()),
@@ -98,7 +99,7 @@ fn missing(section: &str, key: &Key) -> String {
     format!("{section}.{} is not set: set it in the file, or the environment variable {}", key.name, key.variable)
 }
 
-/// What to say of a name that is neither a section nor in one.
+/// Returns what to say of a name that is neither a section nor in one.
 fn unknown_at_top(name: &str, value: &Toml) -> String {
     if matches!(value, Toml::Table(_)) {
         let near = nearest(name, SECTIONS.iter().map(|section| section.name));
@@ -131,13 +132,15 @@ fn unknown_in(section: &Section, name: &str) -> String {
     }
 }
 
-/// The known name that is most like a written one, when at most a third of its letters differ.
+/// Returns the known name that is most like a written one, when at most a third of its letters
+/// differ.
 fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.map(|name| (distance(written, name), name)).min_by_key(|(distance, _)| *distance);
     near.filter(|(distance, name)| *distance <= name.len().max(3) / 3).map(|(_, name)| name)
 }
 
-/// How many letters have to be inserted, removed or replaced to come from one word to another (Levenshtein).
+/// Returns how many letters have to be inserted, removed or replaced to come from one word to another
+/// (Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

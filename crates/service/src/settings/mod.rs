@@ -44,7 +44,7 @@ impl Settings {
         Self::from_parts(text, "given", |_| None).map(|(settings, _)| settings)
     }
 
-    /// What is in force, as a configuration file without its secrets.
+    /// Returns what is in force, as a configuration file without its secrets.
     ///
     /// # Errors
     /// As [`Settings::load`].
@@ -82,12 +82,12 @@ impl Settings {
         Ok((settings, values))
     }
 
-    /// The endpoints of the chain.
+    /// Returns the endpoints of the chain.
     pub fn rpc_urls(&self) -> Vec<&str> {
         self.chain.rpc_url.iter().map(SecretUrl::expose).collect()
     }
 
-    /// The origin people see, without a trailing slash.
+    /// Returns the origin people see, without a trailing slash.
     pub fn origin(&self) -> String {
         match &self.http.public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),

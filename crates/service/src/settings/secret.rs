@@ -11,7 +11,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The value itself; call it only where it is used.
+    /// Returns the value itself; call it only where it is used.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -41,7 +41,7 @@ impl SecretUrl {
         }
     }
 
-    /// The URL itself; call it only where it is used.
+    /// Returns the URL itself; call it only where it is used.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -13,10 +13,10 @@ pub(super) trait Value: Sized {
     /// What is wrong, for people. A secret is not repeated in it.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// The value for people, without what is secret in it; none where nothing is set.
+    /// Returns the value for people, without what is secret in it; none where nothing is set.
     fn show(&self) -> Option<String>;
 
-    /// The value where nothing sets it, for those that may be left out.
+    /// Creates the value where nothing sets it, for those that may be left out.
     fn unset() -> Option<Self> {
         None
     }
@@ -185,7 +185,7 @@ impl Value for MinPayouts {
     }
 }
 
-/// The parts of a list with commas.
+/// Returns the parts of a list with commas.
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }

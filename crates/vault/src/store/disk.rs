@@ -176,7 +176,7 @@ impl Folder {
     }
 }
 
-/// The bytes of a file, if it exists. A file larger than any block is damaged; its beginning is enough to tell.
+/// Returns the bytes of a file, if it exists. A file larger than any block is damaged; its beginning is enough to tell.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(file) = present(File::open(path), path)? else { return Ok(None) };
     let mut bytes = Vec::new();

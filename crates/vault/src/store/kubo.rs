@@ -51,7 +51,8 @@ struct Failure {
 }
 
 impl KuboStore {
-    /// A store in the node whose RPC is at `url`, such as `http://127.0.0.1:5001`. No command may take longer than `limit`.
+    /// Creates a store in the node whose RPC is at `url`, such as `http://127.0.0.1:5001`. No command may take longer than
+    /// `limit`.
     ///
     /// # Errors
     /// When no HTTP client can be made. The node is not asked anything yet.
@@ -152,8 +153,8 @@ impl KuboStore {
     }
 }
 
-/// Whether the node says that it does not have the block, or did not find it in time. It has no status for that, only
-/// words, and they differ between versions.
+/// Returns whether the node says that it does not have the block, or did not find it in time. It has no status for that,
+/// only words, and they differ between versions.
 fn is_absent(error: &StoreError) -> bool {
     let StoreError::Refused { status: 500, message, .. } = error else { return false };
     ["not found", "could not find", "context deadline exceeded"].iter().any(|words| message.contains(words))

@@ -25,13 +25,13 @@ pub trait BlockStore: Send + Sync + fmt::Debug {
     /// [`StoreError::WrongName`] when the name is not that of the bytes; then nothing is stored.
     fn put(&self, cid: Cid, bytes: Bytes) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The bytes of a block, verified against its name; `None` when it is not here.
+    /// Returns the bytes of a block, verified against its name; `None` when it is not here.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the bytes stored under the name are not those it names.
     fn get(&self, cid: Cid) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
 
-    /// Whether the block is here, without reading it.
+    /// Returns whether the block is here, without reading it.
     fn has(&self, cid: Cid) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Keeps a file, given its root, from being collected as garbage. Called when all its blocks are here.

@@ -25,7 +25,7 @@ const CONTRACT: Address = Address::repeat_byte(0xc0);
 const SIGNER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const SIGNATURE: &str = "0xee52ec4e9f1ec7923ada0c56d1aab827190af324c97e5a4714e21d4e1de6c53927221d9a993d7824d475a504b7f6baed5d29b9001817c49a24006d89d2a92ced1c";
 
-/// A ledger of 30 entries, anchored at 10, 20 and 30; the receipt of entry 7 under the second anchor.
+/// Returns a ledger of 30 entries, anchored at 10, 20 and 30; the receipt of entry 7 under the second anchor.
 fn receipt() -> (Receipt, Latest) {
     let entries = ledger(30);
     let leaves = leaves(&entries);
@@ -55,13 +55,13 @@ fn receipt() -> (Receipt, Latest) {
     (receipt, Latest { seq: 3, size: 30, head })
 }
 
-/// The same event's receipt before anything was anchored.
+/// Returns the same event's receipt before anything was anchored.
 fn unanchored() -> Receipt {
     let (receipt, _) = receipt();
     Receipt::new(receipt.entry(), receipt.proof, receipt.tree, None).unwrap()
 }
 
-/// Where the receipt says its root is anchored.
+/// Returns where the receipt says its root is anchored.
 fn anchored(receipt: &mut Receipt) -> &mut Anchored {
     receipt.anchored.as_mut().unwrap()
 }

@@ -17,7 +17,7 @@ fn hash(n: u64) -> B256 {
     B256::from(U256::from(n + 1_000))
 }
 
-/// Every node of the tree over leaves 1 to `size`, and the root at each size.
+/// Returns every node of the tree over leaves 1 to `size`, and the root at each size.
 fn grow(size: u64) -> (HashMap<Node, B256>, Vec<B256>) {
     let (mut full, mut roots) = (HashMap::new(), vec![B256::ZERO]);
     let mut frontier = Frontier::default();
