@@ -1,4 +1,4 @@
-//! The JSON schema of all facts, for whoever reads them elsewhere.
+//! The JSON schema of all facts, for readers outside this program.
 
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -27,7 +27,7 @@ impl Described {
 /// 2020-12).
 ///
 /// # Errors
-/// When a schema has no form in JSON, which none of today's lacks.
+/// When a schema cannot be written as JSON. This does not happen with today's kinds.
 pub fn schema() -> serde_json::Result<Value> {
     let mut definitions = Map::new();
     let mut facts = Vec::new();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::value::{Account, Asset, Hash, Id, ParseError};
 
-/// Variants with a name and parts that are written one after the other, separated by colons.
+/// Declares an enum whose variants have a name and parts, which are written one after the other and separated by colons.
 macro_rules! names {
     (
         $(#[$meta:meta])* $type:ident, $expected:literal,

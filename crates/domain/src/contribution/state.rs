@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 
 use crate::work;
 
-/// What became of a contribution. Only accepted ones count.
+/// The state of a contribution. Only accepted ones count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Waits for the work's owner.
@@ -22,7 +22,7 @@ pub enum State {
     Corrected,
 }
 
-/// The text names no state.
+/// The text does not name a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is proposed, accepted, rejected or corrected")]
 pub struct UnknownState;
@@ -51,9 +51,9 @@ impl Verdict {
 pub enum Outcome {
     /// It is decided by this verdict.
     Decided,
-    /// It was decided so before: nothing changes.
+    /// It was decided in the same way before, so nothing changes.
     Unchanged,
-    /// It was decided otherwise, which cannot be turned around.
+    /// It was decided the other way before, which cannot be reversed.
     Otherwise,
 }
 
@@ -70,8 +70,8 @@ impl State {
         }
     }
 
-    /// Returns what a verdict does to a contribution in this state. One that was accepted may have been
-    /// corrected since.
+    /// Returns what a verdict does to a contribution in this state. An accepted contribution may have
+    /// been corrected since.
     pub const fn decide(self, verdict: Verdict) -> Outcome {
         match (self, verdict) {
             (Self::Proposed, _) => Outcome::Decided,
@@ -99,14 +99,14 @@ impl FromStr for State {
     }
 }
 
-/// Who may propose contributions to a work of somebody else's.
+/// Who may propose contributions to somebody else's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proposals {
     /// Every account.
     Anyone,
-    /// Accounts of whom a contribution to the work counts.
+    /// Accounts that have an accepted contribution to the work.
     Contributors,
-    /// No account but the owner's.
+    /// No account except the owner's.
     Nobody,
 }
 

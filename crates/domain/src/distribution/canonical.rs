@@ -23,7 +23,8 @@ use crate::{
     money::{Address, Amount, BasisPoints},
 };
 
-/// Which rules divide here. A change of a rule that changes any result counts up, and so does one of the canonical form.
+/// The version of the rules that divide here. It grows with every change to the rules that changes any result, and with every
+/// change to the canonical form.
 pub const RULES_VERSION: u32 = 1;
 
 /// Returns the SHA-256 of canonical bytes, by which they are stored and anchored.
@@ -136,7 +137,7 @@ impl Distribution {
     /// Returns the canonical bytes of the result, every flow included, of a distribution over `graph`.
     ///
     /// # Panics
-    /// When the distribution is one over a larger graph.
+    /// When the distribution is over a larger graph.
     pub fn canonical(&self, graph: &Graph) -> Vec<u8> {
         let pairs =
             |amounts: &BTreeMap<Address, Amount>| amounts.iter().map(|(account, amount)| (*account, *amount)).collect();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The chained hash of all anchors: 22 bytes; zero before the first.
 pub type Head = FixedBytes<22>;
 
-/// A root of the ledger that stands on chain.
+/// A root of the ledger that is on chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anchor {
@@ -35,7 +35,7 @@ impl Anchor {
     }
 }
 
-/// What the contract's `latest()` says.
+/// The answer of the contract's `latest()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latest {
     /// The newest anchor's number.

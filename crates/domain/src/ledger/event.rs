@@ -1,4 +1,4 @@
-//! What happened, as the ledger says it, and the hash that ties it to all that happened before.
+//! What happened, as the ledger tells it, and the hash that ties it to everything that happened before.
 
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
@@ -12,12 +12,12 @@ pub const GENESIS: &str = "tributary ledger, version 1: genesis";
 pub const ENTRY_TAG: &str = "tributary ledger, version 1: entry\n";
 /// The longest kind, subject or stream key, in bytes.
 pub const MAX_KEY: usize = 300;
-/// The longest body, in bytes: whatever is larger belongs into the vault, and its content hash here.
+/// The longest body, in bytes. Anything larger belongs in the vault, and its content hash in the body.
 pub const MAX_BODY: usize = 65_536;
-/// The most streams an event may stand in.
+/// The most streams that an event may belong to.
 pub const MAX_STREAMS: usize = 1_000;
 
-/// Why something cannot become an event.
+/// The reason why something cannot become an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// A kind, subject or stream key is empty, too long, or holds control characters.
@@ -36,7 +36,7 @@ pub enum EventError {
         /// Its body's length.
         bytes: usize,
     },
-    /// It stands in too many streams.
+    /// It belongs to too many streams.
     #[error("`{kind}` names {streams} streams, more than {MAX_STREAMS}")]
     Streams {
         /// The event's kind.
@@ -46,7 +46,7 @@ pub enum EventError {
     },
 }
 
-/// Something that happened and has no place in the ledger yet.
+/// Something that happened and is not in the ledger yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
     kind: String,
@@ -56,11 +56,12 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// What happened (`contribution.accepted`) to what (`contribution:17`), in whose streams (`asset:31337:7`,
-    /// `contributor:5`, `distribution:9`), and the details. The order of the streams does not matter.
+    /// Creates an event from what happened (`contribution.accepted`), to what (`contribution:17`), the streams it
+    /// belongs to (`asset:31337:7`, `contributor:5`, `distribution:9`), and the details. The order of the streams does
+    /// not matter.
     ///
     /// # Errors
-    /// When a key is empty, too long or unprintable, and when there is too much of it.
+    /// When a key is empty, too long or not printable, when there are too many streams, or when the body is too long.
     pub fn new(
         kind: impl Into<String>,
         subject: impl Into<String>,
@@ -88,7 +89,7 @@ impl NewEvent {
         &self.kind
     }
 
-    /// To what it happened.
+    /// Returns what it happened to.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -103,7 +104,7 @@ impl NewEvent {
         &self.body
     }
 
-    /// Gives it its place and time.
+    /// Gives the event its number and its time, in microseconds since 1970.
     pub fn numbered(self, seq: u64, at: u64) -> Event {
         let Self { kind, subject, streams, body } = self;
         Event { seq, at, kind, subject, streams, body: body.into_string() }
@@ -127,7 +128,7 @@ pub struct Event {
     pub at: u64,
     /// What happened.
     pub kind: String,
-    /// To what it happened.
+    /// What it happened to.
     pub subject: String,
     /// The streams it belongs to, ascending, each once.
     pub streams: Vec<String>,
@@ -155,10 +156,10 @@ impl Event {
         text
     }
 
-    /// Checks whether it has one canonical form only: its body is canonical JSON, its streams ascend.
+    /// Checks that the event has only one canonical form: its body is canonical JSON, and its streams ascend.
     ///
     /// # Errors
-    /// Where it does not.
+    /// When the body is not canonical JSON, or the streams do not ascend.
     pub fn check(&self) -> Result<(), FormError> {
         if let Some(pair) = self.streams.windows(2).find(|pair| pair[0] >= pair[1]) {
             return Err(FormError::Streams { first: pair[0].clone(), second: pair[1].clone() });
@@ -183,7 +184,7 @@ pub fn genesis() -> B256 {
     B256::new(Sha256::digest(GENESIS).into())
 }
 
-/// Why an event has no canonical form.
+/// The reason why an event has no canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// The body is not canonical JSON.
@@ -194,7 +195,7 @@ pub enum FormError {
     Streams {
         /// The one before.
         first: String,
-        /// The one that is too early for its place.
+        /// The one that should come earlier.
         second: String,
     },
 }
@@ -218,17 +219,25 @@ impl Entry {
     }
 }
 
-/// A body as the JSON it is, where events travel as JSON.
+/// Writes a body as JSON and not as text, where events travel as JSON.
 mod body {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
     use serde_json::Value;
 
     use super::Canonical;
 
+    /// Writes the body as the JSON that it contains.
+    ///
+    /// # Errors
+    /// When the body is not JSON, or the serializer fails.
     pub fn serialize<S: Serializer>(body: &str, serializer: S) -> Result<S::Ok, S::Error> {
         serde_json::from_str::<Value>(body).map_err(ser::Error::custom)?.serialize(serializer)
     }
 
+    /// Reads JSON into its canonical text.
+    ///
+    /// # Errors
+    /// When the deserializer fails, or the value has no canonical form.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
         let value = Value::deserialize(deserializer)?;
         Canonical::of(&value).map(Canonical::into_string).map_err(de::Error::custom)

@@ -2,7 +2,7 @@
 
 use crate::money::{AssetId, BasisPoints};
 
-/// A work, and the part of its income that goes to its parents if it has any.
+/// A work, and the part of its income that goes to its parents, if it has any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node {
     /// Its number.
@@ -11,27 +11,27 @@ pub struct Node {
     pub upstream: BasisPoints,
 }
 
-/// A work was made from another.
+/// The relation between a work and another one that it was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     /// The work made.
     pub child: AssetId,
     /// What it was made from.
     pub parent: AssetId,
-    /// The parent's weight beside the child's other parents. Where it is zero, nothing passes on to it.
+    /// The parent's weight in comparison with the child's other parents. If it is zero, nothing is passed on to it.
     pub weight: u32,
 }
 
-/// Why works and edges make no graph.
+/// The reason why works and edges do not form a graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
-    /// More works or edges than 32 bits count.
+    /// There are more works or edges than 32 bits can count.
     #[error("{0} works or edges are too many for one graph")]
     TooMany(usize),
-    /// The works do not ascend, or one stands there twice.
+    /// The works do not ascend, or one of them occurs twice.
     #[error("asset {0} is out of order: works must ascend by id")]
     UnsortedWorks(AssetId),
-    /// The edges do not ascend by child and parent, or one stands there twice.
+    /// The edges do not ascend by child and parent, or one of them occurs twice.
     #[error("the edge from asset {child} to asset {parent} is out of order: edges must ascend by child and parent")]
     UnsortedEdges {
         /// Where the edge begins.
@@ -39,7 +39,7 @@ pub enum GraphError {
         /// Where it leads.
         parent: AssetId,
     },
-    /// An edge has an end that is no work of the graph.
+    /// An edge has an end that is not a work of the graph.
     #[error("the edge from asset {child} to asset {parent} leads out of the graph")]
     UnknownWork {
         /// Where the edge begins.
@@ -47,7 +47,7 @@ pub enum GraphError {
         /// Where it leads.
         parent: AssetId,
     },
-    /// Works are made from each other. The lowest of them is named first, and again at the end.
+    /// Some works are made from each other. The lowest of them is named first, and again at the end.
     #[error("works are made from each other: {}", names(.0))]
     Cycle(Vec<AssetId>),
 }
@@ -56,7 +56,7 @@ fn names(path: &[AssetId]) -> String {
     path.iter().map(AssetId::to_string).collect::<Vec<_>>().join(" -> ")
 }
 
-/// For each work a list of works: those of work `n` lie at `starts[n]..starts[n + 1]`, ascending.
+/// A list of works for each work. The list of work `n` is at `starts[n]..starts[n + 1]`, ascending.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
     starts: Vec<u32>,
@@ -80,12 +80,12 @@ impl Rows {
 /// Works and what they were made from: see the [module](super).
 #[derive(Debug, Clone)]
 pub struct Graph {
-    /// By position, which is what stands for a work inside.
+    /// The works by position, which represents a work inside the graph.
     ids: Vec<AssetId>,
     upstream: Vec<BasisPoints>,
     pub(super) parents: Rows,
     pub(super) children: Rows,
-    /// Beside `parents.to`.
+    /// The weights that belong to `parents.to`.
     weights: Vec<u32>,
     /// All works, children before parents.
     order: Vec<u32>,
@@ -98,7 +98,7 @@ impl Graph {
     /// binary search for each edge where ids have gaps).
     ///
     /// # Errors
-    /// A [`GraphError`] that names the first work, edge or cycle that is wrong.
+    /// Returns a [`GraphError`] that names the first work, edge or cycle that is wrong.
     pub fn new(works: &[Node], edges: &[Edge]) -> Result<Self, GraphError> {
         for count in [works.len(), edges.len()] {
             if u32::try_from(count).is_err() {
@@ -167,7 +167,7 @@ impl Graph {
     }
 }
 
-/// Returns the position of an id. A registry counts without gaps, so that the first guess is almost always right.
+/// Returns the position of an id. A registry counts without gaps, so the first guess is almost always right.
 fn find(ids: &[AssetId], id: AssetId) -> Option<u32> {
     let guess = usize::try_from(id.0.checked_sub(ids.first()?.0)?).ok()?;
     let position = if ids.get(guess) == Some(&id) { guess } else { ids.binary_search(&id).ok()? };
@@ -240,7 +240,7 @@ fn topological(parents: &Rows, children: &Rows) -> Result<Vec<u32>, Vec<u32>> {
 }
 
 /// Returns a cycle from child to parent among the works that still wait. Each of them waits for a child that waits too,
-/// so going from a work to such a child must come back to a work already met.
+/// so going from a work to such a child must come back to a work that was met before.
 fn cycle(children: &Rows, waiting_for: &[u32]) -> Vec<u32> {
     let waits = |node: u32| waiting_for[node as usize] > 0;
     let mut met = vec![false; waiting_for.len()];

@@ -45,7 +45,7 @@ pub fn weight(weight: u64) -> Weight {
     Weight(U256::from(weight))
 }
 
-/// What else a work may have, to be chained.
+/// Methods that give a work more parts, and can be chained.
 pub trait With {
     fn owned(self, owners: &[(u64, u16)]) -> Self;
     fn by(self, id: u64, contributor: Contributor, weight: u64) -> Self;

@@ -51,7 +51,7 @@ pub fn works(most: usize) -> impl Strategy<Value = Vec<Work>> {
 }
 
 fn grow(seed: Seed, at: usize, count: usize) -> Work {
-    let id = (at * 7_919 % 1_009) as u64; // names in another order than indices
+    let id = (at * 7_919 % 1_009) as u64; // names are in another order than indices
     let mut work = if seed.external { external(&format!("pkg:cargo/w{id}@1")) } else { ownerless(id) };
     if !seed.external {
         let weights: Vec<U256> = seed.owners.iter().map(|share| U256::from(*share)).collect();

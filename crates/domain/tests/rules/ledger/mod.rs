@@ -11,7 +11,7 @@ use domain::{
 };
 use serde_json::json;
 
-/// Returns an event with something of everything in it.
+/// Returns an event that uses every field.
 fn event(n: u64) -> Event {
     let body =
         Canonical::of(&json!({"amount": format!("{n}000"), "note": "é\n\"", "n": n, "list": [n, null, true]})).unwrap();
@@ -21,7 +21,7 @@ fn event(n: u64) -> Event {
         .numbered(n, 1_700_000_000_000_000 + n)
 }
 
-/// Returns a ledger of so many entries.
+/// Returns a ledger of `size` entries.
 fn ledger(size: u64) -> Vec<Entry> {
     let mut before = genesis();
     let next = |seq| {

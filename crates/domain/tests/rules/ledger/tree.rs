@@ -1,4 +1,4 @@
-//! The growing tree, beside the tree that is built anew.
+//! The growing tree, compared with a tree that is built anew.
 
 use std::collections::HashMap;
 
@@ -99,7 +99,7 @@ fn growth_is_proved_between_any_two_sizes() {
     }
 }
 
-/// Two ledgers that part at some entry: no proof that one makes holds for the other.
+/// Two ledgers differ from some entry on. No proof from one is valid for the other.
 #[test]
 fn another_history_is_not_growth() {
     let ours = leaves(&ledger(20));
