@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// Tells every part of a process to stop, in order: no new work, finish what is in hand, leave.
+/// Tells every part of a process to stop, in order: start no new work, finish the current work, and
+/// leave.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(CancellationToken);
 

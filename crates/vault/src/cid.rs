@@ -1,7 +1,8 @@
-//! Content identifiers: the hash of some bytes together with what kind of bytes they are.
+//! Content identifiers: the hash of some bytes, together with the kind of bytes.
 //!
-//! Only what this product stores is understood: SHA-256, raw bytes or dag-pb nodes. Version 1 is written in base32 and is
-//! what the marketplace uses; version 0, `Qm...`, can be read and written for files that others imported.
+//! Only the forms that this product stores are understood: SHA-256 of raw bytes or of dag-pb nodes. Version 1 is written
+//! in base32 and is what the marketplace uses; version 0, `Qm...`, can be read and written for files that others
+//! imported.
 
 use std::{fmt, str::FromStr};
 
@@ -61,7 +62,7 @@ pub struct Cid {
     digest: [u8; 32],
 }
 
-/// Why a text or bytes are no CID of ours.
+/// The reason why a text or bytes are not a CID that is understood here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a CID of raw or dag-pb content by SHA-256, in lower-case base32 or as `Qm...`")]
 pub struct ParseCidError {
@@ -84,7 +85,7 @@ impl Cid {
         Self::v1(codec, Sha256::digest(bytes).into())
     }
 
-    /// Returns what kind of bytes it names.
+    /// Returns the kind of bytes that it names.
     pub const fn codec(&self) -> Codec {
         self.codec
     }
@@ -94,7 +95,7 @@ impl Cid {
         self.version
     }
 
-    /// SHA-256 of the bytes it names.
+    /// Returns the SHA-256 of the bytes that it names.
     pub const fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
@@ -109,7 +110,7 @@ impl Cid {
         (self.codec, self.digest) == (other.codec, other.digest)
     }
 
-    /// Returns the binary form, as it stands in links.
+    /// Returns the binary form, as it is used in links.
     pub fn to_bytes(&self) -> Vec<u8> {
         let prefix: &[u8] = match self.version {
             Version::V0 => &[],
@@ -118,7 +119,7 @@ impl Cid {
         [prefix, &SHA256, &self.digest].concat()
     }
 
-    /// Reads the binary form; `None` unless it is exactly that.
+    /// Reads the binary form. `None` unless the bytes are exactly that.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (version, codec, multihash) = match bytes {
             [0x12, ..] => (Version::V0, Codec::DagPb, bytes),
@@ -149,7 +150,7 @@ impl FromStr for Cid {
     type Err = ParseCidError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The lengths of 34 and 36 bytes as text; anything longer is not worth decoding.
+        // These are the lengths of 34 and 36 bytes as text. Anything longer is not worth decoding.
         let (version, bytes) = match text.as_bytes() {
             [b'Q', b'm', ..] if text.len() == 46 => (Version::V0, from_base58(text)),
             [b'b', ..] if text.len() == 59 => (Version::V1, from_base32(&text[1..])),
