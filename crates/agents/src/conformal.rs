@@ -33,7 +33,7 @@ impl Conformal {
         Self::with_window(coverage, 500, 0.02)
     }
 
-    /// The same over another number of scores, with a level that adapts by `gamma` an outcome.
+    /// Creates the same over another number of scores, with a level that adapts by `gamma` an outcome.
     pub(crate) fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
         let target = 1.0 - if coverage.is_nan() { 0.99 } else { coverage.clamp(0.01, 0.99) };
         Self { target, alpha: target, gamma, window: window.max(FEWEST), scores: VecDeque::new() }
@@ -74,7 +74,7 @@ impl Conformal {
         }
     }
 
-    /// All that it knows, as numbers: target, alpha, gamma, window, then the scores.
+    /// Returns all that it knows, as numbers: target, alpha, gamma, window, then the scores.
     pub(crate) fn numbers(&self) -> Vec<f64> {
         let settings = [self.target, self.alpha, self.gamma, self.window as f64];
         settings.into_iter().chain(self.scores.iter().copied()).collect()

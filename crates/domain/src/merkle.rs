@@ -144,7 +144,7 @@ pub fn verify(root: B256, leaf: B256, proof: &[B256]) -> bool {
     proof.iter().fold(leaf, |node, sibling| parent(node, *sibling)) == root
 }
 
-/// The parent of two nodes, in whichever order.
+/// Returns the parent of two nodes, in whichever order.
 pub(crate) fn parent(a: B256, b: B256) -> B256 {
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
     keccak256(low.concat_const::<32, 64>(high))

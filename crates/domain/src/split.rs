@@ -98,7 +98,7 @@ pub fn sale(price: U256, fee_bps: u16, royalty_bps: u16) -> Option<Sale> {
     Some(Sale { fee, royalty, net: price.checked_sub(fee)?.checked_sub(royalty)? })
 }
 
-/// `amount * weight / total`, rounded down, and the remainder. `weight <= total`, so the quotient fits.
+/// Returns `amount * weight / total`, rounded down, and the remainder. `weight <= total`, so the quotient fits.
 pub(crate) fn proportion(amount: U256, weight: U256, total: U256) -> (U256, U256) {
     // Almost every product of money and weight fits in 256 bits, where division is several times faster.
     if let Some(product) = amount.checked_mul(weight) {

@@ -17,7 +17,7 @@ pub(crate) struct About {
     pub(crate) license: Option<String>,
 }
 
-/// Whether a file at the top of the tree is read for it.
+/// Returns whether a file at the top of the tree is read for it.
 pub(crate) fn is_read(path: &[u8]) -> bool {
     matches!(path, b"Cargo.toml" | b"package.json") || is_readme(path) || is_license(path)
 }
@@ -28,17 +28,17 @@ fn stem_is(path: &[u8], names: &[&str]) -> bool {
     !name.contains('/') && names.contains(&stem)
 }
 
-/// Whether a path at the top of the tree is that of a README.
+/// Returns whether a path at the top of the tree is that of a README.
 pub(crate) fn is_readme(path: &[u8]) -> bool {
     stem_is(path, &["readme"])
 }
 
-/// Whether a file's name is that of a licence.
+/// Returns whether a file's name is that of a licence.
 pub(crate) fn is_license(path: &[u8]) -> bool {
     stem_is(path, &["license", "licence", "copying", "unlicense"])
 }
 
-/// The remote's URL without secrets, if it is one others can use, and the repository's name.
+/// Returns the remote's URL without secrets, if it is one others can use, and the repository's name.
 pub(crate) fn name_and_url(git: &Git) -> Result<(String, Option<String>), ImportError> {
     // A missing setting ends the command with an error of its own: `--default` makes it an empty answer.
     let origin = git.ask(&["config", "--default", "", "--get", "remote.origin.url"])?;

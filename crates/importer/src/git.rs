@@ -92,7 +92,7 @@ impl Git {
         Ok(git)
     }
 
-    /// The same repository as it was at a commit, named by its full id.
+    /// Creates the same repository as it was at a commit, named by its full id.
     pub(crate) fn at(mut self, commit: &str) -> Result<Self, ImportError> {
         let unknown =
             || ImportError::NoSuchCommit { path: self.path.clone(), commit: commit.chars().take(64).collect() };
@@ -104,17 +104,17 @@ impl Git {
         Ok(self)
     }
 
-    /// The id of the commit at HEAD, or the one that was chosen.
+    /// Returns the id of the commit at HEAD, or the one that was chosen.
     pub(crate) fn head(&self) -> &str {
         &self.head
     }
 
-    /// What the user named.
+    /// Returns what the user named.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The whole answer of a command that says little.
+    /// Returns the whole answer of a command that says little.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String, ImportError> {
         let answer = self.run(arguments, None)?.all()?;
         Ok(String::from_utf8_lossy(&answer).trim_end_matches('\n').to_owned())
@@ -204,7 +204,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The rest of the answer, and the end of the command.
+    /// Returns the rest of the answer, and the end of the command.
     pub(crate) fn all(mut self) -> Result<Vec<u8>, ImportError> {
         let mut answer = Vec::new();
         self.stdout.read_to_end(&mut answer).map_err(|source| self.broken(source))?;
@@ -229,18 +229,18 @@ impl Running {
         Err(ImportError::Git { command: self.command.clone(), detail })
     }
 
-    /// The error for an object that is not there.
+    /// Returns the error for an object that is not there.
     pub(crate) fn missing(&self, detail: String) -> ImportError {
         ImportError::MissingObjects { path: self.path.clone(), detail }
     }
 
-    /// The error for an answer that cannot be understood.
+    /// Returns the error for an answer that cannot be understood.
     pub(crate) fn unknown(&self, detail: &[u8]) -> ImportError {
         let detail = String::from_utf8_lossy(&detail[..detail.len().min(100)]).into_owned();
         ImportError::GitAnswer { command: self.command.clone(), detail }
     }
 
-    /// The error for a pipe that broke.
+    /// Returns the error for a pipe that broke.
     pub(crate) fn broken(&self, source: io::Error) -> ImportError {
         ImportError::GitPipe { command: self.command.clone(), source }
     }

@@ -54,7 +54,7 @@ pub(crate) fn survey(git: &Git) -> Result<Survey, ImportError> {
     Ok(Survey { commits, first })
 }
 
-/// When the commit at HEAD was made.
+/// Returns when the commit at HEAD was made.
 pub(crate) fn head_time(git: &Git) -> Result<i64, ImportError> {
     Ok(seconds(&git.ask(&["log", "-1", "--format=%ct", git.head()])?))
 }
@@ -221,7 +221,7 @@ fn expect(running: &mut Running, end: u8, token: &mut Vec<u8>) -> Result<(), Imp
     if next_until(running, end, token)? { Ok(()) } else { Err(running.unknown(b"it ended early")) }
 }
 
-/// The bytes before the next `end`; false when the answer is over.
+/// Returns the bytes before the next `end`; false when the answer is over.
 pub(crate) fn next_until(running: &mut Running, end: u8, token: &mut Vec<u8>) -> Result<bool, ImportError> {
     token.clear();
     let read = running.stdout.read_until(end, token).map_err(|source| running.broken(source))?;

@@ -95,7 +95,7 @@ fn parse(path: &str, content: &[u8], contents: &Contents) -> Result<LockGraph, I
     Ok(lock)
 }
 
-/// The path of another file in the same folder.
+/// Returns the path of another file in the same folder.
 pub(crate) fn beside(path: &str, name: &str) -> String {
     match paths::folder(path) {
         "" => name.to_owned(),
@@ -108,12 +108,12 @@ pub(crate) fn check_count(path: &str, packages: usize) -> Result<(), ImportError
     at_most(MAX_PACKAGES, packages as u64, "packages", path)
 }
 
-/// The line of a byte, counted from 1.
+/// Returns the line of a byte, counted from 1.
 pub(crate) fn line_at(text: &str, byte: usize) -> usize {
     1 + newlines(&text.as_bytes()[..byte.min(text.len())])
 }
 
-/// The line where a text first stands, counted from 1; 1 when it does not.
+/// Returns the line where a text first stands, counted from 1; 1 when it does not.
 pub(crate) fn line_of(text: &str, part: &str) -> usize {
     text.find(part).map_or(1, |at| line_at(text, at))
 }

@@ -207,7 +207,7 @@ impl Expression {
         self.0.evaluated.store(epoch, Ordering::Relaxed);
     }
 
-    /// The keyword at its head.
+    /// Returns the keyword at its head.
     pub(crate) fn keyword(&self) -> Keyword {
         self.0.children.first().map_or(Keyword::None, Atom::keyword)
     }

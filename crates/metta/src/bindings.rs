@@ -111,7 +111,7 @@ impl Bindings {
         tree::rewrite(atom, |variable| values.get(variable).cloned())
     }
 
-    /// What these variables stand for, with everything looked up.
+    /// Returns what these variables stand for, with everything looked up.
     pub(crate) fn restrict(&self, variables: &[Variable]) -> Substitution {
         let bound: Vec<&Variable> = variables.iter().filter(|variable| self.map.contains_key(variable)).collect();
         if bound.is_empty() {
@@ -261,7 +261,8 @@ pub(crate) fn match_ground(pattern: &Atom, atom: &Atom, slots: &mut Slots) -> bo
     }
 }
 
-/// A stored atom with its variables replaced: by their value, else by a new variable with a number from `fresh` on.
+/// Returns a stored atom with its variables replaced: by their value, else by a new variable with a number from `fresh`
+/// on.
 pub(crate) fn instantiate(atom: &Atom, slots: &mut Slots, fresh: u32) -> Atom {
     if atom.is_ground() {
         return atom.clone();
@@ -275,7 +276,7 @@ pub(crate) fn instantiate(atom: &Atom, slots: &mut Slots, fresh: u32) -> Atom {
     })
 }
 
-/// The atom with its variables numbered from 0, and how many they are.
+/// Returns the atom with its variables numbered from 0, and how many they are.
 pub(crate) fn number_variables(atom: &Atom) -> (Atom, u32) {
     if atom.is_ground() {
         return (atom.clone(), 0);

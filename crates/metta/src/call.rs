@@ -83,7 +83,7 @@ impl Call {
         Self { atom, space, interest, tasks: vec![Task::Work(work)], results, errors, waiting: None }
     }
 
-    /// What is evaluated.
+    /// Returns what is evaluated.
     pub(crate) fn subject(&self) -> &Atom {
         &self.atom
     }

@@ -50,7 +50,7 @@ enum Waiting {
     Collapse(Work),
 }
 
-/// Whether a result is run as instructions because it is `(function ...)`.
+/// Returns whether a result is run as instructions because it is `(function ...)`.
 pub(crate) fn is_called_through(atom: &Atom) -> bool {
     matches!(atom, Atom::Expression(expression) if expression.keyword() == Keyword::Function)
 }

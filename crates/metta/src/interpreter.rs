@@ -382,7 +382,7 @@ impl Metta {
         }
     }
 
-    /// Whether the next step is remembered for a derivation.
+    /// Returns whether the next step is remembered for a derivation.
     pub(crate) fn explains(&self) -> bool {
         self.explain && self.steps < EXPLAINED
     }
@@ -404,7 +404,7 @@ impl Metta {
         self.stop
     }
 
-    /// The depth that a program allows itself.
+    /// Returns the depth that a program allows itself.
     pub(crate) fn stack_depth(&self) -> Option<usize> {
         let depth = self.pragmas.get("max-stack-depth")?.as_integer()?;
         usize::try_from(depth).ok().filter(|depth| *depth > 0)

@@ -93,7 +93,7 @@ fn settle(call: Atom, outcome: Outcome) -> Next {
     }
 }
 
-/// The results of a function, in the order in which they are to be gone on with, or the frames that will have them.
+/// Returns the results of a function, in the order in which they are to be gone on with, or the frames that will have them.
 pub(crate) fn immediate(call: &Atom, outcome: Outcome) -> Result<Vec<Alternative>, Vec<Frame>> {
     match outcome {
         Outcome::NotReducible => Ok(vec![Alternative::new(Atom::symbol("NotReducible"))]),

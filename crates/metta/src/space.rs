@@ -129,7 +129,7 @@ fn file_inner(inner: &Expression, at: u64, keys: &mut Vec<u64>) {
 }
 
 impl Space {
-    /// A space that another is part of.
+    /// Creates a space that another is part of.
     pub(crate) fn with_import(space: SpaceId) -> Self {
         Self { imports: vec![space], ..Self::default() }
     }
@@ -141,7 +141,7 @@ impl Space {
         }
     }
 
-    /// Whether the type of any expression may be stated.
+    /// Returns whether the type of any expression may be stated.
     pub(crate) fn has_typed_expressions(&self) -> bool {
         self.typed_expressions > 0
     }
@@ -150,7 +150,7 @@ impl Space {
         &self.imports
     }
 
-    /// The atoms, in the order in which they were added.
+    /// Returns the atoms, in the order in which they were added.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().flatten()
     }
@@ -209,12 +209,12 @@ impl Space {
         self.postings.get(&key).map_or(&[], Vec::as_slice)
     }
 
-    /// The atoms that may match a pattern, in order. Some may be gone, and some may not match after all.
+    /// Returns the atoms that may match a pattern, in order. Some may be gone, and some may not match after all.
     pub(crate) fn candidates(&self, pattern: &Atom) -> Candidates<'_> {
         self.candidates_with(pattern, &[])
     }
 
-    /// The same of a pattern whose variables are numbered, some of which stand for something already.
+    /// Returns the same of a pattern whose variables are numbered, some of which stand for something already.
     pub(crate) fn candidates_with(&self, pattern: &Atom, known: &[Option<Atom>]) -> Candidates<'_> {
         let value = |atom: &'_ Atom| match atom {
             Atom::Variable(variable) => known.get(variable.id as usize)?.clone(),
@@ -260,7 +260,7 @@ impl Space {
         Candidates::merge(best)
     }
 
-    /// The rules `(= left right)` whose left side may be equal to a call, in order.
+    /// Returns the rules `(= left right)` whose left side may be equal to a call, in order.
     pub(crate) fn rule_candidates(&self, call: &Atom) -> Candidates<'_> {
         let at = position(3, 1);
         let (any, wild) = (self.posting(key(ANY, at, 0)), self.posting(key(WILD, 0, 0)));
@@ -320,7 +320,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// The numbers.
+    /// Returns the numbers.
     pub(crate) fn iter(&self) -> Numbers<'_> {
         match self {
             Self::All(count) => Numbers::Range(0..*count),

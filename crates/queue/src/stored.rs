@@ -73,7 +73,7 @@ impl Request {
         bytes
     }
 
-    /// Its bytes in the database.
+    /// Returns its bytes in the database.
     pub(crate) fn bytes(&self, trace: Option<TraceContext>) -> Vec<u8> {
         let stored = Stored { trace: trace.map(|trace| trace.to_string()), ..self.stored.clone() };
         stored.bytes()

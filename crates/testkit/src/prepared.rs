@@ -36,7 +36,7 @@ pub(crate) struct Prepared {
     pub(crate) chain: String,
 }
 
-/// What the markets of tests are made with.
+/// Returns what the markets of tests are made with.
 pub(crate) fn plan() -> Plan {
     Plan {
         deployer: account(0),
@@ -68,7 +68,7 @@ pub async fn market_database_url() -> Result<String> {
     copy(&mut admin, &prepared.database).await
 }
 
-/// The market that was deployed once for all tests.
+/// Returns the market that was deployed once for all tests.
 pub(crate) async fn prepared() -> Result<&'static Prepared> {
     PREPARED.get_or_try_init(async || deployed(&mut admin().await?).await).await
 }

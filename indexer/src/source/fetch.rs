@@ -25,7 +25,7 @@ const RECEIPTS: usize = 8;
 /// JSON-RPC's code for parameters that a method does not take: here a block's hash.
 const INVALID_PARAMS: i64 = -32602;
 
-/// The header of this number.
+/// Returns the header of this number.
 ///
 /// # Errors
 /// When the endpoint does not hold it, or it does not hash.
@@ -34,13 +34,13 @@ pub(super) async fn header(endpoint: &Endpoint, number: u64, hashes: bool) -> Re
     numbered(number, wire::parse_header(&text)?, hashes)
 }
 
-/// The head as the endpoint says it; its hash is not checked.
+/// Returns the head as the endpoint says it; its hash is not checked.
 pub(super) async fn latest(endpoint: &Endpoint) -> Result<Header, Failure> {
     let text = endpoint.call(tag_call("latest")).await?;
     wire::parse_header(&text)?.ok_or(Failure::Missing(0))
 }
 
-/// The header, when it hashes or need not.
+/// Returns the header, when it hashes or need not.
 pub(super) fn known(header: Header, hashes: bool) -> Result<Header, Failure> {
     if hashes && !header.hashes {
         return Err(Failure::Lie(format!("the header of block {} does not hash to {}", header.number, header.hash)));

@@ -141,7 +141,7 @@ async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<(u64, NaiveDa
     Ok(settled.map_or((0, DateTime::UNIX_EPOCH.date_naive()), |settled| (settled.block, settled.at.date_naive())))
 }
 
-/// Everything up to a settled block, looked at by these rules, and what was watched as of an entry.
+/// Returns everything up to a settled block, looked at by these rules, and what was watched as of an entry.
 pub(super) async fn load(
     conn: &mut PgConnection,
     chain_id: u64,

@@ -38,7 +38,7 @@ impl Bins {
         self.edges[feature].len() + 2
     }
 
-    /// The largest value in `bin` or below; infinity for the last bin.
+    /// Returns the largest value in `bin` or below; infinity for the last bin.
     pub(super) fn threshold(&self, feature: usize, bin: u8) -> f64 {
         self.edges[feature].get(usize::from(bin) - 1).copied().unwrap_or(f64::INFINITY)
     }

@@ -42,7 +42,7 @@ impl Loss {
         }
     }
 
-    /// The quantile of residuals that a leaf takes instead of a Newton step.
+    /// Returns the quantile of residuals that a leaf takes instead of a Newton step.
     pub(super) fn renewal(self) -> Option<f64> {
         match self {
             Self::Absolute => Some(0.5),
@@ -51,7 +51,7 @@ impl Loss {
         }
     }
 
-    /// The best constant score.
+    /// Returns the best constant score.
     pub(super) fn start(self, targets: &[f64], weights: &[f64]) -> f64 {
         if let Some(level) = self.renewal() {
             let mut pairs: Vec<_> = targets.iter().copied().zip(weights.iter().copied()).collect();

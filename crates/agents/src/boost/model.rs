@@ -60,7 +60,7 @@ impl Tree {
     }
 }
 
-/// Whether a row goes left at a split. A value that the row lacks is missing.
+/// Returns whether a row goes left at a split. A value that the row lacks is missing.
 pub(super) fn goes_left(node: &Node, row: &[f64]) -> bool {
     let Node::Split { feature, threshold, missing_left, .. } = node else { return false };
     match row.get(*feature as usize) {

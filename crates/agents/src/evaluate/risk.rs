@@ -58,7 +58,7 @@ pub(super) fn predict(train: &Path, test: &Path, progress: &mut dyn FnMut(&str))
     Ok(out)
 }
 
-/// The probabilities that the ratings of `test` are negative, each from what came before its second.
+/// Returns the probabilities that the ratings of `test` are negative, each from what came before its second.
 pub(super) fn forecasts(
     schedule: Schedule,
     train: &[Rating],

@@ -68,7 +68,7 @@ impl Latest {
     }
 }
 
-/// The most telling of the latest sales, best first.
+/// Returns the most telling of the latest sales, best first.
 pub(super) fn nearest(history: &History, latest: &Latest, item: &Item, traits: &[usize]) -> Vec<Comparable> {
     let all_mine: f64 = traits.iter().map(|of| weight(history, *of)).sum();
     let mut mine = vec![0.0; latest.traits.len()];

@@ -80,7 +80,8 @@ pub struct Parties {
 }
 
 impl Parties {
-    /// Those of a sale that is still to come: a buyer is not known before it, so nobody is asked about them.
+    /// Returns those of a sale that is still to come: a buyer is not known before it, so nobody is asked about
+    /// them.
     pub(super) fn before(sale: &Sale) -> Self {
         Self { seller: Some(sale.seller), buyer: None }
     }

@@ -183,7 +183,7 @@ impl Market {
 }
 
 impl Amounts {
-    /// How many of the latest amounts are large, and whether the last two were quick.
+    /// Returns how many of the latest amounts are large, and whether the last two were quick.
     pub(super) fn suspects(&self, limits: &AmountLimits) -> (usize, bool) {
         let whole: U512 = self.sum.widening_mul::<256, 4, 512, 8>(U256::from(limits.multiple));
         let large = |amount: &Amount| amount.0.widening_mul::<256, 4, 512, 8>(U256::from(self.count)) > whole;

@@ -73,7 +73,7 @@ impl Work {
         shared.chain(self.cost_edges.iter().map(|(parent, _)| *parent))
     }
 
-    /// What the fixed shares leave.
+    /// Returns what the fixed shares leave.
     pub(super) fn unshared(&self) -> U256 {
         let taken: U256 = self.shared.iter().map(|group| group.share.weight()).sum();
         BasisPoints::FULL.weight() - taken
@@ -199,17 +199,17 @@ impl Graph {
         owners.chain(contributors).collect()
     }
 
-    /// The works in the order of their keys.
+    /// Returns the works in the order of their keys.
     pub(super) fn by_key(&self) -> impl Iterator<Item = &Work> {
         self.index.values().map(|node| self.work(*node))
     }
 
-    /// The work at an index of this graph.
+    /// Returns the work at an index of this graph.
     pub(super) fn work(&self, node: NodeIndex) -> &Work {
         &self.works[node.at()]
     }
 
-    /// The position of a work in the order of keys.
+    /// Returns the position of a work in the order of keys.
     pub(super) fn rank(&self, node: NodeIndex) -> u32 {
         self.rank[node.at()]
     }

@@ -146,22 +146,22 @@ impl Graph {
         self.ids[node as usize]
     }
 
-    /// What a work passes on, if it has parents.
+    /// Returns what a work passes on, if it has parents.
     pub(super) fn upstream(&self, node: u32) -> BasisPoints {
         self.upstream[node as usize]
     }
 
-    /// The weights of the edges to a work's parents, in the order of its parents.
+    /// Returns the weights of the edges to a work's parents, in the order of its parents.
     pub(super) fn weights(&self, node: u32) -> &[u32] {
         &self.weights[self.parents.range(node)]
     }
 
-    /// The place of a work in an order that has children before parents.
+    /// Returns the place of a work in an order that has children before parents.
     pub(super) fn place(&self, node: u32) -> u32 {
         self.place[node as usize]
     }
 
-    /// The work at a place.
+    /// Returns the work at a place.
     pub(super) fn at(&self, place: u32) -> u32 {
         self.order[place as usize]
     }

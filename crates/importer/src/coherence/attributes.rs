@@ -47,7 +47,7 @@ impl Attributes {
         }
     }
 
-    /// What they say of a file.
+    /// Returns what they say of a file.
     pub(super) fn of(&self, path: &[u8]) -> Marks {
         let mut marks = Marks::default();
         for rule in &self.rules {

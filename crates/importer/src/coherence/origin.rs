@@ -38,12 +38,12 @@ const NAMES: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock
 /// How far into a file its maker's mark is looked for.
 const HEAD: usize = 1024;
 
-/// Whether the path says that others wrote it.
+/// Returns whether the path says that others wrote it.
 pub(super) fn is_vendored(path: &[u8]) -> bool {
     paths::folders(path).any(|folder| paths::one_of(folder, &VENDORED))
 }
 
-/// Whether the path says that a program made it, or that tests are fed with it.
+/// Returns whether the path says that a program made it, or that tests are fed with it.
 pub(super) fn is_generated(path: &[u8]) -> bool {
     let name = String::from_utf8_lossy(paths::file_name(path)).to_ascii_lowercase();
     paths::folders(path).any(|folder| paths::one_of(folder, &GENERATED))
@@ -52,14 +52,14 @@ pub(super) fn is_generated(path: &[u8]) -> bool {
         || name.contains(".generated.")
 }
 
-/// Whether a program says at the beginning of the file that it made it.
+/// Returns whether a program says at the beginning of the file that it made it.
 pub(super) fn says_generated(content: &[u8]) -> bool {
     let head = &content[..content.len().min(HEAD)];
     let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
     holds(b"@generated") || (holds(b"DO NOT EDIT") && (holds(b"enerated by") || holds(b"enerated from")))
 }
 
-/// Whether it is no text: as git tells, by a NUL among the first 8000 bytes.
+/// Returns whether it is no text: as git tells, by a NUL among the first 8000 bytes.
 pub(super) fn is_binary(content: &[u8]) -> bool {
     content[..content.len().min(8000)].contains(&0)
 }

@@ -128,7 +128,7 @@ impl<'a> Bag<'a> {
         })
     }
 
-    /// What is left, in order.
+    /// Returns what is left, in order.
     pub(crate) fn rest(self) -> Vec<Atom> {
         let mut rest: Vec<(usize, &Atom)> = self.by_hash.into_values().flatten().collect();
         rest.sort_unstable_by_key(|(index, _)| *index);

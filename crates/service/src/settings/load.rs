@@ -78,7 +78,7 @@ impl Values {
     }
 }
 
-/// Every setting with its section.
+/// Returns every setting with its section.
 pub(super) fn all() -> impl Iterator<Item = (&'static Section, &'static Key)> {
     SECTIONS.iter().flat_map(|section| section.keys.iter().map(move |key| (section, key)))
 }

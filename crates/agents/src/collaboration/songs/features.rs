@@ -155,7 +155,7 @@ impl Pairs {
     }
 }
 
-/// The names of the features, in words.
+/// Returns the names of the features, in words.
 pub(super) fn names() -> Vec<String> {
     let mut snapshot = Snapshot { artists: vec![Artist::default()], ties: vec![BTreeMap::new()], candidates: vec![0] };
     snapshot.candidates = vec![0];

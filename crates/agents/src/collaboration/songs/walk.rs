@@ -118,7 +118,7 @@ fn at(row: &[f64; DIMENSIONS], place: usize) -> f64 {
     row.get(place).copied().unwrap_or(0.0)
 }
 
-/// The cosine of two artists' numbers; NaN where one has none.
+/// Returns the cosine of two artists' numbers; NaN where one has none.
 pub(super) fn cosine(a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]) -> f64 {
     let dot = |a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()

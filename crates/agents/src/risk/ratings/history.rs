@@ -142,12 +142,12 @@ impl History {
         self.accounts.get(place?)
     }
 
-    /// What `source` last said of `target`, and when.
+    /// Returns what `source` last said of `target`, and when.
     pub(super) fn between(&self, source: Option<usize>, target: Option<usize>) -> Option<(f64, i64)> {
         self.pairs.get(&(source?, target?)).copied()
     }
 
-    /// The highest account number seen.
+    /// Returns the highest account number seen.
     pub(super) fn newest_number(&self) -> Option<u64> {
         self.places.last_key_value().map(|(number, _)| *number)
     }
