@@ -1,15 +1,15 @@
-//! What a repository says of itself: name, address, title, description, licence.
+//! What a repository says about itself: name, address, title, description, licence.
 
 use crate::{ImportError, git::Git, purl::without_secrets, tree::Contents};
 
-/// Larger files than this are not looked at.
+/// Larger files than this are not read, in bytes.
 pub(crate) const MAX_BYTES: u64 = 1 << 20;
 /// Titles are cut here, in characters.
 const LONGEST_TITLE: usize = 200;
 /// Descriptions are cut here, in characters.
 const LONGEST_DESCRIPTION: usize = 5000;
 
-/// What a repository says of itself in its files.
+/// What a repository says about itself in its files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct About {
     pub(crate) title: Option<String>,
@@ -38,9 +38,9 @@ pub(crate) fn is_license(path: &[u8]) -> bool {
     stem_is(path, &["license", "licence", "copying", "unlicense"])
 }
 
-/// Returns the remote's URL without secrets, if it is one others can use, and the repository's name.
+/// Returns the repository's name, and the remote's URL without secrets if others can use it.
 pub(crate) fn name_and_url(git: &Git) -> Result<(String, Option<String>), ImportError> {
-    // A missing setting ends the command with an error of its own: `--default` makes it an empty answer.
+    // A missing setting would end the command with an error. `--default` turns it into an empty answer.
     let origin = git.ask(&["config", "--default", "", "--get", "remote.origin.url"])?;
     let local = origin.is_empty() || origin.starts_with(['/', '.', '~']) || origin.starts_with("file:");
     let remote = local || (!origin.contains("://") && !origin.contains('@') && !origin.contains(':'));
@@ -107,7 +107,7 @@ impl About {
         self.description = self.description.take().or(text);
     }
 
-    /// Takes what can be an SPDX expression; npm's `UNLICENSED` and `SEE LICENSE IN` are none.
+    /// Takes the text if it can be an SPDX expression. npm's `UNLICENSED` and `SEE LICENSE IN` are not.
     fn licensed(&mut self, text: Option<&str>) {
         let text = text.map(|text| one_line(&text.replace('/', " OR "), LONGEST_TITLE));
         let spdx = |text: &String| {
@@ -162,8 +162,8 @@ fn plain(heading: &str) -> String {
     one_line(text.replace(['`', '*'], "").trim(), LONGEST_TITLE)
 }
 
-/// Returns the licence whose text this is. The GPL family is not told: the text does not say whether later
-/// versions count.
+/// Returns the licence whose text this is. Licences of the GPL family are not recognised, because the text
+/// does not say whether later versions are allowed.
 fn known_license(text: &str) -> Option<&'static str> {
     let words = one_line(text, 4000).to_lowercase();
     let has = |part: &str| words.contains(part);

@@ -2,7 +2,8 @@
 
 /// Folders that hold tests.
 const TEST_FOLDERS: [&str; 4] = ["test", "tests", "__tests__", "spec"];
-/// Folders that hold other people's files, or made-up ones: their lock files say nothing about this work.
+/// Folders that contain other people's files or made-up ones. Their lock files say nothing about this
+/// work.
 const FOREIGN_FOLDERS: [&str; 7] =
     ["node_modules", "vendor", "third_party", "fixtures", "__fixtures__", "testdata", "test-data"];
 
@@ -27,7 +28,7 @@ pub(crate) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// Returns whether the file is a test: it lies in a folder of tests, or is named `*_test.*`, `*.test.*`,
+/// Returns whether the file is a test. It is in a folder of tests, or is named `*_test.*`, `*.test.*`,
 /// `*.spec.*`, `test_*.*` or `*.t.sol`.
 pub(crate) fn is_test(path: &[u8]) -> bool {
     if folders(path).any(|part| one_of(part, &TEST_FOLDERS)) {
@@ -44,7 +45,7 @@ pub(crate) fn is_test(path: &[u8]) -> bool {
         || name.len() > 6 && name.ends_with(".t.sol")
 }
 
-/// Returns whether a lock file at this path speaks for somebody else's work, or for none.
+/// Returns whether a lock file at this path is about somebody else's work, or about no work.
 pub(crate) fn is_foreign(path: &[u8]) -> bool {
     folders(path).any(|part| one_of(part, &TEST_FOLDERS) || one_of(part, &FOREIGN_FOLDERS))
 }

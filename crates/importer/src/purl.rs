@@ -1,8 +1,8 @@
-//! Package URLs (ECMA-427), and URLs without the secrets people leave in them.
+//! Package URLs (ECMA-427), and URLs without the secrets that people leave in them.
 
 use std::fmt::Write;
 
-/// Where a package comes from, when its registry does not say all.
+/// Where a package comes from, when its registry is not enough to say this.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Origin {
     /// The ecosystem's own registry.
@@ -56,11 +56,12 @@ fn encode(text: &mut String, part: &str) {
     }
 }
 
-/// Returns the URL without user and password, query and fragment. An SSH user stays: it is part of the address.
+/// Returns the URL without user and password, query and fragment. An SSH user is kept, because it is part of the
+/// address.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.trim().split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {
-        // git@host:path, where a colon ahead of the @ would start a password.
+        // The form is git@host:path, where a colon before the @ would start a password.
         return match url.split_once('@') {
             Some((user, rest)) => format!("{}@{rest}", user.split(':').next().unwrap_or_default()),
             None => url.to_owned(),

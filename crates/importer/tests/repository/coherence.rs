@@ -1,4 +1,4 @@
-//! What the files of a commit show of a work.
+//! What the files of a commit show about a work.
 
 use std::ffi::OsStr;
 
@@ -59,7 +59,7 @@ fn every_input_has_a_source() {
     let surroundings = Surroundings { downstream: Some(5), contributors: &weights, earlier: Some(&[]) };
     let measured = survey.measure(&surroundings);
     let expected = Inputs {
-        // 0.5 weighted findings in 5 lines: 100 in 1000.
+        // 0.5 weighted findings in 5 lines are 100 in 1000.
         code_quality: dec("0.0909"),
         architecture_alignment: None,
         value_add: None,
@@ -163,7 +163,7 @@ fn what_others_or_programs_wrote_is_left_out() {
             ".gitattributes",
             "made/*.rs linguist-generated\n*.c -linguist-vendored\n/ours/vendor/** -linguist-vendored\n",
         ),
-        // Sorted before the file above it, and yet it outranks it.
+        // This file is sorted before the one in the folder above, and yet outranks it.
         ("!sub/.gitattributes", "*.c linguist-vendored=true\n"),
         ("a.rs", "fn a() {}\n"),
         ("made/b.rs", "fn b() {}\n"),
@@ -270,7 +270,7 @@ fn copies_are_known() {
     let likeness = |a: &Survey, b: &Survey| similarity(a.signature.as_ref().unwrap(), b.signature.as_ref().unwrap());
     assert!(likeness(&original, &copy) > "0.95".parse().unwrap(), "other files, other layout");
     assert!(likeness(&original, &other) < "0.02".parse().unwrap());
-    // 380 of 400 functions: 0.95, and four standard errors of 0.014.
+    // 380 of 400 functions give 0.95, with a tolerance of four standard errors of 0.014.
     let near = likeness(&original, &near);
     assert!((near - "0.95".parse::<Decimal>().unwrap()).abs() < "0.06".parse().unwrap(), "{near}");
 

@@ -1,4 +1,4 @@
-//! Small real repositories, made with `git` and no configuration of the machine.
+//! Small real repositories, made with `git` and without the machine's configuration.
 
 use std::{fs, path::Path, process::Command};
 
@@ -44,7 +44,7 @@ impl Repo {
         self
     }
 
-    /// Commits everything in the work tree; the id.
+    /// Commits everything in the work tree, and returns the id.
     pub fn commit(&mut self, message: &str) -> String {
         self.commit_as("Ada <ada@example.org>", message)
     }
@@ -87,7 +87,7 @@ pub fn git(folder: &Path) -> Command {
     command
 }
 
-/// Links as `root>to*weight` and `from>to`, package URLs without `pkg:`.
+/// Returns the links as `root>to*weight` and `from>to`, with package URLs without `pkg:`.
 pub fn links(repository: &Repository) -> Vec<String> {
     let short = |purl: &str| purl.trim_start_matches("pkg:").to_owned();
     let link = |Use { from, to, weight }: &Use| match from {
