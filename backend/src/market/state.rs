@@ -1,4 +1,4 @@
-//! GET /v1/market/state: how the market stands, and what its week will bring.
+//! GET /v1/market/state: the state of the market, and the forecast of its week.
 
 use advisors::{
     market::{Advice, SUBJECT, Week, direction},
@@ -195,7 +195,7 @@ fn range((low, high): (f64, f64)) -> Result<AmountRange> {
     Ok(AmountRange { low: rounded(low)?, high: rounded(high)? })
 }
 
-/// Coins of 10^18 as wei, with six significant digits: an estimate has no more.
+/// Converts coins of 10^18 wei into wei, with six significant digits, because an estimate has no more.
 fn rounded(coins: f64) -> Result<String> {
     let coins = Decimal::from_scientific(&format!("{coins:.5e}"))
         .map_err(|error| Problem::internal(format!("{coins} coins cannot be told: {error}")))?;

@@ -1,4 +1,4 @@
-//! Partners for a work or an account: who, why, and how they might share.
+//! Partners for a work or an account: who they are, why, and how they might share.
 
 mod account;
 mod work;
@@ -18,13 +18,13 @@ use crate::{
     values::{Malformed, parse_optional},
 };
 
-/// Partners named when no number is asked for, and at most.
+/// How many partners are named when no number is given, and at most.
 const USUAL: u32 = 10;
 const MOST: u32 = 100;
-/// Skills asked for at most, and the length of one.
+/// The most skills that may be asked for, and the longest skill in characters.
 const MAX_SKILLS: usize = 20;
 const MAX_SKILL: usize = 60;
-/// Costs have six decimals and are below this.
+/// Costs have at most six decimals, and are below this.
 const MAX_COST: u128 = 100_000_000_000_000;
 
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -64,7 +64,7 @@ fn skill(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// Returns a cost of at most six decimals in millionths.
+/// Reads a cost of at most six decimals, in millionths.
 fn millionths(text: &str) -> Result<u128, Malformed> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -139,7 +139,7 @@ pub struct PartnerReason {
     pub adds: f64,
 }
 
-/// Ranking a thousand people takes milliseconds: away from the threads that wait for others.
+/// Ranking a thousand people takes milliseconds, so it is done away from the threads that serve requests.
 async fn ask(known: &Arc<Known>, subject: Subject, wish: &Wish) -> Result<Option<Answer>> {
     let (known, wish) = (known.clone(), wish.clone());
     let asked = tokio::task::spawn_blocking(move || known.ask(subject, &wish));
@@ -178,7 +178,7 @@ fn view(known: &Known, answer: Answer, recorded: Option<Provenance>) -> Partners
     }
 }
 
-/// Millionths, in decimal digits, as a number with the decimals it needs.
+/// Writes millionths, given as decimal digits, as a number with the decimals it needs.
 fn units(millionths: &str) -> String {
     let padded = format!("{millionths:0>7}");
     let (whole, part) = padded.split_at(padded.len() - 6);

@@ -27,7 +27,7 @@ pub async fn of_work(
     let mut known = state.partners.known().await?;
     let mut answer = ask(&known, Subject::Work(id), &wish).await?;
     if answer.is_none() {
-        // Perhaps its first contribution came after people were read.
+        // Perhaps its first contribution was recorded after the people were read.
         known = state.partners.refresh().await?;
         answer = ask(&known, Subject::Work(id), &wish).await?;
     }

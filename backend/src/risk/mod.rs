@@ -1,4 +1,4 @@
-//! How likely fraud is, as the risk agent says it: of accounts, works and orders, and whom it watches.
+//! How likely fraud is according to the risk agent, for accounts, works and orders, and who is watched.
 
 pub mod account;
 pub mod watch_list;
@@ -25,7 +25,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(account::risk)).routes(routes!(watch_list::list))
 }
 
-/// Returns what the agent knows now, or that it is still learning it.
+/// Returns what the agent knows now.
+///
+/// # Errors
+/// When the records are still being read for the first time, or the database fails.
 pub async fn known(state: &AppState) -> Result<Known> {
     state.risk.latest().await?.ok_or_else(|| {
         Problem::unavailable("What happened in the market is still being read, to say how risky this is. Try again.")
@@ -130,7 +133,7 @@ impl RiskAdvice {
 }
 
 impl RiskProvenance {
-    /// Of an answer on the spot.
+    /// Returns the provenance of an answer that is not recorded.
     pub fn of_answer<T>(answered: &Answered<T>, known: &Known) -> Self {
         Self {
             id: None,
@@ -143,7 +146,10 @@ impl RiskProvenance {
         }
     }
 
-    /// Of a record.
+    /// Returns the provenance of recorded advice.
+    ///
+    /// # Errors
+    /// When the record's question cannot be read.
     pub fn of_record(recorded: &Recorded) -> Result<Self> {
         let (block, watched) = known_by(&recorded.advice)?;
         Ok(Self {
@@ -158,13 +164,19 @@ impl RiskProvenance {
     }
 }
 
-/// Returns what was recorded of a work or an account.
+/// Reads the recorded advice on a work or an account.
+///
+/// # Errors
+/// When the record cannot be read.
 pub fn recorded_advice(recorded: &Recorded) -> Result<RiskAdvice> {
     let advice: Advice = said(recorded)?;
     Ok(RiskAdvice::of(advice, RiskProvenance::of_record(recorded)?))
 }
 
-/// Returns the newest screenings of orders, of those that were screened, by their hashes.
+/// Returns the newest screening of each order that was screened, by the orders' hashes.
+///
+/// # Errors
+/// When the database fails, or a record cannot be read.
 pub async fn screenings(state: &AppState, orders: &[B256]) -> Result<std::collections::BTreeMap<B256, OrderRisk>> {
     let hashes: Vec<Vec<u8>> = orders.iter().map(|hash| hash.to_vec()).collect();
     let mut conn = state.pool.acquire().await?;

@@ -1,5 +1,5 @@
-//! One market, mirrored and served: what every test of the API starts from. Chain, contracts, database, mirror, vault,
-//! HTTP and signatures are real.
+//! One market, mirrored and served, from which every test of the API starts. Chain, contracts, database, mirror,
+//! vault, HTTP and signatures are real.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -49,7 +49,7 @@ impl Person {
     }
 }
 
-/// A work as it is put on chain; it belongs to whoever registers it.
+/// A work as it is put on chain. It belongs to whoever registers it.
 pub struct Work {
     pub content_hash: B256,
     pub kind: &'static str,
@@ -83,14 +83,14 @@ impl Answer {
         serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
     }
 
-    /// Returns the body of an answer of that status.
+    /// Asserts the status of an answer, and returns its body.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self.json()
     }
 
-    /// Returns the problem document of that status and code, complete in every part.
+    /// Asserts that the answer is a complete problem document with this status and code, and returns it.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Problem {
         let body = self.expect(status);
@@ -117,7 +117,7 @@ impl Answer {
 pub struct Problem(pub Value);
 
 impl Problem {
-    /// The detail says this.
+    /// Asserts that the detail says this.
     #[track_caller]
     pub fn says(&self, text: &str) -> &Self {
         let detail = self.0["detail"].as_str().unwrap_or_default();
@@ -125,7 +125,7 @@ impl Problem {
         self
     }
 
-    /// Exactly one field is wrong, by this rule.
+    /// Asserts that exactly one field is wrong, with this code.
     #[track_caller]
     pub fn code(&self, code: &str) -> &Self {
         let errors = self.0["errors"].as_array().cloned().unwrap_or_default();
@@ -134,7 +134,7 @@ impl Problem {
         self
     }
 
-    /// Exactly this field is wrong, and the message says this.
+    /// Asserts that exactly this field is wrong, and that the message says this.
     #[track_caller]
     pub fn field(&self, field: &str, message: &str) -> &Self {
         let errors = self.0["errors"].as_array().cloned().unwrap_or_default();
@@ -185,7 +185,7 @@ impl App {
         Ok(app)
     }
 
-    /// Serves on another free port with a changed state; its origin.
+    /// Serves on another free port with a changed state, and returns the origin.
     pub async fn serve(&self, change: impl FnOnce(&mut AppState)) -> Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address: SocketAddr = listener.local_addr()?;
@@ -202,7 +202,7 @@ impl App {
         self.http.request(method, format!("{}{path}", self.origin))
     }
 
-    /// Returns a request to another server than the first.
+    /// Returns a request to another server than the first one.
     pub fn request_at(&self, origin: &str, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{origin}{path}"))
     }
@@ -217,7 +217,7 @@ impl App {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// Returns a request of a session, with a JSON body where there is one.
+    /// Sends a request of a session, with a JSON body if there is one.
     pub async fn by(&self, person: &Person, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
         let request = self.request(method, path).header(header::COOKIE, &person.cookie);
         self.send(match body {
@@ -268,7 +268,7 @@ impl App {
         Ok(self.send(request).await?.expect(201))
     }
 
-    /// Uploads and describes a work; its id and content hash.
+    /// Uploads and describes a work, and returns its id and content hash.
     pub async fn describe(&self, person: &Person, kind: &str, title: &str, about: &str) -> Result<(String, B256)> {
         let upload = self.upload(person, format!("{title}:{about}:{}", random_hash())).await?;
         let body =
@@ -318,7 +318,7 @@ impl App {
         self.transact(from, TxKind::Call(to), U256::ZERO, call.abi_encode()).await
     }
 
-    /// Registers a work on chain and in the mirror; its id.
+    /// Registers a work on chain and in the mirror, and returns its id.
     pub async fn register(&self, owner: Address, work: Work) -> Result<u64> {
         let content_hash = work.content_hash;
         let registration = Registration {
@@ -348,7 +348,7 @@ impl App {
     }
 }
 
-/// Content that nobody registered.
+/// Returns the hash of content that nobody registered.
 pub fn random_hash() -> B256 {
     B256::from(rand::random::<[u8; 32]>())
 }
@@ -371,7 +371,7 @@ pub struct SignInMessage {
 }
 
 impl SignInMessage {
-    /// A right one, with a nonce of the server.
+    /// Creates a valid message, with a nonce from the server.
     pub async fn new(app: &App, account: Address) -> Result<Self> {
         let nonce = app.get("/v1/auth/nonce").await?.expect(200);
         Ok(Self {
