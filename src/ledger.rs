@@ -114,7 +114,7 @@ pub async fn verify_on_chain(
     Ok(verified)
 }
 
-/// The anchor that the contract told of in the transaction that a receipt names, if it did.
+/// Returns the anchor that the contract told of in the transaction that a receipt names, if it did.
 async fn told(provider: &impl Provider, contract: Address, anchored: &Anchored) -> Result<Option<anchor::Anchor>> {
     let mined = provider.get_transaction_receipt(anchored.transaction).await.context("the node did not answer")?;
     let logs = mined.into_iter().flat_map(|mined| mined.logs().to_vec());

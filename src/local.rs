@@ -21,12 +21,12 @@ pub fn is_local(chain_id: u64) -> bool {
     chain_id == CHAIN_ID
 }
 
-/// The funded accounts of a local chain.
+/// Returns the funded accounts of a local chain.
 pub fn signers() -> Result<Vec<PrivateKeySigner>> {
     (0..ACCOUNTS).map(|account| Ok(local::signer(account)?)).collect()
 }
 
-/// The ones given, and on a local chain all its accounts as well.
+/// Returns the ones given, and on a local chain all its accounts as well.
 pub fn signers_or(chain_id: u64, given: Signers) -> Signers {
     if !is_local(chain_id) {
         return given;

@@ -70,7 +70,7 @@ impl Chains {
     }
 }
 
-/// The database, whose schema must be the one that this program was built for.
+/// Returns the database, whose schema must be the one that this program was built for.
 pub async fn database(settings: &Settings) -> Result<PgPool> {
     let pool = connect(settings).await?;
     store::schema::check(&pool).await?;
@@ -78,7 +78,7 @@ pub async fn database(settings: &Settings) -> Result<PgPool> {
     Ok(pool)
 }
 
-/// The database, brought to the schema of this program.
+/// Returns the database, brought to the schema of this program.
 pub async fn migrate(settings: &Settings) -> Result<PgPool> {
     let pool = connect(settings).await?;
     store::migrate(&pool).await?;
@@ -92,7 +92,7 @@ async fn connect(settings: &Settings) -> Result<PgPool> {
     connected.with_context(|| format!("the database at {url} cannot be used"))
 }
 
-/// The vault the settings name: Kubo where its URL is set, else a folder.
+/// Returns the vault the settings name: Kubo where its URL is set, else a folder.
 pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
     let store: Arc<dyn BlockStore> = match &settings.content.ipfs_api_url {
         Some(url) => Arc::new(KuboStore::new(url.expose(), IPFS_TIME_LIMIT)?),
@@ -157,7 +157,7 @@ impl Process {
         Ok(vec![signer].into())
     }
 
-    /// The recorded deployment, or an error that says how to make one.
+    /// Returns the recorded deployment, or an error that says how to make one.
     pub async fn deployment(&self) -> Result<Deployment> {
         let mut conn = self.pool.acquire().await?;
         deployments::find(&mut conn, self.chain_id).await?.with_context(|| {
@@ -165,7 +165,7 @@ impl Process {
         })
     }
 
-    /// The recorded deployment, or a new one by the engine's key.
+    /// Returns the recorded deployment, or a new one by the engine's key.
     pub async fn deployed(&self, signers: &Signers) -> Result<Deployment> {
         let Some(engine) = signers.first().map(|signer| signer.account()) else {
             return self.deployment().await.context("ENGINE_KEY is not set, so nothing can be deployed");

@@ -99,7 +99,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folders of our crates, without the executable's.
+/// Returns the folders of our crates, without the executable's.
 fn crates() -> Result<Vec<PathBuf>> {
     let mut folders: Vec<PathBuf> =
         ["backend", "indexer", "workers", "contracts/bindings"].map(|one| root().join(one)).into();
@@ -151,7 +151,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The tables that a text writes by name.
+/// Returns the tables that a text writes by name.
 fn written(text: &str) -> BTreeSet<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let name = |word: &str| {
@@ -181,7 +181,7 @@ fn written(text: &str) -> BTreeSet<String> {
     found
 }
 
-/// The tables that the migrations leave.
+/// Returns the tables that the migrations leave.
 fn tables() -> Result<BTreeSet<String>> {
     let mut migrations: Vec<PathBuf> =
         fs::read_dir(root().join("crates/store/migrations"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;

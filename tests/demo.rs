@@ -106,7 +106,7 @@ fn git(folder: &Path, arguments: &[&str], author: &str) -> Result<()> {
     Ok(())
 }
 
-/// A repository with three authors and a lock file of five packages.
+/// Returns a repository with three authors and a lock file of five packages.
 fn repository() -> Result<TempDir> {
     let folder = TempDir::new()?;
     git(folder.path(), &["init", "-q", "-b", "main"], "ada")?;

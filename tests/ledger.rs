@@ -77,7 +77,8 @@ impl Stage {
         TreeHead { chain_id: self.market.chain.chain_id, contract: self.market.deployment.anchor, size, root }
     }
 
-    /// The receipt of an event under an anchor (from 0), or under the present root; signed by the engine.
+    /// Returns the receipt of an event under an anchor (from 0), or under the present root; signed by the
+    /// engine.
     async fn receipt(&self, seq: u64, under: Option<usize>) -> Result<Receipt> {
         let mut conn = self.market.pool.acquire().await?;
         let entry = ledger::entry(&mut conn, seq).await?.context("no such event")?;
@@ -121,7 +122,7 @@ fn sign(tree: &TreeHead, signer: &PrivateKeySigner) -> Result<Signed> {
     Ok(Signed { signer: signer.address(), signature: signature.as_bytes().to_vec().into() })
 }
 
-/// The text of a receipt whose digest fits it.
+/// Returns the text of a receipt whose digest fits it.
 fn text(mut receipt: Receipt) -> Result<String> {
     receipt.digest = receipt.digest().unwrap_or_default();
     Ok(serde_json::to_string(&receipt)?)

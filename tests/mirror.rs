@@ -14,7 +14,7 @@ use indexer::Indexer;
 use service::Finality;
 use testkit::{Chain, Market, kill_9, mirrored};
 
-/// The process as an operator starts it.
+/// Returns the process as an operator starts it.
 fn mirror(database_url: &str, rpc_url: &str, metrics: Option<&str>) -> Result<Child> {
     Command::new(env!("CARGO_BIN_EXE_tributary"))
         .envs(metrics.map(|listen| ("METRICS_LISTEN", listen)))

@@ -1,5 +1,5 @@
-//! How long questions about lineage take, through the API, in memory and by recursive queries, on a graph of a million edges
-//! in PostgreSQL.
+//! Measures how long questions about lineage take through the API, in memory and by recursive queries, on a graph of a
+//! million edges in PostgreSQL.
 
 use std::{
     sync::Arc,
@@ -28,11 +28,11 @@ use tokio::net::TcpListener;
 use vault::{DiskStore, Vault};
 
 const CHAIN: u64 = 31337;
-/// Works of one family are made from earlier ones of the same.
+/// How many works a family has. Works are made from earlier works of the same family.
 const FAMILY: u64 = 1_200;
-/// How far back parents lie at most.
+/// How far back a parent may be.
 const RECENT: u64 = 200;
-/// What the page of a work shows at most.
+/// The most that the page of a work shows.
 const SHOWN: Limits = Limits { depth: 64, count: 1_000 };
 const ROWS: usize = 10_000;
 const OWNER: [u8; 20] = [1; 20];
@@ -68,7 +68,7 @@ async fn main() -> Result<()> {
     ensure!(graph.edges() as u64 >= arguments.edges, "the graph has {} edges", graph.edges());
     figure("lineage_load_beside_ms", loading, "reading the rows", reading);
 
-    // Of each family the newest, who have all of it above them.
+    // The newest works of each family, which have all of it above them.
     let mut rng = Rng::new(2);
     let families = works / FAMILY;
     let newest = |rng: &mut Rng| AssetId(rng.below(families) + 1 + families * (FAMILY - 1 - rng.below(FAMILY / 50)));
@@ -112,14 +112,14 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The 95th percentiles of the time from request to whole answer, on a kept connection: the lineage of works, and the
-/// cheapest answer there is.
+/// Returns the 95th percentiles of the time from request to whole answer, on a kept-alive connection: for the lineage of
+/// works, and for the cheapest answer there is.
 async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Duration)> {
     let content = tempfile::tempdir()?;
     let none = Address::ZERO;
     let state = AppState {
         pool: pool.clone(),
-        // Lineage asks the chain nothing.
+        // Lineage never asks the chain.
         provider: ProviderBuilder::new().connect_http("http://127.0.0.1:1".parse()?).erased(),
         vault: Arc::new(Vault::new(Arc::new(DiskStore::open(content.path())?), 1)),
         settings: Arc::new(Settings::from_toml(
@@ -203,7 +203,7 @@ async fn read(conn: &mut PgConnection) -> Result<(Vec<Node>, Vec<Edge>)> {
     Ok((works, edges))
 }
 
-/// Registers families of works, one member of each after the other, until there are so many edges.
+/// Registers families of works, one member of each after the other, until there are this many edges.
 async fn fill(pool: &PgPool, edges: u64) -> Result<()> {
     let mut conn = pool.acquire().await?;
     sqlx::query(
@@ -213,7 +213,7 @@ async fn fill(pool: &PgPool, edges: u64) -> Result<()> {
     .execute(&mut *conn)
     .await?;
     let mut rng = Rng::new(1);
-    // Three parents each, but for the few first of a family and for parents drawn twice.
+    // Each work has three parents, except for the first few of a family and for parents that were drawn twice.
     let families = (edges / (FAMILY * 3 - 40)).max(1) + 1;
     let works = families * FAMILY;
     let mut rows: Vec<(i64, String)> = Vec::with_capacity(ROWS);

@@ -1,13 +1,14 @@
-//! Who calls, and what they may do. A handler names what it needs as an argument, so it cannot forget to ask:
+//! Who calls, and what they may do. A handler names what it needs as an argument, so it cannot forget to
+//! check:
 //!
-//! | argument | the handler is reached by |
+//! | argument | who reaches the handler |
 //! |---|---|
-//! | [`Caller`] | everybody, and learns who it is |
-//! | [`SignedIn`] | people in a session of theirs |
-//! | [`Allowed<S>`] | whoever may act for an account within the scope `S` |
-//! | [`OwnedWork<S>`] | the same, where the work that the path names is the account's |
+//! | [`Caller`] | everybody, and the handler learns who it is |
+//! | [`SignedIn`] | people with a session of their own |
+//! | [`Allowed<S>`] | callers that may act for an account within the scope `S` |
+//! | [`OwnedWork<S>`] | the same, if the account owns the work that the path names |
 //!
-//! What a handler names it documents with `security(..)`; a test compares the two.
+//! A handler documents what it needs with `security(..)`. A test compares the two.
 
 use std::marker::PhantomData;
 
@@ -53,11 +54,11 @@ pub trait Needs: Send {
     const SCOPE: Scope;
 }
 
-/// Reading what is the account's own.
+/// Reading the account's own data.
 pub struct ReadMarket;
 /// Uploads, works, contributions and their settings.
 pub struct WriteListings;
-/// The hooks by which others tell us of events, and we tell them.
+/// Managing hooks, by which others tell us of events and we tell them.
 pub struct ManageWebhooks;
 
 impl Needs for ReadMarket {
@@ -84,7 +85,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The account that the caller acts for.
+    /// Returns the account that the caller acts for.
     pub const fn account(&self) -> Option<Address> {
         match self {
             Self::Nobody => None,
@@ -92,7 +93,7 @@ impl Caller {
         }
     }
 
-    /// What the caller may do for the account.
+    /// Returns what the caller may do for the account.
     pub const fn scopes(&self) -> &[Scope] {
         match self {
             Self::Nobody => &[],
@@ -105,7 +106,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        // Several arguments of a handler may ask.
+        // Several arguments of a handler may ask for the caller, so it is kept.
         if let Some(known) = parts.extensions.get::<Self>() {
             return Ok(known.clone());
         }
@@ -122,7 +123,7 @@ impl FromRequestParts<AppState> for Caller {
     }
 }
 
-/// Somebody in a session. Sessions themselves, and what an account signs for, are beyond every key.
+/// Somebody in a session. No key gives access to sessions themselves, and to what an account must sign for.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     pub account: Address,
@@ -146,7 +147,7 @@ impl FromRequestParts<AppState> for SignedIn {
     }
 }
 
-/// Whoever may act for an account within a scope.
+/// A caller that may act for an account within a scope.
 pub struct Allowed<S> {
     pub account: Address,
     scope: PhantomData<S>,

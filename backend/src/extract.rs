@@ -1,4 +1,5 @@
-//! Bodies, queries and paths, as axum reads them, with problem documents for what it refuses.
+//! Extractors for bodies, queries and paths. They work as axum's, but answer with problem documents
+//! when they refuse a request.
 
 use axum::extract::{FromRequest, FromRequestParts};
 

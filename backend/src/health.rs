@@ -1,4 +1,4 @@
-//! Whether the service works, and how it fares.
+//! Whether the service works, and its metrics.
 
 use std::time::Instant;
 
@@ -52,7 +52,7 @@ pub async fn metrics() -> String {
 pub async fn measure(request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    // Anyone may invent methods; every label costs memory for good.
+    // Anyone may invent methods, and every label costs memory for good.
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST" | "DELETE" | "OPTIONS") => known.to_owned(),
         _ => "other".to_owned(),

@@ -57,10 +57,10 @@ use vault::Vault;
 
 /// Bodies other than uploads.
 const BODY_LIMIT: usize = 1 << 20;
-/// Requests other than uploads and downloads.
+/// The time limit of requests other than uploads and downloads.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// What every handler may use. Cheap to clone.
+/// The state that every handler may use. It is cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub pool: PgPool,
@@ -68,13 +68,13 @@ pub struct AppState {
     pub vault: Arc<Vault>,
     pub settings: Arc<Settings>,
     pub deployment: Deployment,
-    /// The engine's key, where this process has it: it signs what the ledger is.
+    /// The engine's signer, if this process has the engine's key. It signs the heads of the ledger.
     pub signer: Option<Arc<dyn AccountSigner>>,
     /// The chain's lineage in memory.
     pub lineage: lineage::Cache,
     /// What the risk agent knows.
     pub risk: Memory,
-    /// People and who worked with whom, in memory.
+    /// People, and who worked with whom, in memory.
     pub partners: advisors::partners::Cache,
 }
 
@@ -83,17 +83,17 @@ impl AppState {
         self.deployment.chain_id
     }
 
-    /// What commands ask of the chain.
+    /// Returns what commands need to ask the chain.
     fn market(&self) -> commands::Market<'_> {
         commands::Market { provider: &self.provider, deployment: self.deployment, risk: &self.risk }
     }
 
-    /// The chain id as PostgreSQL keeps it.
+    /// Returns the chain id as PostgreSQL keeps it.
     fn chain(&self) -> i64 {
         self.deployment.chain_id as i64
     }
 
-    /// The host that signed messages name.
+    /// Returns the host that signed messages name.
     fn host(&self) -> String {
         let origin = self.settings.origin();
         origin.split_once("://").map_or(origin.as_str(), |(_, host)| host).to_owned()
@@ -137,7 +137,7 @@ impl AppState {
 )]
 struct ApiDoc;
 
-/// The ways to say who calls, by the names that operations refer to in `security(..)`.
+/// The ways in which callers identify themselves, under the names that operations use in `security(..)`.
 struct SecuritySchemes;
 
 impl Modify for SecuritySchemes {
@@ -173,22 +173,22 @@ fn api() -> OpenApiRouter<AppState> {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(within_time))
         .layer(CompressionLayer::new())
-        // Streams of any size, with their own limits, and not compressed.
+        // These routes stream content of any size, with their own limits and without compression.
         .merge(content::routes())
 }
 
-/// The description of the API, as `/openapi.json` gives it.
+/// Returns the description of the API, as `/openapi.json` gives it.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     api().split_for_parts().1
 }
 
-/// All routes: the API, its reference, and the web pages where they were built.
+/// Returns all routes: the API, its reference, and the web pages where they were built.
 pub fn router(state: AppState) -> Router {
     let (api, openapi) = api().split_for_parts();
     let pages = state.settings.http.frontend_dir.clone();
     let mut router = api.merge(docs::routes(openapi)).with_state(state);
     router = match pages {
-        // Unknown paths are the pages' own, except for the API's: they route in the browser.
+        // Unknown paths belong to the pages, which route in the browser, except for paths of the API.
         Some(folder) => router
             .route("/v1/{*path}", any(unknown_path))
             .fallback_service(ServeDir::new(&folder).fallback(ServeFile::new(folder.join("index.html")))),
@@ -235,7 +235,10 @@ async fn within_time(request: Request, next: Next) -> Response {
     }
 }
 
-/// Serves until the shutdown, then finishes what is in hand.
+/// Serves until the shutdown, then finishes the requests that are under way.
+///
+/// # Errors
+/// When the listener fails.
 pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
     // What the risk agent needs is read before anybody asks.
     let risk = state.risk.clone();
@@ -248,12 +251,15 @@ pub async fn serve(state: AppState, listener: tokio::net::TcpListener, shutdown:
     let serving = axum::serve(listener, router(state)).with_graceful_shutdown(async move { stop.begun().await });
     tokio::select! {
         ended = async { serving.await } => ended,
-        // An upload that never ends must not keep the process.
+        // An upload that never ends must not keep the process alive.
         () = async { shutdown.begun().await; tokio::time::sleep(Duration::from_secs(5)).await } => Ok(()),
     }
 }
 
-/// Serves what a process without the API can say of itself: that it lives, and its metrics.
+/// Serves what a process without the API can say about itself: that it is alive, and its metrics.
+///
+/// # Errors
+/// When the listener fails.
 pub async fn serve_metrics(listener: tokio::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
     let routes = axum::Router::new()
         .route("/metrics", axum::routing::get(health::metrics))

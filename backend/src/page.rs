@@ -1,4 +1,5 @@
-//! Keyset pagination. A cursor is opaque to clients: the sort key of the last row, and nothing a client could abuse.
+//! Keyset pagination. A cursor is opaque to clients. It is the sort key of the last row, and contains nothing that a
+//! client could abuse.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -27,6 +28,10 @@ pub struct Page<T: ToSchema> {
 }
 
 impl PageQuery {
+    /// Returns how many rows were asked for, or the default.
+    ///
+    /// # Errors
+    /// When the number is out of range.
     pub fn limit(&self) -> Result<i64> {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {
             limit @ 1..=MAX_LIMIT => Ok(i64::from(limit)),
@@ -34,7 +39,11 @@ impl PageQuery {
         }
     }
 
-    /// The key of the last row seen: `(major, minor)`, below which the page begins. None: from the top.
+    /// Returns the key of the last row of the previous page, `(major, minor)`. The page begins below it. Without a
+    /// cursor, the page begins at the top.
+    ///
+    /// # Errors
+    /// When the cursor is not one that this server gave.
     pub fn below(&self) -> Result<(i64, i64)> {
         let Some(cursor) = &self.cursor else { return Ok((i64::MAX, i64::MAX)) };
         hex::decode(cursor)
@@ -49,7 +58,7 @@ impl PageQuery {
 }
 
 impl<T: ToSchema> Page<T> {
-    /// Rows were asked for with one more than the limit; that one only tells that there is more.
+    /// Cuts the rows to a page. One row more than the limit was read, which only tells that there are more.
     pub fn cut(mut items: Vec<T>, limit: i64, key: impl Fn(&T) -> (i64, i64)) -> Self {
         let more = items.len() as i64 > limit;
         items.truncate(limit as usize);

@@ -90,12 +90,12 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
-    /// The request is well formed, but this field breaks a rule.
+    /// Creates the problem that a request is well formed, but this field breaks a rule.
     pub fn field(field: &str, code: &'static str, message: impl ToString) -> Self {
         Self::fields(vec![FieldError::new(field, code, message)])
     }
 
-    /// The request is well formed, but these fields break a rule.
+    /// Creates the problem that a request is well formed, but these fields break rules.
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let sentence = |error: &FieldError| format!("{} {}", error.field, error.message);
         let detail = errors.iter().map(sentence).collect::<Vec<_>>().join("; ");
@@ -110,7 +110,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "sign_in", "Sign in first: GET /v1/auth/nonce, sign, POST /v1/auth/verify.")
     }
 
-    /// What was signed is not taken for a sign-in, or for what else it was meant.
+    /// Creates the problem that a signed message is not accepted, for a sign-in or another purpose.
     pub fn sign_in_refused(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "sign_in_refused", detail)
     }
@@ -119,12 +119,13 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// Something behind us is away for now; the request may be repeated.
+    /// Creates the problem that a service behind this one is not available for now. The request may be repeated.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
 
-    /// Something that must not happen. It is logged here, once, with all its causes; the answer tells nothing of it.
+    /// Creates the problem for an error that must not happen. It is logged here, once, with all its causes. The answer
+    /// does not say anything about it.
     pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         tracing::error!("{}", error_chain(&*error.into()));
         Self::new(
@@ -147,7 +148,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Faults that a handler found while it read the request.
+/// Creates the problem for a fault that a handler found while it read the request.
 pub fn refused(fault: impl Into<Fault>) -> Problem {
     commands::Error::Refused(vec![fault.into()]).into()
 }
@@ -180,21 +181,22 @@ fn asset(conflict: &Conflict) -> Option<String> {
     }
 }
 
-/// The chain is asked before anything is stored, so repeating is safe.
+/// Creates the problem that the node did not answer. The chain is asked before anything is stored, so repeating the
+/// request is safe.
 fn node_is_away(error: &TransportError) -> Problem {
     tracing::warn!("the node is away: {}", error_chain(error));
     Problem::unavailable("The chain's node does not answer. Nothing was changed; try again.")
 }
 
-/// An error of the database that no rule explains.
+/// Creates the problem for a database error that no rule explains.
 fn from_database(error: sqlx::Error) -> Problem {
     let code = error.as_database_error().and_then(|database| database.code());
     match (&error, code.as_deref()) {
-        // PostgreSQL's texts hold every character but one.
+        // PostgreSQL's texts can hold every character except NUL.
         (_, Some("22021" | "22P05")) => {
             Problem::invalid("A text holds the character NUL (U+0000), which cannot be stored. Remove it.")
         }
-        // Serialization failures and shutdowns pass; the request may be repeated.
+        // Serialization failures and shutdowns are temporary, so the request may be repeated.
         (_, Some("40001" | "40P01" | "57P01" | "57P03")) => {
             Problem::unavailable("The database is busy or restarting. Try again.")
         }
@@ -202,7 +204,7 @@ fn from_database(error: sqlx::Error) -> Problem {
             tracing::warn!("the database is away: {}", error_chain(&error));
             Problem::unavailable("The database does not answer. Nothing was changed by what waited for it; try again.")
         }
-        // The answer to a commit may be what was lost.
+        // The lost answer may be the answer to a commit.
         (sqlx::Error::Io(_), _) => {
             tracing::warn!("the database is away: {}", error_chain(&error));
             Problem::unavailable("The database does not answer. Look whether it was done before you try again.")

@@ -1,5 +1,5 @@
-//! One id for each request: in the header `x-request-id`, in every line of the log about it, and in the problem document
-//! that answers it. The facts that it tells and the jobs that follow from it carry its trace.
+//! One id for each request: in the header `x-request-id`, in every line of the log about it, and in the problem document that
+//! answers it. The facts and jobs that follow from it carry its trace.
 
 use axum::{
     extract::Request,
@@ -18,17 +18,17 @@ tokio::task_local! {
     static ID: String;
 }
 
-/// The id of the request that is being answered. Outside of one it is a new one, which names nothing.
+/// Returns the id of the request that is being answered. Outside of a request, it is a new id, which names nothing.
 pub fn id() -> String {
     ID.try_with(Clone::clone).unwrap_or_else(|_| random())
 }
 
-/// Gives the request its id, unless who sent it did, its step of a trace, and its span in the log.
+/// Gives the request its id, unless the sender did, its step of a trace, and its span in the log.
 pub async fn track(request: Request, next: Next) -> Response {
     let step = step(request.headers());
-    // What was stored because of the request names it as the log does, unless who sent it has another name for it.
+    // What is stored because of the request names it as the log does, unless the sender gave a trace of its own.
     let id = given(request.headers()).unwrap_or_else(|| format!("{:016x}", step.step));
-    // As high as errors, so that no filter keeps an error and drops its request's id.
+    // The span has the level of errors, so that no filter keeps an error and drops its request's id.
     let span = tracing::error_span!("request", %id, method = %request.method(), path = request.uri().path());
     let answered = ID.scope(id.clone(), trace::within(Some(step), next.run(request)));
     let mut response = answered.instrument(span).await;
@@ -38,14 +38,15 @@ pub async fn track(request: Request, next: Next) -> Response {
     response
 }
 
-/// The id that a proxy in front of us, or the client, gave. It is written to the log, so only plain ones are taken.
+/// Returns the id that a proxy in front of us or the client gave. It is written to the log, so only plain ids are accepted.
 fn given(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(HEADER)?.to_str().ok()?;
     let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     ((8..=64).contains(&id.len()) && plain).then(|| id.to_owned())
 }
 
-/// A step of the trace that was given, or the first of a new one. As in the standard, a trace that is none is as good as none.
+/// Returns a step of the trace that was given, or the first step of a new one. As in the standard, a malformed trace counts
+/// as a missing one.
 fn step(headers: &HeaderMap) -> TraceContext {
     let given = || headers.get(TRACE)?.to_str().ok()?.parse::<TraceContext>().ok();
     let trace = given().map_or_else(|| rand::random_range(1..=u128::MAX), |given| given.trace);

@@ -1,11 +1,11 @@
-//! Values at the edge: parsing what comes in, printing what goes out.
+//! Values at the edge of the program: parses input and prints output.
 
 use alloy::primitives::{Address, B256, U256};
 use domain::money::{ParseAddressError, parse_address};
 
 use crate::problem::{FieldError, Problem, Result};
 
-/// Why a text is not what its field holds.
+/// The reason why a text is not a value of its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     #[error(transparent)]
@@ -23,7 +23,7 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// A stable word for programs.
+    /// Returns the stable code of the fault, for programs.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Address(error) => error.code(),
@@ -44,21 +44,34 @@ pub fn hex32(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
+/// Writes an address with its checksum (EIP-55).
+///
+/// # Errors
+/// When the bytes are not an address.
 pub fn checksum(bytes: &[u8]) -> Result<String> {
     Ok(store::values::address(bytes)?.to_checksum(None))
 }
 
-/// An address of 20 bytes; in mixed case its EIP-55 checksum must hold.
+/// Reads an address of 20 bytes. In mixed case, its EIP-55 checksum must hold.
+///
+/// # Errors
+/// When the text is not an address, or its checksum is wrong.
 pub fn address_field(text: &str) -> Result<Address, Malformed> {
     Ok(parse_address(text)?)
 }
 
-/// A hash of 32 bytes.
+/// Reads a hash of 32 bytes.
+///
+/// # Errors
+/// When the text is not such a hash.
 pub fn hash_field(text: &str) -> Result<B256, Malformed> {
     text.parse().map_err(|_| Malformed::Hash)
 }
 
-/// A signature, 0x-hex: of a key, or whatever a contract account accepts.
+/// Reads a signature in 0x-hex: of a key, or whatever a contract account accepts.
+///
+/// # Errors
+/// When the text is not hex, or longer than 4096 bytes.
 pub fn signature_field(text: &str) -> Result<Vec<u8>, Malformed> {
     hex::decode(text.strip_prefix("0x").unwrap_or(text))
         .ok()
@@ -66,7 +79,11 @@ pub fn signature_field(text: &str) -> Result<Vec<u8>, Malformed> {
         .ok_or(Malformed::Signature)
 }
 
-/// Where a contributor is paid for a work: as the work's records say, or at the account that the contributor is.
+/// Returns where a contributor is paid for a work: at the recorded address, or at the account that the
+/// contributor is.
+///
+/// # Errors
+/// When the recorded bytes are not an address.
 pub fn paid_at(recorded: Option<&[u8]>, key: &str) -> Result<Option<String>> {
     match recorded {
         Some(address) => checksum(address).map(Some),
@@ -74,7 +91,10 @@ pub fn paid_at(recorded: Option<&[u8]>, key: &str) -> Result<Option<String>> {
     }
 }
 
-/// A whole number of base units in decimal.
+/// Reads a whole number of base units in decimal.
+///
+/// # Errors
+/// When the text is not a decimal number below 2^256.
 pub fn amount_field(text: &str) -> Result<U256, Malformed> {
     if text.is_empty() || text.len() > 78 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Malformed::NotDigits);
@@ -82,20 +102,31 @@ pub fn amount_field(text: &str) -> Result<U256, Malformed> {
     U256::from_str_radix(text, 10).map_err(|_| Malformed::TooLarge)
 }
 
-/// An id as a path or a request writes it. A text that is no number becomes one that nothing has.
+/// Reads an id from a path or a request. A text that is not a number becomes an id that nothing has.
 pub fn number(text: &str) -> i64 {
     text.parse().unwrap_or(-1)
 }
 
-/// The id of something that a path or a request names.
+/// Reads the id of something that a path or a request names.
+///
+/// # Errors
+/// When the text is not a number. The problem is that there is no such thing.
 pub fn id_of(what: &str, text: &str) -> Result<i64> {
     text.parse().map_err(|_| Problem::not_found(format!("{what} {text}")))
 }
 
+/// Reads a field of a request.
+///
+/// # Errors
+/// When the text is malformed. The problem names the field.
 pub fn parse<T>(field: &'static str, text: &str, parser: impl Fn(&str) -> Result<T, Malformed>) -> Result<T> {
     parser(text).map_err(|malformed| Problem::fields(vec![malformed.of(field)]))
 }
 
+/// Reads a field of a request, if it is given.
+///
+/// # Errors
+/// When the text is malformed. The problem names the field.
 pub fn parse_optional<T>(
     field: &'static str,
     text: Option<&str>,
@@ -104,7 +135,10 @@ pub fn parse_optional<T>(
     text.map(|text| parse(field, text, parser)).transpose()
 }
 
-/// A filter that has one of a few values, where it is given.
+/// Checks that a filter, if it is given, has one of a few values.
+///
+/// # Errors
+/// When the value is not a known one.
 pub fn one_of(field: &'static str, value: Option<&str>, known: &[&str]) -> Result<()> {
     match value {
         Some(value) if !known.contains(&value) => {

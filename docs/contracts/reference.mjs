@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Writes the generated parts of these pages: every function, event, error and type of each contract, from the compiler's
-// syntax tree and NatSpec. What an error means to a caller is in errors.json.
+// syntax tree and NatSpec. What an error means to a caller is in meanings.json.
 //   node docs/contracts/reference.mjs           rewrites what is between <!-- generated: NAME --> and <!-- end -->
 //   node docs/contracts/reference.mjs --check   fails when a page is not what the sources give
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';

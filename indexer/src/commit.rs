@@ -71,7 +71,7 @@ impl From<sqlx::Error> for CommitError {
     }
 }
 
-/// The stored cursor, and why the mirror halted, if it did.
+/// Returns the stored cursor, and why the mirror halted, if it did.
 pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Option<(Cursor, Option<String>)>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>", finalized_number, safe_number, epoch, halted, generation,
@@ -158,7 +158,7 @@ pub async fn clear_halt(conn: &mut PgConnection, chain_id: u64) -> Result<(), St
     Ok(())
 }
 
-/// The stored hash of a block, where it is kept.
+/// Returns the stored hash of a block, where it is kept.
 pub async fn stored_hash(conn: &mut PgConnection, chain_id: u64, number: u64) -> Result<Option<BlockId>, StoreError> {
     let hash = sqlx::query_scalar!(
         r#"SELECT hash AS "hash: Vec<u8>" FROM chain.blocks WHERE chain_id = $1 AND number = $2"#,
@@ -170,7 +170,7 @@ pub async fn stored_hash(conn: &mut PgConnection, chain_id: u64, number: u64) ->
     hash.map(|hash| Ok(BlockId { number, hash: values::hash(&hash)? })).transpose()
 }
 
-/// The kept blocks of a span, oldest first.
+/// Returns the kept blocks of a span, oldest first.
 pub async fn kept(conn: &mut PgConnection, chain_id: u64, from: u64, to: u64) -> Result<Vec<BlockId>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT number, hash AS "hash: Vec<u8>" FROM chain.blocks
@@ -275,8 +275,9 @@ pub async fn commit(
     Ok(Cursor { block: place, safe, finalized, generation, ..*cursor })
 }
 
-/// How far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back. A mirror on
-/// another branch than the one that most endpoints call final does not call its own blocks so: only a block whose hash they gave is.
+/// Returns how far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back. A
+/// mirror on another branch than the one that most endpoints call final does not call its own blocks so: only a block whose
+/// hash they gave is.
 async fn marks(
     conn: &mut PgConnection,
     chain_id: u64,

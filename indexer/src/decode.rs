@@ -94,7 +94,7 @@ impl Place {
         row
     }
 
-    /// A fact that the log at this place says.
+    /// Returns a fact that the log at this place says.
     pub fn fact(&self, subject: Subject, streams: Vec<Stream>, fact: Fact) -> NewFact {
         let place =
             facts::Place { block: self.block, log: self.index, transaction: self.tx_hash.into(), time: self.time };
@@ -110,7 +110,7 @@ impl Place {
     }
 }
 
-/// A number of ours that PostgreSQL keeps in a `bigint`.
+/// Returns a number of ours that PostgreSQL keeps in a `bigint`.
 fn id(value: U256) -> Result<u64, String> {
     u64::try_from(value)
         .ok()
@@ -122,7 +122,7 @@ fn int(value: u64) -> Result<Field, String> {
     Ok(Field::Int(id(U256::from(value))? as i64))
 }
 
-/// An id that was checked.
+/// Returns an id that was checked.
 fn known(id: u64) -> Field {
     Field::Int(id as i64)
 }

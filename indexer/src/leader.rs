@@ -108,7 +108,7 @@ async fn beat(db: PgPool, chain: i64, epoch: i64, report: Report) {
     }
 }
 
-/// Which process this is, for people: host and process id.
+/// Returns which process this is, for people: host and process id.
 fn process_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".to_owned());
     format!("{}:{}", host.trim(), std::process::id())

@@ -415,7 +415,7 @@ impl Indexer {
         }
     }
 
-    /// The newest block that the mirror and the chain share, unless they differ at the finalized one. A head that
+    /// Returns the newest block that the mirror and the chain share, unless they differ at the finalized one. A head that
     /// went backwards on the same branch is no difference.
     async fn common_ancestor(
         &self,
@@ -460,7 +460,7 @@ impl Indexer {
         Ok(if chain == held.hash { Ok(held) } else { Err(Left { held, chain }) })
     }
 
-    /// What this leader tells operators every second.
+    /// Returns what this leader tells operators every second.
     fn report(&self) -> leader::Report {
         let (stages, pool) = (self.stages.clone(), self.pool.clone());
         Arc::new(move || status::report(&stages, &pool))

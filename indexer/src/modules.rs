@@ -41,7 +41,7 @@ impl Modules {
         self.0.keys().any(|(address, _)| *address == contract)
     }
 
-    /// Whether an event carries its contract's number.
+    /// Returns whether an event carries its contract's number.
     pub fn numbers(&self, contract: Address, topic: B256) -> bool {
         self.0.get(&(contract, topic)).is_some_and(|(_, event)| is_numbered(event))
     }

@@ -262,7 +262,7 @@ async fn count_differing(
     Ok(())
 }
 
-/// The logs after a place, through a block, each with the time of its block.
+/// Returns the logs after a place, through a block, each with the time of its block.
 async fn read_page(
     conn: &mut PgConnection,
     chain: i64,

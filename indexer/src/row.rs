@@ -54,7 +54,7 @@ impl Table {
         format!("DELETE FROM {} WHERE chain_id = $1 AND {number} > $2", self.name())
     }
 
-    /// What is computed from the raw log.
+    /// Returns what is computed from the raw log.
     pub fn projections() -> &'static [Table] {
         &Self::ALL[2..]
     }
@@ -185,7 +185,7 @@ fn microseconds(seconds: u64) -> i64 {
     }
 }
 
-/// A time of the chain, in seconds since 1970; none beyond the end of the calendar.
+/// Returns a time of the chain, in seconds since 1970; none beyond the end of the calendar.
 pub fn time_of(seconds: u64) -> Option<DateTime<Utc>> {
     let time = i64::try_from(seconds).ok().filter(|_| seconds < END_OF_CALENDAR);
     time.and_then(|seconds| DateTime::from_timestamp(seconds, 0))
@@ -244,7 +244,7 @@ fn encode_array_header(length: usize, element: u32, out: &mut Vec<u8>) {
 /// A row: its columns' names, the same and in the same order for all rows of a table, and values.
 pub type Row = Vec<(&'static str, Field)>;
 
-/// A row as a JSON object.
+/// Returns a row as a JSON object.
 pub fn json_of(row: &Row) -> Value {
     row.iter().map(|(name, field)| ((*name).to_owned(), field.json())).collect::<Map<_, _>>().into()
 }

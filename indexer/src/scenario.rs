@@ -117,7 +117,7 @@ async fn mirror(pool: &PgPool, scenario: &Scenario) -> Result<()> {
     Ok(())
 }
 
-/// The state as the mirror has it, in the scenario's words.
+/// Returns the state as the mirror has it, in the scenario's words.
 async fn told(pool: &PgPool) -> Result<BTreeSet<String>> {
     let lines: Vec<String> = sqlx::query_scalar(include_str!("scenario.sql")).fetch_all(pool).await?;
     Ok(lines.into_iter().map(|line| line.to_lowercase()).collect())

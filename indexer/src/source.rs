@@ -164,7 +164,7 @@ impl Source {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The highest verified head, and the finality that a majority of the endpoints vouches for.
+    /// Returns the highest verified head, and the finality that a majority of the endpoints vouches for.
     ///
     /// # Errors
     /// When no endpoint answers.
@@ -188,7 +188,7 @@ impl Source {
         Ok(Head { head, safe: safe.clamp(finalized, head.number), finalized, proof })
     }
 
-    /// The block of this number, as the best endpoint has it.
+    /// Returns the block of this number, as the best endpoint has it.
     ///
     /// # Errors
     /// When no endpoint holds it, or none gives a verified answer.
@@ -239,7 +239,7 @@ impl Source {
         Err(SourceError::NoQuorum { number: to, voices: rejected.join(", ") })
     }
 
-    /// The hash of a block by the voice of the majority.
+    /// Returns the hash of a block by the voice of the majority.
     ///
     /// # Errors
     /// When there is no majority.
@@ -250,8 +250,8 @@ impl Source {
         self.quorum(number).await.map_err(|voices| SourceError::NoQuorum { number, voices })
     }
 
-    /// The newest of these blocks, oldest first, that the chain has as well. Below a fork all are shared, above it none: a search by
-    /// halves.
+    /// Returns the newest of these blocks, oldest first, that the chain has as well. Below a fork all are shared, above it
+    /// none: a search by halves.
     ///
     /// # Errors
     /// When the one that is asked does not answer.
@@ -278,7 +278,7 @@ impl Source {
         self.inner.pool.options().verify_receipts > 1 && !self.inner.doubted.swap(true, Ordering::Relaxed)
     }
 
-    /// How many blocks to ask for at once now, as far as the best endpoint's limit is known.
+    /// Returns how many blocks to ask for at once now, as far as the best endpoint's limit is known.
     pub fn span(&self) -> u64 {
         self.inner.pool.range_limit()
     }
@@ -313,7 +313,8 @@ impl Source {
             .await
     }
 
-    /// Whether headers of this chain hash as Ethereum's do; decided at first use by whichever endpoint shows that they do.
+    /// Returns whether headers of this chain hash as Ethereum's do; decided at first use by whichever endpoint shows that they
+    /// do.
     async fn hashes(&self) -> Result<bool, Unavailable> {
         let decide = async || {
             if STANDARD_HEADERS.contains(&self.inner.pool.chain_id()) {
@@ -357,7 +358,7 @@ impl Source {
         Ok(tags.head)
     }
 
-    /// The highest safe and finalized numbers that a strict majority of the endpoints vouches for.
+    /// Returns the highest safe and finalized numbers that a strict majority of the endpoints vouches for.
     fn vouched(&self) -> (u64, u64) {
         let entitled = self.inner.pool.voices();
         let voices = lock(&self.inner.voices);
@@ -399,8 +400,8 @@ impl Source {
         *agreed
     }
 
-    /// The hash of a finalized block that a strict majority of all endpoints gives, silent ones counted; those that give another
-    /// are dropped. Without a majority, what each said.
+    /// Returns the hash of a finalized block that a strict majority of all endpoints gives, silent ones counted; those that
+    /// give another are dropped. Without a majority, what each said.
     async fn quorum(&self, number: u64) -> Result<B256, String> {
         let hashes = self.hashes().await.map_err(|error| error.to_string())?;
         let size = self.inner.pool.size();

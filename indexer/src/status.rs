@@ -123,7 +123,7 @@ impl Stages {
     }
 }
 
-/// What the leader stores with each beat.
+/// Returns what the leader stores with each beat.
 pub fn report(stages: &Stages, pool: &Pool) -> Value {
     let counted = stages.lock();
     let times: Vec<Value> = counted
@@ -170,7 +170,7 @@ pub struct Status {
     pub report: Option<Value>,
 }
 
-/// Every mirror in the database.
+/// Returns every mirror in the database.
 pub async fn status(db: &PgPool) -> Result<Vec<Status>, StoreError> {
     let mirrors = sqlx::query_as!(
         Status,

@@ -22,7 +22,7 @@ async fn level(indexer: &mut Indexer) -> Result<()> {
     Ok(indexer.level().await?)
 }
 
-/// A database whose mirror reads the chain from the beginning, to compare with.
+/// Returns a database whose mirror reads the chain from the beginning, to compare with.
 async fn fresh(market: &Market) -> Result<Vec<String>> {
     let pool = market.another_database().await?;
     level(&mut indexer(market, &pool, Finality::Depth(64)).await?).await?;

@@ -37,7 +37,7 @@ const EVENTS: u64 = 10_000;
 /// Rounds in which a mirror must hold the head of a chain that stands still.
 const ROUNDS: u64 = 600;
 
-/// An indexer of a simulated chain, made as the process makes it.
+/// Returns an indexer of a simulated chain, made as the process makes it.
 async fn indexer(pool: &PgPool, urls: &[String], bulk_blocks: u64) -> Result<Indexer> {
     // Nodes that hang do so for longer, and every block's receipts are checked: two of three nodes lie.
     let options = chain::pool::Options {
@@ -52,7 +52,7 @@ async fn indexer(pool: &PgPool, urls: &[String], bulk_blocks: u64) -> Result<Ind
     Ok(mirror.with_options(pace))
 }
 
-/// The endpoints of a story: one tells the truth in the end, two lie; of these one may have a chain of its own.
+/// Returns the endpoints of a story: one tells the truth in the end, two lie; of these one may have a chain of its own.
 fn plans(rng: &mut Rng) -> Vec<Plan> {
     let other = if rng.chance(50) { Plan::forked(rng) } else { Plan::lying(rng) };
     let mut plans = vec![Plan::flaky(rng), Plan::lying(rng), other];
@@ -60,7 +60,7 @@ fn plans(rng: &mut Rng) -> Vec<Plan> {
     plans
 }
 
-/// A database for one story after another.
+/// Returns a database for one story after another.
 async fn database() -> Result<PgPool> {
     let url = testkit::database_url().await?;
     // A story does not outlive the server. Connections made from here on are so.
@@ -94,8 +94,9 @@ async fn clear(pool: &PgPool) -> Result<()> {
 /// Block, place in it, kind and subject of a fact, and its body.
 type Told = ((i64, i32, String, String), Value);
 
-/// The outbox as a reader has understood it: every fact that was not taken back. Fails when a fact is told twice, when what left the
-/// chain is not taken back at once, fact by fact and word for word, and when something is taken back that did not leave it.
+/// Returns the outbox as a reader has understood it: every fact that was not taken back. Fails when a fact is told twice, when
+/// what left the chain is not taken back at once, fact by fact and word for word, and when something is taken back that did not
+/// leave it.
 async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i32, String, String)>> {
     type Row = (i64, String, String, Value, Option<i64>, Option<i32>, Option<i64>);
     let told: Vec<Row> = sqlx::query_as(

@@ -155,7 +155,7 @@ pub async fn anchored(process: &Process, client: &Client, distribution: &str) ->
     Ok(())
 }
 
-/// The consent that a licence is, for registering a work made from the licensed one.
+/// Returns the consent that a licence is, for registering a work made from the licensed one.
 pub fn consent(licence: &Licence) -> Bytes {
     licence.id.abi_encode().into()
 }
@@ -164,7 +164,7 @@ async fn signed(signer: &PrivateKeySigner, hash: B256) -> Result<Bytes> {
     Ok(signer.sign_hash(&hash).await?.as_bytes().to_vec().into())
 }
 
-/// The first event of a kind in a transaction's receipt.
+/// Returns the first event of a kind in a transaction's receipt.
 pub async fn event<E: SolEvent>(process: &Process, tx_hash: B256) -> Result<E> {
     use alloy::providers::Provider;
     let receipt = process.provider.get_transaction_receipt(tx_hash).await?.context("a receipt is gone")?;
@@ -172,7 +172,7 @@ pub async fn event<E: SolEvent>(process: &Process, tx_hash: B256) -> Result<E> {
     Ok(found.with_context(|| format!("no {} in the receipt of {tx_hash}", E::SIGNATURE))?.data)
 }
 
-/// What chain and mirror say of the same things, in pairs that must be equal.
+/// Returns what chain and mirror say of the same things, in pairs that must be equal.
 pub async fn compared(
     process: &Process,
     client: &Client,

@@ -166,7 +166,7 @@ struct Work {
 struct Works(Vec<Work>);
 
 impl Works {
-    /// Which work a sale is of, and how often it was sold before. Each is sold once a round.
+    /// Returns which work a sale is of, and how often it was sold before. Each is sold once a round.
     fn nth_sale(&self, sale: u64) -> (&Work, u64) {
         let count = self.0.len() as u64;
         (&self.0[(sale * 5 % count) as usize], sale / count)
@@ -174,7 +174,7 @@ impl Works {
 }
 
 impl Work {
-    /// Who owns it after so many sales: an index of the local accounts.
+    /// Returns who owns it after so many sales: an index of the local accounts.
     fn owner(&self, sales: u64) -> usize {
         TRADERS.start + (self.author + sales) as usize % TRADERS.len()
     }
@@ -210,7 +210,7 @@ async fn register(client: &Client, people: &[PrivateKeySigner], catalogue: &[u64
     Ok(Works(works))
 }
 
-/// A number that looks like chance and is the same each time (the finalizer of SplitMix64).
+/// Returns a number that looks like chance and is the same each time (the finalizer of SplitMix64).
 fn scattered(number: u64) -> u64 {
     let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -233,7 +233,7 @@ fn until_now(second: u64) -> Result<u64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().saturating_sub(second))
 }
 
-/// When the newest block was made.
+/// Returns when the newest block was made.
 async fn newest(provider: &DynProvider) -> Result<u64> {
     let newest = provider.get_block_by_number(BlockNumberOrTag::Latest).await?.context("a chain without blocks")?;
     Ok(newest.header.timestamp)

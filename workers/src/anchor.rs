@@ -103,7 +103,7 @@ async fn lock(tx: &mut PgConnection, chain_id: u64) -> Result<(), JobError> {
     Ok(())
 }
 
-/// The contract's head.
+/// Returns the contract's head.
 async fn latest(context: &Context) -> Result<Head, JobError> {
     let contract = Anchor::new(context.deployment.anchor, &context.provider);
     match tokio::time::timeout(PATIENCE, async { contract.latest().call().await }).await {
@@ -113,7 +113,7 @@ async fn latest(context: &Context) -> Result<Head, JobError> {
     }
 }
 
-/// Whether it is time, and no other anchor is under way.
+/// Returns whether it is time, and no other anchor is under way.
 async fn is_due(conn: &mut PgConnection, context: &Context) -> Result<bool, JobError> {
     let Anchoring { after, events } = context.anchoring;
     let row = sqlx::query!(
@@ -140,7 +140,7 @@ async fn is_due(conn: &mut PgConnection, context: &Context) -> Result<bool, JobE
     Ok(!row.under_way && !row.failed && (row.old || row.many || row.shorter))
 }
 
-/// The ledger as it is, if it extends what was anchored.
+/// Returns the ledger as it is, if it extends what was anchored.
 async fn extended(tx: &mut PgConnection, newest: Option<Anchored>) -> Result<Verified, JobError> {
     let verified = match newest {
         Some(Anchored { anchor, .. }) => ledger::verify_since(tx, anchor.size, anchor.root).await?,

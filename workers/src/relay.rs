@@ -112,7 +112,8 @@ async fn relay(context: &Context) -> Result<usize, JobError> {
     Ok(taken.len())
 }
 
-/// The jobs that a fact makes necessary. What is taken back makes none: whatever was computed from it is computed from the mirror.
+/// Returns the jobs that a fact makes necessary. What is taken back makes none: whatever was computed from it is computed from
+/// the mirror.
 fn jobs_for(chain_id: u64, told: &Envelope) -> Result<Vec<Request>, QueueError> {
     // A fact of no chain is for whichever chain's workers come first: the others find it done.
     if told.is_retracted() || told.chain.is_some_and(|chain| chain != chain_id) {
@@ -167,7 +168,7 @@ fn jobs_for(chain_id: u64, told: &Envelope) -> Result<Vec<Request>, QueueError> 
     })
 }
 
-/// What an entry of the watch list is about.
+/// Returns what an entry of the watch list is about.
 fn watched(subject: &str) -> Option<Watched> {
     advisors::risk::parse_subject(subject).ok()
 }

@@ -159,7 +159,7 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
     Ok(axum::Json(advice))
 }
 
-/// With the titles of what was compared with, as they are now: the advice itself names assets.
+/// Adds the current titles of the works that were compared, because the advice itself only has asset ids.
 async fn titled(conn: &mut PgConnection, chain_id: u64, mut price: PriceAdvice) -> Result<PriceAdvice> {
     let ids: Vec<i64> = price.comparables.iter().filter_map(|sale| sale.asset.parse().ok()).collect();
     let names: BTreeMap<String, String> = names::ask(conn, chain_id, &ids)

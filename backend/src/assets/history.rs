@@ -93,7 +93,8 @@ pub async fn history(
     Ok(axum::Json(Page::cut(items, limit, |item: &HistoryEntry| (item.block_number, i64::from(item.log_index)))))
 }
 
-/// The database writes addresses in lower case; the API gives them with their checksum everywhere.
+/// Adds checksums to addresses. The database writes addresses in lower case, but the API gives them
+/// with their checksum everywhere.
 fn checksummed(mut details: Value) -> Value {
     for value in details.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()) {
         if let Some(address) =

@@ -22,7 +22,7 @@ use crate::{
     problem::{Problem, Result},
 };
 
-/// The works shown, the work itself among them; `complete` tells when there are more.
+/// The limits of the works shown, which include the work itself. `complete` tells whether there are more.
 const LIMITS: Limits = Limits { depth: 64, count: 1000 };
 
 /// The works above and beneath one work, and the packages it uses.
@@ -73,7 +73,7 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
     let id = parse_id(&id)?;
     let asset = AssetId(id as u64);
     let mut conn = state.pool.acquire().await?;
-    // What is all in memory needs no snapshot.
+    // If everything is in memory, no snapshot is needed.
     if let Some(held) = state.lineage.current(&mut conn).await?
         && let Named { graph, names } = &held.value
         && let Some(shown) = graph.neighbourhood(asset, LIMITS)
@@ -82,7 +82,7 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
         return Ok(axum::Json(describe(&state, &mut conn, asset, &shown, names).await?));
     }
     drop(conn);
-    // One snapshot: what is found is there to be described.
+    // One snapshot is used, so that everything that is found can also be described.
     let mut tx = store::snapshot(&state.pool).await?;
     let held = state.lineage.current(&mut tx).await?;
     let shown = match held.as_ref().and_then(|held| held.value.graph.neighbourhood(asset, LIMITS)) {
@@ -95,7 +95,8 @@ pub async fn lineage(State(state): State<AppState>, Path(id): Path<String>) -> R
     Ok(axum::Json(describe(&state, &mut tx, asset, &shown, names).await?))
 }
 
-/// What stands around an asset, with everything's name: those that are held, and those of which the database is asked.
+/// Describes the works around an asset with their names. Some names are in memory, and the database is asked for the
+/// others.
 async fn describe(
     state: &AppState,
     conn: &mut PgConnection,
@@ -139,7 +140,7 @@ async fn describe(
     Ok(Lineage { id: asset.to_string(), nodes, edges, dependencies, dependency_total, complete })
 }
 
-/// The first of the packages that a work uses directly, and how many there are.
+/// Returns the first of the packages that a work uses directly, and how many there are.
 async fn dependencies(conn: &mut PgConnection, work: i64) -> Result<(Vec<Dependency>, i64)> {
     let rows = sqlx::query!(
         r#"SELECT e.purl, e.name, e.version, u.uses, count(*) OVER () AS "total!"

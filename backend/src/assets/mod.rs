@@ -24,11 +24,18 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(advice::advice))
 }
 
-/// An asset id from a path: a whole number as the registry gives them.
+/// Reads an asset id from a path. It is a whole number, as given by the registry.
+///
+/// # Errors
+/// When the text is not a positive whole number. The problem is that there is no such asset.
 pub fn parse_id(text: &str) -> Result<i64> {
     text.parse::<i64>().ok().filter(|id| *id > 0).ok_or_else(|| Problem::not_found(format!("asset {text}")))
 }
 
+/// Checks that the mirror knows the asset.
+///
+/// # Errors
+/// When there is no such asset, or the database fails.
 pub async fn require(state: &AppState, id: i64) -> Result<()> {
     let exists = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.assets WHERE chain_id = $1 AND asset_id = $2) AS "exists!""#,

@@ -62,7 +62,8 @@ pub async fn verify(
     if !signature::is_valid(&state.provider, account, B256::from(hash), &bytes).await? {
         return Err(Problem::sign_in_refused("The signature is not by the account in the message."));
     }
-    // The nonce is used up in the statement that starts the session: a message signs in once.
+    // The nonce is used up in the transaction that starts the session, so a message signs in only
+    // once.
     let mut tx = state.pool.begin().await?;
     nonces::spend(&mut tx, &message.nonce).await?;
     let (jar, session) = session::start(&state, &mut tx, jar, &headers, account).await?;

@@ -18,7 +18,7 @@ use crate::{
     values::checksum,
 };
 
-/// Parts that are listed at most, over all steps; sums are of all of them.
+/// The most parts that are listed, over all steps. Sums include all parts.
 const MOST_PARTS: usize = 10_000;
 
 /// Why one account was paid by one distribution: the works through which money reached it, as a tree. At every step what came in
@@ -151,7 +151,7 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
     .ok_or_else(missing)?;
     let account = store::values::address(&payout.account)?;
     let recipient = match (&payout.beneficiary, payout.work_id) {
-        // Released from a reserve, which was kept under the contributor's name in one work's records.
+        // The payout was released from a reserve, which was kept under the contributor's name in one work's records.
         (Some(name), Some(work)) => Recipient::Reserved(Beneficiary::Identity(distribution::scoped(work, name))),
         _ => Recipient::Account(account),
     };

@@ -1,4 +1,4 @@
-//! What accounts are due: earnings with proofs, why each payout is what it is, and the distributions behind them.
+//! What is due to accounts: earnings with proofs, the reasons for each payout, and the distributions behind them.
 
 pub mod account;
 pub mod derivation;

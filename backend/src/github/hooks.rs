@@ -14,9 +14,9 @@ use crate::{
     problem::{Problem, Result},
 };
 
-/// A work has at most so many that are not revoked.
+/// The most hooks of a work that are not revoked.
 const MOST: i64 = 10;
-/// How long the secret before the last rotation goes on, at most and unless told.
+/// For how many hours the secret before the last rotation is accepted: at most, and by default.
 const MOST_HOURS: u32 = 168;
 const HOURS: u32 = 24;
 
@@ -90,7 +90,7 @@ pub async fn create(
     work: OwnedWork<ManageWebhooks>,
 ) -> Result<(StatusCode, axum::Json<HookSecret>)> {
     let mut tx = state.pool.begin().await?;
-    // The work's row is held, so that the count stays true.
+    // The work's row is locked, so that the count stays correct.
     sqlx::query!("SELECT FROM works WHERE id = $1 FOR NO KEY UPDATE", work.id).execute(&mut *tx).await?;
     let secret = new_secret();
     let hook = github::create_hook(&mut tx, work.id, &secret, MOST).await?.ok_or_else(|| {

@@ -1,4 +1,5 @@
-//! Hooks by which GitHub tells of pushes: a work's owner makes them, GitHub posts to them, and what came is shown.
+//! Hooks by which GitHub reports pushes. A work's owner makes them, GitHub posts to them, and the owner can see
+//! what was delivered.
 
 mod deliveries;
 mod hooks;
@@ -19,7 +20,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(receive::receive))
 }
 
-/// The id of a hook, as a UUID is written; anything else names none.
+/// Reads the id of a hook, which is a UUID. Any other text does not name a hook.
 fn hook_id(text: &str) -> Result<String, Problem> {
     let is_uuid = text.len() == 36
         && text.bytes().enumerate().all(|(place, byte)| match place {

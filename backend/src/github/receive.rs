@@ -36,7 +36,7 @@ struct Head<'a> {
     guid: &'a str,
 }
 
-/// Part of the payloads of most events.
+/// The part that the payloads of most events have.
 #[derive(Deserialize)]
 struct Named {
     action: Option<String>,
@@ -71,7 +71,8 @@ async fn take(state: &AppState, id: &str, request: Request) -> Result<Receipt> {
     let id = hook_id(id)?;
     let (parts, body) = request.into_parts();
     let head = Head::read(&parts.headers)?;
-    // Asked before the body is read: only who knows a hook's address can make us hold one.
+    // The hook is looked up before the body is read, so that only somebody who knows a hook's address can make us hold a body
+    // in memory.
     let hook = sqlx::query!(
         r#"SELECT work_id, secret AS "secret!", CASE WHEN previous_until > now() THEN previous_secret END AS previous
            FROM github_hooks WHERE id = $1::text::uuid AND revoked_at IS NULL"#,
@@ -90,7 +91,7 @@ async fn take(state: &AppState, id: &str, request: Request) -> Result<Receipt> {
     store(&state.pool, &id, hook.work_id, &head, verified.body()).await
 }
 
-/// Stores a delivery that was verified, and tells the workers of it, in one transaction.
+/// Stores a delivery that was verified, and tells the workers about it, in one transaction.
 async fn store(pool: &PgPool, hook: &str, work: i64, head: &Head<'_>, payload: &[u8]) -> Result<Receipt> {
     let named: Option<Named> = serde_json::from_slice(payload).ok();
     let action = named.and_then(|named| named.action).map(|action| action.replace('\0', ""));
@@ -161,7 +162,7 @@ fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
-/// A body that is longer than it said, or than is taken, or that ended early.
+/// Returns the problem of a body that is longer than announced or allowed, or that ended early.
 fn cut_off(error: &axum::Error) -> Problem {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! POST /v1/identities: an account says by its signature that a name is its own.
+//! POST /v1/identities: an account claims by its signature that a name is its own.
 
 use axum::{extract::State, http::StatusCode};
 use commands::claim_identity::{self, Signed};

@@ -78,7 +78,10 @@ pub async fn list(
     Ok(axum::Json(Page::cut(items, limit, |item: &IdentityView| (item.id.parse().unwrap_or_default(), 0))))
 }
 
-/// A claim as `by`, whose it is or who decides on it, may see it.
+/// Returns a claim in the form in which `by` may see it, who made the claim or decides on it.
+///
+/// # Errors
+/// When there is no such claim for this account, or the database fails.
 pub async fn find(conn: &mut PgConnection, id: i64, by: Address) -> Result<IdentityView> {
     let asked = Asked { by, id: Some(id), waiting: false, below: i64::MAX, limit: 1 };
     select(conn, asked).await?.pop().ok_or_else(|| Problem::not_found(format!("identity {id}")))

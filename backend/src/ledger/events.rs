@@ -98,7 +98,7 @@ pub async fn list(
     let mut tx = store::snapshot(&state.pool).await?;
     let size = ledger::head(&mut tx).await?.size;
     let (after, through) = (filters.after.unwrap_or(0), filters.through.unwrap_or(u64::MAX));
-    // One more than asked for tells whether there is more.
+    // One more event than asked for is read, which tells whether there are more.
     let mut entries = match (&stream, filters.before) {
         (Some(stream), Some(before)) => ledger::newest(&mut tx, stream, before, limit + 1).await?,
         (Some(stream), None) => ledger::history(&mut tx, stream, after, through, limit + 1).await?,
@@ -115,7 +115,7 @@ pub async fn list(
     Ok(axum::Json(LedgerPage { items, more, size }))
 }
 
-/// A stream as the ledger spells it.
+/// Reads a stream, and returns it as the ledger spells it.
 fn stream(text: &str) -> Result<String> {
     if text.is_empty() || text.len() > MAX_KEY {
         return Err(Problem::field("stream", "wrong_length", format!("has 1 to {MAX_KEY} bytes")));

@@ -1,4 +1,4 @@
-//! The ledger: where it ends, its events as of any of them, receipts, and proofs that it only grew.
+//! The ledger: where it ends, its events as of any event, receipts, and proofs that it only grew.
 
 pub mod events;
 pub mod head;
@@ -28,7 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(state::state))
 }
 
-/// The number of an event from a path.
+/// Reads the number of an event from a path.
 fn parse_seq(text: &str) -> Result<u64> {
     text.parse().map_err(|_| no_event(text))
 }
@@ -37,19 +37,19 @@ fn no_event(seq: impl std::fmt::Display) -> Problem {
     Problem::not_found(format!("event {seq} in the ledger"))
 }
 
-/// A time in microseconds since 1970.
+/// Converts a time in microseconds since 1970.
 fn time(micros: u64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(i64::try_from(micros).unwrap_or(i64::MAX)).unwrap_or_default()
 }
 
-/// The engine's signature over a tree head, where this process has its key.
+/// Returns the engine's signature over a tree head, if this process has the engine's key.
 async fn sign(state: &AppState, head: &TreeHead) -> Result<Option<Signed>> {
     let Some(signer) = &state.signer else { return Ok(None) };
     let signature = signer.sign_hash(&head.signing_hash()).await.map_err(Problem::internal)?;
     Ok(Some(Signed { signer: signer.account(), signature: signature.as_bytes().to_vec().into() }))
 }
 
-/// An answer that never changes, or that the asker has it.
+/// Returns an answer that never changes, or says that the caller already has it.
 fn unchanging(asked: &HeaderMap, tag: impl std::fmt::Display, answer: impl IntoResponse) -> Response {
     let tag = format!("\"{tag}\"");
     let headers = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];

@@ -43,7 +43,7 @@ pub async fn receipt(State(state): State<AppState>, Path(seq): Path<String>) -> 
         anchors: vec![newest.anchor],
         head: newest.head,
     });
-    // A ledger that is not what was anchored has no receipts.
+    // A ledger that differs from what was anchored has no receipts.
     let mut receipt = Receipt::new(entry, proof, tree, anchored).map_err(Problem::internal)?;
     receipt.signature = sign(&state, &tree).await?;
     let text = receipt.text().map_err(Problem::internal)?.into_string();

@@ -1,4 +1,4 @@
-//! GET /v1/assets/{id}/state: an asset as the ledger has it, as of any event.
+//! GET /v1/assets/{id}/state: the state of an asset according to the ledger, as of any event.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::{
     problem::{Problem, Result},
 };
 
-/// So many events are folded for one answer.
+/// The most events that are folded for one answer.
 const MAX_EVENTS: u64 = 200_000;
-/// So many are read at a time.
+/// How many events are read at a time.
 const CHUNK: i64 = 1_000;
-/// So many orders are named, the last recorded.
+/// The most orders that are named, which are the last recorded.
 const MAX_ORDERS: usize = 200;
 
 #[derive(Clone, Debug, Deserialize, IntoParams)]

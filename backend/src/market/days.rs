@@ -13,9 +13,9 @@ use crate::{
     problem::{Problem, Result},
 };
 
-/// Days on a page at most.
+/// The most days on a page.
 const MAX_DAYS: i64 = 366;
-/// Days told when no first one is asked for.
+/// How many days are listed when no first day is given.
 const USUAL_DAYS: u64 = 90;
 
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -113,7 +113,7 @@ pub async fn days(State(state): State<AppState>, Query(asked): Query<DayFilters>
     if from > to {
         return Err(Problem::field("from", "out_of_range", "is not after `to`"));
     }
-    // One more than a page tells whether there is more.
+    // One more day than a page is read, which tells whether there are more.
     let mut days = market_days::between(&mut conn, state.chain_id(), from, to, MAX_DAYS + 1).await?;
     let next = days.get(MAX_DAYS as usize).map(|day| day.told.day);
     days.truncate(MAX_DAYS as usize);

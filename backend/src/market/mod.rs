@@ -1,4 +1,4 @@
-//! The market as a whole: how it stands, what its week will bring, and what happened day by day.
+//! The market as a whole: its state, the forecast of its week, and what happened day by day.
 
 pub mod days;
 pub mod state;

@@ -1,4 +1,4 @@
-//! GET /v1/market/state: how the market stands, and what its week will bring.
+//! GET /v1/market/state: the state of the market, and the forecast of its week.
 
 use advisors::{
     market::{Advice, SUBJECT, Week, direction},

@@ -1,4 +1,4 @@
-//! POST /v1/orders: an order that could be filled is stored.
+//! POST /v1/orders: stores an order that could be filled.
 
 use axum::{extract::State, http::StatusCode};
 use commands::place_order::{self, Signed};

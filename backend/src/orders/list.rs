@@ -55,7 +55,7 @@ pub struct OrderFilters {
     pub cursor: Option<String>,
 }
 
-/// How an order can stand, as the view `order_states` has it.
+/// The states that an order can have, as in the view `order_states`.
 const STATES: [&str; 6] = ["scheduled", "open", "filled", "cancelled", "stale", "expired"];
 
 /// Lists orders, newest first.
@@ -81,6 +81,10 @@ pub async fn get(State(state): State<AppState>, Path(hash): Path<String>) -> Res
     find(&state, parsed).await?.map(axum::Json).ok_or_else(|| Problem::not_found(format!("order {hash}")))
 }
 
+/// Returns the stored order with this hash, if there is one.
+///
+/// # Errors
+/// When the database fails, or a stored value is malformed.
 pub async fn find(state: &AppState, hash: B256) -> Result<Option<OrderView>> {
     Ok(select(state, &OrderFilters::default(), Some(hash), i64::MAX, 1).await?.pop())
 }

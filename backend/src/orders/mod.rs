@@ -1,4 +1,4 @@
-//! Signed orders: stored when they could be filled, then followed by what the chain says.
+//! Signed orders. They are stored when they could be filled, and their state follows from the chain.
 
 pub mod create;
 pub mod list;
@@ -52,7 +52,7 @@ pub struct OrderFields {
 }
 
 impl OrderFields {
-    /// The order with its amounts and addresses read, or every malformed field.
+    /// Reads the amounts and addresses of the order. The error names every malformed field.
     fn parse(&self) -> Result<Order> {
         let mut errors = Vec::new();
         let mut address = |field: &'static str, text: &str| {

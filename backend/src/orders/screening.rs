@@ -1,4 +1,4 @@
-//! POST /v1/orders/{hash}/screening: whether to buy, asked just before buying.
+//! POST /v1/orders/{hash}/screening: screens an order for a buyer, just before the purchase.
 
 use advisors::risk::{self, Standing};
 use alloy::primitives::B256;
@@ -57,7 +57,7 @@ pub async fn screen(
     Ok(axum::Json(OrderRisk::of(answered.says, provenance)))
 }
 
-/// Whether the market may move the asset now. The node is asked only where that still matters.
+/// Returns whether the market may move the asset now. The node is asked only if that still matters.
 async fn approved(state: &AppState, offer: &Offer) -> Result<bool> {
     match offer.owner == Some(offer.maker) {
         true => Ok(is_approved(state.market(), offer.maker, offer.asset).await?),

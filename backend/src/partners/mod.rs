@@ -1,4 +1,4 @@
-//! Partners for a work or an account: who, why, and how they might share.
+//! Partners for a work or an account: who they are, why, and how they might share.
 
 mod account;
 mod work;
@@ -19,10 +19,10 @@ use crate::{
     values::{Malformed, parse_optional},
 };
 
-/// Partners named when no number is asked for, and at most.
+/// How many partners are named when no number is given, and at most.
 const USUAL: u32 = 10;
 const MOST: u32 = 100;
-/// Skills asked for at most, and the length of one.
+/// The most skills that may be asked for, and the longest skill in characters.
 const MAX_SKILLS: usize = 20;
 const MAX_SKILL: usize = 60;
 /// Costs have so many decimals.
@@ -67,7 +67,7 @@ fn skill(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// A cost of at most six decimals in millionths.
+/// Reads a cost of at most six decimals, in millionths.
 fn millionths(text: &str) -> Result<u128, Malformed> {
     let cost = parse_units(text, COST_DECIMALS).map_err(|_| Malformed::Millionths)?;
     u128::try_from(cost.0).ok().filter(|cost| *cost < MAX_COST).ok_or(Malformed::Millionths)

@@ -1,4 +1,4 @@
-//! How likely fraud is, as the risk agent says it: of accounts, works and orders, and whom it watches.
+//! How likely fraud is according to the risk agent, for accounts, works and orders, and who is watched.
 
 pub mod account;
 pub mod watch_list;
@@ -143,7 +143,10 @@ impl RiskProvenance {
         }
     }
 
-    /// Of a record.
+    /// Returns the provenance of recorded advice.
+    ///
+    /// # Errors
+    /// When the record's question cannot be read.
     pub fn of_record(recorded: &Recorded) -> Result<Self> {
         let (block, watched) = known_by(&recorded.advice)?;
         Ok(Self {
@@ -158,13 +161,19 @@ impl RiskProvenance {
     }
 }
 
-/// What was recorded of a work or an account.
+/// Reads the recorded advice on a work or an account.
+///
+/// # Errors
+/// When the record cannot be read.
 pub fn recorded_advice(recorded: &Recorded) -> Result<RiskAdvice> {
     let advice: Advice = said(recorded)?;
     Ok(RiskAdvice::of(advice, RiskProvenance::of_record(recorded)?))
 }
 
-/// The newest screenings of orders, of those that were screened, by their hashes.
+/// Returns the newest screening of each order that was screened, by the orders' hashes.
+///
+/// # Errors
+/// When the database fails, or a record cannot be read.
 pub async fn screenings(state: &AppState, orders: &[B256]) -> Result<std::collections::BTreeMap<B256, OrderRisk>> {
     let hashes: Vec<Vec<u8>> = orders.iter().map(|hash| hash.to_vec()).collect();
     let mut conn = state.pool.acquire().await?;

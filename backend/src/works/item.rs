@@ -1,4 +1,4 @@
-//! Contributions as requests give them, read into what commands take.
+//! Reads contributions from requests into the form that commands take.
 
 use chrono::{DateTime, Utc};
 use commands::{changes::Changes, record_contributions::New};
@@ -89,7 +89,10 @@ pub struct Correction {
 }
 
 impl NewContribution {
-    /// Everything but the reference is as a correction of a contribution that says nothing.
+    /// Reads the contribution. Everything except the reference is read like a correction of an empty contribution.
+    ///
+    /// # Errors
+    /// When a field cannot be read. The fault names the first one.
     pub fn parse(self) -> Result<New, Fault> {
         let correction = Correction {
             contributor: Some(self.contributor),
@@ -112,7 +115,10 @@ impl NewContribution {
 }
 
 impl Correction {
-    /// What is given, or the first field that cannot be read.
+    /// Reads the fields that are given.
+    ///
+    /// # Errors
+    /// When a field cannot be read. The fault names the first one.
     pub fn parse(self) -> Result<Changes, Fault> {
         let cost = self.cost()?;
         let contributor = self.contributor.as_deref().map(|text| contribution::contributor("contributor", text));

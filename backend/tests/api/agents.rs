@@ -1,4 +1,4 @@
-//! Advice over time: given again every day to what is on sale, and judged by the sales that came after it.
+//! Advice over time: it is given again every day for what is on sale, and judged by the sales that came after it.
 
 use advisors::pricing::{Memory, advise_on_listed};
 use anyhow::Result;
@@ -10,7 +10,7 @@ use crate::{
     offers::sale,
 };
 
-/// A sale so many days ago, in thousandths of a coin.
+/// Records a sale `days` days ago, with the price in thousandths of a coin.
 async fn sold(pool: &PgPool, asset: i64, days: i32, price: i64) -> Result<()> {
     sqlx::query(
         "INSERT INTO chain.fills (chain_id, block_number, log_index, tx_hash, at, order_hash, asset_id, maker, taker, side, currency,
@@ -59,15 +59,16 @@ async fn every_sale_judges_the_advice_before_it() -> Result<()> {
         json!({ "fair": fair, "range80": { "low": low80, "high": high80 }, "range90": { "low": low90, "high": high90 },
                 "abstains": abstains })
     };
-    // Within both ranges: 1.5 for 1.6, which the last sale had at 1 and the floor at 0.8.
+    // The price 1.6 is within both ranges of the advice of 1.5. The last sale was at 1, and the floor is 0.8.
     sold(pool, 1, 20, 1000).await?;
     advised(pool, 1, 15, advice("1.5", ["1.2", "1.8", "1", "2"], Value::Null)).await?;
     sold(pool, 1, 12, 1600).await?;
-    // Advice after a sale does not count for it. Of 1 for 0.6, within the wider range alone; last sale 0.8, floor 0.88.
+    // Advice after a sale does not count for it. The price 0.6 is within the wider range only of the advice of 1. The
+    // last sale was at 0.8, and the floor is 0.88.
     sold(pool, 2, 13, 800).await?;
     advised(pool, 2, 12, advice("1", ["0.9", "1.1", "0.5", "1.2"], Value::Null)).await?;
     sold(pool, 2, 11, 600).await?;
-    // Older advice is not looked at, and what is not to be relied on is not judged.
+    // Older advice is not used, and advice that should not be relied on is not judged.
     advised(pool, 3, 16, advice("3", ["2", "4", "1", "5"], Value::Null)).await?;
     advised(pool, 3, 15, advice("1", ["1", "1", "1", "1"], json!({ "doubt": "no_model", "says": "nothing known" })))
         .await?;

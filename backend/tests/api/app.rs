@@ -1,5 +1,5 @@
-//! One market, mirrored and served: what every test of the API starts from. Chain, contracts, database, mirror, vault,
-//! HTTP and signatures are real.
+//! One market, mirrored and served, from which every test of the API starts. Chain, contracts, database, mirror,
+//! vault, HTTP and signatures are real.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -49,7 +49,7 @@ impl Person {
     }
 }
 
-/// A work as it is put on chain; it belongs to whoever registers it.
+/// A work as it is put on chain. It belongs to whoever registers it.
 pub struct Work {
     pub content_hash: B256,
     pub kind: &'static str,
@@ -59,7 +59,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// A piece of code that nobody else has.
+    /// Creates a piece of code that nobody else has.
     pub fn new() -> Self {
         let content_hash = random_hash();
         Self { content_hash, kind: "CODE", cid: format!("bafk{content_hash:x}"), royalty_bps: 500, parents: vec![] }
@@ -83,14 +83,14 @@ impl Answer {
         serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
     }
 
-    /// The body of an answer of that status.
+    /// Asserts the status of an answer, and returns its body.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self.json()
     }
 
-    /// The problem document of that status and code, complete in every part.
+    /// Asserts that the answer is a complete problem document with this status and code, and returns it.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Problem {
         let body = self.expect(status);
@@ -117,7 +117,7 @@ impl Answer {
 pub struct Problem(pub Value);
 
 impl Problem {
-    /// The detail says this.
+    /// Asserts that the detail says this.
     #[track_caller]
     pub fn says(&self, text: &str) -> &Self {
         let detail = self.0["detail"].as_str().unwrap_or_default();
@@ -125,7 +125,7 @@ impl Problem {
         self
     }
 
-    /// Exactly one field is wrong, by this rule.
+    /// Asserts that exactly one field is wrong, with this code.
     #[track_caller]
     pub fn code(&self, code: &str) -> &Self {
         let errors = self.0["errors"].as_array().cloned().unwrap_or_default();
@@ -134,7 +134,7 @@ impl Problem {
         self
     }
 
-    /// Exactly this field is wrong, and the message says this.
+    /// Asserts that exactly this field is wrong, and that the message says this.
     #[track_caller]
     pub fn field(&self, field: &str, message: &str) -> &Self {
         let errors = self.0["errors"].as_array().cloned().unwrap_or_default();
@@ -147,7 +147,7 @@ impl Problem {
 }
 
 impl App {
-    /// A market on a chain of its own, mirrored, and served on a free port.
+    /// Creates a market on a chain of its own, mirrored, and served on a free port.
     pub async fn start() -> Result<Self> {
         service::telemetry::metrics();
         let market = Market::start().await?;
@@ -185,7 +185,7 @@ impl App {
         Ok(app)
     }
 
-    /// Serves on another free port with a changed state; its origin.
+    /// Serves on another free port with a changed state, and returns the origin.
     pub async fn serve(&self, change: impl FnOnce(&mut AppState)) -> Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address: SocketAddr = listener.local_addr()?;
@@ -202,7 +202,7 @@ impl App {
         self.http.request(method, format!("{}{path}", self.origin))
     }
 
-    /// A request to another server than the first.
+    /// Returns a request to another server than the first one.
     pub fn request_at(&self, origin: &str, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{origin}{path}"))
     }
@@ -217,7 +217,7 @@ impl App {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// A request of a session, with a JSON body where there is one.
+    /// Sends a request of a session, with a JSON body if there is one.
     pub async fn by(&self, person: &Person, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
         let request = self.request(method, path).header(header::COOKIE, &person.cookie);
         self.send(match body {
@@ -231,7 +231,7 @@ impl App {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// All items behind a path, page by page.
+    /// Returns all items behind a path, page by page.
     pub async fn pages(&self, path: &str, limit: usize) -> Result<Vec<Value>> {
         let join = if path.contains('?') { '&' } else { '?' };
         let mut items = Vec::new();
@@ -248,7 +248,7 @@ impl App {
 
     // ------------------------------------------------------------------------------------------------------- people
 
-    /// The n-th funded account of the chain, signed in.
+    /// Returns the n-th funded account of the chain, signed in.
     pub async fn person(&self, n: u32) -> Result<Person> {
         let signer = testkit::signer(n);
         let message = SignInMessage::new(self, signer.address()).await?;
@@ -268,7 +268,7 @@ impl App {
         Ok(self.send(request).await?.expect(201))
     }
 
-    /// Uploads and describes a work; its id and content hash.
+    /// Uploads and describes a work, and returns its id and content hash.
     pub async fn describe(&self, person: &Person, kind: &str, title: &str, about: &str) -> Result<(String, B256)> {
         let upload = self.upload(person, format!("{title}:{about}:{}", random_hash())).await?;
         let body =
@@ -286,7 +286,7 @@ impl App {
         Ok(indexer.level().await?)
     }
 
-    /// What the market's workers work with.
+    /// Returns what the market's workers work with.
     pub fn workers(&self) -> workers::Context {
         workers::Context {
             pool: self.market.pool.clone(),
@@ -318,7 +318,7 @@ impl App {
         self.transact(from, TxKind::Call(to), U256::ZERO, call.abi_encode()).await
     }
 
-    /// Registers a work on chain and in the mirror; its id.
+    /// Registers a work on chain and in the mirror, and returns its id.
     pub async fn register(&self, owner: Address, work: Work) -> Result<u64> {
         let content_hash = work.content_hash;
         let registration = Registration {
@@ -341,19 +341,19 @@ impl App {
 
     // ----------------------------------------------------------------------------------------------------- database
 
-    /// How many rows a table has.
+    /// Returns how many rows a table has.
     pub async fn count(&self, table: &str) -> Result<i64> {
         let query = format!("SELECT count(*) FROM {table}");
         Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&self.market.pool).await?)
     }
 }
 
-/// Content that nobody registered.
+/// Returns the hash of content that nobody registered.
 pub fn random_hash() -> B256 {
     B256::from(rand::random::<[u8; 32]>())
 }
 
-/// The `name=value` that an answer sets.
+/// Returns the `name=value` that an answer sets.
 pub fn cookie(answer: &Answer) -> String {
     answer.header(header::SET_COOKIE).split(';').next().unwrap_or_default().to_owned()
 }
@@ -371,7 +371,7 @@ pub struct SignInMessage {
 }
 
 impl SignInMessage {
-    /// A right one, with a nonce of the server.
+    /// Creates a valid message, with a nonce from the server.
     pub async fn new(app: &App, account: Address) -> Result<Self> {
         let nonce = app.get("/v1/auth/nonce").await?.expect(200);
         Ok(Self {

@@ -19,7 +19,7 @@ fn texts(items: &[Value], field: &str) -> Vec<String> {
     items.iter().map(|item| item[field].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// Describes and registers a work; its asset's id.
+/// Describes and registers a work, and returns the asset's id.
 async fn publish(
     app: &App,
     owner: &Person,
@@ -41,13 +41,13 @@ async fn works_are_found_by_what_they_are_and_say() -> Result<()> {
     publish(&app, &ann, "TEXT", r#"O'Hara's "Ode""#, "Four lines; DROP TABLE works", &[]).await?;
     publish(&app, &bob, "MUSIC", "Über das Meer 海", "Lieder", &[]).await?;
     publish(&app, &bob, "CODE", "1000 snakes", "", &[1, 2]).await?;
-    // Without a description: registered by contract alone.
+    // This work has no description, because it was registered by contract alone.
     let bare = Work { kind: "CODE", parents: vec![1], ..Work::new() };
     let bare_hash = bare.content_hash;
     app.register(bob.address(), bare).await?;
     app.approve(ann.address()).await?;
     app.stored_offer(&sale(ann.address(), 1), &ann.signer).await?;
-    // A sale to one buyer alone is no listing.
+    // A sale to one buyer alone is not a listing.
     app.stored_offer(&Order { taker: bob.address(), ..sale(ann.address(), 2) }, &ann.signer).await?;
 
     let owner = |person: &Person| format!("owner={}", person.address());
@@ -137,7 +137,8 @@ async fn the_cheapest_open_sale_to_anyone_is_the_listing() -> Result<()> {
         Ok::<_, anyhow::Error>(asset["listing"].clone())
     };
     assert_eq!(listing().await?, Value::Null);
-    // In another currency, dearer, for one buyer, not yet: each is passed over once there is a better one.
+    // Orders in another currency, with a higher price, for one buyer, or for later are not shown once
+    // there is a better one.
     let in_token = app.stored_offer(&Order { currency: token, ..price(5) }, &owner).await?;
     assert_eq!(listing().await?["orderHash"], in_token);
     app.stored_offer(&Order { taker: testkit::account(2), ..price(1) }, &owner).await?;
@@ -161,7 +162,8 @@ async fn the_cheapest_open_sale_to_anyone_is_the_listing() -> Result<()> {
 async fn a_work_tells_where_it_comes_from_and_what_came_of_it() -> Result<()> {
     let app = App::start().await?;
     let (ann, bob) = (app.person(1).await?, app.person(2).await?);
-    // 1 and 2 are the roots, 3 joins them, 4 and 5 come from 3, 5 from 1 too, 6 from 5; 7 is alone.
+    // 1 and 2 are the roots, and 3 joins them. 4 and 5 come from 3, 5 also from 1, and 6 from 5. 7 stands
+    // alone.
     for (title, parents) in [
         ("Root", &[][..]),
         ("Seed", &[]),
@@ -200,7 +202,7 @@ async fn a_work_tells_where_it_comes_from_and_what_came_of_it() -> Result<()> {
         .collect();
     assert_eq!(edges, [("3", "1"), ("3", "2"), ("4", "3"), ("5", "1"), ("5", "3"), ("6", "5")]);
     assert_eq!(trunk["complete"], true);
-    // Only what leads here: a sibling is no relative. The longest way counts.
+    // Only ancestors and descendants are shown, and not siblings. The longest path counts.
     assert_eq!(
         nodes(&lineage(6).await?),
         named(&[("Leaf", 0), ("Bough", -1), ("Trunk", -2), ("Root", -3), ("Seed", -3)])
@@ -212,7 +214,7 @@ async fn a_work_tells_where_it_comes_from_and_what_came_of_it() -> Result<()> {
     assert_eq!(detail["shares"], json!([{"account": ann.address().to_checksum(None), "bps": 10_000}]));
     assert_eq!((&detail["title"], &detail["owner"]), (&json!("Bough"), &json!(ann.address().to_checksum(None))));
     assert_eq!(detail["caip19"], format!("eip155:31337/erc721:{}/5", app.market.deployment.asset_registry));
-    // What another says about the same content is not shown.
+    // What another account says about the same content is not shown.
     let (_, content_hash) = app.describe(&bob, "CODE", "Stolen", "").await?;
     let asset = app.register(ann.address(), Work { content_hash, ..Work::new() }).await?;
     assert_eq!(app.get(&format!("/v1/assets/{asset}")).await?.expect(200)["title"], format!("Asset {asset}"));
@@ -225,7 +227,7 @@ async fn a_work_tells_where_it_comes_from_and_what_came_of_it() -> Result<()> {
     Ok(())
 }
 
-/// What a new registration changes is seen at once, whether memory holds it or not yet.
+/// The changes by a new registration are seen at once, whether or not memory has them yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn lineage_is_the_same_from_memory() -> Result<()> {
     let app = App::start().await?;
@@ -289,7 +291,7 @@ async fn history_has_everything_newest_first() -> Result<()> {
 
     let path = format!("/v1/assets/{asset}/history");
     let all = app.pages(&path, 200).await?;
-    // The sale is one transaction: the transfer and the sale itself, which tells the royalty.
+    // The sale is one transaction with the transfer and the sale itself, which includes the royalty.
     let expected = ["income", "transferred", "sold", "transferred", "cid_updated", "royalty_lowered", "registered"];
     assert_eq!(texts(&all, "event"), expected);
     for limit in [1, 3] {
@@ -328,7 +330,8 @@ async fn contributors_have_their_parts_and_no_more() -> Result<()> {
     let path = format!("/v1/assets/{asset}/contributors");
     assert!(app.pages(&path, 50).await?.is_empty());
 
-    // Three equal parts do not divide a million; two more gave twice, one for nothing.
+    // A million cannot be divided into three equal parts. Two more people contributed twice, one of them
+    // at no cost.
     let mut items = Vec::new();
     for (account, cost, coherence) in
         [(2, "1", "0.5"), (3, "1", "0.5"), (4, "1", "0.5"), (5, "0.5", "0.5"), (5, "0.25", "1"), (6, "0", "1")]
@@ -357,7 +360,8 @@ async fn contributors_have_their_parts_and_no_more() -> Result<()> {
     Ok(())
 }
 
-/// Advice is there once the agent looked at a work, with amounts in wei and everything that made it.
+/// There is advice once the agent looked at a work, with amounts in wei and everything from which it was
+/// made.
 #[tokio::test(flavor = "multi_thread")]
 async fn advice_tells_a_price_its_ranges_and_its_reasons() -> Result<()> {
     let app = App::start().await?;
@@ -368,7 +372,7 @@ async fn advice_tells_a_price_its_ranges_and_its_reasons() -> Result<()> {
 
     let id = pricing::advise_on(&app.state.pool, 31337, &mut Memory::default(), 1).await?;
     let price = app.get("/v1/assets/1/advice").await?.expect(200)["price"].take();
-    // The rules' 0.8 x 0.9 coins, give or take a factor of 3 and 5.
+    // The rules give 0.8 x 0.9 coins, with ranges of a factor of 3 and 5.
     assert_eq!(price["fair"], "720000000000000000");
     assert_eq!(price["range80"], json!({ "low": "240000000000000000", "high": "2160000000000000000" }));
     assert_eq!(price["range90"], json!({ "low": "144000000000000000", "high": "3600000000000000000" }));

@@ -1,4 +1,4 @@
-//! The coherence of works: measured when a repository is imported, and shown with where each part comes from.
+//! The coherence of works: it is measured when a repository is imported, and shown with the source of each part.
 
 use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Work, random_hash};
 
-/// A work that is imported and measured, with this text as its only file, by two people of equal parts.
+/// Imports and measures a work with this text as its only file, by two people with equal parts.
 async fn import(app: &App, owner: Address, name: &str, content_hash: B256, text: &str) -> Result<i64> {
     let person = |name: &str| Person {
         identity: format!("name:{name}"),
@@ -99,11 +99,12 @@ async fn each_part_of_coherence_says_where_it_comes_from() -> Result<()> {
     assert_eq!(weights, Decimal::ONE);
     assert_eq!((decimal(&coherence["total"])?, decimal(&coherence["confidence"])?), (total, confidence));
     assert_eq!(input(&coherence, "novelty")?["value"], "1");
-    // Nothing is made from it, and two people share its cost: (0 + 0.5) / 2.
+    // Nothing is made from it, and two people share its cost, which gives (0 + 0.5) / 2.
     assert_eq!(input(&coherence, "network")?["value"], "0.25");
     assert_eq!(input(&coherence, "value_add")?["measured"], false);
 
-    // A copy has no novelty, and says of what; it takes none from what it copied, and neither does a later version.
+    // A copy has no novelty, and the explanation names the original. Neither the copy nor a later version takes
+    // novelty from the original.
     let copy = import(&app, copier, "streams", random_hash(), text).await?;
     let novelty = input(&of_work(copy).await?, "novelty")?;
     assert_eq!(novelty["value"], "0");
@@ -114,7 +115,7 @@ async fn each_part_of_coherence_says_where_it_comes_from() -> Result<()> {
     assert_eq!(newest["contentHash"], later.to_string());
     assert_eq!(input(&newest, "novelty")?["value"], "1");
     assert_eq!(of_asset(asset).await?, coherence, "the asset is of its own version");
-    // A work that was there before, and turns into a copy, is one all the same.
+    // A work that existed before and becomes a copy counts as a copy all the same.
     let turned = import(&app, copier, "ponds", random_hash(), "still waters run deep they say of people").await?;
     let other =
         import(&app, owner, "wells", random_hash(), "the deeper the well the colder the water it gives").await?;
@@ -122,7 +123,8 @@ async fn each_part_of_coherence_says_where_it_comes_from() -> Result<()> {
     assert_eq!(input(&of_work(turned).await?, "novelty")?["value"], "0");
     assert_eq!(input(&of_work(other).await?, "novelty")?["value"], "1");
 
-    // Measured again without news, nothing is recorded; a work made from it is news, its own next version is not.
+    // When it is measured again without changes, nothing is recorded. A new work that is made from it is a change;
+    // its own next version is not.
     let before = measurements(&app).await?;
     assert_eq!(before, (6, 6));
     import(&app, owner, "rivers", content_hash, text).await?;
@@ -133,10 +135,10 @@ async fn each_part_of_coherence_says_where_it_comes_from() -> Result<()> {
     import(&app, owner, "rivers", content_hash, text).await?;
     assert_eq!(measurements(&app).await?, (7, 7));
     let network = input(&of_asset(asset).await?, "network")?;
-    // (2 of 10 + 0.5) / 2.
+    // This is (2 of 10 + 0.5) / 2.
     assert_eq!(network["value"], "0.35", "{network}");
 
-    // What was not imported is not measured, and what is not there neither.
+    // Works that were not imported are not measured, and neither are works that do not exist.
     let bare = app.register(owner, Work::new()).await?;
     app.get(&format!("/v1/assets/{bare}/coherence"))
         .await?

@@ -1,4 +1,4 @@
-//! Contributions: recorded whole or not at all, once each, by the work's owner.
+//! Contributions: the work's owner records all of a request or nothing, and each contribution once.
 
 use alloy::primitives::Address;
 use anyhow::{Context, Result};
@@ -35,11 +35,11 @@ async fn contributions_are_recorded_once_each_up_to_a_thousand() -> Result<()> {
     }
     assert_eq!(record(&app, &owner, &work, &thousand[999..]).await?.expect(201)["recorded"], 1, "one is known");
     assert_eq!(record(&app, &owner, &work, &thousand[999..]).await?.expect(201)["recorded"], 0, "all are known");
-    // A reference is once per contributor and work: others may use it too.
+    // A reference is unique per contributor and work, so others may use it too.
     let (other_work, _) = app.describe(&owner, "CODE", "Program", "").await?;
     assert_eq!(record(&app, &owner, &work, &[item(testkit::account(6), "hour 0")]).await?.expect(201)["recorded"], 1);
     assert_eq!(record(&app, &owner, &other_work, &[item(ada, "hour 0")]).await?.expect(201)["recorded"], 1);
-    // What is sent twice at once is there once.
+    // What is sent twice in one request is recorded once.
     let twice = [item(ada, "race"), item(testkit::account(7), "race")];
     let answers = futures::future::try_join_all((0..6).map(|_| record(&app, &owner, &other_work, &twice))).await?;
     assert_eq!(answers.iter().filter_map(|answer| answer.expect(201)["recorded"].as_i64()).sum::<i64>(), 2);
@@ -124,7 +124,7 @@ async fn each_fault_of_a_contribution_is_named_and_nothing_is_stored() -> Result
     assert_eq!(app.count("contributions").await?, 0);
     assert_eq!(app.count("contributors").await?, 0);
 
-    // The limits themselves are fine, in characters of any language.
+    // Texts at the limits are accepted, in characters of any language.
     let longest = json!({
         "contributor": ada, "name": "海".repeat(200), "kind": "ASSET_COMPOSITION", "cost": "1000000000", "coherence": "1",
         "reference": "é".repeat(200), "summary": "é".repeat(1000),

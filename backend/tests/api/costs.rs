@@ -1,4 +1,4 @@
-//! Costs by the rules, from prices that are kept as data, and what they rest on.
+//! Costs by the rules, from prices that are kept as data, and their evidence.
 
 use anyhow::{Context, Result};
 use domain::cost::Basis;
@@ -12,7 +12,7 @@ use crate::{
 
 const CID: &str = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy";
 
-/// An item that says its cost in another way.
+/// Returns an item that gives its cost in another way.
 fn costing(reference: &str, given: Value) -> Value {
     let mut item = item(testkit::account(5), reference);
     item["cost"] = Value::Null;
@@ -66,7 +66,7 @@ async fn costs_follow_from_rules_and_can_be_computed_again() -> Result<()> {
         let basis: Basis = serde_json::from_value(stored["basis"].clone())?;
         assert_eq!(basis.cost()?.to_string(), cost, "computed again from {basis:?}");
     }
-    // The ledger holds the rule, the inputs and the prices too.
+    // The ledger also has the rule, the inputs and the prices.
     let told: Vec<String> =
         sqlx::query_scalar("SELECT events FROM ledger.pending ORDER BY id").fetch_all(&app.market.pool).await?;
     let told: Vec<Value> = told.iter().map(|events| serde_json::from_str(events)).collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! Emails and logins are linked to accounts by a signature and a proof, for those works alone whose owner or records prove it.
+//! Emails and logins are linked to accounts by a signature and a proof, only for works whose owner or records prove the link.
 
 use std::slice;
 
@@ -17,7 +17,7 @@ use crate::{
 
 const ADA: &str = "mailto:ada@example.org";
 
-/// A claim with a nonce of the server, signed by a key for its own account or another's.
+/// Returns a claim with a nonce of the server, signed by a key for its own account or another's.
 async fn signed(app: &App, signer: &PrivateKeySigner, account: Address, identity: &str) -> Result<Value> {
     let nonce = app.get("/v1/auth/nonce").await?.expect(200)["nonce"].as_str().context("no nonce")?.to_owned();
     let statement = format!(
@@ -46,7 +46,7 @@ async fn list(app: &App, person: &Person, query: &str) -> Result<Vec<Value>> {
     Ok(page["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// A work of the person to which `contributor` contributed.
+/// Returns a work of the person to which `contributor` contributed.
 async fn work_of(app: &App, person: &Person, contributor: &str) -> Result<String> {
     let (work, _) = app.describe(person, "CODE", "Library", "").await?;
     let mut one = item(person.address(), "one");
@@ -55,7 +55,7 @@ async fn work_of(app: &App, person: &Person, contributor: &str) -> Result<String
     Ok(work)
 }
 
-/// Where a work's contributors are paid.
+/// Returns where a work's contributors are paid.
 async fn addresses(app: &App, work: &str) -> Result<Vec<Option<String>>> {
     let all = app.pages(&format!("/v1/contributions?work={work}"), 50).await?;
     Ok(all.iter().map(|one| one["address"].as_str().map(str::to_owned)).collect())
@@ -85,7 +85,7 @@ async fn an_owner_confirms_for_their_own_works() -> Result<()> {
     }
     assert_eq!(addresses(&app, &first).await?, [None], "a claim is no proof");
 
-    // Strangers decide nothing, nor does the one who claims.
+    // Neither strangers nor the claimant can decide.
     let stranger = app.person(3).await?;
     for person in [&stranger, &ada] {
         decide(&app, person, &claimed, "confirm").await?.problem(404, "not_found");
@@ -104,7 +104,7 @@ async fn an_owner_confirms_for_their_own_works() -> Result<()> {
     assert_eq!(app.count("contributor_addresses").await?, 1);
     assert!(list(&app, &owner, "?waiting=true").await?.is_empty());
 
-    // It holds for works to come, and for a SYSTEM that she sets to work.
+    // The confirmation holds for later works too, and for a SYSTEM that she sets to work.
     let second = work_of(&app, &owner, ADA).await?;
     assert_eq!(addresses(&app, &second).await?, [Some(paid)]);
     let (third, _) = app.describe(&owner, "CODE", "Tools", "").await?;
@@ -122,7 +122,7 @@ async fn an_owner_confirms_for_their_own_works() -> Result<()> {
             .await?;
     assert_eq!(known, [first, second, third].map(|work| format!("work:{work}")));
 
-    // A refusal is told, and may be taken back.
+    // A refusal is shown, and may be taken back.
     let refused = decide(&app, &other, &claimed, "refuse").await?.expect(200);
     assert_eq!((&refused["state"], &refused["decisions"][0]["reason"]), (&json!("refused"), &json!("I know her")));
     assert_eq!(refused["decisions"].as_array().map(Vec::len), Some(1), "owners see their own decisions");
@@ -131,7 +131,7 @@ async fn an_owner_confirms_for_their_own_works() -> Result<()> {
     decide(&app, &other, &claimed, "confirm").await?.expect(200);
     assert!(addresses(&app, &foreign).await?[0].is_some());
     assert_eq!([told(&app, "claimed").await?, told(&app, "linked").await?, told(&app, "refused").await?], [1, 4, 1]);
-    // So may a confirmation: what is earned from then on waits again.
+    // A confirmation may be taken back too. What is earned from then on waits again.
     assert_eq!(decide(&app, &other, &claimed, "refuse").await?.expect(200)["state"], "refused");
     assert_eq!(addresses(&app, &foreign).await?, [None]);
     assert_eq!(app.count("contributor_addresses").await?, 3, "the other owner's word is not touched");
@@ -186,7 +186,8 @@ async fn claims_need_the_accounts_own_signature_over_a_fresh_nonce() -> Result<(
     let by_another = signed(&app, &eve.signer, account, "github:eve").await?;
     send(&session, by_another).await?.problem(422, "invalid").field("signature", "over this statement");
 
-    // Two accounts may claim one name: the owner tells them apart. An account has so many open claims.
+    // Two accounts may claim the same name, and the owner decides between them. The number of an account's open claims is
+    // limited.
     claim(&app, &eve, ADA).await?.expect(201);
     for number in 1..50 {
         claim(&app, &eve, &format!("github:eve-{number}")).await?.expect(201);

@@ -1,4 +1,5 @@
-//! The ledger through the API: what happened, as of when, and receipts that hold without us.
+//! The ledger through the API: what happened, as of any event, and receipts that can be checked without
+//! us.
 
 use anyhow::{Context, Result};
 use bindings::{Anchor, AnchorEntry};
@@ -22,7 +23,7 @@ use crate::{
 };
 
 impl App {
-    /// Seals what was appended; how many events the ledger has.
+    /// Seals what was appended, and returns how many events the ledger has.
     async fn seal(&self) -> Result<u64> {
         let mut tx = self.market.pool.begin().await?;
         while ledger::seal(&mut tx, 1000).await?.events > 0 {}
@@ -31,7 +32,7 @@ impl App {
         Ok(size)
     }
 
-    /// Anchors the ledger as it is, and mirrors that.
+    /// Anchors the ledger as it is, and mirrors the anchor.
     async fn anchor(&self) -> Result<()> {
         let size = self.seal().await?;
         let root = ledger::root_at(&mut *self.market.pool.acquire().await?, size).await?;
@@ -54,7 +55,8 @@ impl App {
     }
 }
 
-/// An asset of a work with two contributions, one of them recorded after the registration, and an order.
+/// An asset whose work has two contributions, one of which was recorded after the registration, and an
+/// order.
 struct Story {
     owner: Person,
     asset: u64,
@@ -71,7 +73,7 @@ async fn tell(app: &App) -> Result<Story> {
     app.approve(owner.address()).await?;
     let offer = sale(owner.address(), asset);
     let order = app.stored_offer(&offer, &owner.signer).await?;
-    // The same again is no event.
+    // Storing the same order again adds no event.
     app.offer(&offer, &owner.signer).await?.expect(200);
     Ok(Story { owner, asset, work, order })
 }
@@ -112,7 +114,7 @@ async fn what_happened_is_listed_by_stream_and_as_of_any_event() -> Result<()> {
     assert_eq!(app.events("before=4&limit=2").await?, expected(&[all[2], all[1]]));
     assert_eq!(app.events("before=1").await?, []);
     assert_eq!(app.events("before=18446744073709551615&limit=1").await?, expected(&all[5..]));
-    // The work's events belong to the asset, also those from before it was registered.
+    // The work's events belong to the asset, including those from before its registration.
     let stream = format!("stream=asset:31337:{asset}");
     assert_eq!(app.events(&stream).await?, expected(&all[..5]));
     assert_eq!(app.events(&format!("{stream}&through=3")).await?, expected(&all[..3]));
@@ -129,7 +131,7 @@ async fn what_happened_is_listed_by_stream_and_as_of_any_event() -> Result<()> {
         assert_eq!((page["more"].as_bool(), page["size"].as_u64()), (Some(more), Some(6)));
     }
 
-    // Nothing that a person wrote, and no content hash, is in what cannot be taken back.
+    // The ledger, which cannot be taken back, contains nothing that a person wrote and no content hash.
     let text = String::from_utf8(app.get("/v1/ledger/events").await?.bytes.to_vec())?;
     let hash: String =
         sqlx::query_scalar("SELECT encode(content_hash, 'hex') FROM work_versions").fetch_one(&app.market.pool).await?;
@@ -138,7 +140,7 @@ async fn what_happened_is_listed_by_stream_and_as_of_any_event() -> Result<()> {
     }
     assert!(text.contains(&order), "the order's hash");
 
-    // An event never changes, and says all that its hash is made of.
+    // An event never changes, and contains everything from which its hash is computed.
     let one = app.get("/v1/ledger/events/3").await?;
     let body = one.expect(200);
     assert_eq!(one.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
@@ -196,7 +198,7 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
     let (chain_id, contract) = (app.market.deployment.chain_id, app.market.deployment.anchor);
     let engine = testkit::account(0);
 
-    // Before there is an anchor, the signature binds.
+    // Before there is an anchor, the signature binds the operator.
     let early = app.get("/v1/ledger/events/3/receipt").await?;
     assert_eq!(early.header(header::CONTENT_DISPOSITION), "attachment; filename=\"receipt-3.json\"");
     assert!(early.expect(200)["anchored"].is_null());
@@ -214,7 +216,7 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
     let head = app.get("/v1/ledger").await?.expect(200);
     assert_eq!((head["anchor"]["seq"].as_u64(), head["anchor"]["finalized"].as_bool()), (Some(2), Some(false)));
     assert_eq!((head["anchor"]["size"].as_u64(), head["unanchored"].as_u64()), (Some(7), Some(0)));
-    // An anchor that may still leave the chain is none for a receipt.
+    // An anchor that may still leave the chain does not count for a receipt.
     assert!(app.get("/v1/ledger/events/7/receipt").await?.expect(200)["anchored"].is_null());
     app.settle().await?;
     let anchors = Anchor::new(contract, &app.market.chain.provider);
@@ -233,7 +235,8 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
         assert!(verify(leaf(seq, receipt.hash)).call().await?, "event {seq}");
         assert!(!verify(leaf(seq + 1, receipt.hash)).call().await?, "event {seq} at another place");
     }
-    // The early one says that it is older than the anchor, and its tree is the beginning of the later one.
+    // The early receipt says that it is older than the anchor, and its tree is the beginning of the later
+    // tree.
     assert_eq!(verify_receipt(&early, &trust), Err(ReceiptError::NotYetAnchored));
     let growth = app.get("/v1/ledger/consistency?from=6&to=7").await?;
     assert_eq!(growth.header(header::CACHE_CONTROL), "public, max-age=31536000, immutable");
@@ -250,7 +253,7 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
     assert!(plain.expect(200)["signature"].is_null());
     verify_receipt(&receipt_of(&plain.bytes)?, &trust)?;
 
-    // A ledger that is not the one that was anchored has no receipts.
+    // A ledger that differs from the anchored one has no receipts.
     let call = Anchor::anchorCall { root: B256::repeat_byte(1), size: 8 };
     app.call(engine, contract, call).await?;
     app.settle().await?;
@@ -279,7 +282,7 @@ async fn the_state_of_an_asset_is_what_its_events_add_up_to() -> Result<()> {
     };
     let now = state("").await?;
     assert_eq!((now["asOf"].as_u64(), now["lastEvent"].as_u64(), now["events"].as_u64()), (Some(6), Some(5), Some(5)));
-    // At the head it is what the tables say.
+    // At the head, the state is what the tables say.
     let (count, cost, weight): (i64, String, String) = sqlx::query_as(
         "SELECT count(*), trim_scale(sum(cost))::text, sum(weight)::text FROM contributions WHERE work_id = $1",
     )
@@ -295,7 +298,7 @@ async fn the_state_of_an_asset_is_what_its_events_add_up_to() -> Result<()> {
             .fetch_one(&app.market.pool)
             .await?;
     assert_eq!((now["versions"].as_u64(), now["newestVersion"].as_str()), (Some(1), Some(commitment.as_str())));
-    // And before, what they said then.
+    // As of an earlier event, it is what they said then.
     let then = state("?asOf=3").await?;
     assert_eq!(then["contributions"][0]["cost"], "12.5");
     assert_eq!(

@@ -1,4 +1,5 @@
-//! The API as its users meet it, on the real stack. One module per noun; `app` starts everything.
+//! The API as its users see it, on the real stack. There is one module per noun; `app` starts
+//! everything.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 

@@ -8,8 +8,8 @@ use crate::app::{App, Work};
 
 const COIN: u64 = 1_000_000_000_000_000_000;
 
-/// Two sales a day for `days` days, the last of them yesterday, at 1 and 2 coins; on the last day ten times as much. What was sold
-/// before today is settled.
+/// Makes two sales a day for `days` days, the last of which is yesterday, at 1 and 2 coins. On the last day the prices are ten
+/// times as high. What was sold before today is settled.
 async fn sell(app: &App, days: i32) -> Result<()> {
     sqlx::query(
         "INSERT INTO chain.fills (chain_id, block_number, log_index, tx_hash, at, order_hash, asset_id, maker, taker, side, currency,
@@ -56,7 +56,7 @@ async fn the_state_tells_figures_forecast_and_reasons() -> Result<()> {
     assert_eq!(answer["says"], "14 sales in 7 days; volume is stable, demand medium; no evidence of direction.");
     let state = &answer["state"];
     assert_eq!((&state["sales7Days"], &state["sales30Days"]), (&json!(14), &json!(60)));
-    // Six days of 3 coins and one of 30.
+    // There are six days with 3 coins and one with 30.
     assert_eq!(state["volume7Days"], (COINS_OF_A_WEEK * u128::from(COIN)).to_string());
     let amount = |value: &Value| value.as_str().unwrap_or_default().parse::<u128>().unwrap_or_default();
     assert_eq!(
@@ -79,7 +79,7 @@ async fn the_state_tells_figures_forecast_and_reasons() -> Result<()> {
     Ok(())
 }
 
-/// What `sell` brings in the last seven days, in coins.
+/// The volume that `sell` makes in the last seven days, in coins.
 const COINS_OF_A_WEEK: u128 = 6 * 3 + 30;
 
 #[tokio::test(flavor = "multi_thread")]

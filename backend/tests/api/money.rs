@@ -1,4 +1,4 @@
-//! From what people say to what they are paid: proposals, tools and identities, through to payouts.
+//! From what people record to what they are paid: proposals, tools and identities, up to payouts.
 
 use alloy::primitives::{Address, B256, TxKind, U256};
 use alloy::sol_types::SolCall;
@@ -30,7 +30,7 @@ async fn close(app: &App) -> Result<()> {
     Ok(workers::close(&app.workers()).await?)
 }
 
-/// What everyone was paid so far, and what waits for somebody's address.
+/// Returns what everyone was paid so far, and what waits for somebody's address.
 async fn books(app: &App) -> Result<(Vec<(String, i64)>, i64)> {
     let paid = sqlx::query_as(
         "SELECT encode(account, 'hex'), sum(amount)::bigint FROM payouts GROUP BY account ORDER BY 2 DESC, 1",
@@ -53,7 +53,7 @@ async fn what_is_accepted_is_paid_and_what_is_reserved_is_released() -> Result<(
     let (work, content_hash) = app.describe(&owner, "CODE", "Library", "").await?;
     let asset = app.register(owner.address(), Work { content_hash, ..Work::new() }).await?;
 
-    // Proposed: all is still the owner's.
+    // As long as it is only proposed, everything goes to the owner.
     let mut by_tool = item(ada.address(), "drawn");
     (by_tool["contributor"], by_tool["triggeredBy"]) = (json!("tool:painter"), json!([ada.address()]));
     let mut by_mail = item(ada.address(), "written");
@@ -63,7 +63,8 @@ async fn what_is_accepted_is_paid_and_what_is_reserved_is_released() -> Result<(
     earn(&app, asset, 900).await?;
     assert_eq!(books(&app).await?, (vec![(hex(owner.address()), 900)], 0));
 
-    // Accepted: by cost. The same tool in another's hands is paid to another; nobody's address is known for the email.
+    // Once it is accepted, income is divided by cost. The same tool used by somebody else is paid to that person. For
+    // the email, no address is known.
     let open = app.pages(&format!("/v1/contributions?work={work}&state=proposed"), 50).await?;
     let ids: Vec<Value> = open.iter().map(|one| one["id"].clone()).collect();
     let decision = json!({"ids": ids, "decision": "accept"});
@@ -74,7 +75,7 @@ async fn what_is_accepted_is_paid_and_what_is_reserved_is_released() -> Result<(
     let mut paid = vec![(hex(ada.address()), 2000), (hex(testkit::account(7)), 1000), (hex(owner.address()), 900)];
     assert_eq!(books(&app).await?, (paid.clone(), 1000));
 
-    // Linked: released to the account, once, and later income goes there.
+    // Once the email is linked, the reserve is released to the account, once, and later income goes there.
     let claimed = identities::claim(&app, &bob, "mailto:bob@example.org").await?.expect(201);
     close(&app).await?;
     assert_eq!(books(&app).await?.1, 1000, "a claim alone releases nothing");

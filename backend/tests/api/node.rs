@@ -1,4 +1,4 @@
-//! How often the node is asked: a proxy in front of it counts.
+//! How often the node is asked, counted by a proxy in front of it.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ use crate::{
     offers::{BID, body, sale},
 };
 
-/// Serves the node's JSON-RPC on another port; its URL, and how many HTTP requests came.
+/// Serves the node's JSON-RPC on another port. Returns the URL, and the counter of HTTP requests.
 async fn counted(node: String) -> Result<(String, Arc<AtomicUsize>)> {
     let asked = Arc::new(AtomicUsize::new(0));
     let (count, http) = (asked.clone(), outbound::client().no_proxy().build()?);
@@ -46,7 +46,7 @@ async fn placing_an_order_asks_the_node_once() -> Result<()> {
     let asset = app.register(owner.address(), Work::new()).await?;
     app.approve(owner.address()).await?;
     let token = app.token(bidder.address(), 100_000, 100_000).await?;
-    // A contract account, which has to be asked whether it signed.
+    // This is a contract account, which has to be asked whether it signed.
     let account = Address::repeat_byte(0x12);
     testkit::contract_account(&app.market.chain, account, owner.address()).await?;
     let others = app.register(owner.address(), Work::new()).await?;

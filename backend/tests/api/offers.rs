@@ -1,4 +1,4 @@
-//! Orders as the tests make them: right ones, to be changed in one place.
+//! Valid orders, which tests change in one place.
 
 use alloy::{
     primitives::{Address, Bytes, TxKind, U256},
@@ -14,15 +14,15 @@ use crate::app::{Answer, App};
 
 pub const SELL: u8 = 0;
 pub const BID: u8 = 1;
-/// What the market of the tests takes.
+/// The fee of the tests' market, in basis points.
 pub const FEE_BPS: u16 = 200;
 
-/// The time, in whole seconds.
+/// Returns the time, in whole seconds since 1970.
 pub fn now() -> u64 {
     Utc::now().timestamp() as u64
 }
 
-/// A sale for 10000 of the chain's own coin, for an hour, to anyone.
+/// Returns a sale for 10000 of the chain's own coin, for an hour, to anyone.
 pub fn sale(maker: Address, asset: u64) -> Order {
     Order {
         maker,
@@ -42,7 +42,7 @@ pub fn sale(maker: Address, asset: u64) -> Order {
     }
 }
 
-/// The body of POST /v1/orders.
+/// Returns the body of POST /v1/orders.
 pub fn body(order: &Order, signature: &[u8]) -> Value {
     json!({
         "order": {
@@ -58,7 +58,7 @@ pub fn body(order: &Order, signature: &[u8]) -> Value {
 }
 
 impl App {
-    /// A signature over an order in this market.
+    /// Returns a signature over an order in this market.
     pub fn sign(&self, order: &Order, signer: &PrivateKeySigner) -> Result<alloy::primitives::Signature> {
         let hash = bindings::order_hash(order, self.market.deployment.chain_id, self.market.deployment.market);
         Ok(signer.sign_hash_sync(&hash)?)
@@ -69,19 +69,19 @@ impl App {
         self.post("/v1/orders", &body(order, &self.sign(order, signer)?.as_bytes())).await
     }
 
-    /// Signs and stores an order; its hash.
+    /// Signs and stores an order, and returns its hash.
     pub async fn stored_offer(&self, order: &Order, signer: &PrivateKeySigner) -> Result<String> {
         Ok(self.offer(order, signer).await?.expect(201)["hash"].as_str().context("no hash")?.to_owned())
     }
 
-    /// How a stored order stands in a mirror that is level.
+    /// Returns the state of a stored order once the mirror is level with the chain.
     pub async fn state_of(&self, hash: &str) -> Result<String> {
         self.mirror().await?;
         let order = self.get(&format!("/v1/orders/{hash}")).await?.expect(200);
         Ok(order["state"].as_str().context("no state")?.to_owned())
     }
 
-    /// Why the contract would not let `taker` fill this order now; none when it would.
+    /// Returns why the contract would not let `taker` fill this order now. `None` when it would.
     pub async fn refusal(&self, order: &Order, signature: &[u8], taker: Address) -> Result<Option<String>> {
         let market = Market::new(self.market.deployment.market, &self.market.chain.provider);
         let limit = if order.side == SELL { U256::MAX } else { U256::ZERO };
@@ -95,7 +95,7 @@ impl App {
         Ok(Some(bindings::explain_revert(&data).or_else(token_error).unwrap_or_else(|| data.to_string())))
     }
 
-    /// Fills an order of the chain's own coin for real.
+    /// Fills an order in the chain's own coin for real.
     pub async fn fill(&self, order: &Order, signature: &[u8], taker: Address) -> Result<()> {
         let call =
             Market::fillCall { order: order.clone(), signature: Bytes::copy_from_slice(signature), limit: U256::MAX };
@@ -117,7 +117,7 @@ impl App {
         Ok(())
     }
 
-    /// A new token, of which `holder` has so much and lets the market take so much.
+    /// Deploys a new token. `holder` has `held` of it, and lets the market take `allowed`.
     pub async fn token(&self, holder: Address, held: u64, allowed: u64) -> Result<Address> {
         let receipt = self.transact(holder, TxKind::Create, U256::ZERO, TestToken::BYTECODE.to_vec()).await?;
         let token = receipt.contract_address.context("no token was made")?;

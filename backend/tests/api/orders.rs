@@ -1,4 +1,5 @@
-//! Orders: stored when they could be filled, followed afterwards, and refused with the field that is wrong.
+//! Orders: they are stored when they could be filled, followed afterwards, and otherwise refused with the field
+//! that is wrong.
 
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ async fn an_order_is_stored_once_and_listed() -> Result<()> {
     assert_eq!(stored["order"], sent["order"]);
     assert_eq!(stored["signature"], sent["signature"]);
     assert_eq!(stored["state"], "open");
-    // The same again, also at once, also with the short form of the signature, changes nothing.
+    // Storing the same order again changes nothing, even at the same time or with the short form of the
+    // signature.
     let again = futures::future::try_join_all((0..4).map(|_| app.offer(&order, &owner))).await?;
     for answer in again {
         assert_eq!(answer.expect(200)["hash"], hash);
@@ -41,7 +43,7 @@ async fn an_order_is_stored_once_and_listed() -> Result<()> {
     let short = body(&order, &app.sign(&order, &owner)?.as_erc2098());
     app.post("/v1/orders", &short).await?.expect(200);
     assert_eq!(app.count("orders").await?, 1);
-    // What is told of it names the trace of the request that stored it.
+    // The facts about it name the trace of the request that stored it.
     let traces: Vec<Option<String>> = sqlx::query_scalar("SELECT trace FROM outbox WHERE topic = 'order.recorded'")
         .fetch_all(&app.market.pool)
         .await?;
@@ -127,7 +129,7 @@ async fn an_order_is_followed_to_its_end() -> Result<()> {
         async move { app.stored_offer(&order, owner).await }
     };
 
-    // Somebody else's, which only the clock will end.
+    // This order is somebody else's, and only time will end it.
     let other = testkit::signer(3);
     let others_asset = app.register(other.address(), Work::new()).await?;
     app.approve(other.address()).await?;
@@ -138,7 +140,7 @@ async fn an_order_is_followed_to_its_end() -> Result<()> {
     let scheduled = offer(Order { startTime: now() + 600, ..sale(owner.address(), assets[3]) }).await?;
     assert_eq!(app.state_of(&scheduled).await?, "scheduled");
 
-    // Filled; what else was offered of the same asset, or under the same nonce, ends with it.
+    // When an order is filled, other orders for the same asset or with the same nonce end with it.
     let sold = sale(owner.address(), assets[0]);
     let filled = offer(sold.clone()).await?;
     let sibling = offer(sale(owner.address(), assets[0])).await?;
@@ -160,19 +162,19 @@ async fn an_order_is_followed_to_its_end() -> Result<()> {
     let cancelled = offer(order.clone()).await?;
     app.call(owner.address(), market, Market::cancelCall { nonces: vec![order.nonce] }).await?;
     assert_eq!(app.state_of(&cancelled).await?, "cancelled");
-    // Another's cancellation of the same number is not his.
+    // Somebody else's cancellation of the same nonce does not affect his order.
     let order = sale(owner.address(), assets[2]);
     let kept = offer(order.clone()).await?;
     app.call(buyer.address(), market, Market::cancelCall { nonces: vec![order.nonce] }).await?;
     assert_eq!(app.state_of(&kept).await?, "open");
 
-    // Stale once the asset moves, for good, even when it comes back.
+    // An order is stale for good once the asset moves, even when the asset comes back.
     app.transfer(owner.address(), buyer.address(), assets[2]).await?;
     assert_eq!(app.state_of(&kept).await?, "stale");
     app.transfer(buyer.address(), owner.address(), assets[2]).await?;
     assert_eq!(app.state_of(&kept).await?, "stale");
 
-    // Cancelled with all others; a new one carries the new epoch.
+    // The order is cancelled with all others. A new one has the new epoch.
     app.call(owner.address(), market, Market::cancelAllCall {}).await?;
     for hash in [&bystander, &scheduled] {
         assert_eq!(app.state_of(hash).await?, "cancelled");
@@ -191,10 +193,10 @@ async fn an_order_is_followed_to_its_end() -> Result<()> {
     Ok(())
 }
 
-/// A fault: what is changed, the field that is named and how, and the contract's own error where it has one.
+/// A fault: what is changed, the field and code that are named, and the contract's own error if it has one.
 type Fault = (&'static str, fn(&mut Order), &'static str, &'static str, Option<&'static str>);
 
-/// Each fault is refused with its field, by the contract too, and nothing is stored.
+/// Asserts that each fault is refused with its field, and by the contract too, and that nothing is stored.
 async fn refuse(app: &App, good: &Order, signer: u32, taker: Address, faults: &[Fault]) -> Result<()> {
     let signer = testkit::signer(signer);
     let before = app.count("orders").await?;
@@ -298,7 +300,7 @@ async fn a_sale_that_the_market_would_refuse_is_refused() -> Result<()> {
         [("not approved", |_| {}, "order.maker", "call setApprovalForAll(", Some("ERC721InsufficientApproval"))];
     refuse(&app, &sale(stranger, 2), 2, testkit::account(3), &unapproved).await?;
 
-    // All faults at once are all named.
+    // When there are several faults, all of them are named.
     let order = Order { assetEpoch: 5, makerEpoch: 6, maxFeeBps: 0, minNet: U256::MAX, nonce: U256::from(7), ..good };
     let problem = app.offer(&order, &testkit::signer(1)).await?.problem(422, "invalid");
     let fields: Vec<&str> =
@@ -376,7 +378,7 @@ async fn a_bid_that_the_market_would_refuse_is_refused() -> Result<()> {
     let registry = Order { currency: app.market.deployment.asset_registry, ..good.clone() };
     let answer = app.offer(&registry, &testkit::signer(2)).await?;
     answer.problem(422, "invalid").field("order.currency", "does not answer as an ERC-20");
-    // Without the tokens; that they are not allowed either is said with it.
+    // The bidder lacks the tokens. The missing allowance is reported as well.
     let poor = Order { currency: app.token(owner, 5000, 5000).await?, ..good };
     let problem = app.offer(&poor, &testkit::signer(2)).await?.problem(422, "invalid");
     problem.says("holds 0 of the currency, the bid goes up to 900").says("lets the market take 0");
@@ -399,7 +401,7 @@ async fn a_signature_counts_only_where_the_contract_takes_it() -> Result<()> {
     let over = |hash| alloy::signers::SignerSync::sign_hash_sync(&owner, &hash);
     let market = app.market.deployment.market;
     let bytes = right.as_bytes();
-    // The other point of the curve with the same x: the same signature, in the form that everybody refuses.
+    // The other point of the curve with the same x gives the same signature in the form that everybody refuses.
     let order_of_curve = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
     let high = Signature::new(right.r(), order_of_curve - right.s(), !right.v());
     let mut other_v = bytes;
@@ -432,7 +434,7 @@ async fn a_signature_counts_only_where_the_contract_takes_it() -> Result<()> {
     }
     assert_eq!(app.count("orders").await?, 0);
 
-    // A contract account's order, by the contract's own rule (ERC-1271), is stored and can be filled.
+    // A contract account's order, which its own rule accepts (ERC-1271), is stored and can be filled.
     let account = Address::repeat_byte(0x12);
     testkit::contract_account(&app.market.chain, account, owner.address()).await?;
     app.transfer(owner.address(), account, asset).await?;
@@ -520,7 +522,8 @@ async fn what_is_no_order_is_named_field_by_field() -> Result<()> {
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
         post(kind, text.clone().into()).await?.problem(415, "media_type").says("Content-Type: application/json");
     }
-    // Little above the limit: of a body that is much larger, a client may still be sending when the answer comes.
+    // The body is only a little above the limit. With a much larger one, the client may still be sending when the
+    // answer comes.
     let large = text.replacen("0x", &format!("{}0x", " ".repeat(1 << 20)), 1);
     post("application/json", large.into()).await?.problem(413, "too_large").says("1 MiB");
     for broken in [&b""[..], b"{", b"null", b"\xff\xfe", &vec![b'['; 5000]] {
@@ -540,7 +543,7 @@ async fn the_price_is_the_contracts_to_the_last_unit() -> Result<()> {
     let (start, long) = (1_700_000_000_u64, 31_622_399_u64);
     let great = U256::from(1) << 127;
     let small = |number: u64| U256::from(number);
-    // Side, first and last price, seconds the order runs, seconds that have passed.
+    // Side, first and last price, seconds for which the order runs, and seconds that have passed.
     let cases = [
         (0, small(100), small(91), 10, vec![0, 1, 2, 3, 4, 5, 9, 10]),
         (1, small(100), small(91), 10, vec![0, 1, 5, 9, 10]),
@@ -551,7 +554,7 @@ async fn the_price_is_the_contracts_to_the_last_unit() -> Result<()> {
         (0, great, small(1), long, vec![0, 1, 12_345_678, long - 1, long]),
         (1, great - small(1), great / small(3), long, vec![1, 12_345_677, long - 1]),
         (1, small(1), great, long, vec![1, 12_345_677, long - 1]),
-        // A quotient rounded to a few places would be a whole number here.
+        // Rounded to a few places, the quotient would be a whole number here.
         (0, small(10_000_000_000_000_000_000), small(9_999_999_999_999_999_999), long, vec![1, long - 1]),
     ];
     for (side, first, last, length, moments) in cases {
@@ -581,7 +584,7 @@ async fn the_price_is_the_contracts_to_the_last_unit() -> Result<()> {
         }
     }
 
-    // What the API says of stored orders, whose price hardly moves while it is asked for.
+    // Checks what the API says about stored orders whose price hardly moves meanwhile.
     let token = app.token(bidder.address(), 2000, 2000).await?;
     let slow = |side, maker, first, last| Order {
         side,

@@ -1,4 +1,4 @@
-//! Partners for works and accounts, as they are asked for.
+//! Partners for works and accounts, as the API gives them.
 
 use anyhow::Result;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::{
     contributions::{item, record},
 };
 
-/// An account's contributions to a work, recorded by the work's owner.
+/// Records accounts' contributions to a work, by the work's owner.
 async fn contribute(app: &App, owner: &Person, work: &str, who: &[(u32, &str)]) -> Result<()> {
     for (account, cost) in who {
         let mut part = item(testkit::account(*account), &format!("part of {account}"));
@@ -38,7 +38,8 @@ async fn partners_of_a_work_come_with_reasons_and_a_whole_split() -> Result<()> 
     contribute(&app, &owner, &code, &[(1, "100"), (2, "300.5"), (3, "10")]).await?;
     contribute(&app, &owner, &song, &[(4, "10"), (3, "10")]).await?;
 
-    // Everyone but the team, of whom only those count whose work others accepted: of the song's people the team has one.
+    // Everyone except the team is considered, but only people whose work others accepted match. One of the song's people
+    // is in the team.
     let answer = app.get(&format!("/v1/works/{code}/partners?wanted=Music,%20nothing,&cost=50.25")).await?.expect(200);
     let team =
         |field: &str| answer["team"].as_array().into_iter().flatten().map(|one| one[field].clone()).collect::<Vec<_>>();
@@ -62,7 +63,8 @@ async fn partners_of_a_work_come_with_reasons_and_a_whole_split() -> Result<()> 
     assert!(partner["rules"][0]["place"].as_str().is_some_and(|place| place.starts_with("collaboration.metta:")));
     assert_eq!(answer.get("recorded"), None);
 
-    // What works of the same kind have and the team lacks; the median part of the team.
+    // By default, the wanted skills are those that works of the same kind have and the team lacks, and the cost is the
+    // median of the team.
     let usual = app.get(&format!("/v1/works/{code}/partners")).await?.expect(200);
     assert_eq!((&usual["wanted"], &usual["cost"]), (&json!([]), &json!("100")));
     let none = app.get(&format!("/v1/works/{code}/partners?wanted=piano")).await?.expect(200);
@@ -78,7 +80,7 @@ async fn partners_of_an_account_share_equally_unless_costs_say_otherwise() -> Re
     contribute(&app, &owner, &code, &[(1, "100"), (2, "300"), (3, "10")]).await?;
     let path = format!("/v1/accounts/{}/partners", address(9));
     let answer = app.get(&path).await?.expect(200);
-    // The owner's own word for the owner counts for nothing.
+    // What the owner accepts from the owner counts for nothing.
     let mut expected = [address(2), address(3)];
     expected.sort();
     let mut found = accounts(&answer);
@@ -88,7 +90,7 @@ async fn partners_of_an_account_share_equally_unless_costs_say_otherwise() -> Re
     let one = app.get(&format!("{path}?count=1&wanted=code")).await?.expect(200);
     assert_eq!(accounts(&one).len(), 1);
 
-    // A proposal of one's own that is rejected costs standing.
+    // A rejected proposal costs the proposer standing.
     let two = app.person(2).await?;
     for n in 0..3 {
         record(&app, &two, &code, &[item(two.address(), &format!("spam {n}"))]).await?.expect(201);

@@ -1,4 +1,4 @@
-//! Proposals, decisions and corrections: who may, how much, all or nothing, and once.
+//! Proposals, decisions and corrections: who may make them, how many, all or nothing, and once.
 
 use anyhow::{Context, Result};
 use reqwest::Method;
@@ -18,7 +18,7 @@ async fn correct(app: &App, person: &Person, id: &str, change: Value) -> Result<
     app.by(person, Method::POST, &format!("/v1/contributions/{id}/corrections"), Some(change)).await
 }
 
-/// Contributions of a state, first recorded first.
+/// Returns the contributions with a state, the first recorded first.
 async fn in_state(app: &App, work: &str, state: &str) -> Result<Vec<Value>> {
     let mut all = app.pages(&format!("/v1/contributions?work={work}&state={state}"), 200).await?;
     all.reverse();
@@ -29,7 +29,7 @@ fn ids(contributions: &[Value]) -> Vec<String> {
     contributions.iter().filter_map(|one| Some(one["id"].as_str()?.to_owned())).collect()
 }
 
-/// The ledger's events of contributions, in order: what happened, and to which.
+/// Returns the ledger's events of contributions, in order: what happened, and to which.
 async fn told(app: &App) -> Result<Vec<(String, String)>> {
     let rows: Vec<String> =
         sqlx::query_scalar("SELECT events FROM ledger.pending ORDER BY id").fetch_all(&app.market.pool).await?;
@@ -66,7 +66,7 @@ async fn anyone_proposes_and_the_owner_decides() -> Result<()> {
     };
     assert_eq!(counted().await?, (0, 0, json!(0)), "a proposal counts for nothing");
 
-    // Nobody but the owner decides, and the owner about all or nothing.
+    // Only the owner decides, and about all of them or none.
     let some = |of: &[&String]| of.iter().map(|id| (*id).clone()).collect::<Vec<_>>();
     for stranger in [&ada, &bob] {
         for decision in ["accept", "reject"] {
@@ -102,7 +102,8 @@ async fn anyone_proposes_and_the_owner_decides() -> Result<()> {
         (&json!("because"), &json!(owner.address().to_checksum(None)))
     );
 
-    // What was rejected stays so however often it comes; the owner may record it all the same.
+    // A rejected proposal stays rejected however often it comes. The owner may record it all the
+    // same.
     assert_eq!(record(&app, &ada, &work, &items).await?.expect(201)["recorded"], 0);
     assert_eq!(in_state(&app, &work, "rejected").await?, rejected);
     let own = record(&app, &owner, &work, &items[2..]).await?.expect(201);
@@ -115,7 +116,7 @@ async fn anyone_proposes_and_the_owner_decides() -> Result<()> {
     assert_eq!(events, [proposed.as_slice(), &decided.map(|(kind, id)| (kind, id.as_str()))].concat());
     app.get("/v1/contributions?state=open").await?.problem(422, "invalid").field("state", "is proposed, accepted");
 
-    // Decided in both ways at once: one of them holds, for all.
+    // When both decisions come at the same time, one of them holds for all contributions.
     let race: Vec<Value> = (0..20).map(|n| item(bob.address(), &format!("race {n}"))).collect();
     record(&app, &bob, &work, &race).await?.expect(201);
     let open = ids(&in_state(&app, &work, "proposed").await?);
@@ -161,7 +162,7 @@ async fn owners_say_who_may_propose_and_proposals_have_a_limit() -> Result<()> {
         .await?;
     assert_eq!(policies, 2, "only changes are told");
 
-    // Commits are recorded by imports and pushes: nobody may take their place.
+    // Commits are recorded by imports and pushes, so nobody may record something in their place.
     let commit = [item(ada.address(), "two"), item(ada.address(), "git:0123")];
     record(&app, &ada, &work, &commit).await?.problem(422, "invalid").field("items", "item 1: references that begin");
 
@@ -211,7 +212,7 @@ async fn a_correction_takes_the_place_of_what_it_corrects() -> Result<()> {
     assert_eq!(record(&app, &owner, &work, &[first]).await?.expect(201)["recorded"], 0, "it came again, and is known");
     assert_eq!(in_state(&app, &work, "accepted").await?, now);
 
-    // Anyone else's waits, one at a time.
+    // Corrections by anyone else wait, one at a time.
     let id = ids(&now)[0].clone();
     let hers = correct(&app, &ada, &id, json!({"cost": "20"})).await?.expect(201);
     assert_eq!((&hers["revision"], &hers["state"]), (&json!(2), &json!("proposed")));

@@ -1,4 +1,4 @@
-//! Risks: orders that are blocked and hidden, warned of or allowed, and why.
+//! Risks: orders that are blocked and hidden, shown with a warning, or allowed, and why.
 
 use advisors::{pricing, risk::Memory};
 use alloy::primitives::U256;
@@ -77,7 +77,7 @@ async fn a_wash_traded_work_is_blocked_and_hidden_and_a_clean_one_is_not() -> Re
     assert_eq!(app.listed("blocked=true").await?, [allowed, blocked]);
     let listed = app.pages("/v1/assets?listed=true", 50).await?;
     assert_eq!(listed.iter().map(|asset| text(asset, "/id")).collect::<Vec<_>>(), [clean.to_string()]);
-    // Who knows its hash sees it, and why.
+    // Somebody who knows its hash sees it, and the reason.
     let one = app.get(&format!("/v1/orders/{blocked}")).await?.expect(200);
     let id: i64 = text(&one, "/risk/provenance/id").parse()?;
     let recorded = advice::find(&mut *app.market.pool.acquire().await?, id).await?.context("no record")?;
@@ -100,7 +100,8 @@ async fn content_that_was_published_before_is_a_veto() -> Result<()> {
     let original = Work::new();
     let cid = original.cid.clone();
     let original = app.register(author.address(), original).await?;
-    // The registry takes no content hash twice; the bytes behind the CID are the same all the same.
+    // The registry accepts each content hash only once, but the bytes behind the CID can still be
+    // the same.
     let copy = app.register(copier.address(), Work { cid, ..Work::new() }).await?;
     for signer in [&author, &copier] {
         app.approve(signer.address()).await?;
@@ -122,7 +123,8 @@ async fn a_price_far_above_the_range_is_warned_of() -> Result<()> {
     let asset = app.register(owner.address(), Work::new()).await?;
     app.approve(owner.address()).await?;
     app.learn().await?;
-    // What the pricing agent would say had it learned that such works sell for 1 000 to 4 000 wei.
+    // This is what the pricing agent would say if it had learned that such works sell for 1 000 to
+    // 4 000 wei.
     let id = pricing::advise_on(&app.market.pool, CHAIN, &mut pricing::Memory::default(), asset).await?;
     let mut tx = app.market.pool.begin().await?;
     let mut priced = advice::find(&mut tx, id.context("no price")?).await?.context("no advice")?.advice;
@@ -194,7 +196,7 @@ async fn orders_are_taken_while_the_market_is_still_being_read() -> Result<()> {
     let owner = testkit::signer(1);
     let asset = app.register(owner.address(), Work::new()).await?;
     app.approve(owner.address()).await?;
-    // A server that cannot get on with reading.
+    // A server is kept from reading.
     let mut tx = app.market.pool.begin().await?;
     sqlx::query("LOCK TABLE chain.deployments IN ACCESS EXCLUSIVE MODE").execute(&mut *tx).await?;
     let origin = app.serve(|state| state.risk = Memory::new(app.market.pool.clone(), CHAIN)).await?;

@@ -1,4 +1,4 @@
-//! What the service says of itself, and what it says when something behind it is away.
+//! What the service says about itself, and what it says when something behind it is not available.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     offers::{body, sale},
 };
 
-/// A port on which nobody listens.
+/// Returns a port on which nobody listens.
 async fn closed_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port())
 }
@@ -37,7 +37,7 @@ async fn it_says_what_it_serves_and_how_it_fares() -> Result<()> {
     let head = app.market.chain.provider.get_block_number().await?;
     assert_eq!((&market["mirror"]["blockNumber"], &market["mirror"]["headNumber"]), (&json!(head), &json!(head)));
 
-    // Requests are counted by route, not by what people made up.
+    // Requests are counted by route, and not by made-up paths.
     app.get("/v1/assets/1").await?.expect(200);
     app.get("/v1/assets/2").await?.expect(404);
     for method in ["BREW", "BREW1", "BREW2"] {
@@ -51,7 +51,7 @@ async fn it_says_what_it_serves_and_how_it_fares() -> Result<()> {
     }
     assert!(!text.contains("BREW") && !text.contains("/v1/assets/1"), "{text}");
 
-    // A mirror that stands still because the chain contradicted it is not ready, and says why.
+    // A mirror that halted because the chain contradicted it is not ready, and says why.
     sqlx::query("UPDATE chain.cursors SET halted = 'the chain left block 3'").execute(&app.market.pool).await?;
     assert_eq!(app.get("/health/ready").await?.expect(503)["mirror"], false);
     assert_eq!(app.get("/v1/market").await?.expect(200)["mirror"]["halted"], "the chain left block 3");
@@ -83,7 +83,7 @@ async fn every_documented_path_answers() -> Result<()> {
             let request = app.request(method.to_uppercase().parse()?, &concrete);
             let answer = app.send(request).await?;
             let status = answer.status.as_u16();
-            // What needs a session says so, and nothing else does.
+            // Operations that need a session say so, and others do not.
             let needs_session = answer.json()["code"] == "sign_in";
             let documented_schemes: Vec<&String> = operation["security"]
                 .as_array()
@@ -99,8 +99,8 @@ async fn every_documented_path_answers() -> Result<()> {
                 (needs_session, needs_session),
                 "{method} {path}"
             );
-            // Without a body or a session there is a reason for 401, 415 and 422, with documents that are not there for
-            // 404; for nothing else.
+            // A request without a body or a session may be answered with 401, 415 or 422, and with 404 when something
+            // does not exist, but with no other error.
             assert!(matches!(status, 200 | 401 | 404 | 415 | 422), "{method} {path} answers {status}");
             if status == 404 {
                 assert!(path.contains('{') && documented.contains_key("404"), "{method} {path} answers 404");
@@ -142,12 +142,12 @@ async fn every_refusal_is_a_problem_document() -> Result<()> {
     // Two answers never share a trace id.
     let (one, two) = (app.get("/v1/x").await?.json(), app.get("/v1/x").await?.json());
     assert_ne!(one["traceId"], two["traceId"]);
-    // Paths of the pages are the pages'.
+    // Paths of the web pages show the web pages.
     app.get("/asset/1").await?.problem(404, "not_found");
     let page = app.send(app.request_at(&with_pages, Method::GET, "/asset/1")).await?;
     page.expect(200);
     assert!(String::from_utf8_lossy(&page.bytes).contains("<title>Tributary</title>"));
-    // More headers than anyone needs are turned away by the server itself, which lives on.
+    // The server itself refuses requests with far too many headers, and keeps running.
     let mut request = app.request(Method::GET, "/v1/assets");
     for number in 0..200 {
         request = request.header(format!("x-{number}"), "x");
@@ -204,7 +204,7 @@ async fn without_the_node_it_stores_no_order_and_still_reads() -> Result<()> {
 
     let order = sale(owner.address(), asset);
     let signature = app.sign(&order, &owner)?.as_bytes();
-    // By its own key, and by one that only the chain could tell about.
+    // One signature is by the account's own key, and the other could only be judged by the chain.
     for signature in [signature, [0; 65]] {
         let request = app.request_at(&origin, Method::POST, "/v1/orders").json(&body(&order, &signature));
         let answer = app.send(request).await?;
@@ -213,7 +213,7 @@ async fn without_the_node_it_stores_no_order_and_still_reads() -> Result<()> {
     }
     assert_eq!(app.count("orders").await?, 0);
 
-    // Reading, and signing in with a key, need no node; a contract account does, and keeps its nonce.
+    // Reading, and signing in with a key, do not need a node. A contract account does, and keeps its nonce.
     let get = |path: &str| app.send(app.request_at(&origin, Method::GET, path));
     assert_eq!(get("/v1/assets").await?.expect(200)["items"][0]["id"], asset.to_string());
     let ready = get("/health/ready").await?.expect(503);

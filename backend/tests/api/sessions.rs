@@ -1,4 +1,4 @@
-//! Sessions: listed, ended at once, and safe from other sites.
+//! Sessions: they are listed, end at once, and are safe from other sites.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn sessions_are_listed_and_end_at_once() -> Result<()> {
     assert_eq!(own, [false, true, false], "the newest first, the second of three asks");
     let id_of_first = listed[2]["id"].as_str().context("no id")?;
 
-    // One that is revoked is dead at once, for everything.
+    // A revoked session ends at once, for everything.
     let revoke = |person, id: &str| {
         let path = format!("/v1/auth/sessions/{id}");
         let app = &app;
@@ -40,7 +40,7 @@ async fn sessions_are_listed_and_end_at_once() -> Result<()> {
     }
     revoke(&second, "%00").await?.problem(422, "invalid").says("NUL");
 
-    // Signing out ends one's own and tells the browser so.
+    // Signing out ends one's own session, and tells the browser to remove the cookie.
     let out = app.by(&second, Method::DELETE, "/v1/auth/session", None).await?;
     out.expect(204);
     assert!(out.header(header::SET_COOKIE).starts_with("session=; "), "{:?}", out.headers);
@@ -89,7 +89,8 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
         .await?;
     let signer = testkit::signer(1);
 
-    // Behind HTTPS the cookie is `__Host-`; a browser accepts one, and its removal, only with `Secure` and `Path=/`.
+    // Behind HTTPS, the cookie's name begins with `__Host-`. A browser accepts such a cookie, and its removal, only
+    // with `Secure` and `Path=/`.
     let mut message = SignInMessage::new(&app, signer.address()).await?;
     message.domain = "tributary.example".into();
     message.uri = "https://tributary.example".into();
@@ -115,7 +116,7 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
         assert_eq!(flags, ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"], "{set}");
     }
 
-    // On plain loopback there is no `Secure`, all else is the same.
+    // On plain loopback there is no `Secure`, and everything else is the same.
     let message = SignInMessage::new(&app, signer.address()).await?.text();
     let answer = app.verify(&message, &signer.sign_message_sync(message.as_bytes())?.as_bytes()).await?;
     let set = answer.header(header::SET_COOKIE);
@@ -123,7 +124,7 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
     flags.sort_unstable();
     assert_eq!(flags, ["HttpOnly", "Path=/", "SameSite=Lax"], "{set}");
 
-    // A page of another site cannot change anything with it.
+    // A page of another site cannot change anything with the cookie.
     let person = Person { signer, cookie: cookie(&answer) };
     let with_origin = |method: Method, path: &str, origin: &str| {
         app.request(method, path).header(header::COOKIE, &person.cookie).header(header::ORIGIN, origin)
@@ -146,7 +147,7 @@ async fn cookies_are_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
     Ok(())
 }
 
-/// The version of a session's row, and when it was seen.
+/// Returns the version of a session's row, and when it was seen.
 async fn row(app: &App) -> Result<(String, String)> {
     Ok(sqlx::query_as("SELECT xmin::text || ctid::text, last_seen_at::text FROM sessions")
         .fetch_one(&app.market.pool)
@@ -169,7 +170,7 @@ async fn reading_does_not_write_the_session() -> Result<()> {
     write().await?.problem(422, "invalid");
     assert_eq!(row(&app).await?, first, "it was seen a moment ago");
 
-    // After some minutes reads leave it as it is too; the first request that may write touches it, and only the first.
+    // After some minutes, reads still leave it unchanged. Only the first request that may write updates it.
     sqlx::query("UPDATE sessions SET last_seen_at = now() - interval '6 minutes'").execute(&app.market.pool).await?;
     let old = row(&app).await?;
     read().await?;

@@ -1,4 +1,4 @@
-//! Signing in with Ethereum: who gets a session, and why others do not.
+//! Signing in with Ethereum: who gets a session, and why others do not get one.
 
 use alloy::{
     primitives::{Address, Signature},
@@ -34,7 +34,7 @@ async fn a_signed_message_opens_a_session() -> Result<()> {
     let request = app.request(Method::GET, "/v1/auth/session").header(header::COOKIE, cookie(&answer));
     assert_eq!(app.send(request).await?.expect(200)["id"], session["id"]);
 
-    // The short form of a signature (ERC-2098) is as good; expiry and not-before are kept to.
+    // The short form of a signature (ERC-2098) is accepted too. Expiry and not-before are respected.
     let mut message = SignInMessage::new(&app, signer.address()).await?;
     message.expires = Some(Utc::now() + Duration::hours(1));
     message.not_before = Some(Utc::now() - Duration::hours(1));
@@ -54,7 +54,7 @@ async fn a_contract_account_signs_in_by_its_own_rule() -> Result<()> {
     let answer = app.verify(&message, &sign(&key, &message)?.as_bytes()).await?;
     assert_eq!(answer.expect(200)["account"], account.to_checksum(None));
 
-    // Whom the contract refuses, a contract that cannot answer, an account without code.
+    // A signer whom the contract refuses, a contract that cannot answer, and an account without code.
     let registry = app.market.deployment.asset_registry;
     for (account, signer) in [(account, 2), (registry, 1), (Address::repeat_byte(0x34), 1)] {
         let message = SignInMessage::new(&app, account).await?.text();
@@ -88,7 +88,7 @@ async fn a_message_that_is_not_for_here_and_now_is_refused_with_the_reason() -> 
         assert!(!answer.headers.contains_key(header::SET_COOKIE), "{name}");
     }
 
-    // A nonce that waited too long.
+    // The nonce is too old.
     let message = SignInMessage::new(&app, signer.address()).await?.text();
     sqlx::query("UPDATE siwe_nonces SET expires_at = now()").execute(&app.market.pool).await?;
     let answer = app.verify(&message, &sign(&signer, &message)?.as_bytes()).await?;
@@ -144,7 +144,7 @@ async fn what_is_no_message_or_signature_is_named() -> Result<()> {
         let answer = app.post("/v1/auth/verify", &json!({"message": text, "signature": bad})).await?;
         answer.problem(422, "invalid").field("signature", "is not hex of at most 4096 bytes");
     }
-    // Hex, but no signature of anybody: empty, cut, of all zeros, with a last byte that the contracts would not take.
+    // These are hex but not signatures: empty, cut, all zeros, or with a last byte that the contracts would refuse.
     let mut other_v = sign(&signer, &text)?.as_bytes();
     other_v[64] -= 27;
     for bad in [&[][..], &[7; 64], &[0; 65], &[9; 66], &other_v] {
@@ -158,7 +158,7 @@ async fn what_is_no_message_or_signature_is_named() -> Result<()> {
     let form = app.request(Method::POST, "/v1/auth/verify").header(header::CONTENT_TYPE, "text/plain").body("{}");
     app.send(form).await?.problem(415, "media_type").says("Content-Type: application/json");
     assert_eq!(app.count("sessions").await?, 0);
-    // None of it used the nonce up.
+    // None of these used up the nonce.
     app.verify(&text, &sign(&signer, &text)?.as_bytes()).await?.expect(200);
     Ok(())
 }

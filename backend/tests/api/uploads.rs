@@ -1,4 +1,4 @@
-//! Content goes in whole or not at all, and comes out equal.
+//! Content is stored completely or not at all, and is returned unchanged.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn bytes(length: u64) -> Vec<u8> {
     (0..length).map(|place| (place * place / 7) as u8).collect()
 }
 
-/// A body sent in pieces, without saying how long it is.
+/// Returns a body that is sent in pieces, without a length.
 fn pieces(length: u64) -> Body {
     let pieces: Vec<_> = bytes(length).chunks(10_000).map(<[u8]>::to_vec).map(Ok::<_, std::io::Error>).collect();
     Body::wrap_stream(stream::iter(pieces))
@@ -27,7 +27,7 @@ fn pieces(length: u64) -> Body {
 async fn bytes_come_back_equal_by_their_cid() -> Result<()> {
     let app = App::start().await?;
     let person = app.person(1).await?;
-    // Nothing, one byte, one whole block, a block and a byte, all that is taken.
+    // No bytes, one byte, one whole block, a block and a byte, and the largest upload.
     for (length, cid) in [
         (0, Some("bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku")),
         (1, None),
@@ -64,7 +64,8 @@ async fn bytes_come_back_equal_by_their_cid() -> Result<()> {
     }
     assert_eq!(app.count("uploads").await?, 5);
 
-    // Another's upload of the same bytes is another's; where they are registered, the answer names the asset.
+    // An upload of the same bytes by another account belongs to that account. If the bytes are registered,
+    // the answer names the asset.
     let other = app.person(2).await?;
     let upload = app.upload(&person, "the work").await?;
     assert_eq!(app.upload(&other, "the work").await?, upload);
@@ -80,7 +81,8 @@ async fn what_is_too_large_cut_off_or_nobodys_leaves_nothing() -> Result<()> {
     let app = App::start().await?;
     let person = app.person(1).await?;
     let upload = || app.request(Method::POST, "/v1/uploads").header(header::COOKIE, &person.cookie);
-    // Close to the limit: who still sends when the answer comes may not see it.
+    // The bodies are close to the limit, because a client that is still sending when the answer comes may not
+    // see it.
     for body in [Body::from(bytes(UPLOAD_LIMIT + 1)), pieces(UPLOAD_LIMIT + 1)] {
         let answer = app.send(upload().body(body)).await?;
         answer.problem(413, "too_large").says("at most 1048576 bytes");
@@ -88,7 +90,7 @@ async fn what_is_too_large_cut_off_or_nobodys_leaves_nothing() -> Result<()> {
     let nobody = app.request(Method::POST, "/v1/uploads").body(bytes(10));
     app.send(nobody).await?.problem(401, "sign_in");
 
-    // Cut off: the sender ends its side half way and still listens, or is gone.
+    // The upload is cut off: the sender ends its side half way and still listens, or is gone.
     let answer = cut_off(&app, &person, true).await?;
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(r#""code":"cut_off""#), "{answer}");
     assert!(answer.contains("Nothing was recorded; send it again"), "{answer}");
@@ -96,12 +98,12 @@ async fn what_is_too_large_cut_off_or_nobodys_leaves_nothing() -> Result<()> {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.count("uploads").await?, 0);
 
-    // The server takes the next one all the same.
+    // The server accepts the next upload all the same.
     app.upload(&person, bytes(10)).await?;
     Ok(())
 }
 
-/// Sends half of an upload; the answer, where one is waited for.
+/// Sends half of an upload, and returns the answer if it waits for one.
 async fn cut_off(app: &App, person: &Person, wait: bool) -> Result<String> {
     let host = app.origin.trim_start_matches("http://");
     let mut connection = TcpStream::connect(host).await?;

@@ -28,7 +28,7 @@ async fn a_work_is_described_by_whoever_uploaded_it_and_once() -> Result<()> {
     work(&author, "Another title").await?.problem(409, "duplicate_work").says("recorded this work before");
     assert_eq!(app.count("works").await?, 1);
 
-    // The same content of another account is another work, until somebody registers it.
+    // The same content described by another account is another work, until somebody registers it.
     app.upload(&other, "a poem").await?;
     work(&other, "Ode").await?.expect(201);
     let third = app.person(3).await?;
@@ -43,7 +43,7 @@ async fn a_work_is_described_by_whoever_uploaded_it_and_once() -> Result<()> {
     }
     assert_eq!(app.count("works").await?, 2);
 
-    // It became the asset of the one who registered it, and of nobody else.
+    // It became the asset of the account that registered it, and of nobody else.
     let of_other = list(&app, &other, "").await?;
     assert_eq!(of_other["items"][0]["assetId"], asset.to_string());
     assert!(list(&app, &author, "").await?["items"][0].get("assetId").is_none());
@@ -100,7 +100,7 @@ async fn each_fault_of_a_work_is_named_and_nothing_is_stored() -> Result<()> {
     assert_eq!(app.count("works").await?, 0);
     assert_eq!(app.count("work_versions").await?, 0);
 
-    // The limits themselves are fine, in characters of any language.
+    // Texts at the limits are accepted, in characters of any language.
     let longest =
         json!({"kind": "IMAGE", "title": "é".repeat(200), "description": "海".repeat(5000), "contentHash": hash});
     let made = app.by(&author, Method::POST, "/v1/works", Some(longest.clone())).await?.expect(201);

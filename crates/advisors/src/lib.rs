@@ -48,7 +48,7 @@ pub async fn replay(pool: &PgPool, recorded: &Recorded) -> Result<String> {
     }
 }
 
-/// What was advised, as its agent wrote it down, whichever version of the program that was.
+/// Returns what was advised, as its agent wrote it down, whichever version of the program that was.
 ///
 /// # Errors
 /// When another program wrote it in a form that this one does not know.
@@ -57,19 +57,19 @@ pub fn said<T: Document>(recorded: &Recorded) -> Result<T> {
         .map_err(|error| refused(format!("advice {} cannot be read: {error}", recorded.id)))
 }
 
-/// What was asked.
+/// Returns what was asked.
 fn asked<T: Document>(record: &store::advice::Advice) -> Result<T> {
     document::read(record.version, &record.question)
         .map_err(|error| refused(format!("the question about {} cannot be read: {error}", record.subject)))
 }
 
-/// The rules that were kept as these files.
+/// Returns the rules that were kept as these files.
 fn rules_of(files: &[(String, String)]) -> Result<RuleBase> {
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     RuleBase::read(&files).map_err(refused)
 }
 
-/// A kind of works in the words of the rules.
+/// Returns a kind of works in the words of the rules.
 fn kind_of(kind: &str) -> String {
     if kind == "PHYSICAL" { "RealWorldAsset" } else { "Digital" }.to_owned()
 }
@@ -109,7 +109,7 @@ mod tests {
         Recorded { id: 1, advice, hash, at: DateTime::UNIX_EPOCH }
     }
 
-    /// What was said, read and written again: in today's form nothing is lost.
+    /// Returns what was said, read and written again: in today's form nothing is lost.
     fn again<A: Document>(recorded: &Recorded) -> Value {
         serde_json::to_value(said::<A>(recorded).unwrap()).unwrap()
     }

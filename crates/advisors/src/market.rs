@@ -95,7 +95,7 @@ impl Analyst {
         Ok(told)
     }
 
-    /// The question and its answer, as they are recorded; none before the first sale.
+    /// Returns the question and its answer, as they are recorded; none before the first sale.
     fn say(&mut self, question: Question) -> Result<Option<(String, String)>> {
         if self.learned.history.is_empty() {
             return Ok(None);
@@ -198,7 +198,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
     .await
 }
 
-/// What was learned from these sales before a day.
+/// Returns what was learned from these sales before a day.
 fn recall(history: &[Sold], before: NaiveDate) -> Result<Learned> {
     let mut learned = Learned::default();
     let first = history.first().map_or(before, |sold| sold.at.date_naive());
@@ -206,7 +206,7 @@ fn recall(history: &[Sold], before: NaiveDate) -> Result<Learned> {
     Ok(learned)
 }
 
-/// The advice as canonical JSON.
+/// Returns the advice as canonical JSON.
 fn answer(learned: &mut Learned, rules: &RuleBase, question: &Question) -> Result<String> {
     let day = Day::from(question.day);
     let state = MarketState::on(&learned.history, rules, day).map_err(refused)?;
@@ -217,7 +217,7 @@ fn answer(learned: &mut Learned, rules: &RuleBase, question: &Question) -> Resul
     serde_json::to_string(&Advice { state, week, inputs }).map_err(refused)
 }
 
-/// What is said of a day when it is over.
+/// Returns what is said of a day when it is over.
 fn tell(history: &History, rules: &RuleBase, day: NaiveDate) -> Result<Told> {
     let state = MarketState::on(history, rules, Day::from(day).plus(1)).map_err(refused)?;
     let today = day.to_string();
@@ -230,7 +230,7 @@ fn tell(history: &History, rules: &RuleBase, day: NaiveDate) -> Result<Told> {
     })
 }
 
-/// Where prices of like items went, as far as there is evidence: `rising`, `falling` or `none`.
+/// Returns where prices of like items went, as far as there is evidence: `rising`, `falling` or `none`.
 pub fn direction(state: &MarketState) -> &'static str {
     match state.drift.says.as_str() {
         "prices of like items rise" => "rising",

@@ -139,12 +139,12 @@ impl Directory {
         Ok(Some(Answer { question, advice }))
     }
 
-    /// What an account is called.
+    /// Returns what an account is called.
     pub fn name(&self, account: Address) -> Option<&str> {
         self.names.get(&account).map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// The version of the rules, SHA-256 in hex.
+    /// Returns the version of the rules, SHA-256 in hex.
     pub fn rules(&self) -> &str {
         self.rules.version()
     }
@@ -173,7 +173,7 @@ impl Directory {
         Some(Question { team, wanted, cost, now: self.at.timestamp(), count: wish.count })
     }
 
-    /// The works whose team is another than that of the last question about them, by subject.
+    /// Returns the works whose team is another than that of the last question about them, by subject.
     fn changed(&self, said: &BTreeMap<String, (u16, String)>) -> Vec<i64> {
         let is_said = |work: i64| {
             let (version, last) = said.get(&subject(work))?;
@@ -184,7 +184,7 @@ impl Directory {
         self.works.keys().copied().filter(|work| is_said(*work).is_none()).collect()
     }
 
-    /// What most people at works of the same kind can do and nobody of the team can, the most frequent first.
+    /// Returns what most people at works of the same kind can do and nobody of the team can, the most frequent first.
     fn lacking(&self, work: &Work, team: &[Part]) -> BTreeSet<String> {
         let mut has: BTreeSet<String> = skills_of(work).collect();
         has.extend(team.iter().filter_map(|part| self.people.person(part.account)).flat_map(|one| one.skills.clone()));
@@ -262,13 +262,13 @@ impl Source for Chain {
 }
 
 impl Cache {
-    /// An empty cache: the first question fills it.
+    /// Creates an empty cache: the first question fills it.
     pub fn new(pool: PgPool, chain_id: u64) -> Self {
         Self(memory::Memory::new(pool, Chain { chain_id }))
     }
 
-    /// What is known. Where that is not the newest, it begins to read it, unless that is under way, and does not wait: only the first
-    /// question does.
+    /// Returns what is known. Where that is not the newest, it begins to read it, unless that is under way, and does not wait:
+    /// only the first question does.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -349,7 +349,7 @@ fn news(directory: &Directory, chain_id: u64, work: i64, model: B256) -> Result<
     }))
 }
 
-/// What advice on a work is recorded as.
+/// Returns what advice on a work is recorded as.
 pub fn subject(work: i64) -> String {
     format!("work:{work}")
 }

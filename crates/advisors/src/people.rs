@@ -41,12 +41,12 @@ pub(crate) fn people(parts: &[Part], works: &BTreeMap<i64, Work>, records: &BTre
         .collect()
 }
 
-/// What whoever works on a work knows: its kind, and the ecosystems of its packages.
+/// Returns what whoever works on a work knows: its kind, and the ecosystems of its packages.
 pub(crate) fn skills_of(work: &Work) -> impl Iterator<Item = String> {
     std::iter::once(spelled(&work.kind)).chain(work.ecosystems.iter().map(|name| spelled(name)))
 }
 
-/// `MANUAL_LABOR` as `manual-labor`.
+/// Returns `MANUAL_LABOR` as `manual-labor`.
 fn spelled(kind: &str) -> String {
     kind.to_lowercase().replace('_', "-")
 }
@@ -61,7 +61,7 @@ struct Evidence {
 }
 
 impl Evidence {
-    /// The standing, 0 to 100, from 50, where everybody starts; none without any evidence.
+    /// Returns the standing, 0 to 100, from 50, where everybody starts; none without any evidence.
     ///
     /// Others' acceptance adds up to 30, in proportion to quality (the coherence weight of the cost rule, 0.5 + coherence over its most,
     /// 1.5), half of it at 10 contributions; works that earned add up to 20, half of it at 3; and proposals that were rejected
@@ -80,7 +80,7 @@ impl Evidence {
     }
 }
 
-/// The people who contributed last, at most [`PEOPLE`]: among equals the lower account.
+/// Returns the people who contributed last, at most [`PEOPLE`]: among equals the lower account.
 pub(crate) fn latest(parts: &[Part]) -> BTreeSet<Address> {
     let mut last: BTreeMap<Address, i64> = BTreeMap::new();
     for part in parts {
@@ -92,8 +92,8 @@ pub(crate) fn latest(parts: &[Part]) -> BTreeSet<Address> {
     order.into_iter().map(|(_, account)| account).collect()
 }
 
-/// Who worked together, from parts by work, latest first: of each two the first time and the last, over all works. At one work these
-/// are when the second of the two came, and when they were both at it last.
+/// Returns who worked together, from parts by work, latest first: of each two the first time and the last, over all works. At
+/// one work these are when the second of the two came, and when they were both at it last.
 pub(crate) fn together(parts: &[Part]) -> Vec<Together> {
     let mut teams: Vec<&[Part]> = parts.chunk_by(|a, b| a.work == b.work).collect();
     teams.sort_by_key(|team| team.first().map(|part| (Reverse(part.last), part.work)));

@@ -110,7 +110,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Advice) -> Result<String> {
     .await
 }
 
-/// The advice as canonical JSON.
+/// Returns the advice as canonical JSON.
 fn answer(forecaster: &Forecaster, today: &Today, rules: &RuleBase, question: &Question) -> Result<String> {
     let advice = advise(forecaster, today, rules, question).map_err(refused)?;
     serde_json::to_string(&advice).map_err(refused)
@@ -140,7 +140,7 @@ async fn remember(
     Ok(ready)
 }
 
-/// What was kept last, with the history before it; nothing when nothing was kept.
+/// Returns what was kept last, with the history before it; nothing when nothing was kept.
 async fn recall(pool: &PgPool, chain_id: u64, before: NaiveDate) -> Result<(Forecaster, NaiveDate)> {
     let mut conn = pool.acquire().await?;
     let Some(model) = advice::model(&mut conn, chain_id, AGENT, None).await?.filter(|model| model.day <= before) else {
@@ -165,7 +165,7 @@ fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result
     Ok((DayForecaster { before, forecaster, today, rules, rule_base, model }, knowledge))
 }
 
-/// A forecaster with this history, and what a model kept.
+/// Returns a forecaster with this history, and what a model kept.
 fn learned(history: &[Sold], model: Option<&Model>) -> Result<Forecaster> {
     let mut forecaster = Forecaster::new(Settings::default());
     for (day, today) in by_day(&learnable(history)) {
@@ -189,14 +189,14 @@ pub(crate) fn learnable(sold: &[Sold]) -> Vec<Sale> {
     sold.iter().map(sale).collect()
 }
 
-/// What works have in common that sell alike: their kind, who registered them, and what they were made from.
+/// Returns what works have in common that sell alike: their kind, who registered them, and what they were made from.
 fn traits(kind: &str, registrant: &Address, parents: &[i64]) -> Vec<String> {
     let mut traits = vec![format!("kind:{kind}"), format!("by:{registrant}")];
     traits.extend(parents.iter().map(|parent| format!("from:{parent}")));
     traits
 }
 
-/// A number that stands for an account.
+/// Returns a number that stands for an account.
 fn number(account: &Address) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&Sha256::digest(account)[..8]);
@@ -208,7 +208,7 @@ fn whole_coins(wei: U256) -> f64 {
     f64::from(wei) / 10_f64.powi(COIN.decimals.into())
 }
 
-/// What is asked about an asset, from what the chain says of it. None when it is not there.
+/// Returns what is asked about an asset, from what the chain says of it. None when it is not there.
 async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<Question>> {
     let row = sqlx::query!(
         r#"SELECT kind, registrant AS "registrant: Vec<u8>", owner AS "owner: Vec<u8>", parents FROM chain.assets
@@ -238,7 +238,8 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
     .transpose()
 }
 
-/// What the licences that an asset's owner offers allow, in the words of the rules: they are what the asset earns with.
+/// Returns what the licences that an asset's owner offers allow, in the words of the rules: they are what the asset earns
+/// with.
 async fn utilities(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Vec<String>> {
     let words = sqlx::query_scalar!(
         r#"SELECT word AS "word!" FROM chain.module_events o

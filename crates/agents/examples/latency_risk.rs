@@ -23,7 +23,7 @@ fn account(number: u64) -> Address {
     Address::left_padding_from(&(number + 1).to_be_bytes())
 }
 
-/// The same numbers in every run.
+/// Returns the same numbers in every run.
 fn mixed(n: u64, end: u64) -> u64 {
     let z = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB) % end
@@ -60,7 +60,7 @@ fn records(sales: u64) -> Records {
     Records { transfers, payments, registrations, trusted: BTreeSet::new() }
 }
 
-/// The 99th percentile of what `QUESTIONS` questions took, in milliseconds.
+/// Returns the 99th percentile of what `QUESTIONS` questions took, in milliseconds.
 fn percentile(mut ask: impl FnMut(u64)) -> f64 {
     let mut times: Vec<f64> = (0..QUESTIONS)
         .map(|n| {
@@ -138,7 +138,7 @@ fn risk(sources: Sources, records: &Records) -> [(&'static str, f64); 4] {
     [("account", accounts), ("work", works), ("sale", sales), ("order", orders)]
 }
 
-/// The learned model of ratings, with its reasons, over 10 000 ratings.
+/// Returns the learned model of ratings, with its reasons, over 10 000 ratings.
 fn learned() -> Result<f64, Box<dyn Error>> {
     let mut stream = Stream::new(Schedule { first: 5_000, every: 5_000, ..Schedule::default() });
     for n in 0..10_000 {

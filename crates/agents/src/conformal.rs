@@ -33,13 +33,13 @@ impl Conformal {
         Self::with_window(coverage, 500, 0.02)
     }
 
-    /// The same over another number of scores, with a level that adapts by `gamma` an outcome.
+    /// Creates the same over another number of scores, with a level that adapts by `gamma` an outcome.
     pub(crate) fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
         let target = 1.0 - if coverage.is_nan() { 0.99 } else { coverage.clamp(0.01, 0.99) };
         Self { target, alpha: target, gamma, window: window.max(FEWEST), scores: VecDeque::new() }
     }
 
-    /// What to add to the model's interval on both sides; negative narrows it. `None` before enough outcomes were seen.
+    /// Returns what to add to the model's interval on both sides; negative narrows it. `None` before enough outcomes were seen.
     pub fn margin(&self) -> Option<f64> {
         if self.scores.len() < FEWEST {
             return None;
@@ -74,7 +74,7 @@ impl Conformal {
         }
     }
 
-    /// All that it knows, as numbers: target, alpha, gamma, window, then the scores.
+    /// Returns all that it knows, as numbers: target, alpha, gamma, window, then the scores.
     pub(crate) fn numbers(&self) -> Vec<f64> {
         let settings = [self.target, self.alpha, self.gamma, self.window as f64];
         settings.into_iter().chain(self.scores.iter().copied()).collect()
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::noise::noise;
 
-    /// An outcome of which the model always says -1 to 1.
+    /// Returns an outcome of which the model always says -1 to 1.
     fn expected(value: f64) -> Outcome {
         Outcome { value, low: -1.0, high: 1.0 }
     }
@@ -124,7 +124,7 @@ mod tests {
         assert!(Conformal::from_numbers(&numbers).is_none());
     }
 
-    /// The share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
+    /// Returns the share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
     fn covered(coverage: f64, count: usize, spread: impl Fn(usize) -> f64) -> f64 {
         let mut conformal = Conformal::new(coverage);
         let mut next = noise(7);

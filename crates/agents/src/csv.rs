@@ -64,7 +64,8 @@ impl Table {
         place.ok_or_else(|| self.row(1, StringRecord::new()).error(format!("there is no column {name}")))
     }
 
-    /// The rows after the header; empty lines are left out. An error for a row that has another number of fields than the header.
+    /// Returns the rows after the header; empty lines are left out. An error for a row that has another number of fields than
+    /// the header.
     pub fn rows(&self) -> impl Iterator<Item = Result<Row<'_>, CsvError>> {
         self.records().skip(1).map(|row| {
             let row = row?;
@@ -89,7 +90,7 @@ impl Table {
         })
     }
 
-    /// The line on which a record stands, whose position is that of the empty lines before it.
+    /// Returns the line on which a record stands, whose position is that of the empty lines before it.
     fn line(&self, position: Option<&csv::Position>) -> u64 {
         let Some(position) = position else { return 0 };
         let start = self.text.as_bytes().get(position.byte() as usize..).unwrap_or(&[]);
@@ -115,7 +116,7 @@ impl Row<'_> {
         text.trim().parse().map_err(|_| self.error(format!("{text:?} is no {what}")))
     }
 
-    /// A number that is neither infinite nor NaN.
+    /// Returns a number that is neither infinite nor NaN.
     ///
     /// # Errors
     /// When the field is no such number.
@@ -124,7 +125,7 @@ impl Row<'_> {
         if number.is_finite() { Ok(number) } else { Err(self.error(format!("{what} is {number}"))) }
     }
 
-    /// An error that names the file and the line.
+    /// Returns an error that names the file and the line.
     pub fn error(&self, problem: impl Into<String>) -> CsvError {
         CsvError::Row { path: self.path.to_owned(), line: self.line, problem: problem.into() }
     }

@@ -12,7 +12,7 @@ pub trait Document: Serialize + DeserializeOwned {
     /// The version of its form.
     const VERSION: u16 = 1;
 
-    /// A record of an older version in today's form; none when it cannot be brought up to date.
+    /// Returns a record of an older version in today's form; none when it cannot be brought up to date.
     fn upgrade(_version: u16, _document: Value) -> Option<Value> {
         None
     }

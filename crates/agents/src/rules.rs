@@ -65,7 +65,7 @@ impl RuleBase {
         Ok(Self { metta, version: digest.hex() })
     }
 
-    /// The rules of prices that come with the market.
+    /// Creates the rules of prices that come with the market.
     ///
     /// # Errors
     /// When they are no MeTTa.
@@ -73,7 +73,7 @@ impl RuleBase {
         Self::read(&[PRICING])
     }
 
-    /// The rules of the market's state that come with the market.
+    /// Creates the rules of the market's state that come with the market.
     ///
     /// # Errors
     /// When they are no MeTTa.
@@ -81,7 +81,7 @@ impl RuleBase {
         Self::read(&[MARKET])
     }
 
-    /// The rules of risk that come with the market.
+    /// Creates the rules of risk that come with the market.
     ///
     /// # Errors
     /// When they are no MeTTa.
@@ -89,7 +89,7 @@ impl RuleBase {
         Self::read(RISK)
     }
 
-    /// The rules of collaboration that come with the market.
+    /// Creates the rules of collaboration that come with the market.
     ///
     /// # Errors
     /// When they are no MeTTa.
@@ -102,7 +102,7 @@ impl RuleBase {
         &self.version
     }
 
-    /// The number that the rules give, without reasons.
+    /// Returns the number that the rules give, without reasons.
     ///
     /// # Errors
     /// When they give none, or several.
@@ -112,7 +112,7 @@ impl RuleBase {
         number(&question, &results)
     }
 
-    /// The number that the rules give, with the rules that led to it, in order.
+    /// Returns the number that the rules give, with the rules that led to it, in order.
     ///
     /// # Errors
     /// When they give none, or several.
@@ -122,7 +122,7 @@ impl RuleBase {
         number(&question, &derived)
     }
 
-    /// The symbol that the rules give, with the rules that led to it.
+    /// Returns the symbol that the rules give, with the rules that led to it.
     ///
     /// # Errors
     /// When they give none, or several.
@@ -136,7 +136,7 @@ impl RuleBase {
         .ok_or_else(|| failed("word", &question, &results))
     }
 
-    /// Whether the rules say so.
+    /// Returns whether the rules say so.
     ///
     /// # Errors
     /// When they say neither True nor False, or several things.

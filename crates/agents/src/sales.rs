@@ -20,7 +20,7 @@ impl Day {
         Self(self.0.saturating_add(days))
     }
 
-    /// The Monday of this day's week.
+    /// Creates the Monday of this day's week.
     pub fn monday(self) -> Self {
         Self(self.0.saturating_sub((self.0.saturating_sub(1)).rem_euclid(7)))
     }

@@ -1,6 +1,7 @@
 //! Order statistics, with and without weights, and probabilities of log-odds. Values that are not finite are the caller's to leave out.
 
-/// The `level` quantile (0 to 1) of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996); `None` of nothing.
+/// Returns the `level` quantile (0 to 1) of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996); `None`
+/// of nothing.
 pub fn sorted_quantile(sorted: &[f64], level: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = level.clamp(0.0, 1.0) * last as f64;
@@ -10,14 +11,14 @@ pub fn sorted_quantile(sorted: &[f64], level: f64) -> Option<f64> {
     Some(low + (high - low) * (place - below))
 }
 
-/// The `level` quantile of values in any order.
+/// Returns the `level` quantile of values in any order.
 pub fn quantile(values: &[f64], level: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted_quantile(&sorted, level)
 }
 
-/// The probability of these log-odds: 1 / (1 + e^-x).
+/// Returns the probability of these log-odds: 1 / (1 + e^-x).
 pub fn sigmoid(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
@@ -26,8 +27,8 @@ pub fn median(values: &[f64]) -> Option<f64> {
     quantile(values, 0.5)
 }
 
-/// The smallest value with at least `level` of the weight at or below it, or the middle between it and the next when exactly
-/// `level` of the weight is. Sorts `pairs` of value and weight. `None` when there is no weight.
+/// Returns the smallest value with at least `level` of the weight at or below it, or the middle between it and the next when
+/// exactly `level` of the weight is. Sorts `pairs` of value and weight. `None` when there is no weight.
 pub fn weighted_quantile(pairs: &mut [(f64, f64)], level: f64) -> Option<f64> {
     pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let total: f64 = pairs.iter().map(|pair| pair.1).sum();

@@ -1,4 +1,4 @@
-//! The chain as a client sees it: several endpoints as one, providers over them, and what accounts sign with.
+//! The chain as a client sees it: a pool of endpoints, providers on top of it, and signers for accounts.
 
 pub mod heads;
 pub mod local;

@@ -1,4 +1,4 @@
-//! Local chains, as anvil and its kin make them: their id, and accounts whose keys everybody knows.
+//! Local chains, as anvil and similar programs make them: their id, and accounts whose keys everybody knows.
 
 use alloy::{
     primitives::{B256, b256},
@@ -7,8 +7,8 @@ use alloy::{
 
 /// The chain id of local chains.
 pub const CHAIN_ID: u64 = 31337;
-/// The keys of the accounts that have money from the beginning. They are public, so worthless anywhere else: anvil, Hardhat
-/// and others derive them from the phrase `test test test test test test test test test test test junk`.
+/// The keys of the accounts that have money from the beginning. They are public, and therefore worthless anywhere else:
+/// anvil, Hardhat and others derive them from the phrase `test test test test test test test test test test test junk`.
 const KEYS: [B256; 10] = [
     b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
     b256!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
@@ -29,13 +29,13 @@ pub const ACCOUNTS: u32 = KEYS.len() as u32;
 #[error("local chains have the accounts 0 to 9, and no account {0}")]
 pub struct NoSuchAccount(u32);
 
-/// The signer of the n-th account.
+/// Returns the signer of the n-th account.
 ///
 /// # Errors
-/// When there are not so many accounts.
+/// When a local chain has fewer accounts.
 pub fn signer(n: u32) -> Result<PrivateKeySigner, NoSuchAccount> {
     let key = KEYS.get(n as usize).ok_or(NoSuchAccount(n))?;
-    // Each of these constants is a valid key, which a test holds.
+    // Each of these constants is a valid key, which a test checks.
     PrivateKeySigner::from_bytes(key).map_err(|_| NoSuchAccount(n))
 }
 

@@ -13,13 +13,15 @@ use crate::{
     transport::PoolTransport,
 };
 
-/// A provider for the pool's chain: every request goes to an endpoint that is well, and ends within thirty seconds.
+/// Returns a provider for the pool's chain. Every request goes to an endpoint that works well, and ends within thirty
+/// seconds.
 pub fn provider(pool: &Arc<Pool>) -> DynProvider {
     let client = RpcClient::new(PoolTransport::new(pool.clone()), pool.is_local());
     ProviderBuilder::new().disable_recommended_fillers().connect_client(client).erased()
 }
 
-/// A provider for the one URL that somebody named, with the chain's id. Waits up to ten seconds for a node that is starting.
+/// Connects to the one URL that a user named, and returns a provider and the chain's id. Waits up to ten seconds for a
+/// node that is starting.
 ///
 /// # Errors
 /// When the URL is wrong, or the node does not answer.

@@ -1,4 +1,5 @@
-//! What accounts sign with. A key in memory today; a key in a management service or behind web3signer is one more implementation.
+//! Signers for accounts. Today they hold keys in memory. A key in a management service or behind web3signer would be another
+//! implementation.
 
 use std::{fmt, sync::Arc};
 
@@ -11,8 +12,8 @@ use alloy::{
 };
 use async_trait::async_trait;
 
-/// Signs for one account. Whatever implements alloy's two traits of signers, as its local keys and its crates for AWS, Google
-/// Cloud and hardware wallets do, is one.
+/// Signs for one account. Everything that implements alloy's two signer traits is an account signer, such as its local keys and
+/// its crates for AWS, Google Cloud and hardware wallets.
 #[async_trait]
 pub trait AccountSigner: fmt::Debug + Send + Sync {
     fn account(&self) -> Address;
@@ -26,7 +27,7 @@ pub trait AccountSigner: fmt::Debug + Send + Sync {
         transaction: &mut dyn SignableTransaction<Signature>,
     ) -> Result<Signature, SigningError>;
 
-    /// Signs a hash as it is, such as that of typed data (EIP-712).
+    /// Signs a hash directly, such as that of typed data (EIP-712).
     ///
     /// # Errors
     /// When the key cannot be used, or does not sign hashes.
@@ -56,12 +57,12 @@ impl<S: Signer + TxSigner<Signature> + fmt::Debug + Send + Sync> AccountSigner f
 pub struct Signers(Vec<Arc<dyn AccountSigner>>);
 
 impl Signers {
-    /// Signs for nobody.
+    /// Returns an empty list, which signs for nobody.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The engine's signer.
+    /// Returns the engine's signer.
     pub fn first(&self) -> Option<&Arc<dyn AccountSigner>> {
         self.0.first()
     }
@@ -70,7 +71,7 @@ impl Signers {
         self.0.iter()
     }
 
-    /// These, and those of `others` that are not among them.
+    /// Adds the signers of `others` for accounts that are not in the list yet.
     pub fn with(mut self, others: Self) -> Self {
         for signer in others.0 {
             if self.0.iter().all(|known| known.account() != signer.account()) {

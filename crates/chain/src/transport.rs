@@ -1,5 +1,5 @@
-//! The pool as alloy's transport. Every provider of this program stands on it, so that a URL that is dead, limits requests or
-//! has pruned what is asked for costs a moment and stops nothing.
+//! The pool as alloy's transport. Every provider of this program is built on it, so that a URL that is dead, limits requests
+//! or has pruned the requested data costs a moment and stops nothing.
 
 use std::{
     sync::Arc,
@@ -18,7 +18,7 @@ use tower::Service;
 
 use crate::pool::{Answer, Call, NodeError, Pool};
 
-/// Whoever holds a lock or a transaction while the chain is asked holds it no longer than this.
+/// The longest time for a call, so that a lock or a transaction that is held meanwhile is held no longer than this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The endpoints of one chain, for alloy's providers. Several calls in one packet go to one endpoint together.
@@ -44,7 +44,7 @@ impl Service<RequestPacket> for PoolTransport {
         let pool = self.0.clone();
         Box::pin(async move {
             let chain_id = pool.chain_id();
-            // A task of its own: when the caller gives up, what became of the request still counts for the endpoint.
+            // This is a task of its own, so that the outcome still counts for the endpoint when the caller gives up.
             let answered = tokio::spawn(tokio::time::timeout(PATIENCE, answer(pool, packet)));
             match answered.await.map_err(TransportErrorKind::custom)? {
                 Ok(packet) => packet,

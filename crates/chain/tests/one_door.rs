@@ -1,4 +1,5 @@
-//! Nobody outside this crate makes a provider from a URL: whoever asks a chain asks its pool of endpoints.
+//! No code outside this crate makes a provider from a URL. All calls to a chain go through its pool of
+//! endpoints.
 
 use std::{
     fs,
@@ -7,12 +8,13 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// What makes a provider in alloy, and what skips the choice among the settings' endpoints here.
+/// The functions that make a provider in alloy, and those here that bypass the choice among the configured
+/// endpoints.
 const DOORS: [&str; 7] =
     ["ProviderBuilder", "RootProvider", "RpcClient", "WsConnect", "connect_reqwest", "connect_http", "rpc::connect"];
-/// Where a user names one URL.
+/// The files in which a user names one URL.
 const ONE_URL: [&str; 1] = ["src/ledger.rs"];
-/// The crate itself, and what tests run against.
+/// The crate itself, and the crate that tests run against.
 const LEFT_OUT: [&str; 2] = ["crates/chain", "crates/testkit"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {

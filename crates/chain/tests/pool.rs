@@ -1,4 +1,4 @@
-//! The pool against small nodes that answer as each test needs it.
+//! Tests the pool against small nodes that answer as each test needs.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -16,7 +16,7 @@ use axum::{Router, http::StatusCode, routing::post};
 use chain::pool::{self, Call, Endpoint, Failure, Options, Pool, Read, RpcSetupError, State, Voices};
 use serde_json::{Value, json};
 
-/// Starts a node that answers bodies by this function, and tells its URL.
+/// Starts a node that answers bodies with this function, and returns its URL.
 async fn node(answer: impl Fn(Value) -> (StatusCode, String) + Clone + Send + Sync + 'static) -> Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -26,7 +26,7 @@ async fn node(answer: impl Fn(Value) -> (StatusCode, String) + Clone + Send + Sy
     Ok(url)
 }
 
-/// A result for every call: the chain id, or the first parameter.
+/// Returns a result for every call: the chain id, or the first parameter.
 fn echo(chain_id: u64) -> impl Fn(Value) -> (StatusCode, String) + Clone + Send + Sync {
     move |request| {
         let respond = |call: &Value| {
@@ -42,7 +42,7 @@ fn echo(chain_id: u64) -> impl Fn(Value) -> (StatusCode, String) + Clone + Send 
     }
 }
 
-/// Quick to give up at the start, and slow to hedge.
+/// Returns options that give up quickly at the start, and hedge slowly.
 fn options() -> Options {
     Options {
         start: Duration::ZERO,
@@ -66,7 +66,7 @@ async fn read_numbers(pool: &Pool, count: u64) -> Result<Vec<u64>> {
     answers.into_iter().map(|answer| Ok(serde_json::from_str(answer?.get())?)).collect()
 }
 
-/// A port on which nobody listens.
+/// Returns a port on which nobody listens.
 async fn nobody() -> Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     Ok(format!("http://{}", listener.local_addr()?))
@@ -107,7 +107,7 @@ async fn an_endpoint_that_was_silent_at_the_start_is_asked_for_its_chain_before_
         let handler = post(move |body: String| async move { answer(serde_json::from_str(&body).expect("JSON")) });
         tokio::spawn(async move { axum::serve(listener, Router::new().route("/", handler)).await });
         let late = late.trim_start_matches("http://").to_owned();
-        // Everyone is asked in turn: the first says that it fails.
+        // Every endpoint is asked in turn, and the first one fails.
         for _ in 0..200 {
             let attempt = async |endpoint: Arc<Endpoint>| match endpoint.name() == late {
                 true => endpoint.batch(&numbers(1)).await,
@@ -205,7 +205,7 @@ async fn large_answers_are_cut_off() -> Result<()> {
 async fn a_failure_is_another_endpoints_turn_and_a_lie_is_for_ever() -> Result<()> {
     let pool = pool(&[node(echo(1)).await?, node(echo(1)).await?], options()).await?;
     let asked = AtomicUsize::new(0);
-    // Whoever is asked first lies, whoever is asked then tells the truth.
+    // The endpoint that is asked first lies, and the next one tells the truth.
     let attempt = async |endpoint: Arc<Endpoint>| match asked.fetch_add(1, Ordering::SeqCst) {
         0 => Err(Failure::Lie("the moon is green".into())),
         _ => Ok(endpoint.name().to_owned()),
@@ -236,7 +236,7 @@ async fn a_failure_is_another_endpoints_turn_and_a_lie_is_for_ever() -> Result<(
     let status = pool.endpoints().into_iter().find(|endpoint| endpoint.name == honest).context("two endpoints")?;
     assert_eq!((status.state, status.reason), (State::Healthy, None), "it came back by itself");
 
-    // In a quorum the liar still has a voice.
+    // In a quorum, the liar still counts.
     let name = |endpoint: Arc<Endpoint>| async move { Ok(endpoint.name().to_owned()) };
     assert_eq!(pool.poll(Voices::All, Read::Head, name, |_| false).await?.len(), 2);
     assert_eq!(pool.poll(Voices::Usable, Read::Head, name, |_| false).await?.len(), 1);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use chain::rpc::{RpcSetupError, connect};
 use tokio::net::TcpListener;
 
-/// The clock goes on by itself when nothing else does.
+/// The paused clock advances by itself when there is nothing else to do.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_takes_requests_and_never_answers_is_given_up() -> Result<()> {
     let silent = TcpListener::bind("127.0.0.1:0").await?;

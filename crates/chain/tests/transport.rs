@@ -1,4 +1,4 @@
-//! Providers over the pool, against small nodes that answer as each test needs it.
+//! Tests providers on top of the pool, against small nodes that answer as each test needs.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -22,10 +22,11 @@ use chain::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// The calls that a node got, by method.
+/// How many calls a node received, by method.
 type Seen = Arc<Mutex<BTreeMap<String, u32>>>;
 
-/// A node of chain 7 that answers every other call by this function: with a status, and `result` or `error`.
+/// Returns a node of chain 7 that answers every other call with this function: with a status, and `result`
+/// or `error`.
 async fn node(answer: impl Fn(&str) -> (StatusCode, Value) + Clone + Send + Sync + 'static) -> Result<(String, Seen)> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -36,7 +37,7 @@ async fn node(answer: impl Fn(&str) -> (StatusCode, Value) + Clone + Send + Sync
         *noted.lock().expect("no test panics here").entry(method.clone()).or_default() += 1;
         let (status, mut body) = match method.as_str() {
             "eth_chainId" => (StatusCode::OK, json!({"result": "0x7"})),
-            // The endpoints' heads, looked at in the background.
+            // The endpoints' heads are read in the background.
             "eth_blockNumber" => (StatusCode::OK, json!({"result": "0x10"})),
             method => answer(method),
         };
@@ -91,11 +92,12 @@ async fn what_speaks_of_the_endpoint_is_asked_of_the_next() -> Result<()> {
         for _ in 0..3 {
             assert_eq!(balance(&provider).await.context(case.clone())?, U256::from(5), "{case}");
         }
-        // One that is left is not asked again at once; one that lacks something is asked first again.
+        // An endpoint that was left alone is not asked again at once. One that lacks something is still
+        // asked first.
         let asked = if leaves { 1 } else { 3 };
         let found = (times(&at_first, "eth_getBalance"), times(&at_second, "eth_getBalance"));
         assert_eq!(found, (asked, 3), "{case}");
-        // That it told its head meanwhile, in the background, may have ended its suspension.
+        // Its head was read in the background meanwhile, which may have ended its suspension.
         assert_eq!(pool.endpoints()[0].errors > 0, leaves, "{case}");
     }
     Ok(())
@@ -114,7 +116,7 @@ async fn a_nodes_error_is_an_answer_and_comes_whole() -> Result<()> {
     assert_eq!((payload.code, payload.message.as_ref()), (3, "execution reverted"));
     assert_eq!(payload.as_revert_data().context("the contract's data")?.to_string(), "0x08c379a0");
     assert_eq!((times(&at_second, "eth_getBalance"), pool.endpoints()[0].state), (0, State::Healthy));
-    // What every endpoint refuses is the answer of the first.
+    // When every endpoint refuses, the answer is that of the first.
     let (first, _) = node(|_| error(-32601, "method not found")).await?;
     let (second, _) = node(|_| error(-32601, "no such method is available")).await?;
     let (_, provider) = connect(&[&first, &second]).await?;
@@ -152,7 +154,7 @@ async fn every_request_ends_within_thirty_seconds() -> Result<()> {
         urls.push(node(hangs).await?.0);
     }
     let (_, provider) = connect(&urls.iter().collect::<Vec<_>>()).await?;
-    // The first request looks at the heads too.
+    // The first request also reads the heads.
     let _ = tokio::time::timeout(Duration::from_millis(100), balance(&provider)).await;
     tokio::time::pause();
     let started = Instant::now();

@@ -1,5 +1,6 @@
-//! How long a distribution takes, beside the slow and obvious implementation of the tests on the same graph. Prints a
-//! figure a line: metric, value, unit, better, peer, the peer's value, separated by tabs. The best of several runs counts.
+//! Measures how long a distribution takes, compared with the slow and obvious implementation of the tests on the same graph.
+//! Prints one figure per line: metric, value, unit, better, peer and the peer's value, separated by tabs. The best of
+//! several runs counts.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that fails ends there")]
 
@@ -36,15 +37,15 @@ fn contribution(id: u64, who: u64, weight: u64) -> Contribution {
     }
 }
 
-/// One work by a hundred people.
+/// Returns one work by a hundred people.
 fn small() -> Vec<Work> {
     let mut work = owned(1, 1);
     work.contributions = (0..100).map(|n| contribution(n, n, n * 7_919 % 1_000 + 1)).collect();
     vec![work]
 }
 
-/// Ten contributions to each of 100 000 works. A tree of three parents each, so that all take part, and a second way to most
-/// of them.
+/// Returns 100 000 works with ten contributions each. They form a tree of three parents each, so that all take part, with a
+/// second path to most of them.
 fn large() -> Vec<Work> {
     let work = |n: u32| {
         let mut work = owned(n.into(), u64::from(n) % 5_000);
@@ -71,7 +72,7 @@ fn owned(id: u64, owner: u64) -> Work {
     Work { owners: vec![(account(owner), BasisPoints::FULL)], ..Work::new(WorkKey::Asset(AssetId(id))) }
 }
 
-/// The best time of so many runs.
+/// Returns the best time of `runs` runs.
 fn best<T>(runs: u32, mut run: impl FnMut() -> T) -> (Duration, T) {
     let mut measure = || {
         let begin = Instant::now();
@@ -129,7 +130,7 @@ fn measure() {
 }
 
 fn main() {
-    // The obvious way recurses along the longest way through the graph.
+    // The obvious implementation recurses along the longest path through the graph.
     let measuring = thread::Builder::new().stack_size(4 << 30).spawn(measure);
     measuring.expect("a thread can be had").join().expect("both implementations agree");
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{money, split::proportion};
 
-/// What was measured of a contribution, each in [0, 1]; `None` where nothing was.
+/// What was measured about a contribution, each value in [0, 1]. `None` means that it was not measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Inputs {
@@ -31,7 +31,7 @@ pub struct Inputs {
     pub documentation: Option<Decimal>,
     /// How connected the work is: see [`network`].
     pub network: Option<Decimal>,
-    /// 1 less the highest similarity to any earlier asset of the catalogue.
+    /// 1 minus the highest similarity to any earlier asset of the catalogue.
     pub novelty: Option<Decimal>,
 }
 
@@ -44,7 +44,7 @@ pub struct Coherence {
     pub confidence: Decimal,
 }
 
-/// An input out of range.
+/// An input is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is {value}: it must lie between 0 and 1")]
 pub struct OutOfRange {
@@ -55,7 +55,7 @@ pub struct OutOfRange {
 }
 
 impl Inputs {
-    /// The coherence. A missing input counts as 0.5 and lowers the confidence by its weight.
+    /// Computes the coherence. A missing input counts as 0.5 and lowers the confidence by its weight.
     ///
     /// # Errors
     /// When an input lies outside [0, 1].
@@ -76,7 +76,7 @@ impl Inputs {
         Ok(Coherence { score: score.min(Decimal::ONE).normalize(), confidence: confidence.normalize() })
     }
 
-    /// Each input with its name and its weight in hundredths, in the order of the rules; the weights sum to 100.
+    /// Returns each input with its name and its weight in hundredths, in the order of the rules; the weights sum to 100.
     pub fn weighted(&self) -> [(&'static str, i64, Option<Decimal>); 7] {
         [
             ("code_quality", 20, self.code_quality),
@@ -91,14 +91,14 @@ impl Inputs {
 }
 
 impl Coherence {
-    /// What the cost is multiplied with: `0.5 + score`, from 0.5 to 1.5.
+    /// Returns the factor by which the cost is multiplied: `0.5 + score`, from 0.5 to 1.5.
     pub fn multiplier(&self) -> Decimal {
         Decimal::new(5, 1) + self.score
     }
 }
 
-/// The Herfindahl-Hirschman index of concentration: the sum of squared shares, from 1/n (all equal) to 1 (one has all).
-/// `None` when there is no weight at all.
+/// Returns the Herfindahl-Hirschman index of concentration: the sum of squared shares, from 1/n (all shares are equal)
+/// to 1 (one share is the whole). `None` when there is no weight at all.
 pub fn hhi(weights: &[Weight]) -> Option<Decimal> {
     let total = weights.iter().try_fold(U256::ZERO, |sum, weight| sum.checked_add(weight.0))?;
     if total.is_zero() {
@@ -110,20 +110,20 @@ pub fn hhi(weights: &[Weight]) -> Option<Decimal> {
     Some(shares.map(|share| Decimal::new(share, 18)).map(|share| share * share).sum())
 }
 
-/// The network input: the mean of `min(1, downstream assets / 10)` and `1 - HHI` of the asset's contributors by weighted
-/// cost. `weights` holds one entry per contributor; `None` when there is no weight at all.
+/// Returns the network input: the mean of `min(1, downstream assets / 10)` and `1 - HHI` of the asset's contributors by
+/// weighted cost. `weights` holds one entry per contributor; `None` when there is no weight at all.
 pub fn network(downstream_assets: u64, weights: &[Weight]) -> Option<Decimal> {
     let reach = Decimal::new(downstream_assets.min(10) as i64, 1);
     let diversity = Decimal::ONE - hhi(weights)?;
     Some((reach + diversity) / Decimal::TWO)
 }
 
-/// The coherence assumed for a commit of which only the push is known: 0.5, and 0.2 more when it touches tests.
+/// Returns the coherence assumed for a commit of which only the push is known: 0.5, and 0.2 more when it touches tests.
 pub fn hint_for_commit(touches_tests: bool) -> Decimal {
     Decimal::new(if touches_tests { 7 } else { 5 }, 1)
 }
 
-/// A cost or multiplier below zero has no weight.
+/// A cost or multiplier is below zero, so there is no weight.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a weight of cost {cost} x multiplier {multiplier} is negative")]
 pub struct NegativeWeight {
@@ -134,7 +134,7 @@ pub struct NegativeWeight {
 }
 
 /// The weight of a contribution or of an edge in a division: its weighted cost in units of 10^-12. A decimal string in
-/// JSON. Weights have meaning only beside each other.
+/// JSON. A weight only has a meaning in comparison with other weights.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Weight(#[serde(with = "money::decimal")] pub U256);
@@ -143,8 +143,9 @@ impl Weight {
     /// No weight.
     pub const ZERO: Self = Self(U256::ZERO);
 
-    /// `cost x multiplier`. Each of the two is first rounded to 6 decimals, halves away from zero; their product is then
-    /// a whole number of 10^-12 and nothing is ever divided. Cannot overflow: two decimals of 96 bits and 10^12.
+    /// Returns `cost x multiplier`. Each of the two is first rounded to 6 decimals, halves away from zero; their product
+    /// is then a whole number of 10^-12, and nothing is ever divided. It cannot overflow, because the two decimals have
+    /// 96 bits each.
     ///
     /// # Errors
     /// When either is negative.
@@ -161,7 +162,7 @@ impl Weight {
         }
     }
 
-    /// The weight of a cost whose coherence is not in question, such as that of an edge: a multiplier of 1.
+    /// Creates the weight of a cost whose coherence is not in question, such as that of an edge: a multiplier of 1.
     ///
     /// # Errors
     /// When the cost is negative.
@@ -170,7 +171,7 @@ impl Weight {
     }
 }
 
-/// The value in 10^-6, rounded; `None` below zero.
+/// Returns the value in 10^-6, rounded; `None` below zero.
 fn millionths(value: Decimal) -> Option<U256> {
     let rounded = value.round_dp_with_strategy(6, MidpointAwayFromZero);
     let mantissa = u128::try_from(rounded.mantissa()).ok()?;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use rust_decimal::{Decimal, RoundingStrategy::MidpointAwayFromZero};
 use serde::{Deserialize, Serialize};
 
-/// Why there is no cost.
+/// The reason why there is no cost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CostError {
     /// An input is below zero.
@@ -39,7 +39,7 @@ fn sum(a: Decimal, b: Decimal) -> Result<Decimal, CostError> {
     a.checked_add(b).ok_or(CostError::Overflow)
 }
 
-/// Labour: `hours x rate`, the rate in currency per hour.
+/// Computes the cost of labour: `hours x rate`, with the rate in currency per hour.
 ///
 /// # Errors
 /// When an input is negative or the product too large.
@@ -47,7 +47,7 @@ pub fn labour(hours: Decimal, rate: Decimal) -> Result<Decimal, CostError> {
     product(not_negative("hours", hours)?, not_negative("rate", rate)?)
 }
 
-/// Tokens that went into and came out of a language model, and the price of one of each.
+/// Tokens that went into and came out of a language model, and the prices per token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenUse {
     /// Tokens read.
@@ -60,7 +60,7 @@ pub struct TokenUse {
     pub output_rate: Decimal,
 }
 
-/// Tools: `input_tokens x input_rate + output_tokens x output_rate`.
+/// Computes the cost of a tool: `input_tokens x input_rate + output_tokens x output_rate`.
 ///
 /// # Errors
 /// When a rate is negative or the result too large.
@@ -70,7 +70,7 @@ pub fn tools(tokens: &TokenUse) -> Result<Decimal, CostError> {
     sum(input, output)
 }
 
-/// Time on a machine: what it drew and what it wore out.
+/// Time on a machine: the power it drew and the wear of its hardware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ComputeUse {
     /// Hours the machine worked.
@@ -85,7 +85,7 @@ pub struct ComputeUse {
     pub lifetime_hours: Decimal,
 }
 
-/// Compute: `hours x kW x price_per_kWh + hours x hardware_price / lifetime_hours`.
+/// Computes the cost of a machine's time: `hours x kW x price_per_kWh + hours x hardware_price / lifetime_hours`.
 ///
 /// # Errors
 /// When an input is negative, the result too large, or priced hardware has no lifetime.
@@ -104,7 +104,7 @@ pub fn compute(machine: &ComputeUse) -> Result<Decimal, CostError> {
     sum(power, product(hours, price)?.checked_div(lifetime).ok_or(CostError::Overflow)?)
 }
 
-/// Why a cost is what it is: the rule with all its inputs, prices among them, so that anyone can compute it again.
+/// The basis of a cost: the rule with all its inputs, including prices, so that anyone can compute it again.
 ///
 /// In JSON, `rule` is `labour`, `tool` or `compute`; decimals are text. `profile` names the list of prices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,10 +148,10 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// The cost, to 6 decimals, halves away from zero.
+    /// Computes the cost, rounded to 6 decimals, halves away from zero.
     ///
     /// # Errors
-    /// As the rule's.
+    /// When the rule has no cost for these inputs; see [`labour`], [`tools`] and [`compute`].
     pub fn cost(&self) -> Result<Decimal, CostError> {
         let cost = match *self {
             Self::Labour { hours, rate } => labour(hours, rate),
@@ -187,7 +187,7 @@ pub enum CommitPolicy {
 }
 
 impl CommitPolicy {
-    /// The cost of a commit of this size. Never overflows: both inputs have 32 bits.
+    /// Returns the cost of a commit of this size. Never overflows: both inputs have 32 bits.
     pub fn cost(self, size: CommitSize) -> Decimal {
         let files = Decimal::from(size.files);
         match self {
@@ -203,7 +203,7 @@ impl CommitPolicy {
     }
 }
 
-/// What a cost rests on. Each kind of evidence has a fixed [confidence](Evidence::confidence).
+/// What a cost is based on. Each kind of evidence has a fixed [confidence](Evidence::confidence).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
@@ -226,7 +226,7 @@ pub enum Evidence {
     Transaction,
 }
 
-/// The text names no kind of evidence.
+/// The text does not name a kind of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no kind of evidence")]
 pub struct UnknownEvidence(pub String);
@@ -244,7 +244,7 @@ impl Evidence {
         Self::Transaction,
     ];
 
-    /// How sure the cost is, from 0.10 to 1.
+    /// Returns how sure the cost is, from 0.10 to 1.
     pub fn confidence(self) -> Decimal {
         let hundredths = match self {
             Self::Assumed => 10,
@@ -257,7 +257,7 @@ impl Evidence {
         Decimal::new(hundredths, 2)
     }
 
-    /// The stable name under which it is stored.
+    /// Returns the stable name under which it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Assumed => "assumed",

@@ -2,8 +2,8 @@
 //!
 //! A [`Derivation`] is a tree of works. Its root is the work whose income was divided; beneath each work stand the works
 //! to which part of its income went and through which some of it reached the recipient. Money is fungible: income that
-//! reaches a work from two sides is divided there as one sum, so a work stands in the tree once, beneath the work that
-//! gave it most (the one divided first, if equal), and lists everything that came in.
+//! reaches a work from two sides is divided there as one sum. So a work stands in the tree once, beneath the work that
+//! gave it most (the one that was divided first, if they are equal), and lists everything that came in.
 //!
 //! What adds up, in whole units, at every [`Step`]:
 //!
@@ -12,7 +12,7 @@
 //! - `own` and the `subtotal`s of the steps directly beneath sum to its `subtotal`;
 //! - the root's `subtotal` is the recipient's `total`.
 //!
-//! And every [`Part`] is `divided x weight / of`, rounded down or up to a whole unit.
+//! Every [`Part`] is `divided x weight / of`, rounded down or up to a whole unit.
 
 use std::fmt::{self, Write};
 
@@ -31,7 +31,7 @@ pub struct Derivation {
     pub recipient: Recipient,
     /// How much.
     pub total: Amount,
-    /// The works through which it came: each above all that stand beneath it. Empty when the total is zero.
+    /// The works through which it came, each before all works beneath it. Empty when the total is zero.
     pub steps: Vec<Step>,
 }
 
@@ -44,7 +44,7 @@ pub struct Step {
     pub depth: u32,
     /// The position in [`Derivation::steps`] of the work beneath which it stands; `None` at the root.
     pub under: Option<usize>,
-    /// All that came in, for everybody.
+    /// Everything that came in, for everybody.
     pub income: Amount,
     /// Where it came from. Empty at the root.
     pub incoming: Vec<Incoming>,
@@ -52,7 +52,7 @@ pub struct Step {
     pub paid: Vec<Part>,
     /// The sum of `paid`.
     pub own: Amount,
-    /// What the recipient was paid here and beneath.
+    /// What the recipient was paid at this work and the works beneath it.
     pub subtotal: Amount,
 }
 
@@ -91,7 +91,7 @@ impl From<&Flow> for Part {
     }
 }
 
-/// Derives what `recipient` got out of `distribution`, which must be one over `graph`. Reads each flow once.
+/// Derives what `recipient` got from `distribution`, which must be a distribution over `graph`. Reads each flow once.
 ///
 /// ```
 /// # use domain::{Address, Amount, AssetId, BasisPoints, derivation::explain, distribution::*};
@@ -157,7 +157,7 @@ impl<'a> Works<'a> {
         Self { records, order }
     }
 
-    /// Sums from the parents down to the start: a work is complete before it is added to the one it stands beneath.
+    /// Sums from the parents down to the start, so that a work is complete before it is added to the work above it.
     fn add_up(&mut self) {
         for node in self.order.iter().rev() {
             let record = &mut self.records[node.0 as usize];
@@ -169,7 +169,7 @@ impl<'a> Works<'a> {
         }
     }
 
-    /// The works that matter to the recipient, each above those beneath it.
+    /// Returns the works that matter to the recipient, each above those beneath it.
     fn steps(&self, graph: &Graph, distribution: &Distribution) -> Vec<Step> {
         let mut beneath: Vec<Vec<NodeIndex>> = vec![Vec::new(); self.records.len()];
         for &node in &self.order {
@@ -210,7 +210,7 @@ impl<'a> Works<'a> {
 }
 
 impl Derivation {
-    /// The tree as indented text, a line for each work and each part, in base units.
+    /// Returns the tree as indented text, a line for each work and each part, in base units.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -221,7 +221,7 @@ impl Derivation {
     fn write(&self, text: &mut String) -> fmt::Result {
         writeln!(text, "{} for {}", self.total, self.recipient)?;
         for step in &self.steps {
-            // Deep lineages would otherwise be mostly spaces.
+            // Without this limit, the text of a deep lineage would be mostly spaces.
             let indent = "  ".repeat(step.depth.min(16) as usize + 1);
             writeln!(
                 text,

@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr};
 
 use crate::money::Address;
 
-/// A longer email is none (RFC 5321 ends at 254).
+/// The longest email address, in bytes (RFC 5321).
 const LONGEST_EMAIL: usize = 254;
 /// GitHub's limit.
 const LONGEST_LOGIN: usize = 39;
@@ -31,13 +31,13 @@ pub enum Identity {
     Tool(String),
 }
 
-/// The text names nobody.
+/// The text does not name anybody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not `mailto:` and an email, `github:` and a login, `tool:` and a name, or `account:` and an address")]
 pub struct UnknownIdentity;
 
 /// A rule that a claim to an identity breaks. [`code`](Fault::code) and [`field`](Fault::field) are stable; the text is
-/// a predicate of the field, for people.
+/// for people, and completes a sentence that begins with the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Accounts and tools cannot be claimed.
@@ -54,7 +54,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns the stable code of the fault, for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotClaimable => "not_claimable",
@@ -62,7 +62,7 @@ impl Fault {
         }
     }
 
-    /// The field that is wrong.
+    /// Returns the field that is wrong.
     pub const fn field(&self) -> &'static str {
         match self {
             Self::NotClaimable => "identity",
@@ -72,7 +72,7 @@ impl Fault {
 }
 
 impl Identity {
-    /// The identity that a text claims: an email or a login.
+    /// Reads the identity that a text claims: an email or a login.
     ///
     /// # Errors
     /// When it is neither.
@@ -83,7 +83,7 @@ impl Identity {
         }
     }
 
-    /// Somebody by their email; none when it is malformed.
+    /// Names somebody by their email. `None` when it is malformed.
     pub fn email(email: &str) -> Option<Self> {
         let email = email.trim().to_lowercase();
         let (mailbox, host) = email.rsplit_once('@')?;
@@ -92,25 +92,25 @@ impl Identity {
         sound.then(|| Self::Email(email.clone()))
     }
 
-    /// Somebody by their login at GitHub; none when GitHub gives no such login.
+    /// Names somebody by their login at GitHub. `None` when GitHub does not allow such a login.
     pub fn github(login: &str) -> Option<Self> {
         let letters = || login.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let sound = (1..=LONGEST_LOGIN).contains(&login.len()) && !login.starts_with('-') && letters();
         sound.then(|| Self::GitHub(login.to_ascii_lowercase()))
     }
 
-    /// A SYSTEM by its name: 1 to 200 printable characters.
+    /// Names a SYSTEM. `None` unless the name has 1 to 200 printable characters.
     pub fn tool(name: &str) -> Option<Self> {
         let sound = (1..=LONGEST_TOOL).contains(&name.chars().count()) && name.trim() == name;
         (sound && !name.contains(char::is_control)).then(|| Self::Tool(name.to_owned()))
     }
 
-    /// Whether this is a SYSTEM, which is never paid itself.
+    /// Returns whether this is a SYSTEM, which is never paid itself.
     pub fn is_system(&self) -> bool {
         matches!(self, Self::Tool(_))
     }
 
-    /// What to call them as long as nobody gave a name. Shows no whole email.
+    /// Returns what to call them as long as nobody gave a name. It never contains a whole email address.
     pub fn default_name(&self) -> String {
         match self {
             Self::Account(account) => account.to_checksum(None),

@@ -16,7 +16,8 @@
 //! | [`work`] | what makes the description of a work recordable |
 //! | [`merkle`] | the payout tree whose root stands on chain |
 //!
-//! Money on chain is an integer number of base units and stays one here; costs off chain are decimals; nothing is a float.
+//! Money on chain is an integer number of base units, and stays one here. Costs off chain are decimals. Nothing is a
+//! float.
 
 pub mod coherence;
 pub mod contribution;

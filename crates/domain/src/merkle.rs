@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::Amount;
 
-/// What an account may have claimed in all, of one token, since the beginning.
+/// The total that an account may have claimed of one token, since the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Who claims.
@@ -24,13 +24,13 @@ pub struct Entry {
     pub cumulative: Amount,
 }
 
-/// Why there is no tree.
+/// The reason why there is no tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TreeError {
     /// A tree without leaves has no root.
     #[error("there is nothing to pay: a payout tree needs at least one entry")]
     Empty,
-    /// Two entries for one account and token.
+    /// There are two entries for one account and token.
     #[error("account {account} stands in the tree twice for token {token}")]
     Duplicate {
         /// The account.
@@ -40,7 +40,7 @@ pub enum TreeError {
     },
 }
 
-/// A tree over leaves in the order given.
+/// A tree over leaves, in the given order.
 #[derive(Debug, Clone)]
 pub struct Tree {
     /// The leaves, then each level of their parents up to the root.
@@ -63,12 +63,13 @@ impl Tree {
         Some(Self { levels })
     }
 
-    /// The root.
+    /// Returns the root.
     pub fn root(&self) -> B256 {
         self.levels[self.levels.len() - 1][0]
     }
 
-    /// The proof of a leaf, by its place, from the leaf up; empty when the leaf is the root, `None` beyond the last.
+    /// Returns the proof of the leaf at a place, from the leaf up. It is empty when the leaf is the root. `None` beyond the
+    /// last leaf.
     pub fn proof(&self, place: usize) -> Option<Vec<B256>> {
         self.levels[0].get(place)?;
         let mut at = place;
@@ -92,7 +93,7 @@ impl PayoutTree {
     /// Builds the tree. The order of the entries does not matter.
     ///
     /// # Errors
-    /// Without entries, and with two entries for one account and token.
+    /// When there are no entries, or two entries for one account and token.
     pub fn new(chain_id: u64, contract: Address, mut entries: Vec<Entry>) -> Result<Self, TreeError> {
         entries.sort_unstable_by_key(|entry| (entry.account, entry.token));
         let same = |pair: &&[Entry]| (pair[0].account, pair[0].token) == (pair[1].account, pair[1].token);
@@ -104,29 +105,30 @@ impl PayoutTree {
         Ok(Self { entries, tree })
     }
 
-    /// The root.
+    /// Returns the root.
     pub fn root(&self) -> B256 {
         self.tree.root()
     }
 
-    /// The entries, by account and token.
+    /// Returns the entries, by account and token.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The proof for an account and token, from the leaf up; empty when the leaf is the root, `None` without such an entry.
+    /// Returns the proof for an account and token, from the leaf up. It is empty when the leaf is the root. `None` when
+    /// there is no such entry.
     pub fn proof(&self, account: Address, token: Address) -> Option<Vec<B256>> {
         let place = self.entries.binary_search_by_key(&(account, token), |entry| (entry.account, entry.token)).ok()?;
         self.tree.proof(place)
     }
 }
 
-/// A leaf over 32-byte words, as Solidity's `abi.encode` lays them out: hashed twice.
+/// Returns a leaf over 32-byte words, laid out as by Solidity's `abi.encode` and hashed twice.
 pub fn leaf_of(words: &[B256]) -> B256 {
     keccak256(keccak256(words.concat()))
 }
 
-/// The leaf of an entry.
+/// Returns the leaf of an entry.
 pub fn leaf(chain_id: u64, contract: Address, entry: &Entry) -> B256 {
     leaf_of(&[
         U256::from(chain_id).into(),
@@ -137,12 +139,12 @@ pub fn leaf(chain_id: u64, contract: Address, entry: &Entry) -> B256 {
     ])
 }
 
-/// Whether `proof` leads from `leaf` to `root`.
+/// Returns whether `proof` leads from `leaf` to `root`.
 pub fn verify(root: B256, leaf: B256, proof: &[B256]) -> bool {
     proof.iter().fold(leaf, |node, sibling| parent(node, *sibling)) == root
 }
 
-/// The parent of two nodes, in whichever order.
+/// Returns the parent of two nodes, in whichever order.
 pub(crate) fn parent(a: B256, b: B256) -> B256 {
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
     keccak256(low.concat_const::<32, 64>(high))

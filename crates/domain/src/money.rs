@@ -9,13 +9,13 @@ pub use alloy_primitives::{Address, B256, U256};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Why a text is not an amount.
+/// The reason why a text is not an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseAmountError {
-    /// Anything but the digits 0 to 9: a sign, a space, a point, an exponent, or nothing at all.
+    /// The text has anything but the digits 0 to 9 (a sign, a space, a point, an exponent), or is empty.
     #[error("`{0}` is not an amount: write base units in digits only, without sign, point or spaces")]
     NotDigits(String),
-    /// `007` is `7`; one value has one spelling.
+    /// The number begins with a zero. `007` would be `7`, but each value has only one spelling.
     #[error("`{0}` is not an amount: leave out the leading zeros")]
     LeadingZero(String),
     /// The number is 2^256 or more.
@@ -23,19 +23,19 @@ pub enum ParseAmountError {
     TooLarge(String),
 }
 
-/// Why a text is not an account's address.
+/// The reason why a text is not an account's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseAddressError {
-    /// Anything but 40 hexadecimal digits.
+    /// The text is not made of 40 hexadecimal digits.
     #[error("is not an address of 20 bytes, 0x-hex")]
     NotAddress,
-    /// Letters in both cases carry a checksum, and it does not hold.
+    /// The text has letters in both cases, which carry a checksum, and the checksum is wrong.
     #[error("has a wrong checksum (EIP-55): a character is mistyped")]
     Checksum,
 }
 
 impl ParseAddressError {
-    /// A stable word for programs.
+    /// Returns the stable code of the fault, for programs.
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotAddress => "not_an_address",
@@ -44,10 +44,10 @@ impl ParseAddressError {
     }
 }
 
-/// An account's address, 0x-hex. In mixed case its EIP-55 checksum must hold.
+/// Reads an account's address from 0x-hex. In mixed case, its EIP-55 checksum must hold.
 ///
 /// # Errors
-/// When the text is no address, or mistyped.
+/// When the text is not an address, or its checksum is wrong.
 pub fn parse_address(text: &str) -> Result<Address, ParseAddressError> {
     let address: Address = text.parse().map_err(|_| ParseAddressError::NotAddress)?;
     let digits = text.trim_start_matches("0x");
@@ -68,22 +68,22 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(U256::ZERO);
 
-    /// Whether this is nothing.
+    /// Returns whether this is nothing.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
 
-    /// The sum, or `None` beyond 256 bits.
+    /// Returns the sum, or `None` when it does not fit in 256 bits.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The difference, or `None` below zero.
+    /// Returns the difference, or `None` when it is below zero.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// The sum of all, or `None` beyond 256 bits.
+    /// Returns the sum of all amounts, or `None` when it does not fit in 256 bits.
     pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
         amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
@@ -139,22 +139,29 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// Serde for a bare [`U256`] as a decimal string: `#[serde(with = "domain::money::decimal")]`.
+/// Serialises a bare [`U256`] as a decimal string: `#[serde(with = "domain::money::decimal")]`.
 pub mod decimal {
     use super::{Amount, Deserialize, Deserializer, Serialize, Serializer, U256};
 
     /// Writes the decimal digits.
+    ///
+    /// # Errors
+    /// When the serializer fails.
     pub fn serialize<S: Serializer>(value: &U256, serializer: S) -> Result<S::Ok, S::Error> {
         Amount(*value).serialize(serializer)
     }
 
     /// Reads decimal digits, as strictly as [`Amount`].
+    ///
+    /// # Errors
+    /// When the deserializer fails, or the text is not an amount.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<U256, D::Error> {
         Amount::deserialize(deserializer).map(|amount| amount.0)
     }
 }
 
-/// `amount` in whole tokens, for people: `format_units(1_500_000, 6)` is `1.5`. Exact; trailing zeros are left out.
+/// Returns `amount` in whole tokens, for people: `format_units(1_500_000, 6)` is `1.5`. It is exact; trailing
+/// zeros are left out.
 ///
 /// ```
 /// use domain::money::{Amount, format_units};
@@ -275,7 +282,8 @@ impl BasisPoints {
     /// The whole: 10 000.
     pub const FULL: Self = Self(10_000);
 
-    /// A share known when the program is written; does not compile, in a `const`, when it is above 10 000.
+    /// Creates a share that is known when the program is written. In a `const`, a share above 10 000 does not
+    /// compile.
     ///
     /// # Panics
     /// When `points` is above 10 000. Use `try_from` for numbers that come from outside.
@@ -284,17 +292,17 @@ impl BasisPoints {
         Self(points)
     }
 
-    /// The number, 0 to 10 000.
+    /// Returns the number, 0 to 10 000.
     pub const fn get(self) -> u16 {
         self.0
     }
 
-    /// What is left of the whole.
+    /// Returns what is left of the whole.
     pub const fn complement(self) -> Self {
         Self(10_000 - self.0)
     }
 
-    /// The number as a weight, for a division.
+    /// Returns the number as a weight, for a division.
     pub fn weight(self) -> U256 {
         U256::from(self.0)
     }

@@ -20,9 +20,10 @@
 //! | [`Fault::BalanceTooLow`], [`Fault::AllowanceTooLow`] | `Market.PaymentFailed` |
 //! | [`Fault::SignatureInvalid`] | `Market.SignatureInvalid` |
 //!
-//! Four rules are the marketplace's own, and stricter than the contract: an order costs something
-//! ([`Fault::PriceZero`]), a sale does not become dearer while it waits ([`Fault::SaleRises`]), an order runs for a year
-//! at most ([`Fault::RunsTooLong`]), and times and epochs are below year 9999 in seconds ([`Fault::OutOfRange`]).
+//! Four rules are the marketplace's own and stricter than the contract. The price of an order is not zero
+//! ([`Fault::PriceZero`]), a sale does not become more expensive while it waits ([`Fault::SaleRises`]), an order runs
+//! for at most a year ([`Fault::RunsTooLong`]), and times and epochs are below year 9999 in seconds
+//! ([`Fault::OutOfRange`]).
 
 use crate::{
     money::{Address, B256, U256},
@@ -31,9 +32,10 @@ use crate::{
 
 /// An order runs for at most this many days.
 pub const MAX_DURATION_DAYS: u64 = 366;
-/// Year 9999 in seconds. Times lie below it, and so do epochs, which count transfers and cancellations.
+/// The end of year 9999 in seconds since 1970. Times must be below it, and so must epochs, which count transfers and
+/// cancellations.
 const TIME_LIMIT: u64 = 253_402_300_800;
-/// The contract multiplies prices with seconds and basis points within 256 bits, so prices have 128.
+/// The contract multiplies prices by seconds and basis points within 256 bits, so prices have at most 128 bits.
 const PRICE_BITS: usize = 128;
 
 /// Which side of a sale the maker is on.
@@ -78,9 +80,9 @@ pub struct Order {
     pub start_price: U256,
     /// The price at `end_time`. In between it moves in a straight line.
     pub end_price: U256,
-    /// From when on the order can be filled.
+    /// The first second in which the order can be filled.
     pub start_time: u64,
-    /// Until when the order can be filled.
+    /// The last second in which the order can be filled.
     pub end_time: u64,
     /// The only account that may fill it; the zero address is anyone.
     pub taker: Address,
@@ -101,29 +103,29 @@ pub struct Asset {
     pub owner: Address,
     /// How often it changed hands.
     pub epoch: u64,
-    /// A dispute freezes it until this second; zero when there is none.
+    /// A dispute freezes it until this second. Zero when there is no dispute.
     pub frozen_until: u64,
-    /// The part of every sale that its contributors earn.
+    /// The part of every sale that its contributors earn, in basis points.
     pub royalty_bps: u16,
 }
 
-/// What the maker brings to the sale.
+/// The means that the maker has for the sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means {
-    /// Of a sale: whether the registry lets the market move the asset.
+    /// For an order to sell: whether the registry lets the market move the asset.
     Approval(bool),
-    /// Of a bid: how many tokens the maker holds, and how many of them the market may take.
+    /// For a bid: how many tokens the maker holds, and how many of them the market may take, in base units.
     Funds {
         /// The balance.
         held: U256,
         /// The allowance.
         allowed: U256,
     },
-    /// Of a bid: the currency does not answer as an ERC-20 token does.
+    /// For a bid: the currency does not answer as an ERC-20 token does.
     NoToken,
 }
 
-/// What the contracts would ask of the chain when an order is filled.
+/// The state of the chain that the contracts look at when an order is filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainState {
     /// The present, in seconds since 1970.
@@ -132,22 +134,22 @@ pub struct ChainState {
     pub market: Address,
     /// The registry's contract.
     pub registry: Address,
-    /// The order's asset; none when no such asset is registered.
+    /// The order's asset. `None` when no such asset is registered.
     pub asset: Option<Asset>,
     /// The maker's epoch in the market.
     pub maker_epoch: u64,
     /// Whether the maker used or cancelled the order's nonce.
     pub nonce_used: bool,
-    /// The market's fee.
+    /// The market's fee, in basis points.
     pub fee_bps: u16,
     /// Whether there is a contract at the currency's address.
     pub currency_has_code: bool,
-    /// What the maker brings.
+    /// The maker's means.
     pub means: Means,
 }
 
-/// A rule that an order breaks. [`code`](Fault::code) and [`field`](Fault::field) are stable; the text is a predicate
-/// of the field, for people.
+/// A rule that an order breaks. [`code`](Fault::code) and [`field`](Fault::field) are stable; the text is for people,
+/// and completes a sentence that begins with the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the texts say what the arguments are")]
 pub enum Fault {
@@ -200,7 +202,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns the stable code of the fault, for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::OutOfRange { .. } => "out_of_range",
@@ -229,7 +231,7 @@ impl Fault {
         }
     }
 
-    /// The field of a request to place the order that is wrong.
+    /// Returns the field of a request to place the order that is wrong.
     pub const fn field(&self) -> &'static str {
         match self {
             Self::OutOfRange { field } => field,
@@ -254,17 +256,17 @@ impl Fault {
 }
 
 impl Order {
-    /// The highest price that the order can reach.
+    /// Returns the highest price that the order can reach.
     pub fn highest_price(&self) -> U256 {
         self.start_price.max(self.end_price)
     }
 
-    /// The lowest price that the order can reach.
+    /// Returns the lowest price that the order can reach.
     pub fn lowest_price(&self) -> U256 {
         self.start_price.min(self.end_price)
     }
 
-    /// What is wrong with the order itself at `now`, in seconds since 1970: times, prices and sides.
+    /// Returns what is wrong with the order itself at `now`, in seconds since 1970: times, prices and sides.
     pub fn check_shape(&self, now: u64) -> Vec<Fault> {
         let numbers = [
             ("order.startTime", self.start_time),
@@ -278,7 +280,7 @@ impl Order {
             .map(|(field, _)| Fault::OutOfRange { field })
             .collect();
         if !faults.is_empty() {
-            // Nothing further can be said about numbers that mean nothing.
+            // Nothing more can be said about numbers that are out of range.
             return faults;
         }
         faults.extend(self.check_times(now));
@@ -308,9 +310,9 @@ impl Order {
         (self.end_time - self.start_time.max(now) > days * 86_400).then_some(Fault::RunsTooLong { days })
     }
 
-    /// What the contracts would refuse if the order were filled in this state of the chain.
+    /// Returns the reasons why the contracts would refuse the order if it were filled in this state of the chain.
     ///
-    /// Nothing is said about an asset that is not registered, except that it is not.
+    /// About an asset that is not registered, it only says that the asset is not registered.
     pub fn check_against(&self, chain: &ChainState) -> Vec<Fault> {
         let Some(asset) = chain.asset else { return vec![Fault::AssetUnknown { asset: self.asset_id }] };
         let mut faults = self.check_asset(&asset, chain.now);

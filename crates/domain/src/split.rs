@@ -1,18 +1,18 @@
 //! Exact division of one amount.
 //!
-//! Every part first gets its proportion rounded down; the units left over, fewer than there are parts, go one each to
-//! the parts that lost most by rounding (the method of largest remainder, also named after Hamilton). Nothing is lost
-//! and nothing is created: the parts always sum to the amount.
+//! Every part first gets its proportion rounded down; the units left over, of which there are fewer than parts, go one
+//! each to the parts that lost most by rounding. (This is the method of largest remainder, also named after Hamilton.)
+//! Nothing is lost and nothing is created: the parts always sum to the amount.
 
 use alloy_primitives::{U256, U512};
 
-/// Why an amount cannot be divided.
+/// The reason why an amount cannot be divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
     /// There is an amount to divide, but no part has any weight.
     #[error("nothing to divide {amount} by: every weight is zero")]
     NoWeight {
-        /// What should have been divided.
+        /// The amount that should have been divided.
         amount: U256,
     },
     /// The weights sum to 2^256 or more.
@@ -22,9 +22,9 @@ pub enum SplitError {
 
 /// Divides `amount` in proportion to `weights`; part `i` belongs to weight `i`.
 ///
-/// The sum is exact, each part is its true proportion rounded down or up, a weight of zero gets nothing, and among equal
-/// remainders the lower index is served first. Products are taken in 512 bits, so no amount or weight is too large. Takes
-/// time linear in the number of weights.
+/// The sum is exact. Each part is its true proportion, rounded down or up. A weight of zero gets nothing, and among equal
+/// remainders the lower index is served first. Products are computed in 512 bits, so no amount or weight is too large.
+/// The time is linear in the number of weights.
 ///
 /// # Errors
 /// [`SplitError::NoWeight`] when all weights are zero and the amount is not, [`SplitError::WeightOverflow`] when the
@@ -57,8 +57,8 @@ pub fn largest_remainder(amount: U256, weights: &[U256]) -> Result<Vec<U256>, Sp
         remainders.push(remainder);
     }
 
-    // The remainders sum to `left` times the total and each is below the total, so `left` is below the number of parts
-    // with a remainder, and a part without one is never served.
+    // The remainders sum to `left` times the total, and each is below the total. So `left` is below the number of parts
+    // with a remainder, and a part without a remainder is never served.
     let left = usize::try_from(left).map_or(weights.len(), |left| left.min(weights.len()));
     if left > 0 {
         let mut order: Vec<usize> = (0..weights.len()).collect();
@@ -70,18 +70,19 @@ pub fn largest_remainder(amount: U256, weights: &[U256]) -> Result<Vec<U256>, Sp
     Ok(parts)
 }
 
-/// What a sale at a price comes to, as the market contract computes it.
+/// The parts of a sale's price, as the market contract computes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sale {
     /// The market's part, rounded down.
     pub fee: U256,
     /// What the work earns, rounded down.
     pub royalty: U256,
-    /// All that is left, which is the seller's.
+    /// The rest, which goes to the seller.
     pub net: U256,
 }
 
-/// Divides a price into fee, royalty and the seller's part, which sum to it. `None` when the rates exceed the whole.
+/// Divides a price into fee, royalty and the seller's part, which sum to the price. Rates are in basis points. `None`
+/// when they exceed the whole.
 ///
 /// ```
 /// use domain::{U256, split::sale};
@@ -97,9 +98,9 @@ pub fn sale(price: U256, fee_bps: u16, royalty_bps: u16) -> Option<Sale> {
     Some(Sale { fee, royalty, net: price.checked_sub(fee)?.checked_sub(royalty)? })
 }
 
-/// `amount * weight / total`, rounded down, and the remainder. `weight <= total`, so the quotient fits.
+/// Returns `amount * weight / total`, rounded down, and the remainder. `weight <= total`, so the quotient fits.
 pub(crate) fn proportion(amount: U256, weight: U256, total: U256) -> (U256, U256) {
-    // Almost every product of money and weight fits 256 bits, where division is several times faster.
+    // Almost every product of money and weight fits in 256 bits, where division is several times faster.
     if let Some(product) = amount.checked_mul(weight) {
         return product.div_rem(total);
     }

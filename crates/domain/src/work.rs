@@ -1,13 +1,13 @@
-//! What makes the description of a work recordable. Titles and descriptions stay off chain, so no contract checks them; the
-//! kinds are those of the registry (`IAssetRegistry.Kind`), which takes no other when the work is registered.
+//! What makes the description of a work recordable. Titles and descriptions stay off chain, so no contract checks them. The
+//! kinds are those of the registry (`IAssetRegistry.Kind`), which accepts no others when the work is registered.
 
 /// The longest title, in characters.
 pub const MAX_TITLE: usize = 200;
 /// The longest description, in characters.
 pub const MAX_DESCRIPTION: usize = 5000;
 
-/// A rule that a work's description breaks. [`code`](Fault::code) and [`field`](Fault::field) are stable; the text is a
-/// predicate of the field, for people.
+/// A rule that a work's description breaks. [`code`](Fault::code) and [`field`](Fault::field) are stable; the text is for
+/// people, and completes a sentence that begins with the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the texts say what the arguments are")]
 pub enum Fault {
@@ -24,7 +24,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns the stable code of the fault, for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownKind { .. } => "unknown_kind",
@@ -34,7 +34,7 @@ impl Fault {
         }
     }
 
-    /// The field that is wrong.
+    /// Returns the field that is wrong.
     pub const fn field(&self) -> &'static str {
         match self {
             Self::UnknownKind { .. } => "kind",
@@ -46,7 +46,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with a title and a description, without the spaces around them.
+/// Returns what is wrong with a title and a description, whose surrounding spaces were removed before.
 pub fn check_description(title: &str, description: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     if !(1..=MAX_TITLE).contains(&title.chars().count()) {

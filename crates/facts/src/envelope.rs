@@ -1,4 +1,4 @@
-//! Facts with what surrounds them: to be stored, and stored.
+//! Facts with their context, before and after they are stored.
 
 use crate::{Fact, Hash, Stream, Subject, TraceContext};
 
@@ -18,7 +18,7 @@ pub struct Place {
 /// A fact to be stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewFact {
-    /// The chain it belongs to, where it belongs to one.
+    /// The chain it belongs to, if it belongs to one.
     pub chain: Option<u64>,
     /// Where the chain says so, where the chain does.
     pub place: Option<Place>,
@@ -31,17 +31,17 @@ pub struct NewFact {
 }
 
 impl NewFact {
-    /// A fact of no chain.
+    /// Creates a fact that belongs to no chain.
     pub fn new(subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
         Self { chain: None, place: None, subject, streams: streams.into_iter().collect(), fact }
     }
 
-    /// A fact of a chain that no log says.
+    /// Creates a fact that belongs to a chain, but does not come from a log.
     pub fn of_chain(chain: u64, subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
         Self { chain: Some(chain), ..Self::new(subject, streams, fact) }
     }
 
-    /// A fact about a chain as a whole.
+    /// Creates a fact about a chain as a whole.
     pub fn about_chain(chain: u64, fact: Fact) -> Self {
         Self::of_chain(chain, Subject::Chain { chain }, [Stream::Chain { chain }], fact)
     }
@@ -50,11 +50,12 @@ impl NewFact {
 /// A fact that was stored in the outbox, as its readers are given it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Envelope {
-    /// Its number in the outbox. Facts are read in the order of their transactions' commits, which need not be that of their numbers.
+    /// Its number in the outbox. Facts are read in the order in which their transactions were committed, which may differ from
+    /// the order of numbers.
     pub id: i64,
     /// The version of its kind in which it was stored.
     pub version: u16,
-    /// The chain it belongs to, where it belongs to one.
+    /// The chain it belongs to, if it belongs to one.
     pub chain: Option<u64>,
     /// The block whose log says so, where the chain does.
     pub block: Option<u64>,
@@ -71,7 +72,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Whether it takes back what was told before.
+    /// Returns whether the fact takes back an earlier one.
     pub fn is_retracted(&self) -> bool {
         self.retracts.is_some()
     }

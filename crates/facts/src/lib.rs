@@ -1,16 +1,17 @@
-//! Every fact that Tributary tells, to itself and to others: one vocabulary for the outbox, the ledger, the workers, the pages, and
-//! whoever subscribes.
+//! Every fact that Tributary tells, to itself and to others: one vocabulary for the outbox, the ledger, the workers, the pages
+//! and subscribers.
 //!
-//! A fact happened once and is told once. [`Fact`] has a variant for each [`Kind`], with a [body] that says the details in types, so
-//! that whoever reads facts matches over all kinds and the compiler names what a new kind misses. A [`NewFact`] is one to be stored:
-//! about which [`Subject`], listed in which [`Stream`]s. An [`Envelope`] is one that was stored, with its id, version and place.
+//! A fact happened once and is told once. [`Fact`] has a variant for each [`Kind`], with a [body] that holds the details as
+//! types. So a reader of facts matches over all kinds, and the compiler names what is missing for a new kind. A [`NewFact`] is
+//! a fact to be stored, with its [`Subject`] and the [`Stream`]s that list it. An [`Envelope`] is a stored fact, with its id,
+//! version and place.
 //!
-//! Some facts are said by the chain: they are stored in the outbox alone, because the chain is its own ledger, and they can be
-//! retracted when their block leaves it. The others are recorded by Tributary. Those stand in the ledger for ever; the outbox has
-//! the ones that something acts on ([`Kind::told_to`]).
+//! Some facts come from the chain. They are stored in the outbox alone, because the chain is its own ledger, and they can be
+//! retracted when their block leaves it. The others are recorded by Tributary. They stand in the ledger for ever, and the
+//! outbox has those that something acts on ([`Kind::told_to`]).
 //!
-//! To add a kind: a struct in [`body`] by what it is about, a line in the list below, and what the compiler asks for then. A change
-//! to a body that old readers would misread is a new version: see [`version`].
+//! To add a kind, add a struct to the module of [`body`] for its subject, a line to the list below, and whatever the compiler
+//! then asks for. A change to a body that old readers would misread needs a new version: see [`version`].
 
 #![warn(missing_docs)]
 
@@ -33,24 +34,24 @@ pub use stream::{Stream, Subject, Uuid};
 pub use trace::TraceContext;
 pub use value::{Account, Asset, Hash, Id, ParseError, Units};
 
-/// Who is told of a kind of fact.
+/// Where facts of a kind are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToldTo {
-    /// Those who act on it: workers, and later streams and webhooks.
+    /// The outbox, for those who act on the fact: workers, and later streams and webhooks.
     Outbox,
-    /// Those who check what was recorded.
+    /// The ledger, for those who check what was recorded.
     Ledger,
     /// Both.
     OutboxAndLedger,
 }
 
 impl ToldTo {
-    /// Whether the ledger has it.
+    /// Returns whether the ledger has the fact.
     pub fn ledger(self) -> bool {
         self != Self::Outbox
     }
 
-    /// Whether the outbox has it.
+    /// Returns whether the outbox has the fact.
     pub fn outbox(self) -> bool {
         self != Self::Ledger
     }
@@ -84,28 +85,28 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Its name.
+            /// Returns its name.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
                 }
             }
 
-            /// Who is told of it.
+            /// Returns where facts of this kind are told.
             pub const fn told_to(self) -> ToldTo {
                 match self {
                     $(Self::$variant => ToldTo::$told,)*
                 }
             }
 
-            /// The name and JSON schema of its body, and of the types that the body mentions.
+            /// Returns the name and JSON schema of its body, and of the types that the body mentions.
             fn body_schema(self) -> schema::Described {
                 match self {
                     $(Self::$variant => schema::Described::of::<$body>(),)*
                 }
             }
 
-            /// The fact of this kind with this body, of the present version.
+            /// Returns the fact of this kind with this body, of the present version.
             fn read(self, body: Value) -> Result<Fact, BodyError> {
                 match self {
                     $(Self::$variant => serde_json::from_value(body).map(Fact::$variant),)*
@@ -115,17 +116,17 @@ macro_rules! kinds {
         }
 
         impl Fact {
-            /// What happened.
+            /// Returns what happened.
             pub const fn kind(&self) -> Kind {
                 match self {
                     $(Self::$variant(_) => Kind::$variant,)*
                 }
             }
 
-            /// The details as JSON.
+            /// Returns the details as JSON.
             ///
             /// # Errors
-            /// When a value has no form in JSON, which none of today's has.
+            /// When a value cannot be written as JSON. This does not happen with today's kinds.
             pub fn body(&self) -> Result<Value, BodyError> {
                 match self {
                     $(Self::$variant(body) => serde_json::to_value(body),)*

@@ -1,4 +1,4 @@
-//! The JSON schema of all facts, for whoever reads them elsewhere.
+//! The JSON schema of all facts, for readers outside this program.
 
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -23,10 +23,11 @@ impl Described {
     }
 }
 
-/// The schema of a fact as streams, webhooks and the ledger show it: an object with its kind and body (JSON Schema 2020-12).
+/// Returns the schema of a fact as streams, webhooks and the ledger show it: an object with its kind and body (JSON Schema
+/// 2020-12).
 ///
 /// # Errors
-/// When a schema has no form in JSON, which none of today's lacks.
+/// When a schema cannot be written as JSON. This does not happen with today's kinds.
 pub fn schema() -> serde_json::Result<Value> {
     let mut definitions = Map::new();
     let mut facts = Vec::new();

@@ -1,5 +1,5 @@
-//! The state of an asset as the ledger tells it: its events, folded in their order. Folding those up to an entry gives what
-//! was recorded as of that entry, for anyone who has the events.
+//! The state of an asset as the ledger tells it: its events, folded in their order. By folding the events up to an entry,
+//! anyone who has the events gets what was recorded as of that entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Kind;
 
-/// An event that does not say what its kind must say.
+/// An event lacks something that its kind requires.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("ledger entry {seq}: a `{kind}` without a valid `{field}`")]
 pub struct FoldError {
@@ -22,7 +22,7 @@ pub struct FoldError {
     pub field: &'static str,
 }
 
-/// How a contribution stands.
+/// The standing of a contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// It counts.
@@ -31,12 +31,12 @@ pub enum Standing {
     Proposed,
     /// The work's owner refused it.
     Rejected,
-    /// Another one stands in its place.
+    /// Another contribution took its place.
     Corrected,
 }
 
 impl Standing {
-    /// The word for it.
+    /// Returns the word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -55,7 +55,7 @@ struct Contribution {
     standing: Standing,
 }
 
-/// Contributions that stand alike, summed.
+/// The sum of the contributions with the same standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sum {
     /// How many.
@@ -66,7 +66,7 @@ pub struct Sum {
     pub weight: U512,
 }
 
-/// What was divided in one currency, in base units. Each amount has at most 256 bits; their sums need not.
+/// The sums of what was divided in one currency, in base units. Each amount has at most 256 bits; their sums need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Divided {
     /// How many distributions.
@@ -77,15 +77,15 @@ pub struct Divided {
     pub distributed: U512,
     /// What they kept for those without an address.
     pub reserved: U512,
-    /// What earlier ones had carried and they brought along.
+    /// What earlier distributions had carried and these brought along.
     pub brought: U512,
     /// What they carried on.
     pub carried: U512,
-    /// Of what was reserved, what was given to accounts since.
+    /// The part of the reserves that was given to accounts since.
     pub released: U512,
 }
 
-/// An asset, or anything whose events stand in one stream, as of an entry.
+/// The state of an asset, or of anything else with a stream of its own, as of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
     /// How many events there were, by their kinds.
@@ -104,10 +104,10 @@ pub struct State {
 }
 
 impl State {
-    /// Takes the next event. Kinds that change nothing here are counted.
+    /// Adds the next event. Kinds that change nothing here are only counted.
     ///
     /// # Errors
-    /// When its body lacks what its kind must say.
+    /// When the event's body lacks something that its kind requires.
     pub fn push(&mut self, event: &Event) -> Result<(), FoldError> {
         let body: Value = serde_json::from_str(&event.body).unwrap_or_default();
         let said = Said { event, body: &body };
@@ -144,7 +144,7 @@ impl State {
             K::IdentityClaimed | K::IdentityRefused | K::IdentityLinked | K::IdentityUnlinked => {}
             K::RootBuilt | K::RootProposalQueued | K::RootActivationQueued => {}
             K::AdviceGiven | K::WatchBegun | K::WatchEnded | K::BooksStopped | K::BooksBalanced => {}
-            // The chain says these, and is its own ledger.
+            // These facts come from the chain, which is its own ledger.
             K::AssetRegistered | K::AssetTransferred | K::AssetFrozen | K::AssetCidUpdated | K::AssetRoyaltyLowered => {
             }
             K::AssetSold | K::OrdersCancelled | K::OrdersCancelledAll | K::CreditAdded | K::CreditWithdrawn => {}
@@ -170,7 +170,7 @@ impl State {
         Ok(())
     }
 
-    /// Every event about a contribution says all of it.
+    /// Takes over a contribution. Every event about a contribution contains all of it.
     fn contribute(&mut self, said: &Said<'_>, standing: Standing) -> Result<(), FoldError> {
         let contribution = Contribution {
             contributor: said.text("contributor")?.to_owned(),
@@ -182,12 +182,12 @@ impl State {
         Ok(())
     }
 
-    /// How many events there were.
+    /// Returns how many events there were.
     pub fn events(&self) -> u64 {
         self.kinds.values().sum()
     }
 
-    /// The contributions that stand so, and by how many contributors they are.
+    /// Returns the sum of the contributions with this standing, and the number of their contributors.
     pub fn contributions(&self, standing: Standing) -> (Sum, u64) {
         let mut sum = Sum::default();
         let mut contributors = BTreeSet::new();
@@ -224,7 +224,7 @@ impl Said<'_> {
         self.parsed::<Amount>(field).map(|number| number.0)
     }
 
-    /// A cost as contributions have it: below 10^14, so that no sum of them overflows.
+    /// Reads a contribution's cost. It is below 10^14, so that no sum of costs overflows.
     fn cost(&self) -> Result<Decimal, FoldError> {
         let cost: Decimal = self.parsed("cost")?;
         let valid = !cost.is_sign_negative() && cost.scale() <= 6 && cost < Decimal::from(100_000_000_000_000_u64);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::value::{Account, Asset, Hash, Id, ParseError};
 
-/// Variants with a name and parts that are written one after the other, separated by colons.
+/// Declares an enum whose variants have a name and parts, which are written one after the other and separated by colons.
 macro_rules! names {
     (
         $(#[$meta:meta])* $type:ident, $expected:literal,
@@ -150,22 +150,22 @@ impl FromStr for Uuid {
 }
 
 impl Stream {
-    /// An asset's stream.
+    /// Creates an asset's stream.
     pub fn asset(chain: u64, asset: u64) -> Self {
         Self::Asset { chain, asset: asset.into() }
     }
 
-    /// A work's stream.
+    /// Creates a work's stream.
     pub fn work(work: i64) -> Self {
         Self::Work { work: work.into() }
     }
 
-    /// An account's stream.
+    /// Creates an account's stream.
     pub fn account(account: impl Into<Account>) -> Self {
         Self::Account { account: account.into() }
     }
 
-    /// A contributor's stream.
+    /// Creates a contributor's stream.
     pub fn contributor(contributor: i64) -> Self {
         Self::Contributor { contributor: contributor.into() }
     }

@@ -1,4 +1,5 @@
-//! What caused a fact, as W3C Trace Context says it: one id for all that follows from one request.
+//! The cause of a fact, as in W3C Trace Context: one id for everything that follows from one
+//! request.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +14,7 @@ pub struct TraceContext {
     pub step: u64,
 }
 
-/// As the header `traceparent` has it, version 00, sampled.
+/// Writes the context as the header `traceparent` has it: version 00, sampled.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{:032x}-{:016x}-01", self.trace, self.step)

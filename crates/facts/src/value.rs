@@ -116,7 +116,7 @@ impl FromStr for Asset {
     }
 }
 
-/// JSON strings by `Display` and `FromStr`, with a schema that says what they look like.
+/// Implements JSON strings by `Display` and `FromStr`, with a schema that describes their form.
 macro_rules! texts {
     ($($name:ident, $pattern:literal, $description:literal;)*) => {$(
         impl Serialize for $name {

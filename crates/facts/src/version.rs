@@ -1,10 +1,11 @@
 //! Reading stored facts, whatever version of Tributary stored them.
 //!
-//! The outbox keeps the version of a kind beside each fact. [`CURRENT`] is read as it is. Older ones are brought up to date here,
-//! one function a version, and old rows as they really were are tests of it (`tests/golden`).
+//! The outbox keeps the version of a kind beside each fact. [`CURRENT`] is read as it is. Older ones are brought up to date
+//! here, with one function per version. Old rows in their original form are the tests of it (`tests/golden`).
 //!
-//! Version 0 is what was stored before facts had types: columns of the mirror's tables by their names, bytes as PostgreSQL writes
-//! them (`\x..`), and what it is about in a key of its own (`31337:7`). Readers acted on some kinds only; the others are not read.
+//! Version 0 is what was stored before facts had types: columns of the mirror's tables by their names, bytes as PostgreSQL
+//! writes them (`\x..`), and the subject in a key of its own (`31337:7`). Readers acted on some kinds only, so the others
+//! cannot be read.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +14,7 @@ use crate::{Account, BodyError, Fact, Kind, ParseError, Subject};
 /// The version in which facts are stored.
 pub const CURRENT: u16 = 1;
 
-/// Why a stored fact cannot be read.
+/// The reason why a stored fact cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Its kind or subject is unknown.
@@ -37,10 +38,10 @@ pub enum ReadError {
     Forgotten(String),
 }
 
-/// A stored fact and what it is about.
+/// Reads a stored fact, and returns it with its subject.
 ///
 /// # Errors
-/// When it is of a kind or version that this program does not know, or its body does not fit its kind.
+/// When the fact has a kind or version that this program does not know, or when its body does not fit its kind.
 pub fn read(version: u16, kind: &str, subject: &str, body: Value) -> Result<(Subject, Fact), ReadError> {
     if version == 0 {
         return read_0(kind, subject, body);
@@ -52,7 +53,7 @@ pub fn read(version: u16, kind: &str, subject: &str, body: Value) -> Result<(Sub
     Ok((subject.parse()?, kind.read(body)?))
 }
 
-/// The chain of a fact of version 0, where it belongs to one: its key began with it.
+/// Returns the chain of a fact of version 0, if it belongs to one. Its key begins with the chain.
 pub fn chain_of_version_0(topic: &str, key: &str) -> Option<u64> {
     let of_a_work = matches!(topic, "contributor.address_known" | "webhook.received");
     if of_a_work { None } else { key.split(':').next()?.parse().ok() }
@@ -88,7 +89,7 @@ fn read_0(topic: &str, key: &str, payload: Value) -> Result<(Subject, Fact), Rea
 struct Old(Value);
 
 impl Old {
-    /// The same with names and values as version 1 writes them.
+    /// Returns the body with names and values as version 1 writes them.
     fn camel_case(&self, renamed: &[(&str, &str)]) -> Value {
         let columns = self.0.as_object().into_iter().flatten().map(|(name, value)| {
             let name =
@@ -115,7 +116,7 @@ fn camel(name: &str) -> String {
     })
 }
 
-/// Bytes were told as the database writes them, and a time without end as `infinity`.
+/// Converts a text of version 0, which has bytes as the database writes them, and `infinity` for a time without end.
 fn modern(text: &str) -> Value {
     match text.strip_prefix("\\x").map(|digits| format!("0x{digits}")) {
         Some(address) if address.len() == 42 => {

@@ -1,4 +1,4 @@
-//! Measures a repository at HEAD, beside other repositories as the catalogue, and prints where each number comes from:
+//! Measures a repository at HEAD, with other repositories as the catalogue, and prints where each number comes from:
 //! `cargo run --release -p importer --example measure_repository -- PATH [OTHER]...`.
 
 use std::{error::Error, ffi::OsStr, path::Path, time::Instant};

@@ -1,15 +1,15 @@
-//! What a repository says of itself: name, address, title, description, licence.
+//! What a repository says about itself: name, address, title, description, licence.
 
 use crate::{ImportError, git::Git, purl::without_secrets, tree::Contents};
 
-/// Larger files than this are not looked at.
+/// Larger files than this are not read, in bytes.
 pub(crate) const MAX_BYTES: u64 = 1 << 20;
 /// Titles are cut here, in characters.
 const LONGEST_TITLE: usize = 200;
 /// Descriptions are cut here, in characters.
 const LONGEST_DESCRIPTION: usize = 5000;
 
-/// What a repository says of itself in its files.
+/// What a repository says about itself in its files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct About {
     pub(crate) title: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct About {
     pub(crate) license: Option<String>,
 }
 
-/// Whether a file at the top of the tree is read for it.
+/// Returns whether a file at the top of the tree is read for it.
 pub(crate) fn is_read(path: &[u8]) -> bool {
     matches!(path, b"Cargo.toml" | b"package.json") || is_readme(path) || is_license(path)
 }
@@ -28,19 +28,19 @@ fn stem_is(path: &[u8], names: &[&str]) -> bool {
     !name.contains('/') && names.contains(&stem)
 }
 
-/// Whether a path at the top of the tree is that of a README.
+/// Returns whether a path at the top of the tree is that of a README.
 pub(crate) fn is_readme(path: &[u8]) -> bool {
     stem_is(path, &["readme"])
 }
 
-/// Whether a file's name is that of a licence.
+/// Returns whether a file's name is that of a licence.
 pub(crate) fn is_license(path: &[u8]) -> bool {
     stem_is(path, &["license", "licence", "copying", "unlicense"])
 }
 
-/// The remote's URL without secrets, if it is one others can use, and the repository's name.
+/// Returns the repository's name, and the remote's URL without secrets if others can use it.
 pub(crate) fn name_and_url(git: &Git) -> Result<(String, Option<String>), ImportError> {
-    // A missing setting ends the command with an error of its own: `--default` makes it an empty answer.
+    // A missing setting would end the command with an error. `--default` turns it into an empty answer.
     let origin = git.ask(&["config", "--default", "", "--get", "remote.origin.url"])?;
     let local = origin.is_empty() || origin.starts_with(['/', '.', '~']) || origin.starts_with("file:");
     let remote = local || (!origin.contains("://") && !origin.contains('@') && !origin.contains(':'));
@@ -107,7 +107,7 @@ impl About {
         self.description = self.description.take().or(text);
     }
 
-    /// Takes what can be an SPDX expression; npm's `UNLICENSED` and `SEE LICENSE IN` are none.
+    /// Takes the text if it can be an SPDX expression. npm's `UNLICENSED` and `SEE LICENSE IN` are not.
     fn licensed(&mut self, text: Option<&str>) {
         let text = text.map(|text| one_line(&text.replace('/', " OR "), LONGEST_TITLE));
         let spdx = |text: &String| {
@@ -122,7 +122,7 @@ fn text(contents: &Contents, path: &str) -> Option<String> {
     contents.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// The first heading of a README that has words in it.
+/// Returns the first heading of a README that has words in it.
 fn title(readme: &str) -> Option<String> {
     let lines: Vec<&str> = readme.lines().take(200).map(str::trim).collect();
     let underlined = |number: usize| {
@@ -137,7 +137,7 @@ fn title(readme: &str) -> Option<String> {
     headings.map(plain).find(|title| title.chars().any(char::is_alphanumeric))
 }
 
-/// A heading without images, links and tags.
+/// Returns a heading without images, links and tags.
 fn plain(heading: &str) -> String {
     let (mut text, mut rest) = (String::new(), heading);
     while let Some(at) = rest.find(['!', '[', ']', '<']) {
@@ -162,7 +162,8 @@ fn plain(heading: &str) -> String {
     one_line(text.replace(['`', '*'], "").trim(), LONGEST_TITLE)
 }
 
-/// The licence whose text this is. The GPL family is not told: the text does not say whether later versions count.
+/// Returns the licence whose text this is. Licences of the GPL family are not recognised, because the text
+/// does not say whether later versions are allowed.
 fn known_license(text: &str) -> Option<&'static str> {
     let words = one_line(text, 4000).to_lowercase();
     let has = |part: &str| words.contains(part);

@@ -1,7 +1,7 @@
 //! `Cargo.lock`, versions 1 to 4.
 //!
-//! A package without a source is in the repository, so it is the work itself. Cargo does not say in a lock file which
-//! dependencies are for building or testing only, so all count.
+//! A package without a source is in the repository, so it is the work itself. Cargo's lock files do not say which
+//! dependencies are only for building or testing, so all of them count.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -60,7 +60,7 @@ pub(crate) fn read(path: &str, text: &str) -> Result<LockGraph, ImportError> {
         graph.nodes.push(node(package, &file.metadata));
         for dependency in &package.dependencies {
             let target = resolve(dependency, &packages, &by_name).ok_or_else(|| {
-                // The first mention behind the package's own name.
+                // The first mention after the package's own name.
                 let start = text.find(&format!("name = \"{}\"", package.name)).unwrap_or(0);
                 let at = text[start..].find(&format!("\"{dependency}\"")).map_or(start, |at| start + at);
                 let line = line_at(text, at);
@@ -80,7 +80,7 @@ fn resolve(dependency: &str, packages: &[Package], by_name: &HashMap<&str, Vec<u
         found.retain(|number| packages[*number].version == version);
     }
     if let (Some(source), true) = (parts.next(), found.len() > 1) {
-        // The commit behind # is written out in some versions and not in others.
+        // The commit after # is written out in some versions and not in others.
         let bare = |source: &str| source.split('#').next().map(str::to_owned);
         let wanted = source.trim_start_matches('(').trim_end_matches(')');
         let exact = found.iter().copied().find(|number| packages[*number].source.as_deref() == Some(wanted));
@@ -89,7 +89,7 @@ fn resolve(dependency: &str, packages: &[Package], by_name: &HashMap<&str, Vec<u
             None => found.retain(|number| packages[*number].source.as_deref().and_then(bare) == bare(wanted)),
         }
     } else if found.len() > 1 {
-        // Without a source the package of the repository is meant.
+        // Without a source, the package of the repository is meant.
         found.retain(|number| packages[*number].source.is_none());
     }
     if let [one] = found[..] { Some(one) } else { None }

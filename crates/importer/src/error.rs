@@ -1,4 +1,4 @@
-//! Why a repository cannot be read: what happened, to what, and what to do about it.
+//! The reasons why a repository cannot be read: what happened, to what, and what to do about it.
 
 use std::{io, path::PathBuf};
 
@@ -12,7 +12,7 @@ pub enum ImportError {
         /// The path that was given.
         path: PathBuf,
     },
-    /// Something is at the path, but it is no repository.
+    /// Something is at the path, but it is not a repository.
     #[error("{} is not a git repository: give the folder that holds .git, or a bare repository", path.display())]
     NotARepository {
         /// The path that was given.
@@ -55,7 +55,7 @@ pub enum ImportError {
         /// What it calls itself.
         found: String,
     },
-    /// Some files or versions are not on this machine: a partial clone, or a damaged one.
+    /// Some files or versions are not on this machine, because the clone is partial or damaged.
     #[error(
         "objects are missing from {}: in a partial clone run `git fetch --refetch --no-filter`, or clone it afresh \
          (git says: {detail})",
@@ -75,7 +75,7 @@ pub enum ImportError {
         /// What it said.
         detail: String,
     },
-    /// `git` said something this version does not understand.
+    /// `git` gave an answer that this version does not understand.
     #[error("`git {command}` answered in an unknown form ({detail}): try another version of git, and report this")]
     GitAnswer {
         /// Which command.
@@ -101,12 +101,12 @@ pub enum ImportError {
         /// What is wrong there.
         detail: String,
     },
-    /// Something is larger than the importer takes.
+    /// Something is larger than the importer accepts.
     #[error("{what} has {found} {unit}, the limit is {limit}: make it smaller, or leave it out of the repository")]
     Limit {
         /// What is too large.
         what: String,
-        /// How large it is, or more than that.
+        /// Its size, or a lower bound for it.
         found: u64,
         /// The largest that is taken.
         limit: u64,
@@ -121,7 +121,7 @@ pub enum ImportError {
         /// What is wrong there.
         detail: String,
     },
-    /// The other half of the import failed, so this half stopped; never seen outside.
+    /// The other half of the import failed, so this half stopped. This error is never seen outside.
     #[doc(hidden)]
     #[error("stopped")]
     Stopped,

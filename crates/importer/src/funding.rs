@@ -1,7 +1,7 @@
 //! Where people are paid: the operator's mapping, `Payout-Address` trailers, and `FUNDING.json`, in that order.
 //!
-//! A wrong address in the operator's own mapping is an error. In the repository's files it is a warning: somebody
-//! else's typing mistake must not stop an import.
+//! A wrong address in the operator's own mapping is an error. In the repository's files it is a warning, because
+//! somebody else's typing mistake must not stop an import.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -13,7 +13,7 @@ use serde::{
 
 use crate::{ImportError, MAX_MAPPING_LINES, error::at_most, people::email_identity};
 
-/// Who said where somebody is paid.
+/// The source of somebody's payout address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AddressSource {
     /// The operator's mapping.
@@ -44,13 +44,13 @@ impl Mapping {
         self.0.iter().map(|(identity, address)| (&**identity, *address))
     }
 
-    /// Adds one person; false when they have another address already.
+    /// Adds one person. Returns false when they have another address already.
     fn add(&mut self, identity: String, address: Address) -> bool {
         *self.0.entry(identity).or_insert(address) == address
     }
 }
 
-/// Reads the operator's mapping: one `email = 0x...` or `email 0x...` a line, `#` starting a comment, or one JSON
+/// Reads the operator's mapping: one `email = 0x...` or `email 0x...` per line, where `#` starts a comment, or one JSON
 /// object from emails to addresses. `name:Ada Lovelace` stands for somebody whose commits carry no usable email.
 ///
 /// ```
@@ -60,8 +60,8 @@ impl Mapping {
 /// ```
 ///
 /// # Errors
-/// When a line is not of that form, its address is no sound one, it contradicts an earlier line, or there are more than
-/// [`MAX_MAPPING_LINES`].
+/// When a line does not have that form, when its address is not valid, when it contradicts an earlier line, or when
+/// there are more than [`MAX_MAPPING_LINES`] lines.
 pub fn parse_mapping(text: &str) -> Result<Mapping, ImportError> {
     let text = text.trim_start_matches('\u{feff}');
     at_most(MAX_MAPPING_LINES, text.lines().count() as u64, "lines", "the address mapping")?;
@@ -72,7 +72,7 @@ pub fn parse_mapping(text: &str) -> Result<Mapping, ImportError> {
         let pairs: Pairs = serde_json::from_str(text).map_err(wrong)?;
         let mut from = 0;
         for (person, address) in pairs.0 {
-            // Keys come in the order of the text, so each is searched for behind the one before.
+            // Keys come in the order of the text, so each is searched for after the previous one.
             let quoted = serde_json::Value::from(&*person).to_string();
             from += text[from..].find(&quoted).unwrap_or(0);
             add_line(&mut mapping, &person, &address, 1 + text[..from].matches('\n').count())?;
@@ -107,7 +107,7 @@ fn add_line(mapping: &mut Mapping, person: &str, address: &str, line: usize) -> 
     }
 }
 
-/// A comment starts with `#` at the start of a line or behind a space; emails may hold one.
+/// Removes a comment. It starts with `#` at the start of a line or after a space, because emails may contain `#`.
 fn without_comment(line: &str) -> &str {
     let mut before = ' ';
     for (at, letter) in line.char_indices() {
@@ -128,7 +128,7 @@ fn identity(person: &str) -> Option<String> {
 }
 
 /// Reads an address of 20 bytes. One in mixed case must carry the right checksum (EIP-55); the zero address is refused,
-/// since nobody could claim what is paid there.
+/// because nobody could claim what is paid there.
 pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
@@ -190,7 +190,7 @@ impl Funding {
     }
 }
 
-/// A JSON object as written, repeated keys included.
+/// A JSON object as it is written, including repeated keys.
 struct Pairs(Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Pairs {

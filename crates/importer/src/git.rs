@@ -1,9 +1,10 @@
 //! The `git` executable, run so that it only reads.
 //!
-//! A repository is somebody else's data, and its configuration can name programs. So every command runs with the
-//! user's and the system's configuration and environment put aside, without work tree, index, attributes, hooks,
-//! filters, pagers, external diffs, text conversions, replacement objects or any network protocol. Ownership of the
-//! folder is not asked for: that check protects from running what the folder says, and nothing here does.
+//! A repository is somebody else's data, and its configuration can name programs. So every command ignores the
+//! user's and the system's configuration and environment, and runs without work tree, index, attributes, hooks,
+//! filters, pagers, external diffs, text conversions, replacement objects or any network protocol. The ownership of
+//! the folder is not checked. That check would protect from running programs that the folder names, and nothing
+//! here runs them.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -17,9 +18,9 @@ use crate::ImportError;
 
 /// The oldest version that can be told to ignore the user's configuration (`GIT_CONFIG_GLOBAL`).
 const OLDEST: (u32, u32) = (2, 32);
-/// How much of a command's complaint is kept.
+/// How many bytes of a command's error output are kept.
 const COMPLAINT: usize = 4096;
-/// The tree without files, which every repository has: git takes attributes from it, so none apply.
+/// The tree without files, which every repository has. git reads attributes from it, so that none apply.
 const EMPTY_TREE_SHA1: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 const EMPTY_TREE_SHA256: &str = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321";
 
@@ -46,12 +47,12 @@ pub(crate) struct Git {
     path: PathBuf,
     git_dir: PathBuf,
     empty_tree: &'static str,
-    /// The commit at HEAD when the import began: HEAD may move meanwhile.
+    /// The commit at HEAD when the import began, because HEAD may move meanwhile.
     head: String,
 }
 
 impl Git {
-    /// Finds the repository at `path` itself: never one in a folder above.
+    /// Opens the repository at `path` itself, and never one in a folder above.
     pub(crate) fn open(program: &OsStr, path: &Path) -> Result<Self, ImportError> {
         let here = path.canonicalize().map_err(|_| ImportError::NotThere { path: path.to_owned() })?;
         check_version(program)?;
@@ -92,7 +93,7 @@ impl Git {
         Ok(git)
     }
 
-    /// The same repository as it was at a commit, named by its full id.
+    /// Selects a commit of the same repository, named by its full id.
     pub(crate) fn at(mut self, commit: &str) -> Result<Self, ImportError> {
         let unknown =
             || ImportError::NoSuchCommit { path: self.path.clone(), commit: commit.chars().take(64).collect() };
@@ -104,23 +105,23 @@ impl Git {
         Ok(self)
     }
 
-    /// The id of the commit at HEAD, or the one that was chosen.
+    /// Returns the id of the commit at HEAD, or the one that was chosen.
     pub(crate) fn head(&self) -> &str {
         &self.head
     }
 
-    /// What the user named.
+    /// Returns the path that the user named.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The whole answer of a command that says little.
+    /// Returns the whole answer of a command with a short answer.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String, ImportError> {
         let answer = self.run(arguments, None)?.all()?;
         Ok(String::from_utf8_lossy(&answer).trim_end_matches('\n').to_owned())
     }
 
-    /// Starts a command, to be read as it answers; `input` is written to it meanwhile.
+    /// Starts a command whose answer is read while it runs. `input` is written to it meanwhile.
     pub(crate) fn run(&self, arguments: &[&str], input: Option<Vec<u8>>) -> Result<Running, ImportError> {
         let mut command = self.plain();
         if !self.head.is_empty() {
@@ -155,7 +156,7 @@ impl Git {
             .spawn()
             .map_err(|source| ImportError::GitMissing { program: self.program.to_string_lossy().into(), source })?;
         if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
-            // A broken pipe is no news: the process has ended and says itself why.
+            // A broken pipe needs no report, because the process has ended and says why itself.
             thread::spawn(move || pipe.write_all(&input));
         }
         let no_pipe = || io::Error::other("no pipe");
@@ -172,7 +173,7 @@ impl Git {
     }
 }
 
-/// Keeps the beginning of what a process complains of and reads the rest away, so that it never waits for us.
+/// Keeps the beginning of a process's error output and discards the rest, so that the process never waits for us.
 fn first_bytes(mut stderr: ChildStderr) -> Vec<u8> {
     let mut kept = Vec::new();
     let _ = stderr.by_ref().take(COMPLAINT as u64).read_to_end(&mut kept);
@@ -192,7 +193,7 @@ fn check_version(program: &OsStr) -> Result<(), ImportError> {
     }
 }
 
-/// A command that is answering. Dropped before its end, it is stopped.
+/// A command that is answering. It is stopped when this is dropped before its end.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -204,7 +205,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The rest of the answer, and the end of the command.
+    /// Reads the rest of the answer, and waits for the end of the command.
     pub(crate) fn all(mut self) -> Result<Vec<u8>, ImportError> {
         let mut answer = Vec::new();
         self.stdout.read_to_end(&mut answer).map_err(|source| self.broken(source))?;
@@ -229,18 +230,18 @@ impl Running {
         Err(ImportError::Git { command: self.command.clone(), detail })
     }
 
-    /// The error for an object that is not there.
+    /// Returns the error for an object that is not there.
     pub(crate) fn missing(&self, detail: String) -> ImportError {
         ImportError::MissingObjects { path: self.path.clone(), detail }
     }
 
-    /// The error for an answer that cannot be understood.
+    /// Returns the error for an answer that cannot be understood.
     pub(crate) fn unknown(&self, detail: &[u8]) -> ImportError {
         let detail = String::from_utf8_lossy(&detail[..detail.len().min(100)]).into_owned();
         ImportError::GitAnswer { command: self.command.clone(), detail }
     }
 
-    /// The error for a pipe that broke.
+    /// Returns the error for a pipe that broke.
     pub(crate) fn broken(&self, source: io::Error) -> ImportError {
         ImportError::GitPipe { command: self.command.clone(), source }
     }
@@ -248,7 +249,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only when it has ended already.
+        // Both calls fail only when the command has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,5 @@
-//! The dependency graph of a work: what its lock files say, merged, without cycles, as far as the work reaches.
+//! The dependency graph of a work. It merges what the work's lock files say, without cycles and without packages that
+//! the work does not reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ pub(crate) enum Node {
     External(External),
 }
 
-/// One lock file: packages, and which uses which.
+/// One lock file: its packages, and which of them uses which.
 #[derive(Debug, Default)]
 pub(crate) struct LockGraph {
     pub(crate) nodes: Vec<Node>,
@@ -21,7 +22,7 @@ pub(crate) struct LockGraph {
     pub(crate) warnings: Vec<String>,
 }
 
-/// All lock files of a work, merged: one package URL is one external work.
+/// All lock files of a work, merged. One package URL is one external work.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     externals: BTreeMap<String, External>,
@@ -73,7 +74,7 @@ impl Graph {
         at_most(MAX_PACKAGES, self.externals.len() as u64, "packages", "the lock files together")
     }
 
-    /// Drops what closes a cycle and what the work does not reach.
+    /// Drops links that close a cycle, and packages that the work does not reach.
     pub(crate) fn finish(self) -> Dependencies {
         let mut warnings = Vec::new();
         for purl in &self.conflicts {
@@ -120,12 +121,12 @@ impl Graph {
 #[derive(Debug)]
 struct Walk {
     reached: Vec<bool>,
-    /// Links that lead back to a package the walk was just coming from.
+    /// Links that lead back to a package on the current path of the walk.
     closing: BTreeSet<(usize, usize)>,
 }
 
 /// Walks depth first in the order of numbers, which is that of package URLs, so that the links left out are always the
-/// same. Without recursion: a chain may be as long as the limit allows.
+/// same. It does not recurse, because a chain may be as long as the limit allows.
 fn walk(roots: &[usize], links: &[Vec<usize>]) -> Walk {
     #[derive(Clone, Copy, PartialEq)]
     enum Visit {

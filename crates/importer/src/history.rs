@@ -1,7 +1,8 @@
-//! The history of HEAD: one `git log` process, read as it answers.
+//! The history of HEAD, read from one `git log` process while it runs.
 //!
-//! Merge commits are left out: they carry no work of their own. A renamed file counts as one file with only the lines
-//! that changed, a removed one as none, a binary one as one with 0 lines. Removed lines are changed lines.
+//! Merge commits are left out, because they contain no work of their own. A renamed file counts as one file with only
+//! the lines that changed. A removed file does not count, and a binary file counts as one file with 0 lines. Removed
+//! lines are changed lines.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -25,13 +26,13 @@ const FORMAT: &str = "--format=%x01commit %H%x00%ct%x00%aN%x00%aE%x00%s%x00\
 const MARK: &[u8] = b"\x01commit ";
 /// Subjects are cut here, in characters.
 pub(crate) const LONGEST_SUBJECT: usize = 200;
-/// The last second of the year 9999: later times are clocks gone wrong.
+/// The last second of the year 9999. Later times come from wrong clocks.
 pub(crate) const LAST_SECOND: i64 = 253_402_300_799;
 
-/// What the history is before its changes are read.
+/// What is known about the history before its changes are read.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    /// Commits that are no merges.
+    /// How many commits are not merges.
     pub(crate) commits: u64,
     /// The lowest id among commits without parents.
     pub(crate) first: String,
@@ -54,21 +55,21 @@ pub(crate) fn survey(git: &Git) -> Result<Survey, ImportError> {
     Ok(Survey { commits, first })
 }
 
-/// When the commit at HEAD was made.
+/// Returns when the commit at HEAD was made.
 pub(crate) fn head_time(git: &Git) -> Result<i64, ImportError> {
     Ok(seconds(&git.ask(&["log", "-1", "--format=%ct", git.head()])?))
 }
 
-/// A time as git writes it; one that is damaged is 0.
+/// Reads a time as git writes it. A damaged one is 0.
 fn seconds(text: &str) -> i64 {
     i64::clamp(text.parse().unwrap_or_default(), 0, LAST_SECOND)
 }
 
-/// What the log says: commits oldest first, their authors still as numbers of `contacts`.
+/// What the log says. Commits are oldest first, and their authors are still positions in `contacts`.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     pub(crate) commits: Vec<Commit>,
-    /// Everyone who was named, by the mailmap; several may have one identity.
+    /// Everyone who was named, by the mailmap. Several contacts may have the same identity.
     pub(crate) contacts: Vec<Contact>,
     /// `Payout-Address` trailers, newest first: commit id, author, text.
     pub(crate) payouts: Vec<(String, usize, String)>,
@@ -119,7 +120,7 @@ pub(crate) fn read(
 }
 
 impl Reader {
-    /// The fields after the commit's id.
+    /// Reads the fields after the commit's id.
     fn header(&mut self, id: String, running: &mut Running) -> Result<(), ImportError> {
         let time = seconds(&field(running)?);
         let author = Contact { name: field(running)?, email: field(running)? };
@@ -140,7 +141,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The commit's files, up to the next commit, whose mark is left in `token`; false at the end.
+    /// Reads the commit's files, up to the next commit, whose mark is left in `token`. Returns false at the end.
     fn changes(&mut self, running: &mut Running, token: &mut Vec<u8>) -> Result<bool, ImportError> {
         let mut size = CommitSize::default();
         let mut tests = false;
@@ -187,7 +188,7 @@ impl Reader {
         })
     }
 
-    /// Puts co-authors to their commits, by the mailmap, and turns the list oldest first.
+    /// Adds co-authors to their commits, by the mailmap, and sorts the list oldest first.
     fn settle(mut self, git: &Git) -> Result<History, ImportError> {
         let co_authors = std::mem::take(&mut self.co_authors);
         let mapped = by_mailmap(git, co_authors.iter().map(|(_, contact)| contact.clone()).collect::<BTreeSet<_>>())?;
@@ -200,7 +201,7 @@ impl Reader {
     }
 }
 
-/// Added and removed lines of `12\t3\tpath` or `-\t-\tpath` (binary).
+/// Reads the number of added and removed lines from `12\t3\tpath` or `-\t-\tpath` (binary).
 fn changed_lines(entry: &[u8]) -> Option<u32> {
     let mut parts = entry.splitn(3, |byte| *byte == b'\t');
     let mut count = || match parts.next()? {
@@ -221,7 +222,7 @@ fn expect(running: &mut Running, end: u8, token: &mut Vec<u8>) -> Result<(), Imp
     if next_until(running, end, token)? { Ok(()) } else { Err(running.unknown(b"it ended early")) }
 }
 
-/// The bytes before the next `end`; false when the answer is over.
+/// Reads the bytes before the next `end`. Returns false when the answer is over.
 pub(crate) fn next_until(running: &mut Running, end: u8, token: &mut Vec<u8>) -> Result<bool, ImportError> {
     token.clear();
     let read = running.stdout.read_until(end, token).map_err(|source| running.broken(source))?;

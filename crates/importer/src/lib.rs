@@ -1,8 +1,8 @@
 //! Reads a git repository and says what it is as a work: its files, who wrote them at what cost, and what it is made
-//! from. It writes nothing and knows no database; [`read`] returns a plan that another part stores.
+//! from. It writes nothing and uses no database. [`read`] returns a plan, which another part stores.
 //!
-//! It runs the `git` executable, version 2.32 or later, which must be in `PATH`; see the `git` module for how it is
-//! kept to reading. HEAD is what counts: changes in the work tree, the index and other branches are ignored.
+//! It runs the `git` executable, version 2.32 or later, which must be in `PATH`; the `git` module says how it is
+//! restricted to reading. HEAD is what counts: changes in the work tree, the index and other branches are ignored.
 //!
 //! | module | what it reads |
 //! |---|---|
@@ -16,12 +16,13 @@
 //! | [`coherence`] | tests, documentation, reports and content of a commit: how coherent the work is |
 //! | [`github`] | what GitHub's webhook sends: pushes and pull requests |
 //!
-//! What the rules leave open is settled so:
-//! - Merge commits are left out. Of the others all lines count that were added or removed; a renamed file is one file
-//!   with only the lines that changed; a removed one is none; a binary one has no lines.
-//! - Lock files in folders of tests, fixtures and vendored code are not read: they do not speak for this work.
-//! - Cargo does not tell what is needed for building or testing only, so npm's development dependencies count too.
-//! - An external work that uses this one would be paid by itself: such links, and any that close a cycle, are left out.
+//! The rules leave some questions open, which are decided as follows:
+//! - Merge commits are left out. In other commits, all added and removed lines count. A renamed file is one file with
+//!   only the lines that changed, a removed file does not count, and a binary file has no lines.
+//! - Lock files in folders of tests, fixtures and vendored code are not read, because they are not about this work.
+//! - Cargo does not say what is needed only for building or testing, so npm's development dependencies count too.
+//! - An external work that uses this one would be paid by itself, so such links are left out, and all others that close
+//!   a cycle.
 
 mod about;
 mod cargo_lock;
@@ -62,13 +63,13 @@ use crate::{
     error::at_most, funding::Funding, git::Git, graph::Dependencies, locks::LockFiles, progress::Reporter, tree::Entry,
 };
 
-/// A longer history is refused; merges do not count.
+/// A history of more commits is refused. Merges do not count.
 pub const MAX_COMMITS: u64 = 5_000_000;
-/// A larger lock file is refused.
+/// A larger lock file is refused, in bytes.
 pub const MAX_LOCK_BYTES: u64 = 64 << 20;
 /// More packages in one lock file, or in all of them together, are refused.
 pub const MAX_PACKAGES: u64 = 50_000;
-/// A larger `FUNDING.json` or `.mailmap` is refused.
+/// A larger `FUNDING.json` or `.mailmap` is refused, in bytes.
 pub const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 /// A longer mapping is refused.
 pub const MAX_MAPPING_LINES: u64 = 10_000;
@@ -76,10 +77,10 @@ pub const MAX_MAPPING_LINES: u64 = 10_000;
 /// How to read a repository.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Addresses the operator knows, from [`parse_mapping`]. They outrank what the repository says.
+    /// Addresses that the operator knows, from [`parse_mapping`]. They outrank what the repository says.
     pub mapping: Mapping,
-    /// The id of the commit at HEAD of an earlier import: only commits that came later are read. When it is not in the
-    /// history any more, all are, with a warning. Files and dependencies are always those of HEAD.
+    /// The id of the commit at HEAD of an earlier import: only later commits are read. When it is no longer in the
+    /// history, all commits are read, with a warning. Files and dependencies are always those of HEAD.
     pub since: Option<String>,
     /// The executable, `git` by default.
     pub git: OsString,
@@ -96,9 +97,10 @@ impl Default for Options {
 pub struct Repository {
     /// The last part of the origin's URL, or the folder's name.
     pub name: String,
-    /// The origin, without credentials; none when it is a folder.
+    /// The origin, without credentials. `None` when it is a folder.
     pub url: Option<String>,
-    /// What stays the same over time and between clones: `git:` and the id of the first commit, the lowest if several.
+    /// A key that stays the same over time and between clones: `git:` and the id of the first commit. If there are
+    /// several, it is the lowest.
     pub key: String,
     /// The commit at HEAD.
     pub head: String,
@@ -118,21 +120,21 @@ pub struct Repository {
     pub description: Option<String>,
     /// An SPDX expression, from `Cargo.toml`, `package.json` or the text of LICENSE.
     pub license: Option<String>,
-    /// Commits, none before its parents.
+    /// The commits. Parents come before their children.
     pub commits: Vec<Commit>,
-    /// Everyone who wrote one of them, in the order they came.
+    /// Everyone who wrote one of them, in the order of their first commits.
     pub people: Vec<Person>,
     /// Who `FUNDING.json` says may receive for the work as a whole.
     pub owner_address: Option<Address>,
     /// The works beneath, sorted by package URL.
     pub externals: Vec<External>,
-    /// Which uses which: without cycles, all reached from the work.
+    /// Which work uses which. There are no cycles, and all are reached from the work.
     pub uses: Vec<Use>,
-    /// What was left out or is unsure, for the person who imports.
+    /// What was left out or is uncertain, for the person who imports.
     pub warnings: Vec<String>,
 }
 
-/// One commit that is no merge.
+/// One commit that is not a merge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Its id, in hex.
@@ -178,7 +180,7 @@ pub enum Ecosystem {
 }
 
 impl Ecosystem {
-    /// Its type in a package URL.
+    /// Returns the ecosystem's type in a package URL.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cargo => "cargo",
@@ -200,7 +202,7 @@ pub struct External {
     pub ecosystem: Ecosystem,
     /// SHA-256 of its archive, where the lock file has one.
     pub content_hash: Option<B256>,
-    /// What npm's lock file says of its archive: `sha512-` and base64, mostly.
+    /// What npm's lock file says about its archive: usually `sha512-` and base64.
     pub integrity: Option<String>,
 }
 
@@ -226,17 +228,17 @@ pub struct Use {
     pub from: User,
     /// The package URL of what is used.
     pub to: String,
-    /// From [`User::Root`] the number of the work's own packages that use it directly, else 1.
+    /// From [`User::Root`], the number of the work's own packages that use it directly. Otherwise 1.
     pub weight: u32,
 }
 
 /// Reads the repository at `path`, a work tree or a bare repository.
 ///
-/// The history and the files are read side by side; `progress` is called on this thread.
+/// The history and the files are read at the same time. `progress` is called on this thread.
 ///
 /// # Errors
-/// When there is no readable, complete repository with commits, `git` is missing or too old, a lock file of the work is
-/// malformed, or one of the limits of this crate is exceeded.
+/// When there is no readable, complete repository with commits, when `git` is missing or too old, when a lock file of
+/// the work is malformed, or when a limit of this crate is exceeded.
 pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Repository, ImportError> {
     let git = Git::open(&options.git, path)?;
     let entries = tree::list(&git)?;
@@ -261,7 +263,7 @@ pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(Progress)) 
         receiver.iter().for_each(&mut *progress);
         (join(history), join(files))
     });
-    // The half that failed says why; the other only says that it stopped.
+    // The half that failed says why. The other one only says that it stopped.
     let (mut history, (tree, dependencies)) = match (history, files) {
         (Err(ImportError::Stopped), Err(error)) | (Err(error), _) | (_, Err(error)) => return Err(error),
         (Ok(history), Ok(files)) => (history, files),
@@ -304,7 +306,7 @@ fn check_settings(entries: &[Entry]) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// The commit to start behind, if it is in the history.
+/// Returns the commit to start after, if it is in the history.
 fn since<'a>(git: &Git, since: Option<&'a str>) -> (Option<&'a str>, Vec<String>) {
     let Some(id) = since else { return (None, Vec::new()) };
     let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -11,10 +11,10 @@ use crate::{
     tree::{Contents, Entry},
 };
 
-/// All lock files of a work together.
+/// The most bytes of all lock files of a work together.
 const MAX_TOTAL_BYTES: u64 = 256 << 20;
 
-/// The lock files of a tree, and how many lie where they say nothing about the work.
+/// The lock files of a tree, and how many are in places where they say nothing about the work.
 #[derive(Debug, Default)]
 pub(crate) struct LockFiles {
     pub(crate) paths: BTreeSet<String>,
@@ -95,7 +95,7 @@ fn parse(path: &str, content: &[u8], contents: &Contents) -> Result<LockGraph, I
     Ok(lock)
 }
 
-/// The path of another file in the same folder.
+/// Returns the path of another file in the same folder.
 pub(crate) fn beside(path: &str, name: &str) -> String {
     match paths::folder(path) {
         "" => name.to_owned(),
@@ -108,12 +108,13 @@ pub(crate) fn check_count(path: &str, packages: usize) -> Result<(), ImportError
     at_most(MAX_PACKAGES, packages as u64, "packages", path)
 }
 
-/// The line of a byte, counted from 1.
+/// Returns the line of a byte, counted from 1.
 pub(crate) fn line_at(text: &str, byte: usize) -> usize {
     1 + newlines(&text.as_bytes()[..byte.min(text.len())])
 }
 
-/// The line where a text first stands, counted from 1; 1 when it does not.
+/// Returns the line in which a text first occurs, counted from 1. It is 1 when the text does not
+/// occur.
 pub(crate) fn line_of(text: &str, part: &str) -> usize {
     text.find(part).map_or(1, |at| line_at(text, at))
 }

@@ -1,9 +1,9 @@
 //! `package-lock.json`, versions 1 to 3.
 //!
-//! Every package has a place in a tree of folders, and a name is looked up as Node does: in `node_modules` of the
-//! folder that asks, then of each folder above. Packages outside every `node_modules` (the root, workspaces, linked folders)
-//! and `file:` packages are the work itself. Development and peer dependencies count; optional ones only where they are
-//! installed. Version 1 is turned into the same form; what the root uses stands in `package.json` beside it.
+//! Every package has a place in a tree of folders, and a name is looked up as in Node: in `node_modules` of the folder that
+//! asks, then of each folder above. Packages outside every `node_modules` (the root, workspaces, linked folders) and `file:`
+//! packages are the work itself. Development and peer dependencies count, and optional ones only if they are installed.
+//! Version 1 is converted into the same form; what the root uses is in the `package.json` beside it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -83,7 +83,7 @@ pub(crate) fn read(path: &str, text: &str, manifest: Option<&[u8]>) -> Result<Lo
     Ok(graph)
 }
 
-/// Version 1 in the form of version 2.
+/// Converts version 1 into the form of version 2.
 fn from_old(
     path: &str,
     dependencies: BTreeMap<String, Old>,
@@ -103,7 +103,7 @@ fn from_old(
             let key = join(&folder, &format!("node_modules/{name}"));
             waiting.push((key.clone(), old.dependencies));
             let Old { version, resolved, integrity, requires, .. } = old;
-            // Outside the registry, `version` is where the package comes from.
+            // For packages from outside the registry, `version` says where the package comes from.
             let named = npm_source::alias(&version.0);
             let (name, version) =
                 named.map_or((Text::default(), version), |(name, version)| (Text(name), Text(version)));
@@ -120,7 +120,7 @@ fn from_old(
 
 /// The packages in their folders.
 struct Folders {
-    /// Folder of the lock file, so that own packages of several lock files are told apart.
+    /// The folder of the lock file, which distinguishes own packages of several lock files.
     base: String,
     places: Vec<(String, Package)>,
     by_folder: HashMap<String, usize>,
@@ -131,7 +131,7 @@ impl Folders {
         let mut places: Vec<(String, Package)> = packages.into_iter().collect();
         let mut by_folder: HashMap<String, usize> =
             places.iter().enumerate().map(|(number, (folder, _))| (folder.clone(), number)).collect();
-        // A link whose target has no entry of its own leads out of the repository: an own package all the same.
+        // A link whose target has no entry of its own leads out of the repository. It is an own package all the same.
         for number in 0..places.len() {
             let (_, package) = &places[number];
             if package.link && !by_folder.contains_key(&package.resolved.0) {
@@ -164,7 +164,7 @@ impl Folders {
             for name in names.chain(&package.optional_dependencies.0) {
                 match self.resolve(folder, name) {
                     Some(target) => graph.edges.push((number, target)),
-                    // npm lists optional dependencies among the others too.
+                    // npm also lists optional dependencies among the others.
                     None if optional(name) || package.optional_dependencies.0.contains(name) => {}
                     None => absent += 1,
                 }
@@ -180,7 +180,7 @@ impl Folders {
         graph
     }
 
-    /// Where Node finds `name` from a file in `folder`.
+    /// Returns where Node finds `name` from a file in `folder`.
     fn resolve(&self, folder: &str, name: &str) -> Option<usize> {
         let mut folder = folder;
         loop {
@@ -206,7 +206,7 @@ fn external(folder: &str, package: &Package, source: Source) -> Node {
         Source::Elsewhere { version, origin } => (version, origin),
         Source::Local => (package.version.0.clone(), Default::default()),
     };
-    // Most sums are SHA-512, which no 32-byte hash can hold: the text is kept as it is.
+    // Most sums are SHA-512, which do not fit in a 32-byte hash, so the text is kept as it is.
     let sha256 = package.integrity.0.split_whitespace().find_map(|sum| sum.strip_prefix("sha256-"));
     Node::External(External {
         purl: crate::purl::purl("npm", name, &version, &origin),
@@ -230,7 +230,7 @@ fn join(folder: &str, path: &str) -> String {
     }
 }
 
-/// A text; anything else, which old versions of npm wrote now and then, is none.
+/// A text. Anything else, which old versions of npm sometimes wrote, is treated as missing.
 #[derive(Debug, Clone, Default)]
 struct Text(String);
 
@@ -241,7 +241,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// The keys of an object; `true`, `null` and lists, which old versions of npm wrote, have none.
+/// The keys of an object. `true`, `null` and lists, which old versions of npm wrote, have no keys.
 #[derive(Debug, Clone, Default)]
 struct Names(Vec<String>);
 

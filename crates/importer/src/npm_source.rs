@@ -1,4 +1,4 @@
-//! Where an npm package comes from, as `version` and `resolved` of a lock file tell.
+//! Where an npm package comes from, according to `version` and `resolved` of a lock file.
 
 use crate::purl::{Origin, vcs_url, without_secrets};
 
@@ -7,12 +7,12 @@ use crate::purl::{Origin, vcs_url, without_secrets};
 pub(crate) enum Source {
     /// A folder or archive of the repository itself, or next to it.
     Local,
-    /// Somewhere else: its version, and where from.
+    /// The package comes from somewhere else: its version and its origin.
     Elsewhere { version: String, origin: Origin },
 }
 
-/// Reads a package's source. A tarball named as registries name them (`/-/name-1.0.0.tgz`) is a copy of the public
-/// registry's, whatever the host: npm takes it for that too.
+/// Reads a package's source. A tarball named as registries name them (`/-/name-1.0.0.tgz`) is treated as a copy of
+/// the public registry's, whatever the host is. npm does the same.
 pub(crate) fn source(version: &str, resolved: &str) -> Source {
     let place = if resolved.is_empty() && version.contains(':') { version } else { resolved };
     if place.starts_with("file:") || place.starts_with("link:") {
@@ -30,7 +30,7 @@ pub(crate) fn source(version: &str, resolved: &str) -> Source {
     } else {
         Origin::Registry
     };
-    // Where only the place is known, the commit stands for the version.
+    // When only the place is known, the commit stands for the version.
     let version = match version.split_once(':') {
         None => version,
         Some(_) if matches!(origin, Origin::Vcs(_)) => place.split_once('#').map_or("", |(_, commit)| commit),

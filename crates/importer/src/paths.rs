@@ -2,33 +2,34 @@
 
 /// Folders that hold tests.
 const TEST_FOLDERS: [&str; 4] = ["test", "tests", "__tests__", "spec"];
-/// Folders that hold other people's files, or made-up ones: their lock files say nothing about this work.
+/// Folders that contain other people's files or made-up ones. Their lock files say nothing about this
+/// work.
 const FOREIGN_FOLDERS: [&str; 7] =
     ["node_modules", "vendor", "third_party", "fixtures", "__fixtures__", "testdata", "test-data"];
 
-/// The folders above a file, outermost first.
+/// Returns the folders above a file, outermost first.
 pub(crate) fn folders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let folders = path.iter().rposition(|byte| *byte == b'/').map_or(&[][..], |end| &path[..end]);
     folders.split(|byte| *byte == b'/').filter(|part| !part.is_empty())
 }
 
-/// Whether a part of a path is one of these names, in any case.
+/// Returns whether a part of a path is one of these names, in any case.
 pub(crate) fn one_of(part: &[u8], names: &[&str]) -> bool {
     names.iter().any(|name| part.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// The part after the last slash.
+/// Returns the part after the last slash.
 pub(crate) fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
-/// The part before the last slash, empty at the top.
+/// Returns the part before the last slash, empty at the top.
 pub(crate) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// Whether the file is a test: it lies in a folder of tests, or is named `*_test.*`, `*.test.*`, `*.spec.*`,
-/// `test_*.*` or `*.t.sol`.
+/// Returns whether the file is a test. It is in a folder of tests, or is named `*_test.*`, `*.test.*`,
+/// `*.spec.*`, `test_*.*` or `*.t.sol`.
 pub(crate) fn is_test(path: &[u8]) -> bool {
     if folders(path).any(|part| one_of(part, &TEST_FOLDERS)) {
         return true;
@@ -44,7 +45,7 @@ pub(crate) fn is_test(path: &[u8]) -> bool {
         || name.len() > 6 && name.ends_with(".t.sol")
 }
 
-/// Whether a lock file at this path speaks for somebody else's work, or for none.
+/// Returns whether a lock file at this path is about somebody else's work, or about no work.
 pub(crate) fn is_foreign(path: &[u8]) -> bool {
     folders(path).any(|part| one_of(part, &TEST_FOLDERS) || one_of(part, &FOREIGN_FOLDERS))
 }

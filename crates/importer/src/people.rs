@@ -1,4 +1,4 @@
-//! Who wrote something: names and emails as commits give them, and the identities they stand for.
+//! The people who wrote something: names and emails as commits give them, and the identities they stand for.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -37,7 +37,8 @@ impl Contact {
         Self { name: name.trim().to_owned(), email: email.trim().to_owned() }
     }
 
-    /// `mailto:` and the email in lower case, or, without a usable email, `name:` and the name in lower case.
+    /// Returns `mailto:` and the email in lower case, or, without a usable email, `name:` and the name in lower
+    /// case.
     pub(crate) fn identity(&self) -> String {
         if let Some(identity) = email_identity(&self.email) {
             return identity;
@@ -46,14 +47,15 @@ impl Contact {
         format!("name:{}", if name.is_empty() { "unknown".to_owned() } else { cut(&name) })
     }
 
-    /// The name on one line; the email where there is none.
+    /// Returns the name on one line, or the email if there is no name.
     pub(crate) fn display_name(&self) -> String {
         let text = if self.name.trim().is_empty() { &self.email } else { &self.name };
         let words: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
         cut(words.split_whitespace().collect::<Vec<_>>().join(" ").trim_matches(['<', '>']))
     }
 
-    /// Whether this is a program: `[bot]` in the name or email, or a name of one that commits without it.
+    /// Returns whether this is a program: it has `[bot]` in the name or email, or the name of a program that
+    /// commits without it.
     pub(crate) fn is_system(&self) -> bool {
         let (name, email) = (self.name.trim().to_lowercase(), self.email.to_lowercase());
         let mailbox = email.split('@').next().unwrap_or_default();
@@ -63,7 +65,7 @@ impl Contact {
     }
 }
 
-/// The identity behind an email, unless it is malformed.
+/// Returns the identity behind an email, unless it is malformed.
 pub(crate) fn email_identity(email: &str) -> Option<String> {
     Identity::email(email).map(|identity| identity.to_string())
 }
@@ -72,9 +74,9 @@ fn cut(text: &str) -> String {
     text.chars().take(LONGEST_NAME).collect()
 }
 
-/// The contacts as the repository's `.mailmap` at HEAD writes them.
+/// Replaces the contacts as the repository's `.mailmap` at HEAD says.
 pub(crate) fn by_mailmap(git: &Git, contacts: BTreeSet<Contact>) -> Result<HashMap<Contact, Contact>, ImportError> {
-    // git refuses a whole batch for one line it cannot read, so only sound emails are asked about.
+    // git refuses a whole batch because of one line that it cannot read, so only valid emails are asked about.
     let asked: Vec<Contact> = contacts.into_iter().filter(|contact| email_identity(&contact.email).is_some()).collect();
     if asked.is_empty() {
         return Ok(HashMap::new());

@@ -1,4 +1,4 @@
-//! How far an import is, and how its two halves stop each other.
+//! The progress of an import, and how its two halves stop each other.
 
 use std::sync::{
     atomic::{AtomicBool, Ordering},
@@ -12,27 +12,27 @@ use crate::ImportError;
 pub enum Phase {
     /// Commits of the history were read.
     Commits,
-    /// Files of HEAD were hashed; equal ones count once.
+    /// Files of HEAD were hashed. Equal files count once.
     Files,
     /// Packages of the lock files were read.
     Dependencies,
 }
 
-/// How far a phase is. Phases run side by side.
+/// The progress of a phase. Phases run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// What is counted.
     pub phase: Phase,
     /// How many are done.
     pub done: u64,
-    /// How many there will be, where that is known.
+    /// How many there will be, if that is known.
     pub total: Option<u64>,
 }
 
 /// Reports are this many steps apart.
 const STEP: u64 = 256;
 
-/// One half's end of the line to the caller.
+/// Reports the progress of one half of the import to the caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter<'a> {
     sender: Sender<Progress>,
@@ -44,13 +44,14 @@ impl<'a> Reporter<'a> {
         Self { sender, stop }
     }
 
-    /// Says how far a loop is, now and then; an error when the other half has failed.
+    /// Reports the progress of a loop from time to time. Returns an error when the other half has
+    /// failed.
     pub(crate) fn step(&self, phase: Phase, done: u64, total: Option<u64>) -> Result<(), ImportError> {
         if done.is_multiple_of(STEP) || Some(done) == total {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(ImportError::Stopped);
             }
-            // Nobody listens only when the import is over.
+            // If nobody listens, the import is over.
             let _ = self.sender.send(Progress { phase, done, total });
         }
         Ok(())

@@ -1,8 +1,8 @@
-//! Package URLs (ECMA-427), and URLs without the secrets people leave in them.
+//! Package URLs (ECMA-427), and URLs without the secrets that people leave in them.
 
 use std::fmt::Write;
 
-/// Where a package comes from, when its registry does not say all.
+/// Where a package comes from, when its registry is not enough to say this.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Origin {
     /// The ecosystem's own registry.
@@ -16,8 +16,8 @@ pub(crate) enum Origin {
     Download(String),
 }
 
-/// `pkg:<ecosystem>/<namespace>/<name>@<version>?<qualifier>`; a name `@scope/name` is split. Everything but letters,
-/// digits, `.-_~` and `:` is percent-encoded.
+/// Returns `pkg:<ecosystem>/<namespace>/<name>@<version>?<qualifier>`; a name `@scope/name` is split. Everything but
+/// letters, digits, `.-_~` and `:` is percent-encoded.
 pub(crate) fn purl(ecosystem: &str, name: &str, version: &str, origin: &Origin) -> String {
     let mut text = format!("pkg:{ecosystem}/");
     match name.split_once('/') {
@@ -56,11 +56,12 @@ fn encode(text: &mut String, part: &str) {
     }
 }
 
-/// The URL without user and password, query and fragment. An SSH user stays: it is part of the address.
+/// Returns the URL without user and password, query and fragment. An SSH user is kept, because it is part of the
+/// address.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.trim().split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {
-        // git@host:path, where a colon ahead of the @ would start a password.
+        // The form is git@host:path, where a colon before the @ would start a password.
         return match url.split_once('@') {
             Some((user, rest)) => format!("{}@{rest}", user.split(':').next().unwrap_or_default()),
             None => url.to_owned(),
@@ -77,7 +78,7 @@ pub(crate) fn without_secrets(url: &str) -> String {
     format!("{scheme}://{authority}{path}")
 }
 
-/// `git+https://host/path@commit` of `[git+]https://user@host/path?branch=x#commit`.
+/// Returns `git+https://host/path@commit` of `[git+]https://user@host/path?branch=x#commit`.
 pub(crate) fn vcs_url(source: &str) -> String {
     let prefix = if source.starts_with("git+") || source.starts_with("git:") { "" } else { "git+" };
     let commit = source.split_once('#').map_or("", |(_, commit)| commit);

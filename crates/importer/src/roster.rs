@@ -1,4 +1,5 @@
-//! The people of a history: one for each identity, with the address they are paid at where somebody said so.
+//! The people of a history: one for each identity, with the address at which they are paid if somebody named
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,10 +13,10 @@ use crate::{
     people::{Contact, by_mailmap},
 };
 
-/// More complaints than this about one thing are only counted.
+/// Further warnings about one thing are only counted.
 const MOST_WARNINGS: usize = 20;
 
-/// Turns the contacts of a history into people, and the numbers in its commits with them.
+/// Turns the contacts of a history into people, and updates the numbers in its commits.
 pub(crate) fn build(
     git: &Git,
     history: &mut History,
@@ -47,7 +48,7 @@ pub(crate) fn build(
     let said = said.into_iter().chain(funding.people.iter().map(|(identity, _)| &**identity));
     let today = Today::ask(git, said)?;
     let file = || funding.people.iter().map(|(identity, address)| (&**identity, *address));
-    // An email that the mailmap retired speaks for its owner, less than the one they use now.
+    // An email that the mailmap replaced still counts for its owner, but less than the one they use now.
     pay(&mut people, &numbers, today.retired(file()), AddressSource::Funding);
     pay(&mut people, &numbers, file(), AddressSource::Funding);
     pay(&mut people, &numbers, today.retired(mapping.iter()), AddressSource::Mapping);
@@ -69,7 +70,7 @@ fn person(identity: &str, contact: &Contact) -> Person {
     }
 }
 
-/// What each person called themselves last, as an author before as a co-author.
+/// Returns the name that each person used last. A name as an author outranks one as a co-author.
 fn newest_names<'a>(
     commits: &[Commit],
     contacts: &'a [Contact],
@@ -84,7 +85,8 @@ fn newest_names<'a>(
     names
 }
 
-/// The address in each author's newest commit that has one; in one commit the last counts.
+/// Returns the address in each author's newest commit that has one. If a commit has several, the last one
+/// counts.
 fn trailers<'a>(
     history: &'a History,
     identities: &'a [String],
@@ -114,7 +116,7 @@ fn trailers<'a>(
     found
 }
 
-/// Which source outranks which.
+/// Returns the rank of a source among the others.
 fn rank(source: AddressSource) -> u8 {
     match source {
         AddressSource::Funding => 0,

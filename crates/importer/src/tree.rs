@@ -1,4 +1,4 @@
-//! The files of HEAD, and the manifest that stands for all of them.
+//! The files of HEAD, and the manifest that represents all of them.
 //!
 //! ```text
 //! tributary-tree-v1
@@ -7,10 +7,10 @@
 //! 160000 0 37b0366a77ae63312dc38c8aeb4b1b3b7d201708  library
 //! ```
 //!
-//! One line a file, sorted by the bytes of the path: mode, size, SHA-256 of the content in hex, two spaces, path. A
-//! symbolic link's content is its target. A submodule has size 0 and its commit's id. In a path a backslash is written
-//! `\\`, and each byte of a control character, or that is not part of well-formed UTF-8, `\xHH` with two lower-case hex
-//! digits; so a manifest is UTF-8 text, and no two trees have the same.
+//! The manifest has one line per file, sorted by the bytes of the path: mode, size, SHA-256 of the content in hex, two
+//! spaces, path. A symbolic link's content is its target. A submodule has size 0 and its commit's id. In a path, a
+//! backslash is written `\\`. Each byte of a control character, or one that is not part of well-formed UTF-8, is
+//! written `\xHH` with two lower-case hex digits. So a manifest is UTF-8 text, and no two trees have the same one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -72,7 +72,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     Some(Entry { mode: mode.to_owned(), object: object.to_owned(), size, path: line[tab + 1..].to_owned() })
 }
 
-/// All files of HEAD, hashed, and the content of the few that are read further.
+/// The hashes of all files of HEAD, and the content of the few files that are read further.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     pub(crate) manifest: Vec<u8>,
@@ -116,7 +116,9 @@ pub(crate) fn hash(
     Ok(tree)
 }
 
-/// Reads one answer of `cat-file --batch`: `<object> blob <size>\n<content>\n`. The size, and the content's SHA-256.
+/// Reads one answer of `cat-file --batch`: `<object> blob <size>
+/// <content>
+/// `. Returns the size, and the content's SHA-256.
 pub(crate) fn blob(
     running: &mut Running,
     object: &str,
@@ -170,7 +172,7 @@ fn manifest(entries: &[Entry], hashes: &HashMap<&str, (u64, [u8; 32])>) -> Tree 
     Tree { manifest: text.into_bytes(), content_hash, files, bytes, contents: Contents::new() }
 }
 
-/// A path as the manifest writes it: reversible, on one line, UTF-8.
+/// Writes a path as in the manifest: reversibly, on one line, in UTF-8.
 fn escape(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     let hex = |text: &mut String, bytes: &[u8]| {

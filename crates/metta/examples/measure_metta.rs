@@ -101,7 +101,7 @@ fn programs() -> Vec<Program> {
     ]
 }
 
-/// The shortest of several runs, each on an interpreter of its own, and the number of results.
+/// Returns the shortest of several runs, each on an interpreter of its own, and the number of results.
 fn ours(program: &Program) -> (Duration, usize) {
     let mut best = Duration::MAX;
     let mut count = 0;

@@ -71,7 +71,7 @@ pub struct Variable {
 }
 
 impl Variable {
-    /// The name, without the dollar sign.
+    /// Returns the name, without the dollar sign.
     pub fn name(&self) -> &str {
         self.name.name()
     }
@@ -149,7 +149,7 @@ fn drop_all(mut atoms: Vec<Atom>) {
 }
 
 impl Expression {
-    /// An expression of these atoms.
+    /// Creates an expression of these atoms.
     pub fn new(children: Vec<Atom>) -> Self {
         let mut hash = mix(children.len() as u64);
         let (mut size, mut depth, mut ground) = (1u32, 0, true);
@@ -172,17 +172,17 @@ impl Expression {
         Self(Arc::new(Node { children, hash, size, depth, ground, evaluated: AtomicU64::new(0) }))
     }
 
-    /// The atoms in the brackets.
+    /// Returns the atoms in the brackets.
     pub fn children(&self) -> &[Atom] {
         &self.0.children
     }
 
-    /// How many atoms it is, itself included; `u32::MAX` stands for that many or more.
+    /// Returns how many atoms it is, itself included; `u32::MAX` stands for that many or more.
     pub fn size(&self) -> u32 {
         self.0.size
     }
 
-    /// How deep its brackets nest.
+    /// Returns how deep its brackets nest.
     pub fn depth(&self) -> u32 {
         self.0.depth
     }
@@ -207,7 +207,7 @@ impl Expression {
         self.0.evaluated.store(epoch, Ordering::Relaxed);
     }
 
-    /// The keyword at its head.
+    /// Returns the keyword at its head.
     pub(crate) fn keyword(&self) -> Keyword {
         self.0.children.first().map_or(Keyword::None, Atom::keyword)
     }
@@ -224,7 +224,7 @@ impl State {
         Self { value: Mutex::new(value), content_type }
     }
 
-    /// What it holds.
+    /// Returns what it holds.
     pub fn get(&self) -> Atom {
         self.value.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -244,52 +244,52 @@ impl Drop for State {
 }
 
 impl Atom {
-    /// A symbol.
+    /// Creates a symbol.
     pub fn symbol(name: &str) -> Self {
         Self::Symbol(Symbol::new(name))
     }
 
-    /// A variable; the name is written without the dollar sign.
+    /// Creates a variable; the name is written without the dollar sign.
     pub fn variable(name: &str) -> Self {
         Self::Variable(Variable { name: Symbol::new(name), id: 0 })
     }
 
-    /// An expression.
+    /// Creates an expression.
     pub fn expression(children: impl Into<Vec<Atom>>) -> Self {
         Self::Expression(Expression::new(children.into()))
     }
 
-    /// The empty expression, which also stands for "nothing to say".
+    /// Creates the empty expression, which also stands for "nothing to say".
     pub fn unit() -> Self {
         Self::expression([])
     }
 
-    /// An integer.
+    /// Creates an integer.
     pub fn integer(number: i64) -> Self {
         Self::Grounded(Grounded::Integer(number))
     }
 
-    /// A floating point number.
+    /// Creates a floating point number.
     pub fn float(number: f64) -> Self {
         Self::Grounded(Grounded::Float(number))
     }
 
-    /// `True` or `False`.
+    /// Returns `True` or `False`.
     pub fn bool(value: bool) -> Self {
         Self::Grounded(Grounded::Bool(value))
     }
 
-    /// A string.
+    /// Creates a string.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Grounded(Grounded::Text(Arc::new(text.into())))
     }
 
-    /// `(Error about reason)`.
+    /// Returns `(Error about reason)`.
     pub fn error(about: Self, reason: Self) -> Self {
         Self::expression([Keyword::Error.into(), about, reason])
     }
 
-    /// The name, if it is a symbol.
+    /// Returns the name, if it is a symbol.
     pub fn as_symbol(&self) -> Option<&str> {
         match self {
             Self::Symbol(symbol) => Some(symbol.name()),
@@ -297,7 +297,7 @@ impl Atom {
         }
     }
 
-    /// The content, if it is a string.
+    /// Returns the content, if it is a string.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Grounded(Grounded::Text(text)) => Some(text),
@@ -305,7 +305,7 @@ impl Atom {
         }
     }
 
-    /// The value, if it is `True` or `False`.
+    /// Returns the value, if it is `True` or `False`.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Grounded(Grounded::Bool(value)) => Some(*value),
@@ -313,7 +313,7 @@ impl Atom {
         }
     }
 
-    /// The number, if it is an integer.
+    /// Returns the number, if it is an integer.
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Self::Grounded(Grounded::Integer(number)) => Some(*number),
@@ -321,7 +321,7 @@ impl Atom {
         }
     }
 
-    /// The number, if it is one; integers are converted.
+    /// Returns the number, if it is one; integers are converted.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Grounded(Grounded::Integer(number)) => Some(*number as f64),
@@ -330,7 +330,7 @@ impl Atom {
         }
     }
 
-    /// The atoms in its brackets, if it is an expression, else none.
+    /// Returns the atoms in its brackets, if it is an expression, else none.
     pub fn children(&self) -> &[Atom] {
         match self {
             Self::Expression(expression) => expression.children(),
@@ -338,12 +338,12 @@ impl Atom {
         }
     }
 
-    /// Whether it is an `(Error ...)`.
+    /// Returns whether it is an `(Error ...)`.
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Expression(expression) if expression.keyword() == Keyword::Error)
     }
 
-    /// Whether it has no variables.
+    /// Returns whether it has no variables.
     pub fn is_ground(&self) -> bool {
         match self {
             Self::Variable(_) => false,
@@ -352,7 +352,7 @@ impl Atom {
         }
     }
 
-    /// How many atoms it is made of.
+    /// Returns how many atoms it is made of.
     pub fn size(&self) -> u32 {
         match self {
             Self::Expression(expression) => expression.size(),

@@ -94,12 +94,12 @@ impl Bindings {
         self.map.insert(variable, value);
     }
 
-    /// What the variable stands for, with everything looked up.
+    /// Returns what the variable stands for, with everything looked up.
     pub fn get(&self, variable: &Variable) -> Option<Atom> {
         self.map.contains_key(variable).then(|| self.apply(&Atom::Variable(variable.clone())))
     }
 
-    /// The atom with everything looked up.
+    /// Returns the atom with everything looked up.
     pub fn apply(&self, atom: &Atom) -> Atom {
         if self.map.is_empty() || atom.is_ground() {
             return atom.clone();
@@ -111,7 +111,7 @@ impl Bindings {
         tree::rewrite(atom, |variable| values.get(variable).cloned())
     }
 
-    /// What these variables stand for, with everything looked up.
+    /// Returns what these variables stand for, with everything looked up.
     pub(crate) fn restrict(&self, variables: &[Variable]) -> Substitution {
         let bound: Vec<&Variable> = variables.iter().filter(|variable| self.map.contains_key(variable)).collect();
         if bound.is_empty() {
@@ -121,8 +121,8 @@ impl Bindings {
         bound.iter().filter_map(|&variable| Some((variable.clone(), values.get(variable)?.clone()))).collect()
     }
 
-    /// The final values of these variables and of all on which they depend. Each is made once and shared, so that time and
-    /// memory stay in proportion to the bindings however large the atoms become that they describe.
+    /// Returns the final values of these variables and of all on which they depend. Each is made once and shared, so that
+    /// time and memory stay in proportion to the bindings however large the atoms become that they describe.
     fn resolve(&self, variables: Vec<Variable>) -> HashMap<Variable, Atom, Build> {
         let mut values: HashMap<Variable, Atom, Build> = HashMap::default();
         let mut pending = variables;
@@ -164,7 +164,7 @@ impl Bindings {
         atom
     }
 
-    /// Whether the variable is part of the atom, so that no atom could be equal to both.
+    /// Returns whether the variable is part of the atom, so that no atom could be equal to both.
     fn occurs(&self, variable: &Variable, atom: &Atom) -> bool {
         if atom.is_ground() {
             return false;
@@ -261,7 +261,8 @@ pub(crate) fn match_ground(pattern: &Atom, atom: &Atom, slots: &mut Slots) -> bo
     }
 }
 
-/// A stored atom with its variables replaced: by their value, else by a new variable with a number from `fresh` on.
+/// Returns a stored atom with its variables replaced: by their value, else by a new variable with a number from `fresh`
+/// on.
 pub(crate) fn instantiate(atom: &Atom, slots: &mut Slots, fresh: u32) -> Atom {
     if atom.is_ground() {
         return atom.clone();
@@ -275,7 +276,7 @@ pub(crate) fn instantiate(atom: &Atom, slots: &mut Slots, fresh: u32) -> Atom {
     })
 }
 
-/// The atom with its variables numbered from 0, and how many they are.
+/// Returns the atom with its variables numbered from 0, and how many they are.
 pub(crate) fn number_variables(atom: &Atom) -> (Atom, u32) {
     if atom.is_ground() {
         return (atom.clone(), 0);

@@ -83,7 +83,7 @@ impl Call {
         Self { atom, space, interest, tasks: vec![Task::Work(work)], results, errors, waiting: None }
     }
 
-    /// What is evaluated.
+    /// Returns what is evaluated.
     pub(crate) fn subject(&self) -> &Atom {
         &self.atom
     }
@@ -357,7 +357,7 @@ impl Call {
 }
 
 impl Arguments {
-    /// The same with values put in.
+    /// Creates the same with values put in.
     fn with(&self, values: &Substitution) -> Self {
         let put = |child: &Atom| substitute(child, values);
         Self {
@@ -394,7 +394,7 @@ impl Arguments {
     }
 }
 
-/// What needs no evaluation, or only a look at its type.
+/// Returns what needs no evaluation, or only a look at its type.
 fn at_once(metta: &mut Metta, space: SpaceId, atom: &Atom, expected: &Atom) -> Option<Result<Bindings, Vec<Atom>>> {
     let wanted = expected.keyword();
     match atom {

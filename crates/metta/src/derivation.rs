@@ -105,17 +105,17 @@ impl Drop for Link {
     }
 }
 
-/// The trail and one more step.
+/// Returns the trail and one more step.
 pub(crate) fn with_step(before: Trail, step: Step) -> Trail {
     Some(Arc::new(Link { before, item: Item::Step(Arc::new(step)) }))
 }
 
-/// The trail, and how an argument of its next step came about.
+/// Returns the trail, and how an argument of its next step came about.
 pub(crate) fn with_input(before: Trail, inner: Trail) -> Trail {
     if inner.is_none() { before } else { Some(Arc::new(Link { before, item: Item::Input(inner) })) }
 }
 
-/// The trail, followed by the steps of a short one.
+/// Returns the trail, followed by the steps of a short one.
 pub(crate) fn append(before: Trail, more: &Trail) -> Trail {
     let mut items = Vec::new();
     let mut current = more.as_ref();
@@ -132,7 +132,7 @@ const DEPTH: usize = 200;
 /// The most steps that a derivation lists.
 const COUNT: usize = 100_000;
 
-/// The trail as a tree: inputs belong to the step after them.
+/// Returns the trail as a tree: inputs belong to the step after them.
 pub(crate) fn steps_of(trail: &Trail) -> Vec<Step> {
     struct Level<'a> {
         items: Vec<&'a Item>,

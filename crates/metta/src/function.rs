@@ -38,12 +38,12 @@ impl Function {
         Arc::new(Self { name: name.into(), signature, action })
     }
 
-    /// The word it is called by.
+    /// Returns the word it is called by.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its type.
+    /// Returns its type.
     pub fn signature(&self) -> &Atom {
         &self.signature
     }

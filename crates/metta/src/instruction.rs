@@ -50,7 +50,7 @@ enum Waiting {
     Collapse(Work),
 }
 
-/// Whether a result is run as instructions because it is `(function ...)`.
+/// Returns whether a result is run as instructions because it is `(function ...)`.
 pub(crate) fn is_called_through(atom: &Atom) -> bool {
     matches!(atom, Atom::Expression(expression) if expression.keyword() == Keyword::Function)
 }
@@ -114,7 +114,7 @@ impl Instructions {
         Next::Return(std::mem::take(&mut self.results))
     }
 
-    /// The same with values put in, also in what waits.
+    /// Returns the same with values put in, also in what waits.
     fn with(&self, work: &Work, values: &Substitution) -> Work {
         if values.is_empty() {
             return work.clone();
@@ -308,7 +308,7 @@ impl Instructions {
     }
 }
 
-/// How an instruction is written.
+/// Returns how an instruction is written.
 fn form(keyword: Keyword) -> Option<&'static str> {
     Some(match keyword {
         Keyword::Eval => "(eval <atom>)",

@@ -108,12 +108,12 @@ impl Default for Metta {
 }
 
 impl Metta {
-    /// An interpreter with the standard library and the usual limits.
+    /// Creates an interpreter with the standard library and the usual limits.
     pub fn new() -> Self {
         Self::with_limits(Limits::default())
     }
 
-    /// An interpreter with the standard library and these limits.
+    /// Creates an interpreter with the standard library and these limits.
     pub fn with_limits(limits: Limits) -> Self {
         let mut store = Store::new(limits.atoms, limits.results);
         let core = store.add_space(AnySpace::Atoms(Arc::default()));
@@ -136,7 +136,7 @@ impl Metta {
         metta
     }
 
-    /// A new space that has the library in it, as the space of every module has.
+    /// Returns a new space that has the library in it, as the space of every module has.
     fn module_space(&mut self, core: SpaceId) -> SpaceId {
         let space = self.store.add_space(AnySpace::Atoms(Arc::new(Space::with_import(core))));
         let own = Atom::Grounded(Grounded::Space(space));
@@ -144,7 +144,7 @@ impl Metta {
         space
     }
 
-    /// The limits.
+    /// Returns the limits.
     pub fn limits(&self) -> Limits {
         self.limits
     }
@@ -234,7 +234,7 @@ impl Metta {
         Ok(())
     }
 
-    /// The errors of an atom, if all its types are wrong and types are to be checked.
+    /// Returns the errors of an atom, if all its types are wrong and types are to be checked.
     fn checked_errors(&mut self, atom: &Atom) -> Vec<Atom> {
         if self.pragmas.get("type-check").is_none_or(|value| value.as_symbol() != Some("auto")) {
             return Vec::new();
@@ -258,13 +258,13 @@ impl Metta {
         Ok(parsed.map_or_else(Atom::unit, |parsed| parsed.atom))
     }
 
-    /// All results of an atom.
+    /// Returns all results of an atom.
     pub fn evaluate(&mut self, atom: &Atom) -> Vec<Atom> {
         self.alternatives(atom, false).into_iter().map(|found| found.atom).collect()
     }
 
-    /// All results of an atom, each with how it came about. Of an evaluation that takes more than a million steps, what
-    /// comes after these is not remembered.
+    /// Returns all results of an atom, each with how it came about. Of an evaluation that takes more than a million steps,
+    /// what comes after these is not remembered.
     pub fn derive(&mut self, atom: &Atom) -> Vec<Derived> {
         let found = self.alternatives(atom, true);
         found.into_iter().map(|found| Derived { atom: found.atom, steps: steps_of(&found.trail) }).collect()
@@ -301,7 +301,7 @@ impl Metta {
         self.store.add(self.home, &atom, None).is_ok()
     }
 
-    /// A new, empty space.
+    /// Returns a new, empty space.
     pub fn new_space(&mut self) -> Atom {
         Atom::Grounded(Grounded::Space(self.store.add_space(AnySpace::Atoms(Arc::default()))))
     }
@@ -314,7 +314,7 @@ impl Metta {
         }
     }
 
-    /// A space whose atoms are rows that are made when it is asked.
+    /// Returns a space whose atoms are rows that are made when it is asked.
     pub fn add_rows(&mut self, rows: impl Rows + 'static) -> Atom {
         Atom::Grounded(Grounded::Space(self.store.add_space(AnySpace::Rows(Arc::new(rows)))))
     }
@@ -382,7 +382,7 @@ impl Metta {
         }
     }
 
-    /// Whether the next step is remembered for a derivation.
+    /// Returns whether the next step is remembered for a derivation.
     pub(crate) fn explains(&self) -> bool {
         self.explain && self.steps < EXPLAINED
     }
@@ -404,7 +404,7 @@ impl Metta {
         self.stop
     }
 
-    /// The depth that a program allows itself.
+    /// Returns the depth that a program allows itself.
     pub(crate) fn stack_depth(&self) -> Option<usize> {
         let depth = self.pragmas.get("max-stack-depth")?.as_integer()?;
         usize::try_from(depth).ok().filter(|depth| *depth > 0)

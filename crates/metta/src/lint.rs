@@ -240,7 +240,7 @@ impl Vocabulary {
         }
     }
 
-    /// What is done with a child, by what is done with the whole and by its head.
+    /// Returns what is done with a child, by what is done with the whole and by its head.
     fn role(&self, role: Role, children: &[Atom], index: usize) -> Role {
         match role {
             Role::Pattern | Role::Data => return role,
@@ -294,7 +294,7 @@ impl Vocabulary {
         }
     }
 
-    /// Whether the head is known, and takes so many arguments.
+    /// Returns whether the head is known, and takes so many arguments.
     fn check_call(&self, part: &Part<'_>, place: &dyn Fn(usize) -> Place, findings: &mut Vec<Finding>) {
         let Some((head, arguments)) = part.atom.children().split_first() else { return };
         let Some(name) = function_name(head) else { return };
@@ -427,7 +427,7 @@ fn repeated_rules(program: &[Written], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether the first rule gives the result of the second for everything that the second is for.
+/// Returns whether the first rule gives the result of the second for everything that the second is for.
 fn covers(first: &Atom, second: &Atom) -> bool {
     let (pattern, count) = number_variables(first);
     // The second is taken for all values of its variables: they stand for themselves.

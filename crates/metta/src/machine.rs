@@ -85,7 +85,7 @@ fn run(metta: &mut Metta, atom: &Atom, frame: Frame) -> Vec<Alternative> {
     }
 }
 
-/// What a frame does with the answer of a function that took its place.
+/// Returns what a frame does with the answer of a function that took its place.
 fn settle(call: Atom, outcome: Outcome) -> Next {
     match immediate(&call, outcome) {
         Ok(list) => Next::Return(list),
@@ -93,7 +93,7 @@ fn settle(call: Atom, outcome: Outcome) -> Next {
     }
 }
 
-/// The results of a function, in the order in which they are to be gone on with, or the frames that will have them.
+/// Returns the results of a function, in the order in which they are to be gone on with, or the frames that will have them.
 pub(crate) fn immediate(call: &Atom, outcome: Outcome) -> Result<Vec<Alternative>, Vec<Frame>> {
     match outcome {
         Outcome::NotReducible => Ok(vec![Alternative::new(Atom::symbol("NotReducible"))]),

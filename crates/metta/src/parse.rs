@@ -117,12 +117,12 @@ impl<'a> Parser<'a> {
         &self.file
     }
 
-    /// Where every leaf of the atom read last begins.
+    /// Returns where every leaf of the atom read last begins.
     pub(crate) fn leaves(&self) -> &Leaves {
         &self.leaves
     }
 
-    /// The next atom, if there is one.
+    /// Returns the next atom, if there is one.
     pub(crate) fn next(&mut self, tokens: &Tokens) -> Result<Option<Parsed>, ParseError> {
         if self.size > MAX_TEXT {
             return Err(self.error(1, 1, Problem::Size));
@@ -289,7 +289,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The number or truth value a word stands for, if it is written like one.
+/// Returns the number or truth value a word stands for, if it is written like one.
 fn literal(word: &str) -> Option<Result<Atom, Problem>> {
     match word {
         "True" => return Some(Ok(Atom::bool(true))),

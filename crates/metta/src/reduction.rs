@@ -78,7 +78,7 @@ pub(crate) fn reduce(metta: &mut Metta, call: &Atom, space: SpaceId) -> Reductio
     }
 }
 
-/// What a rule makes of a call.
+/// Returns what a rule makes of a call.
 fn apply(call: &Atom, rule: Applied, explain: bool) -> Alternative {
     let trail = explain.then(|| Step {
         kind: StepKind::Rule,
@@ -107,7 +107,7 @@ fn explained(metta: &Metta, call: &Atom, reduction: Reduction, function: bool) -
     }
 }
 
-/// Whether an expression begins, however deep, with a variable: no rule is for such a call.
+/// Returns whether an expression begins, however deep, with a variable: no rule is for such a call.
 fn has_variable_head(atom: &Atom) -> bool {
     let mut current = atom;
     loop {

@@ -138,7 +138,7 @@ fn invalid(error: ParseError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// The text of a file, if it is not too large.
+/// Returns the text of a file, if it is not too large.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_TEXT as u64 + 1).read_to_string(&mut text)?;
@@ -163,7 +163,7 @@ fn modules_beside(program: &Path) -> ModuleLoader {
     })
 }
 
-/// Whether a text ends inside brackets or a string.
+/// Returns whether a text ends inside brackets or a string.
 fn is_unfinished(metta: &Metta, text: &str) -> bool {
     let mut parser = Parser::new("", text);
     loop {

@@ -31,7 +31,7 @@ pub(crate) struct Space {
     typed_expressions: usize,
 }
 
-/// Whether an atom may be `(: (an expression) Type)`.
+/// Returns whether an atom may be `(: (an expression) Type)`.
 fn types_expression(atom: &Atom) -> bool {
     match atom {
         Atom::Variable(_) => true,
@@ -60,7 +60,7 @@ const LENGTH: u64 = 7;
 const LEAF: u64 = 8;
 const WILD: u64 = 9;
 
-/// Where an argument is: the length of the expression, and its position there.
+/// Returns where an argument is: the length of the expression, and its position there.
 fn position(length: usize, index: usize) -> u64 {
     mix((length as u64) << 24 | index as u64)
 }
@@ -69,13 +69,13 @@ fn key(kind: u64, position: u64, value: u64) -> u64 {
     combine(combine(kind, position), value)
 }
 
-/// What an expression looks like from outside: its length and its head; none when the head can be anything.
+/// Returns what an expression looks like from outside: its length and its head; none when the head can be anything.
 fn shape(expression: &Expression) -> Option<u64> {
     let head = leaf(expression.children().first()?)?;
     Some(combine(head, expression.children().len() as u64))
 }
 
-/// The hash of an atom that equals only itself and is no expression. A state is none: its content decides.
+/// Returns the hash of an atom that equals only itself and is no expression. A state is none: its content decides.
 fn leaf(atom: &Atom) -> Option<u64> {
     match atom {
         Atom::Symbol(_) => Some(atom.hash64()),
@@ -84,7 +84,7 @@ fn leaf(atom: &Atom) -> Option<u64> {
     }
 }
 
-/// The keys under which an atom is filed.
+/// Returns the keys under which an atom is filed.
 fn keys_of(atom: &Atom) -> Vec<u64> {
     let expression = match atom {
         Atom::Expression(expression) => expression,
@@ -129,7 +129,7 @@ fn file_inner(inner: &Expression, at: u64, keys: &mut Vec<u64>) {
 }
 
 impl Space {
-    /// A space that another is part of.
+    /// Creates a space that another is part of.
     pub(crate) fn with_import(space: SpaceId) -> Self {
         Self { imports: vec![space], ..Self::default() }
     }
@@ -141,7 +141,7 @@ impl Space {
         }
     }
 
-    /// Whether the type of any expression may be stated.
+    /// Returns whether the type of any expression may be stated.
     pub(crate) fn has_typed_expressions(&self) -> bool {
         self.typed_expressions > 0
     }
@@ -150,7 +150,7 @@ impl Space {
         &self.imports
     }
 
-    /// The atoms, in the order in which they were added.
+    /// Returns the atoms, in the order in which they were added.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().flatten()
     }
@@ -209,12 +209,12 @@ impl Space {
         self.postings.get(&key).map_or(&[], Vec::as_slice)
     }
 
-    /// The atoms that may match a pattern, in order. Some may be gone, and some may not match after all.
+    /// Returns the atoms that may match a pattern, in order. Some may be gone, and some may not match after all.
     pub(crate) fn candidates(&self, pattern: &Atom) -> Candidates<'_> {
         self.candidates_with(pattern, &[])
     }
 
-    /// The same of a pattern whose variables are numbered, some of which stand for something already.
+    /// Returns the same of a pattern whose variables are numbered, some of which stand for something already.
     pub(crate) fn candidates_with(&self, pattern: &Atom, known: &[Option<Atom>]) -> Candidates<'_> {
         let value = |atom: &'_ Atom| match atom {
             Atom::Variable(variable) => known.get(variable.id as usize)?.clone(),
@@ -260,7 +260,7 @@ impl Space {
         Candidates::merge(best)
     }
 
-    /// The rules `(= left right)` whose left side may be equal to a call, in order.
+    /// Returns the rules `(= left right)` whose left side may be equal to a call, in order.
     pub(crate) fn rule_candidates(&self, call: &Atom) -> Candidates<'_> {
         let at = position(3, 1);
         let (any, wild) = (self.posting(key(ANY, at, 0)), self.posting(key(WILD, 0, 0)));
@@ -320,7 +320,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// The numbers.
+    /// Returns the numbers.
     pub(crate) fn iter(&self) -> Numbers<'_> {
         match self {
             Self::All(count) => Numbers::Range(0..*count),

@@ -130,7 +130,7 @@ impl Store {
         self.spaces.get(id.0 as usize)
     }
 
-    /// The space, if atoms can be added to it and removed from it.
+    /// Returns the space, if atoms can be added to it and removed from it.
     pub(crate) fn atoms_of(&self, id: SpaceId) -> Option<&Space> {
         match self.space(id)? {
             AnySpace::Atoms(space) => Some(space),
@@ -198,14 +198,14 @@ impl Store {
         }
     }
 
-    /// A number from which on `count` variables are new.
+    /// Returns a number from which on `count` variables are new.
     pub(crate) fn fresh(&mut self, count: u32) -> u32 {
         let first = self.fresh;
         self.fresh = self.fresh.checked_add(count).unwrap_or(1);
         first
     }
 
-    /// A copy with variables that occur nowhere else.
+    /// Returns a copy with variables that occur nowhere else.
     pub(crate) fn refresh(&mut self, atom: &Atom) -> Atom {
         let (numbered, count) = number_variables(atom);
         if count == 0 {
@@ -215,12 +215,12 @@ impl Store {
         instantiate(&numbered, &mut vec![None; count as usize], fresh)
     }
 
-    /// A new variable of this name.
+    /// Returns a new variable of this name.
     pub(crate) fn variable(&mut self, name: Symbol) -> Variable {
         Variable { name, id: self.fresh(1) }
     }
 
-    /// The space and all that are part of it, each once.
+    /// Returns the space and all that are part of it, each once.
     pub(crate) fn reach(&self, id: SpaceId) -> Vec<SpaceId> {
         let mut reached = vec![id];
         let mut next = 0;
@@ -235,7 +235,7 @@ impl Store {
         reached
     }
 
-    /// The rules of a space for a call, with their right sides; the values of their variables only to `explain` them.
+    /// Returns the rules of a space for a call, with their right sides; the values of their variables only to `explain` them.
     pub(crate) fn rules(&mut self, id: SpaceId, call: &Atom, explain: bool) -> Result<Vec<Applied>, Refusal> {
         let ground = call.is_ground();
         let mut applied = Vec::new();
@@ -266,7 +266,7 @@ impl Store {
         Ok(applied)
     }
 
-    /// A rule applied to a call that has variables, or an atom that is a rule for some values of its variables.
+    /// Returns a rule applied to a call that has variables, or an atom that is a rule for some values of its variables.
     fn rule_with_variables(&mut self, entry: &Entry, call: &Atom) -> Option<Applied> {
         let result = Atom::Variable(self.variable(Keyword::Undefined.symbol()));
         let question = Atom::expression([Keyword::Equal.into(), call.clone(), result.clone()]);
@@ -283,8 +283,8 @@ impl Store {
         Some(Applied { body: bindings.apply(&result), values, place: entry.place.clone(), slots })
     }
 
-    /// All ways in which a pattern matches a space: one atom, or `(, first second ...)` one after the other. Which atoms
-    /// matched is only said to `explain` it.
+    /// Returns all ways in which a pattern matches a space: one atom, or `(, first second ...)` one after the other. Which
+    /// atoms matched is only said to `explain` it.
     pub(crate) fn query(&mut self, id: SpaceId, pattern: &Atom, explain: bool) -> Result<Vec<Found>, Refusal> {
         let mut found = vec![Found { values: Vec::new(), places: Vec::new() }];
         let spaces = self.reach(id);
@@ -308,8 +308,8 @@ impl Store {
         Ok(found)
     }
 
-    /// The same where everything that may match has no variables: what is known so far stays in slots, and no question is made
-    /// anew for it. None when something else may match.
+    /// Returns the same where everything that may match has no variables: what is known so far stays in slots, and no question
+    /// is made anew for it. None when something else may match.
     fn query_ground(&mut self, spaces: &[SpaceId], pattern: &Atom) -> Result<Option<Vec<Found>>, Refusal> {
         let mut held = Vec::with_capacity(spaces.len());
         for space in spaces {
@@ -350,7 +350,7 @@ impl Store {
         Ok(Some(found.into_iter().map(|slots| Found { values: values(slots), places: Vec::new() }).collect()))
     }
 
-    /// All ways in which one pattern matches one space, without those that are part of it.
+    /// Returns all ways in which one pattern matches one space, without those that are part of it.
     fn query_one(&mut self, id: SpaceId, question: &Atom, explain: bool) -> Result<Vec<Found>, Refusal> {
         let (numbered, count) = number_variables(question);
         let wanted = tree::variables(question);
@@ -398,13 +398,13 @@ impl Store {
         Ok(found)
     }
 
-    /// The atoms of a space, none if they cannot be listed.
+    /// Returns the atoms of a space, none if they cannot be listed.
     pub(crate) fn list(&mut self, id: SpaceId) -> Option<Vec<Atom>> {
         let atoms: Vec<Atom> = self.atoms_of(id)?.entries().map(|entry| entry.atom.clone()).collect();
         Some(atoms.iter().map(|atom| self.refresh(atom)).collect())
     }
 
-    /// The types that a space states for an atom, and the types of which these are subtypes.
+    /// Returns the types that a space states for an atom, and the types of which these are subtypes.
     pub(crate) fn stated_types(&mut self, id: SpaceId, atom: &Atom) -> Vec<Atom> {
         let Atom::Symbol(symbol) = atom else {
             let may = |space: SpaceId| self.atoms_of(space).is_none_or(Space::has_typed_expressions);
@@ -441,7 +441,7 @@ impl Store {
         types
     }
 
-    /// All `$x` with `(relation atom $x)` in the space.
+    /// Returns all `$x` with `(relation atom $x)` in the space.
     fn values_of(&mut self, id: SpaceId, relation: Keyword, atom: &Atom) -> Vec<Atom> {
         let variable = self.variable(Keyword::Undefined.symbol());
         let question = Atom::expression([relation.into(), atom.clone(), Atom::Variable(variable.clone())]);
@@ -452,7 +452,7 @@ impl Store {
     }
 }
 
-/// The patterns of `(, first second ...)`, or the one that it is.
+/// Returns the patterns of `(, first second ...)`, or the one that it is.
 fn parts_of(pattern: &Atom) -> &[Atom] {
     match pattern {
         Atom::Expression(all) if all.keyword() == Keyword::Comma => all.children().get(1..).unwrap_or_default(),
@@ -472,7 +472,7 @@ fn after(before: &Found, found: Found) -> Found {
     Found { values, places }
 }
 
-/// The values of a rule's variables that occur in an atom, by name.
+/// Returns the values of a rule's variables that occur in an atom, by name.
 fn named(atom: &Atom, slots: &Slots) -> Vec<(Symbol, Atom)> {
     let value = |variable: Variable| Some((variable.name.clone(), slots.get(variable.id as usize)?.clone()?));
     tree::variables(atom).into_iter().filter_map(value).collect()

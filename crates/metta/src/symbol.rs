@@ -45,22 +45,22 @@ keywords! {
 }
 
 impl Keyword {
-    /// Whether the name is one of the minimal instructions.
+    /// Returns whether the name is one of the minimal instructions.
     pub(crate) fn is_instruction(self) -> bool {
         (Self::Eval as u8..=Self::ContextSpace as u8).contains(&(self as u8))
     }
 
-    /// Whether the standard library defines a function of this name.
+    /// Returns whether the standard library defines a function of this name.
     pub(crate) fn is_library(self) -> bool {
         self as u8 >= Self::If as u8
     }
 
-    /// Whether the name is a type that says how an atom looks, and so holds an argument unevaluated.
+    /// Returns whether the name is a type that says how an atom looks, and so holds an argument unevaluated.
     pub(crate) fn is_meta_type(self) -> bool {
         (Self::Atom as u8..=Self::Grounded as u8).contains(&(self as u8))
     }
 
-    /// The symbol of this name.
+    /// Returns the symbol of this name.
     pub(crate) fn symbol(self) -> Symbol {
         SYMBOLS.get(self as usize).cloned().unwrap_or_else(|| Symbol::build("", Self::None))
     }
@@ -83,7 +83,7 @@ struct Name {
 pub struct Symbol(Arc<Name>);
 
 impl Symbol {
-    /// The symbol of this name.
+    /// Creates the symbol of this name.
     pub fn new(name: &str) -> Self {
         BY_NAME.get(name).cloned().unwrap_or_else(|| Self::build(name, Keyword::None))
     }
@@ -92,7 +92,7 @@ impl Symbol {
         Self(Arc::new(Name { hash: hash_bytes(name.as_bytes()), keyword, text: name.into() }))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.0.text
     }
@@ -144,7 +144,7 @@ pub(crate) fn mix(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// One hash from two, in order.
+/// Returns one hash from two, in order.
 pub(crate) fn combine(first: u64, second: u64) -> u64 {
     mix(first.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ second)
 }

@@ -7,7 +7,7 @@ use crate::{
     symbol::{Build, combine},
 };
 
-/// Whether two atoms are equal. Numbers compare by value, states by content.
+/// Returns whether two atoms are equal. Numbers compare by value, states by content.
 pub(crate) fn equal(left: &Atom, right: &Atom) -> bool {
     match (left, right) {
         (Atom::Symbol(a), Atom::Symbol(b)) => a == b,
@@ -88,7 +88,7 @@ impl Pairs {
     }
 }
 
-/// Whether two atoms are equal up to the names of their variables.
+/// Returns whether two atoms are equal up to the names of their variables.
 pub(crate) fn equivalent(left: &Atom, right: &Atom) -> bool {
     if left.is_ground() && right.is_ground() {
         return equal(left, right);
@@ -101,7 +101,7 @@ pub(crate) fn equivalent(left: &Atom, right: &Atom) -> bool {
     })
 }
 
-/// A hash that is the same for atoms that are equal up to the names of their variables.
+/// Returns a hash that is the same for atoms that are equal up to the names of their variables.
 pub(crate) fn shape_hash(atom: &Atom) -> u64 {
     if atom.is_ground() {
         return atom.hash64();
@@ -125,7 +125,8 @@ pub(crate) fn shape_hash(atom: &Atom) -> u64 {
     hash
 }
 
-/// A copy in which `value` replaces variables; what has none is shared, not copied. Values are taken as they are.
+/// Returns a copy in which `value` replaces variables; what has none is shared, not copied. Values are taken as
+/// they are.
 pub(crate) fn rewrite(atom: &Atom, mut value: impl FnMut(&Variable) -> Option<Atom>) -> Atom {
     struct Open<'a> {
         source: std::slice::Iter<'a, Atom>,
@@ -186,7 +187,7 @@ pub(crate) struct Numbering {
 impl Numbering {
     const FEW: usize = 12;
 
-    /// The number of a variable, counted from 0.
+    /// Returns the number of a variable, counted from 0.
     pub(crate) fn number(&mut self, variable: &Variable) -> u32 {
         let known = if self.seen.len() <= Self::FEW {
             self.seen.iter().position(|seen| seen == variable).map(|index| index as u32)
@@ -206,7 +207,7 @@ impl Numbering {
     }
 }
 
-/// The variables of an atom, each once, in the order in which they first occur.
+/// Returns the variables of an atom, each once, in the order in which they first occur.
 pub(crate) fn variables(atom: &Atom) -> Vec<Variable> {
     let mut numbering = Numbering::default();
     if !atom.is_ground() {

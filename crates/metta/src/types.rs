@@ -21,7 +21,7 @@ pub(crate) enum Type {
 }
 
 impl Type {
-    /// The type, if the atom is well typed.
+    /// Returns the type, if the atom is well typed.
     pub(crate) fn valid(&self) -> Option<&Atom> {
         match self {
             Self::Value(atom) | Self::Returned(atom) => Some(atom),
@@ -29,7 +29,7 @@ impl Type {
         }
     }
 
-    /// The type; of a wrong call that of its function, as in the reference.
+    /// Returns the type; of a wrong call that of its function, as in the reference.
     fn atom(&self) -> &Atom {
         match self {
             Self::Value(atom) | Self::Returned(atom) | Self::Wrong { function: atom, .. } => atom,
@@ -43,12 +43,12 @@ const DEPTH: u32 = 100;
 /// More types than this of one expression are not looked at.
 const COUNT: usize = 64;
 
-/// Whether it is a type of functions: `(-> Argument ... Result)`.
+/// Returns whether it is a type of functions: `(-> Argument ... Result)`.
 pub(crate) fn is_function(atom: &Atom) -> bool {
     matches!(atom, Atom::Expression(e) if e.keyword() == Keyword::Arrow && e.children().len() > 1)
 }
 
-/// The type that says how an atom looks.
+/// Returns the type that says how an atom looks.
 pub(crate) fn meta_type(atom: &Atom) -> Keyword {
     match atom {
         Atom::Symbol(_) => Keyword::Symbol,
@@ -58,7 +58,7 @@ pub(crate) fn meta_type(atom: &Atom) -> Keyword {
     }
 }
 
-/// Whether an argument of this type is taken as it is written.
+/// Returns whether an argument of this type is taken as it is written.
 pub(crate) fn holds(formal: &Atom, argument: &Atom) -> bool {
     let formal = formal.keyword();
     formal.is_meta_type() && (formal == Keyword::Atom || formal == meta_type(argument))
@@ -77,7 +77,7 @@ pub(crate) fn match_types(left: &Atom, right: &Atom, bindings: &Bindings) -> Opt
     bindings.unify(left, right).then_some(bindings)
 }
 
-/// The types of an atom; `%Undefined%` when it has none.
+/// Returns the types of an atom; `%Undefined%` when it has none.
 pub(crate) fn types_of(store: &mut Store, space: SpaceId, atom: &Atom) -> Vec<Type> {
     let types = known_types(store, space, atom, DEPTH);
     if types.is_empty() { vec![Type::Value(Keyword::Undefined.into())] } else { types }
@@ -200,8 +200,8 @@ fn bad_argument(call: &Atom, index: usize, formal: Atom, actual: Atom) -> Atom {
     Atom::error(call.clone(), reason)
 }
 
-/// Whether a call fits a type of its function and the type expected of its result: what type variables stand for then, else
-/// every reason why not.
+/// Returns whether a call fits a type of its function and the type expected of its result: what type variables stand for
+/// then, else every reason why not.
 pub(crate) fn check_call(
     store: &mut Store,
     space: SpaceId,
@@ -249,7 +249,7 @@ pub(crate) fn check_call(
     Err(errors)
 }
 
-/// Whether a value has a type; if not, an error for every type it has.
+/// Returns whether a value has a type; if not, an error for every type it has.
 pub(crate) fn cast(store: &mut Store, space: SpaceId, atom: &Atom, expected: &Atom) -> Result<Bindings, Vec<Atom>> {
     let none = Bindings::new();
     if matches!(expected.keyword(), Keyword::Undefined | Keyword::Atom) {

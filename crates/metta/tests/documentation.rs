@@ -4,7 +4,7 @@
 
 use metta::Metta;
 
-/// The programs of a page, each with its text and the line on which it begins.
+/// Returns the programs of a page, each with its text and the line on which it begins.
 fn programs(page: &str) -> Vec<(usize, String)> {
     let mut programs = Vec::new();
     let mut inside = false;
@@ -26,7 +26,7 @@ fn programs(page: &str) -> Vec<(usize, String)> {
     programs
 }
 
-/// The answers that a program's comments promise.
+/// Returns the answers that a program's comments promise.
 fn promised(program: &str) -> Vec<Vec<String>> {
     let sorted = |line: &str| {
         let mut results: Vec<String> = line.split(" | ").map(str::to_owned).collect();

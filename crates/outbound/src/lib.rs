@@ -1,11 +1,11 @@
-//! How this process calls others: every HTTP client begins here.
+//! How this process calls others. Every HTTP client is made here.
 //!
 //! rustls takes its cryptography from a provider that a process installs. The workspace builds one provider, ring, and
-//! `reqwest` is built without a default one, so a client that is made elsewhere would panic: clippy.toml forbids it.
+//! `reqwest` is built without a default one. A client that is made elsewhere would panic, so clippy.toml forbids it.
 
 use reqwest::ClientBuilder;
 
-/// A client to configure and build, in a process whose TLS is provided by ring.
+/// Returns a client to configure and build, in a process whose TLS is provided by ring.
 #[expect(clippy::disallowed_methods, reason = "this is the one place where clients begin")]
 pub fn client() -> ClientBuilder {
     install_tls_provider();

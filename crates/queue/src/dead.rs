@@ -1,4 +1,4 @@
-//! Jobs that were given up, and those that were done.
+//! Jobs that were given up, and jobs that are done.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, Row, Transaction};
@@ -12,7 +12,7 @@ pub struct Dead {
     pub id: String,
     /// Where it waited: `chain:31337`.
     pub queue: String,
-    /// The job; none where another version of the program stored it in a form this one does not know.
+    /// The job. `None` where another version of the program stored it in a form that this one does not know.
     pub job: Option<Stored>,
     /// What it failed at last.
     pub reason: String,
@@ -20,7 +20,7 @@ pub struct Dead {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// The jobs that were given up, newest first, `limit` at most.
+/// Returns the jobs that were given up, newest first, at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
@@ -45,7 +45,8 @@ pub async fn dead(conn: &mut PgConnection, limit: i64) -> Result<Vec<Dead>, Queu
         .collect()
 }
 
-/// Has jobs that were given up tried again from the beginning: those of these ids, or all. How many.
+/// Lets the jobs with these ids that were given up, or all such jobs, be tried again from the beginning. Returns how many there
+/// are.
 ///
 /// # Errors
 /// When the database fails.
@@ -76,7 +77,8 @@ pub async fn retry(tx: &mut Transaction<'_, Postgres>, ids: Option<&[String]>) -
     Ok(retried.rows_affected())
 }
 
-/// Removes the oldest jobs of a chain that were done a week ago, at most `limit`; how many. Those that were given up stay, in sight.
+/// Removes the oldest jobs of a chain that were done at least a week ago, at most `limit`, and returns how many. Jobs that were
+/// given up stay, so that they can be seen.
 ///
 /// # Errors
 /// When the database fails.

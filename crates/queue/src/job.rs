@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, error::Error, future::Future, pin::Pin};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// What jobs of one kind are about; each kind has a queue of its own on each chain.
+/// The purpose of jobs. Each purpose has a queue of its own on each chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Queue {
     /// Money: divisions, payout roots, books.
     Chain,
     /// What others delivered to us.
     Hooks,
-    /// Advice, which may take a processor for seconds.
+    /// Advice, which may keep a processor busy for seconds.
     Agents,
 }
 
@@ -20,7 +20,7 @@ impl Queue {
     /// All queues.
     pub const ALL: [Self; 3] = [Self::Chain, Self::Hooks, Self::Agents];
 
-    /// Its name on a chain, as the database has it.
+    /// Returns the queue's name on a chain, as the database has it.
     pub fn name(self, chain_id: u64) -> String {
         let purpose = match self {
             Self::Chain => "chain",
@@ -30,8 +30,8 @@ impl Queue {
         format!("{purpose}:{chain_id}")
     }
 
-    /// How many of its jobs run at a time in a process. Each may use a connection to the database; together they leave most of a
-    /// pool to others, however many jobs wait.
+    /// Returns how many of the queue's jobs run at a time in a process. Each may use a connection to the database. Together
+    /// they leave most of a pool to others, however many jobs wait.
     pub const fn at_once(self) -> usize {
         match self {
             Self::Chain => 4,
@@ -42,7 +42,7 @@ impl Queue {
     }
 }
 
-/// Why a job did not do its work.
+/// The reason why a job did not do its work.
 #[derive(Debug)]
 pub enum Failure {
     /// It may work later.
@@ -56,19 +56,23 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What it works with.
     type Context: Send + Sync + 'static;
 
-    /// Its name in the database; never reused for something else.
+    /// The job's name in the database, which must never be reused for something else.
     const NAME: &'static str;
     /// Where it waits.
     const QUEUE: Queue;
-    /// The version of its arguments: grows when older ones would be misread.
+    /// The version of its arguments. It must grow when older arguments would be misread.
     const VERSION: u16 = 1;
     /// How often it is tried before it is given up.
     const TRIES: u32 = 12;
 
-    /// Does the work. It may have been done before, or be under way elsewhere: doing it again must change nothing.
+    /// Does the work. The work may have been done before, or may be under way elsewhere, so doing it again must change
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the work was not done. The job is then tried again later, unless this was its last try.
     fn run(&self, context: &Self::Context) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Arguments of an older version in the present form; none when they cannot be brought up to date.
+    /// Brings arguments of an older version into the present form. `None` when this is not possible.
     fn upgrade(_version: u16, _arguments: Value) -> Option<Value> {
         None
     }
@@ -92,7 +96,7 @@ impl<C> Default for Registry<C> {
 }
 
 impl<C: Send + Sync + 'static> Registry<C> {
-    /// Adds a job. Its name must be its own: the last one of a name is the one that runs.
+    /// Adds a job. Its name must be unique, because the last job added under a name is the one that runs.
     #[must_use]
     pub fn with<J: Job<Context = C>>(mut self) -> Self {
         self.0.insert(J::NAME, Entry { run: run::<J>, tries: J::TRIES });

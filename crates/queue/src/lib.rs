@@ -1,11 +1,11 @@
-//! Background jobs, on apalis over PostgreSQL: what a job is, how it is stored, run, tried again, and given up.
+//! Background jobs, on apalis over PostgreSQL: what a job is, how it is stored, run, tried again and given up.
 //!
-//! A job is stored in the transaction that makes it necessary ([`enqueue`]). It may run twice, also at the same time, and must do its
-//! work once. One that fails comes back later, after 1, 2, 4, .. 60 seconds; after its last try it is a dead letter: it stays in
-//! sight ([`dead`]) until an operator has it tried again ([`retry`]).
+//! A job is stored in the transaction that makes it necessary ([`enqueue`]). It may run twice, even at the same time, and must
+//! do its work once. A job that fails is tried again after 1, 2, 4, .. 60 seconds. After its last try it is a dead letter: it
+//! stays visible ([`dead`]) until an operator lets it be tried again ([`retry`]).
 //!
-//! Each purpose has a [`Queue`] of its own on each chain, with so many jobs at a time as leave the database's connections to others.
-//! A job that waits for its turn holds no connection.
+//! Each purpose has a [`Queue`] of its own on each chain, which runs only so many jobs at a time that most of the database's
+//! connections are left to others. A job that waits for its turn holds no connection.
 
 mod dead;
 mod job;
@@ -18,7 +18,7 @@ pub use run::run;
 use sqlx::{PgPool, Postgres, Transaction};
 pub use stored::{Request, Stored};
 
-/// Why a queue cannot be used.
+/// The reason why a queue cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     /// The database, or the queue's package, failed.
@@ -49,7 +49,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), QueueError> {
 /// Checks that the queue's own tables are those that this program was built for.
 ///
 /// # Errors
-/// When they are not, with what to do.
+/// When they are not; the error says what to do.
 pub async fn check(pool: &PgPool) -> Result<(), store::StoreError> {
     store::schema::compare(pool, &apalis_postgres::PostgresStorage::migrations(), "apalis._sqlx_migrations").await
 }
@@ -59,8 +59,8 @@ pub async fn check(pool: &PgPool) -> Result<(), store::StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn enqueue(tx: &mut Transaction<'_, Postgres>, chain_id: u64, request: &Request) -> Result<(), QueueError> {
-    // Locked, the other one begins after this transaction and sees what it made true. Not one of the checked macros, because the
-    // table belongs to the queue's package.
+    // The waiting job is locked, so that it begins after this transaction and sees its changes. This is not one of the checked
+    // macros, because the table belongs to the queue's package.
     let waiting: Option<i32> = sqlx::query_scalar(
         "SELECT 1 FROM apalis.jobs WHERE job_type = $1 AND substring(job FOR length($2)) = $2 AND status = 'Pending'
             AND run_at <= now() + make_interval(secs => $3) LIMIT 1 FOR UPDATE SKIP LOCKED",
@@ -73,7 +73,7 @@ pub async fn enqueue(tx: &mut Transaction<'_, Postgres>, chain_id: u64, request:
     if waiting.is_some() {
         return Ok(());
     }
-    // The bound is for jobs whose worker died; failures are counted in the job.
+    // The limit is for jobs whose worker died. Failures are counted in the job.
     let task = apalis::prelude::TaskBuilder::new(request.bytes(store::trace::current()))
         .max_attempts(25)
         .run_after(request.delay)

@@ -1,4 +1,4 @@
-//! Running the jobs of a chain's queues until the shutdown.
+//! Runs the jobs of a chain's queues until the shutdown.
 
 use std::{
     sync::Arc,
@@ -18,18 +18,19 @@ use tokio::{
 
 use crate::{Failure, Queue, QueueError, Registry, Request, Stored, enqueue};
 
-/// How long jobs may go on after the shutdown began. One that is left comes back, as if its worker had been killed.
+/// How long jobs may continue after the shutdown began. A job that is not finished by then is run again, as if its worker had
+/// been killed.
 const LAST_JOBS: Duration = Duration::from_secs(10);
-/// Jobs fetched at once. The queue's package keeps four messages of jobs for each, and while a shutdown waits for jobs it takes
-/// none of them in: a job whose message finds no place would wait for good.
+/// How many jobs are fetched at once. The queue's package has room for four messages per job fetched. While a shutdown waits
+/// for jobs, the package does not read these messages, so a job whose message finds no room would wait for ever.
 const BATCH: usize = 64;
-/// How often a worker says that it lives and looks for jobs.
+/// How often a worker reports that it is alive, and looks for jobs.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// Wakes a worker with every beat.
 ///
-/// The queue's package has a timer of its own for that, but does not wait on it while it fetches jobs. When the timer fires
-/// during a fetch that finds nothing, nothing wakes the worker again: its heart stops, and jobs stay where they are.
+/// The queue's package has a timer of its own for this, but does not wait for it while it fetches jobs. When the timer fires
+/// during a fetch that finds nothing, nothing wakes the worker again. Its heartbeat stops, and jobs stay where they are.
 struct Pulse(Interval);
 
 impl Pulse {
@@ -41,21 +42,22 @@ impl Pulse {
 }
 
 impl PollStrategy for Pulse {
-    /// Always leaves the worker waiting on the next beat.
+    /// Always leaves the worker waiting for the next beat.
     fn poll_drive(&mut self, context: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
         while self.0.poll_tick(context).is_ready() {}
         Poll::Pending
     }
 }
 
-/// Who runs the jobs of one queue.
+/// Runs the jobs of one queue.
 struct Runner<C> {
     pool: PgPool,
     chain_id: u64,
     queue: Queue,
     context: Arc<C>,
     registry: Arc<Registry<C>>,
-    /// Jobs that may run at a time. A job waits here without a connection, and the queue's heart goes on beating meanwhile.
+    /// Permits for jobs that may run at a time. A job waits here without a connection, and the queue's heartbeat goes on
+    /// meanwhile.
     turns: Semaphore,
 }
 
@@ -86,7 +88,7 @@ pub async fn run<C: Send + Sync + 'static>(
 async fn work<C: Send + Sync + 'static>(runner: Arc<Runner<C>>, shutdown: Shutdown) {
     let queue = runner.queue.name(runner.chain_id);
     while !shutdown.has_begun() {
-        // A name of its own for every start: a worker that was killed is seen to be dead, and its jobs come back.
+        // Every start has a new name, so that a worker that was killed is recognised as dead and its jobs are run again.
         let name = format!("{queue}-{:016x}", name());
         let config = Config::default().queue(&queue).batch_size(BATCH).heartbeat_interval(BEAT).missed_heartbeats(6);
         let storage: PostgresStorage<Stored> = PostgresStorage::new(&runner.pool).with_config(config);
@@ -128,7 +130,7 @@ async fn handle<C: Send + Sync + 'static>(stored: Stored, runner: Data<Arc<Runne
         tracing::error!("a job is given up: {}", Unknown(stored.name.clone()));
         return Err(Box::new(AbortError::new(Unknown(stored.name))));
     };
-    // A trace that is none is no reason to leave work undone.
+    // A malformed trace is not a reason to leave work undone.
     let cause = stored.trace.as_deref().and_then(|trace| trace.parse().ok());
     let done = trace::within(cause, (job.run)(stored.arguments.clone(), stored.version, &runner.context)).await;
     let tries = stored.tries;
@@ -157,7 +159,7 @@ async fn again<C>(runner: &Runner<C>, stored: Stored, delay: Duration) -> Result
     Ok(())
 }
 
-/// How long a job waits that failed after so many tries before; none when it is given up.
+/// Returns how long a job waits that failed after `tries` earlier tries. `None` when it is given up.
 fn back_off(tries: u32, most: u32) -> Option<Duration> {
     (tries + 1 < most).then(|| Duration::from_secs((1 << tries.min(6)).min(60)))
 }
@@ -166,7 +168,7 @@ fn back_off(tries: u32, most: u32) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    /// The first beat is there at once, as one that came during a fetch; the others have to wake the worker.
+    /// The first beat is there at once, like a beat that came during a fetch. The others have to wake the worker.
     #[tokio::test]
     async fn a_worker_is_woken_by_every_beat_also_after_one_that_came_while_it_was_busy() {
         let mut pulse = Pulse::every(Duration::from_millis(1));

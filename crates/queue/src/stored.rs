@@ -1,4 +1,4 @@
-//! A job as it lies in the database.
+//! A job as the database holds it.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::{Job, Queue, QueueError};
 
-/// A job in the database: which, in which version, with which arguments, and how often it was tried.
+/// A job in the database: its name, the version of its arguments, the arguments, and how often it
+/// was tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     /// Its name.
@@ -19,12 +20,13 @@ pub struct Stored {
     pub tries: u32,
     /// Its arguments.
     pub arguments: Value,
-    /// What caused it. Stands last: what comes before it says whether two jobs are the same.
+    /// What caused the job. This field must come last, because the bytes before it decide whether
+    /// two jobs are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
 }
 
-/// A job that is to be stored.
+/// A job to be stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub(crate) queue: Queue,
@@ -33,45 +35,45 @@ pub struct Request {
 }
 
 impl Request {
-    /// A job to be run as soon as possible.
+    /// Creates a job to be run as soon as possible.
     ///
     /// # Errors
-    /// When JSON cannot hold its arguments.
+    /// When the arguments cannot be written as JSON.
     pub fn of<J: Job>(job: &J) -> Result<Self, QueueError> {
         let arguments = serde_json::to_value(job).map_err(|source| QueueError::Arguments { name: J::NAME, source })?;
         let stored = Stored { name: J::NAME.to_owned(), version: J::VERSION, tries: 0, arguments, trace: None };
         Ok(Self { queue: J::QUEUE, delay: Duration::ZERO, stored })
     }
 
-    /// The same, to be run after a while.
+    /// Delays the job by this time.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    /// A job that failed, to be tried again after a while.
+    /// Creates the next try of a job that failed, after this time.
     pub(crate) fn again(stored: Stored, queue: Queue, delay: Duration) -> Self {
         Self { queue, delay, stored: Stored { tries: stored.tries + 1, trace: None, ..stored } }
     }
 
-    /// Where it waits.
+    /// Returns where it waits.
     pub fn queue(&self) -> Queue {
         self.queue
     }
 
-    /// The job as it is stored.
+    /// Returns the job as it is stored.
     pub fn stored(&self) -> &Stored {
         &self.stored
     }
 
-    /// How its bytes begin, up to what caused it: equal jobs begin equally.
+    /// Returns the beginning of the job's bytes, up to its cause. Equal jobs have equal beginnings.
     pub(crate) fn sameness(&self) -> Vec<u8> {
         let mut bytes = self.bytes(None);
         bytes.pop();
         bytes
     }
 
-    /// Its bytes in the database.
+    /// Returns its bytes in the database.
     pub(crate) fn bytes(&self, trace: Option<TraceContext>) -> Vec<u8> {
         let stored = Stored { trace: trace.map(|trace| trace.to_string()), ..self.stored.clone() };
         stored.bytes()
@@ -81,7 +83,7 @@ impl Request {
 impl Stored {
     /// As JSON.
     pub fn bytes(&self) -> Vec<u8> {
-        // Text, numbers and a JSON value have a form in JSON.
+        // Text, numbers and a JSON value can always be written as JSON.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

@@ -1,5 +1,5 @@
-//! Deploying the contracts to a chain, once: each step is a transaction of the sender under a key of its own, so that a
-//! deployment that was interrupted goes on where it stopped.
+//! Deploys the contracts to a chain, once. Each step is a transaction of the sender under a key of its own, so that an
+//! interrupted deployment continues where it stopped.
 
 use alloy::{
     primitives::{Address, Bytes, U256},
@@ -15,20 +15,20 @@ use store::deployments::{self, Deployment};
 
 use crate::{Intent, Sender, SenderError};
 
-/// Roles of the access manager, by number; 0 is its admin.
+/// The roles of the access manager, by number. 0 is its admin.
 pub const GOVERNOR: u64 = 1;
 pub const ENGINE: u64 = 2;
 pub const GUARDIAN: u64 = 3;
 pub const ARBITER: u64 = 4;
 
-/// The market's first fee: two in a hundred.
+/// The market's first fee, in basis points: 2 %.
 const FEE_BPS: u16 = 200;
-/// What each party to a dispute posts at first, and the most that it can be set to, in thousandths of the chain's own coin;
-/// the least is one.
+/// The bond that each party to a dispute posts at first, and the highest to which it can be set, both in thousandths of the
+/// chain's own coin. The lowest is one.
 const BOND_FINNEY: u64 = 50;
 const MAX_BOND_FINNEY: u64 = 5000;
 
-/// What a new market is made with.
+/// The parameters of a new market.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Sends the transactions, and holds every role at first.
@@ -41,7 +41,7 @@ pub struct Plan {
     pub guardian: Address,
     /// Seconds from the proposal of a root to its activation.
     pub payout_delay: u64,
-    /// What is staked: an ERC-20. None: a new test token that anyone may mint, for local chains only.
+    /// The ERC-20 that is staked. `None` stands for a new test token that anyone may mint, for local chains only.
     pub stake_token: Option<Address>,
     /// Seconds that GOVERNOR's calls wait.
     pub governance_delay: u64,
@@ -55,7 +55,11 @@ fn bond(finney: u64) -> alloy::primitives::aliases::U96 {
     alloy::primitives::aliases::U96::from(u128::from(finney) * 1_000_000_000_000_000)
 }
 
-/// The recorded deployment of the sender's chain, or a new one.
+/// Returns the recorded deployment of the sender's chain, or deploys the contracts and records that.
+///
+/// # Errors
+/// When the database or the node fails, when a transaction of the deployment is refused, when the chain has no contract at
+/// the recorded address, or when the shutdown begins.
 pub async fn deploy(
     pool: &PgPool,
     provider: &DynProvider,
@@ -66,7 +70,7 @@ pub async fn deploy(
     let chain_id = sender.chain_id();
     let mut conn = pool.acquire().await?;
     if let Some(found) = deployments::find(&mut conn, chain_id).await? {
-        // A chain that was wiped under a database that remembers it is another chain.
+        // When the database remembers a deployment and the chain does not, the chain was reset, and is another chain.
         if provider.get_code_at(found.asset_registry).await?.is_empty() {
             return Err(SenderError::Refused {
                 key: "deploy".into(),
@@ -81,7 +85,7 @@ pub async fn deploy(
     }
     drop(conn);
     let step = Step { provider, sender, plan, shutdown };
-    // A root stays good beside its successor for as long as the successor waited.
+    // A root stays valid beside its successor for as long as the successor waited.
     let grace = plan.payout_delay.max(3600);
     let (manager, from_block) = step
         .create("AccessManager", &AccessManager::BYTECODE, constructor!(AccessManager, initialAdmin: plan.deployer))
@@ -147,10 +151,10 @@ pub async fn deploy(
         council,
         anchor,
     };
-    // These two are the admin's until the roles are set, and GOVERNOR's delay with them.
+    // Only the admin may call these two until the roles and GOVERNOR's delay are set.
     let arbiter = Disputes::setArbiterCall { newArbiter: council }.abi_encode();
     step.call("deploy:arbiter", disputes, arbiter.into()).await?;
-    // For ever: which licences cover derived works, and whose disputes freeze assets.
+    // This link is permanent. It says which licences cover derived works, and whose disputes freeze assets.
     let link = AssetRegistry::linkCall { licences_: licences, disputes_: disputes }.abi_encode();
     step.call("deploy:link", registry, link.into()).await?;
     step.call("deploy:roles", manager, roles(&deployment, plan)).await?;
@@ -163,7 +167,7 @@ pub async fn deploy(
     Ok(deployment)
 }
 
-/// Who may do what, in one call: the functions of each role, and the roles' first holders.
+/// Encodes who may do what as one call: the functions of each role, and the first holders of the roles.
 fn roles(deployment: &Deployment, plan: &Plan) -> Bytes {
     let function = |target: Address, selector: [u8; 4], role: u64| -> Bytes {
         AccessManager::setTargetFunctionRoleCall { target, selectors: vec![selector.into()], roleId: role }
@@ -208,7 +212,7 @@ impl Step<'_> {
         self.create_from(name, [code.as_ref(), &arguments.abi_encode()].concat().into()).await
     }
 
-    /// Creates a contract; its address and block come from the receipt.
+    /// Creates a contract, and returns its address and block from the receipt.
     async fn create_from(&self, name: &str, data: Bytes) -> Result<(Address, u64), SenderError> {
         let key = format!("deploy:{name}");
         let intent = Intent { account: self.plan.deployer, key: key.clone(), to: None, value: U256::ZERO, data };

@@ -1,4 +1,4 @@
-//! From a queued intent to signed bytes under a nonce of their own.
+//! Turns a queued intent into signed bytes with a nonce of their own.
 
 use alloy::{
     eips::eip2718::Encodable2718,
@@ -26,12 +26,12 @@ struct Queued {
 }
 
 impl Sender {
-    /// Leases a nonce for the oldest queued intent and stores its signed bytes; false when nothing is queued.
+    /// Leases a nonce for the oldest queued intent and stores its signed bytes. Returns false when nothing is queued.
     pub(crate) async fn sign_next(&self, account: Address, signer: &dyn AccountSigner) -> Result<bool, SenderError> {
         if !self.is_waiting(account).await? {
             return Ok(false);
         }
-        // What others sent from this account counts too: the lease starts at the chain's own number.
+        // Transactions that others sent from this account count too, so the lease starts at the chain's own number.
         let on_chain = self.provider.get_transaction_count(account).pending().await?;
         let mut tx = self.pool.begin().await?;
         let nonce = self.lease(&mut tx, account, on_chain).await?;
@@ -41,7 +41,7 @@ impl Sender {
             Ok(gas) => gas,
             Err(RpcError::ErrorResp(error)) => {
                 self.check_not_behind(&mut tx).await?;
-                // The chain refuses it: no nonce is used, and whoever asked is told why.
+                // The chain refuses it, so no nonce is used, and the reason is stored for whoever asked.
                 let reason = explain(&error);
                 tracing::warn!("transaction `{}` would fail: {reason}", queued.key);
                 refuse(&mut tx, queued.id, &reason).await?;
@@ -91,7 +91,7 @@ impl Sender {
         Ok(waiting)
     }
 
-    /// The account's next nonce; others who ask for it wait until the transaction ends.
+    /// Returns the account's next nonce. Others who ask for it wait until the database transaction ends.
     async fn lease(&self, tx: &mut PgConnection, account: Address, on_chain: u64) -> Result<i64, SenderError> {
         let nonce = sqlx::query_scalar!(
             "INSERT INTO sender_accounts AS a (chain_id, account, next_nonce) VALUES ($1, $2, $3)
@@ -128,7 +128,8 @@ impl Sender {
         Ok(Some(Queued { id: intent.id, key: intent.key, request }))
     }
 
-    /// What an endpoint refuses that has not seen our own latest transactions may well be right: it is not to be believed yet.
+    /// Checks that the endpoint has seen our own latest transactions. If it has not, the transaction that it refuses may be
+    /// right, so the refusal must not be believed yet.
     async fn check_not_behind(&self, tx: &mut PgConnection) -> Result<(), SenderError> {
         let needed = sqlx::query_scalar!(
             r#"SELECT coalesce(max(block_number), 0) AS "needed!" FROM sender_transactions
@@ -153,7 +154,7 @@ async fn refuse(tx: &mut PgConnection, id: i64, reason: &str) -> Result<(), Send
     Ok(())
 }
 
-/// A node's error, with the contract's own error decoded where it is one of ours.
+/// Describes a node's error, with the contract's own error decoded if it is one of ours.
 fn explain(error: &ErrorPayload) -> String {
     match error.as_revert_data().and_then(|data| bindings::explain_revert(&data)) {
         Some(reason) => reason,

@@ -1,14 +1,14 @@
-//! Sending transactions exactly once, and deploying the contracts with them.
+//! Sends transactions exactly once, and deploys the contracts with them.
 //!
-//! An *intent* (what to send, under a key that names it for ever) is stored in the database transaction that makes it
-//! necessary. The sender takes intents in order, leases a nonce, signs, stores the signed bytes, and only then sends
-//! them; it sends the same bytes again until a receipt says what became of them, and raises the fee when that takes long.
-//! Killed at any point it goes on from what is stored: an intent is neither lost nor sent twice under two nonces.
+//! An *intent* says what to send, under a key that names it for ever. It is stored in the database transaction that makes it
+//! necessary. The sender takes intents in order, leases a nonce, signs, stores the signed bytes, and only then sends them.
+//! It sends the same bytes again until a receipt says what became of them, and raises the fee when that takes long. A sender
+//! that is killed at any point continues from what is stored, so an intent is neither lost nor sent twice under two nonces.
 //!
-//! The provider may stand on several endpoints, of which one answers for another that failed and may be some blocks behind
-//! it. Three things keep that harmless: a nonce is never lower than one that was leased before; where a receipt is missing,
-//! bytes under the same nonce are sent again, and happen once; and an endpoint that has not reached the newest block with a
-//! transaction of ours refuses nothing.
+//! The provider may use several endpoints. When one fails, another answers, which may be some blocks behind. Three things
+//! keep this harmless. A nonce is never lower than one that was leased before. When a receipt is missing, bytes with the
+//! same nonce are sent again, and happen only once. And a refusal does not count when it comes from an endpoint that has not
+//! reached the newest block with a transaction of ours.
 
 pub mod deploy;
 mod lease;
@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub struct Intent {
     pub account: Address,
     pub key: String,
-    /// None creates a contract.
+    /// The recipient. `None` creates a contract.
     pub to: Option<Address>,
     pub value: U256,
     pub data: Bytes,
@@ -76,7 +76,11 @@ impl From<sqlx::Error> for SenderError {
     }
 }
 
-/// Stores an intent within the caller's transaction, and says whether it is new. The same intent again changes nothing.
+/// Stores an intent within the caller's transaction, and returns whether it is new. Storing the same intent again changes
+/// nothing.
+///
+/// # Errors
+/// When the database fails, or another intent is stored under the same key.
 pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> Result<bool, SenderError> {
     let to = intent.to.map(|address| address.to_vec());
     let added = sqlx::query!(
@@ -94,7 +98,7 @@ pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> R
     if added.rows_affected() == 1 {
         return Ok(true);
     }
-    // Another statement: the first one does not see what it waited for, if that was stored while it ran.
+    // This needs another statement, because the first one does not see what was stored while it waited.
     let same = sqlx::query_scalar!(
         r#"SELECT EXISTS (
              SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $3 AND account = $2
@@ -111,7 +115,7 @@ pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> R
     if same { Ok(false) } else { Err(SenderError::KeyTaken { key: intent.key.clone() }) }
 }
 
-/// Sends for the accounts that it can sign for, on one chain.
+/// Sends transactions for the accounts that it can sign for, on one chain.
 #[derive(Clone)]
 pub struct Sender {
     pool: PgPool,
@@ -130,7 +134,7 @@ impl Sender {
         self.chain_id
     }
 
-    /// Works until the shutdown; a failure is said and tried again.
+    /// Works until the shutdown. A failure is logged, and the step is tried again.
     pub async fn run(self, shutdown: Shutdown) {
         let mut failures = 0_u32;
         while !shutdown.has_begun() {
@@ -149,11 +153,14 @@ impl Sender {
         }
     }
 
-    /// One round: signs what is queued, sends what is unanswered, records what was mined.
+    /// Does one round: signs what is queued, sends what is unanswered, and records what was mined.
+    ///
+    /// # Errors
+    /// When the database or the node fails, or an account's key cannot sign.
     pub async fn step(&self) -> Result<(), SenderError> {
         for (account, signer) in &self.signers {
             let signed = self.sign_queued(*account, signer.as_ref()).await;
-            // When the node seems to be behind, the chain may be shorter after a reorganisation: what it lost is sent again.
+            // When the node seems to be behind, the chain may be shorter after a reorganisation. What it lost is sent again.
             if !matches!(signed, Ok(()) | Err(SenderError::Behind { .. })) {
                 return signed;
             }
@@ -171,6 +178,10 @@ impl Sender {
     }
 
     /// Stores an intent in a transaction of its own and waits until it is mined.
+    ///
+    /// # Errors
+    /// When the database fails, when another intent has the same key, when the chain refuses the transaction or it reverts,
+    /// or when the shutdown begins.
     pub async fn send(&self, intent: &Intent, shutdown: &Shutdown) -> Result<Settled, SenderError> {
         let mut conn = self.pool.acquire().await?;
         enqueue(&mut conn, self.chain_id, intent).await?;
@@ -179,6 +190,10 @@ impl Sender {
     }
 
     /// Waits until the transaction of that key is mined, by this sender or another process.
+    ///
+    /// # Errors
+    /// When the database fails, when there is no such key, when the chain refuses the transaction or it reverts, or when the
+    /// shutdown begins.
     pub async fn wait(&self, key: &str, shutdown: &Shutdown) -> Result<Settled, SenderError> {
         loop {
             let row = sqlx::query!(

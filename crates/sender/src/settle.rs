@@ -1,4 +1,4 @@
-//! From signed bytes to a final receipt.
+//! Follows signed bytes until their receipt is final.
 
 use std::time::Duration;
 
@@ -16,27 +16,27 @@ use store::values;
 
 use crate::{Sender, SenderError, sign};
 
-/// A transaction waits so long for its receipt before its fee is raised.
+/// How long a transaction waits for its receipt before its fee is raised.
 const BUMP_AFTER: Duration = Duration::from_secs(30);
-/// Unanswered bytes are sent again this often.
+/// How often unanswered bytes are sent again.
 const RESEND_AFTER: Duration = Duration::from_secs(5);
 
 /// A transaction that was signed and has no final receipt yet.
 pub(crate) struct Unsettled {
     id: i64,
     key: String,
-    /// Whether no receipt was seen yet.
+    /// Whether it was sent, and no receipt was seen yet.
     sent: bool,
     /// Seconds since it was sent or changed.
     age: f64,
 }
 
-/// What a transaction is signed anew from.
+/// The parts from which a transaction is signed anew.
 struct Attempt<'a> {
     number: i32,
-    /// The bytes of the attempt before.
+    /// The bytes of the previous attempt.
     raw: &'a [u8],
-    /// Its fees per gas in wei: the whole, and for priority.
+    /// Its fees per gas, in wei: the total fee, and the priority fee.
     fees: (U256, U256),
 }
 
@@ -56,7 +56,8 @@ impl Sender {
             .collect())
     }
 
-    /// Looks for the receipt of any signed form; none: sends again, and in time with a higher fee.
+    /// Looks for the receipt of any signed form. If there is none, it sends the transaction again, after a while with a
+    /// higher fee.
     pub(crate) async fn reconcile(
         &self,
         signer: &dyn AccountSigner,
@@ -103,7 +104,7 @@ impl Sender {
     async fn record_receipt(&self, transaction: &Unsettled, receipt: &TransactionReceipt) -> Result<(), SenderError> {
         let finalized = match self.provider.get_block_by_number(BlockNumberOrTag::Finalized).await {
             Ok(block) => block.map(|block| block.header.number).unwrap_or_default(),
-            // A chain without the tag: its transactions stay `mined` and are looked at again.
+            // The chain does not have the tag, so its transactions stay `mined` and are looked at again.
             Err(RpcError::ErrorResp(_)) => 0,
             Err(error) => return Err(error.into()),
         };
@@ -133,7 +134,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Signs the same transaction with fees an eighth higher (the least that nodes accept as a replacement is a tenth).
+    /// Signs the same transaction with fees that are an eighth higher. (Nodes accept a replacement with fees that are
+    /// at least a tenth higher.)
     async fn bump(
         &self,
         signer: &dyn AccountSigner,
@@ -157,7 +159,7 @@ impl Sender {
         self.broadcast(&envelope.encoded_2718(), &transaction.key).await
     }
 
-    /// Sends bytes. A node that knows them already, or has mined them, says so with an error: the receipt decides.
+    /// Sends bytes. A node that knows them already, or has mined them, answers with an error, so the receipt decides.
     pub(crate) async fn broadcast(&self, raw: &[u8], key: &str) -> Result<(), SenderError> {
         match self.provider.send_raw_transaction(raw).await {
             Ok(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! Signing, and keeping what was signed before it is sent.
+//! Signs transactions, and stores what was signed before it is sent.
 
 use alloy::{
     consensus::TxEnvelope,
@@ -19,8 +19,8 @@ pub(crate) async fn sign(request: TransactionRequest, signer: &dyn AccountSigner
     Ok(transaction.into_envelope(signature))
 }
 
-/// Stores signed bytes as an attempt: the transaction's id with the attempt's number, and the largest fees per gas, whole and
-/// for priority.
+/// Stores signed bytes as an attempt, with the transaction's id, the attempt's number, and the largest total and priority
+/// fees per gas.
 pub(crate) async fn store_attempt(
     tx: &mut PgConnection,
     (id, attempt): (i64, i32),

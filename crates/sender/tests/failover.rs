@@ -1,4 +1,4 @@
-//! Sending and reading over several endpoints of a real chain, of which some are dead, die midway, hang, or lag behind.
+//! Sends and reads over several endpoints of a real chain, some of which are dead, die midway, hang, or lag behind.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,14 +22,14 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
-/// A way to a chain that can be cut.
+/// A connection to a chain that can be cut.
 struct Way {
     url: String,
     carrying: AbortHandle,
 }
 
 impl Way {
-    /// A port that passes everything on to the chain.
+    /// Creates a port that passes everything on to the chain.
     async fn to(chain: &Chain) -> Result<Self> {
         let to = chain.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -47,13 +47,13 @@ impl Way {
         Ok(Self { url, carrying: carrying.abort_handle() })
     }
 
-    /// Ends every connection, and takes no more.
+    /// Ends every connection, and accepts no more.
     fn cut(&self) {
         self.carrying.abort();
     }
 }
 
-/// A port on which nobody listens.
+/// Returns a port on which nobody listens.
 async fn dead() -> Result<String> {
     Ok(format!("http://{}", TcpListener::bind("127.0.0.1:0").await?.local_addr()?))
 }
@@ -68,7 +68,7 @@ fn pay(key: &str, wei: u64) -> Intent {
     Intent { account: account(1), key: key.into(), to: Some(account(8)), value: U256::from(wei), data: Bytes::new() }
 }
 
-/// A sender at work.
+/// Returns a sender at work.
 fn working(pool: &PgPool, provider: &DynProvider, chain: &Chain, shutdown: &Shutdown) -> Sender {
     let sender = Sender::new(pool.clone(), provider.clone(), chain.chain_id, vec![signer(1)]);
     tokio::spawn(sender.clone().run(shutdown.clone()));
@@ -113,7 +113,7 @@ async fn a_first_url_that_dies_midway_stops_nothing_and_repeats_nothing() -> Res
     for n in 0..20_u64 {
         tokio::time::timeout(Duration::from_secs(20), sender.wait(&format!("n{n}"), &shutdown)).await??;
     }
-    // The sum of distinct powers of two tells each one apart.
+    // Each payment is a distinct power of two, so the sum shows every one of them.
     assert_eq!(received(&chain, account(8)).await?, U256::from((1_u64 << 20) - 1));
     assert_eq!(provider.get_transaction_count(account(1)).await?, 20);
     assert!(pool.endpoints()[0].errors > 0, "{:?}", pool.endpoints());
@@ -127,7 +127,7 @@ async fn a_url_that_hangs_is_left_even_when_the_caller_does_not_wait_for_it() ->
     let way = Way::to(&chain).await?;
     let (pool, provider) = connect(&[&way.url, &chain.url()]).await?;
     assert_eq!(provider.get_block_number().await?, 0);
-    // From now on the first URL takes connections and says nothing.
+    // From now on, the first URL accepts connections and never answers.
     way.cut();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let address = way.url.trim_start_matches("http://").to_owned();
@@ -138,7 +138,7 @@ async fn a_url_that_hangs_is_left_even_when_the_caller_does_not_wait_for_it() ->
             held.push(connection);
         }
     });
-    // The caller gives up long before the endpoint's time is over.
+    // The caller gives up long before the endpoint's timeout.
     let given_up = tokio::time::timeout(Duration::from_millis(100), provider.get_block_number()).await;
     ensure!(given_up.is_err() || given_up.is_ok_and(|answer| answer.is_ok()));
     tokio::time::sleep(Duration::from_millis(2_500)).await;
@@ -154,7 +154,7 @@ async fn one_endpoint_is_asked_while_it_is_well_and_several_calls_are_one_reques
     let chain = Chain::start().await?;
     let ways = [Way::to(&chain).await?, Way::to(&chain).await?];
     let (pool, provider) = connect(&[&ways[0].url, &ways[1].url]).await?;
-    // The endpoints' heads are looked at once, in the background.
+    // The endpoints' heads are read once, in the background.
     provider.get_block_number().await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let before = calls(&pool);
@@ -170,11 +170,11 @@ async fn one_endpoint_is_asked_while_it_is_well_and_several_calls_are_one_reques
     assert_eq!(id.await?, "0x7a69");
     let error = refused.await.err().context("there is no such method")?;
     assert!(error.as_error_resp().is_some_and(|error| error.code == -32601), "{error}");
-    // What no endpoint knows is the node's answer, and no failure.
+    // When no endpoint knows it, that is the node's answer and not a failure.
     assert!(pool.endpoints().iter().all(|endpoint| endpoint.state == State::Healthy));
     ways[0].cut();
     assert_eq!(provider.get_block_number().await?, 0);
-    // Whoever took over stays in use.
+    // The endpoint that took over stays in use.
     let before = calls(&pool);
     for _ in 0..10 {
         provider.get_block_number().await?;
@@ -198,7 +198,7 @@ async fn what_an_endpoint_that_lags_refuses_is_decided_later() -> Result<()> {
         query.fetch_one(&db).await
     };
     assert_eq!(state("first").await?, "mined");
-    // A node without that block may refuse what is right by now: here the recipient reverts.
+    // A node without that block may refuse what is right by now. Here the recipient reverts.
     behind.provider.anvil_set_code(account(8), Bytes::from_static(&[0x60, 0, 0x60, 0, 0xfd])).await?;
     enqueue(&mut conn, chain.chain_id, &pay("second", 6)).await?;
     let error = sender(&behind).step().await.err().context("the node is behind")?;

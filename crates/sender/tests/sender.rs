@@ -1,4 +1,5 @@
-//! The sender against a real chain: every intent happens once, whatever happens to the process or the chain.
+//! Tests the sender against a real chain: every intent happens once, whatever happens to the process or the
+//! chain.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -95,7 +96,7 @@ async fn two_senders_lease_each_nonce_once() -> Result<()> {
     let (one, two) = tokio::join!(steps(&first, 3), steps(&second, 3));
     one?;
     two?;
-    // The sum of distinct powers of two tells each one apart.
+    // Each payment is a distinct power of two, so the sum shows every one of them.
     assert_eq!(received(&chain).await?, U256::from((1_u64 << 40) - 1));
     let nonces: Vec<i64> =
         sqlx::query_scalar("SELECT nonce FROM sender_transactions ORDER BY nonce").fetch_all(&pool).await?;
@@ -185,7 +186,7 @@ async fn what_the_chain_refuses_is_told_in_the_contracts_words_and_takes_no_nonc
     Ok(())
 }
 
-/// Signs by asking somebody else, as a service that keeps keys would be asked.
+/// Signs by asking another signer, as with a service that keeps keys.
 #[derive(Debug)]
 struct Elsewhere(PrivateKeySigner);
 
@@ -229,7 +230,8 @@ async fn a_chain_that_is_shorter_after_a_reorganisation_and_mines_only_on_demand
     steps(&sender, 2).await?;
     chain.provider.anvil_revert(snapshot).await?;
     assert_eq!(received(&chain).await?, U256::ZERO);
-    // The recipient refuses the next payment for good, which is believed once the lost one is back.
+    // The recipient refuses the next payment for good. The sender believes this once the lost payment is
+    // back.
     chain.provider.anvil_set_code(account(7), Bytes::from_static(&[0x60, 0, 0x60, 0, 0xfd])).await?;
     let refused = Intent { to: Some(account(7)), ..pay("refused", 1) };
     enqueue(&mut conn, chain.chain_id, &refused).await?;

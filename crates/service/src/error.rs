@@ -2,8 +2,8 @@
 
 use std::{error::Error, fmt};
 
-/// An error with its chain of causes, on one line. A cause that is part of what was said before is left out: many errors quote
-/// the one they come from.
+/// Returns an error with its chain of causes, on one line. A cause that is contained in the text so far is left out,
+/// because many errors quote their cause.
 ///
 /// ```
 /// let error = std::io::Error::new(std::io::ErrorKind::Other, "the disk is full");

@@ -1,4 +1,4 @@
-//! What every process of Tributary needs: settings, telemetry, and an orderly stop.
+//! What every process of Tributary needs: settings, logs and metrics, and an orderly shutdown.
 
 pub mod settings;
 pub mod telemetry;

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// Tells every part of a process to stop, in order: no new work, finish what is in hand, leave.
+/// Tells every part of a process to stop, in order: start no new work, finish the current work, and
+/// leave.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(CancellationToken);
 
@@ -11,7 +12,7 @@ impl Shutdown {
         Self::default()
     }
 
-    /// A shutdown that begins with Ctrl-C or SIGTERM.
+    /// Creates a shutdown that begins with Ctrl-C or SIGTERM.
     pub fn on_signal() -> Self {
         let shutdown = Self::new();
         let token = shutdown.clone();

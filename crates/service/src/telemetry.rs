@@ -9,7 +9,8 @@ use crate::settings::LogFormat;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// The crates of this workspace, whose information is logged. A test compares them with the workspace's members.
+/// The crates of this workspace, whose messages of level `info` are logged. A test compares them with the
+/// workspace's members.
 const CRATES: [&str; 20] = [
     "advisors",
     "agents",
@@ -33,7 +34,8 @@ const CRATES: [&str; 20] = [
     "workers",
 ];
 
-/// Starts logging to standard error: warnings of libraries, information of ours, unless `RUST_LOG` says otherwise.
+/// Starts logging to standard error: warnings of libraries and information of our crates, unless `RUST_LOG` says
+/// otherwise.
 pub fn init(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter()));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
@@ -46,12 +48,12 @@ fn default_filter() -> String {
     CRATES.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}=info"))
 }
 
-/// The recorder's text for Prometheus.
+/// Returns the recorder's text for Prometheus.
 pub fn metrics() -> &'static PrometheusHandle {
     METRICS.get_or_init(|| {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        // Fails only when another recorder was set before; its figures would be lost, so say it.
+        // This fails only when another recorder was set before. Then figures would be lost, so it is logged.
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another metrics recorder is already installed");
         }

@@ -32,22 +32,22 @@ use store::deployments::{self, Deployment};
 
 /// The longest a transaction of a test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The signer of a local chain's n-th funded account.
+/// Returns the signer of a local chain's n-th funded account.
 pub fn signer(n: u32) -> PrivateKeySigner {
     chain::local::signer(n).expect("a local chain has the accounts 0 to 9")
 }
 
-/// The signers of all accounts that a local chain funds.
+/// Returns the signers of all accounts that a local chain funds.
 fn signers() -> chain::Signers {
     (0..ACCOUNTS).map(signer).collect()
 }
 
-/// A migrated database of the caller's own, with a pool on it.
+/// Returns a migrated database of the caller's own, with a pool on it.
 pub async fn database() -> Result<PgPool> {
     Ok(store::connect(&database_url().await?, 8).await?)
 }
 
-/// A database of the caller's own that knows the market of [`Chain::with_market`], with a pool on it.
+/// Returns a database of the caller's own that knows the market of [`Chain::with_market`], with a pool on it.
 pub async fn market_database() -> Result<PgPool> {
     Ok(store::connect(&market_database_url().await?, 8).await?)
 }
@@ -106,7 +106,7 @@ impl Chain {
         self.node.process_id()
     }
 
-    /// The chain as the mirror reads it.
+    /// Returns the chain as the mirror reads it.
     pub async fn pool(&self) -> Result<Arc<Pool>> {
         let pools = chain::pool::connect(&[self.url()], chain::pool::Options::default()).await?;
         Ok(Arc::new(pools.into_iter().next().context("the chain has an id")?))
@@ -129,13 +129,13 @@ pub struct Market {
 }
 
 impl Market {
-    /// The prepared market, on a chain and in a database of the caller's own.
+    /// Creates the prepared market, on a chain and in a database of the caller's own.
     pub async fn start() -> Result<Self> {
         let pool = market_database().await?;
         Self::on(Chain::with_market(1).await?, pool).await
     }
 
-    /// The market that the database knows, or a new one that is deployed now.
+    /// Creates the market that the database knows, or a new one that is deployed now.
     pub async fn on(chain: Chain, pool: PgPool) -> Result<Self> {
         let shutdown = Shutdown::new();
         let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, signers());
@@ -192,7 +192,7 @@ impl Drop for Market {
     }
 }
 
-/// All that a mirror holds of the chain, row by row. Cursors and the outbox tell how it came about, and are left out.
+/// Returns all that a mirror holds of the chain, row by row. Cursors and the outbox tell how it came about, and are left out.
 pub async fn mirrored(pool: &PgPool) -> Result<Vec<String>> {
     let tables: Vec<String> =
         sqlx::query_scalar("SELECT 'logs' UNION ALL SELECT name FROM chain.projections ORDER BY 1")
@@ -221,7 +221,7 @@ pub async fn polled<T>(future: impl Future<Output = T>, most: u64) -> Option<T> 
     .await
 }
 
-/// The address of a local chain's n-th account.
+/// Returns the address of a local chain's n-th account.
 pub fn account(n: u32) -> Address {
     signer(n).address()
 }

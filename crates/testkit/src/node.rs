@@ -38,7 +38,7 @@ impl Node {
         anyhow::bail!("anvil ended before it listened")
     }
 
-    /// The URL of its JSON-RPC, over HTTP or WebSocket as the scheme says.
+    /// Returns the URL of its JSON-RPC, over HTTP or WebSocket as the scheme says.
     pub fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}", self.address)
     }

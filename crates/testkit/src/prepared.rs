@@ -36,7 +36,7 @@ pub(crate) struct Prepared {
     pub(crate) chain: String,
 }
 
-/// What the markets of tests are made with.
+/// Returns what the markets of tests are made with.
 pub(crate) fn plan() -> Plan {
     Plan {
         deployer: account(0),
@@ -49,7 +49,7 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
-/// The URL of a migrated database of the caller's own; it ends with the server.
+/// Returns the URL of a migrated database of the caller's own; it ends with the server.
 pub async fn database_url() -> Result<String> {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     let mut admin = admin().await?;
@@ -60,7 +60,7 @@ pub async fn database_url() -> Result<String> {
 
 static PREPARED: OnceCell<Prepared> = OnceCell::const_new();
 
-/// The URL of a database of the caller's own that knows the market of [`Chain::with_market`].
+/// Returns the URL of a database of the caller's own that knows the market of [`Chain::with_market`].
 pub async fn market_database_url() -> Result<String> {
     let mut admin = admin().await?;
     let connection = &mut admin;
@@ -68,12 +68,12 @@ pub async fn market_database_url() -> Result<String> {
     copy(&mut admin, &prepared.database).await
 }
 
-/// The market that was deployed once for all tests.
+/// Returns the market that was deployed once for all tests.
 pub(crate) async fn prepared() -> Result<&'static Prepared> {
     PREPARED.get_or_try_init(async || deployed(&mut admin().await?).await).await
 }
 
-/// The template of migrated databases, one per version of the migrations.
+/// Returns the template of migrated databases, one per version of the migrations.
 async fn migrated(admin: &mut PgConnection) -> Result<String> {
     let name = format!("template_{:016x}", hash(store::migration_checksums()));
     lock(admin).await?;
@@ -89,8 +89,8 @@ async fn migrated(admin: &mut PgConnection) -> Result<String> {
     Ok(name)
 }
 
-/// The template of databases that know the prepared market, one per version of the migrations, the contracts and how they are
-/// deployed.
+/// Returns the template of databases that know the prepared market, one per version of the migrations, the contracts and how
+/// they are deployed.
 async fn deployed(admin: &mut PgConnection) -> Result<Prepared> {
     let migrated = migrated(admin).await?;
     let plan = plan();
@@ -114,7 +114,7 @@ async fn deployed(admin: &mut PgConnection) -> Result<Prepared> {
     Ok(Prepared { database: name, chain })
 }
 
-/// What the deployment puts on the chain.
+/// Returns what the deployment puts on the chain.
 fn bytecodes() -> [&'static Bytes; 10] {
     [
         &AccessManager::BYTECODE,
@@ -144,7 +144,7 @@ async fn deploy_on(pool: &PgPool, plan: &Plan) -> Result<String> {
     chain.dump().await
 }
 
-/// A connection to the server. It costs as much as many queries do, so that each copy is made by one alone.
+/// Returns a connection to the server. It costs as much as many queries do, so that each copy is made by one alone.
 async fn admin() -> Result<PgConnection> {
     Ok(PgConnection::connect(&server()?).await?)
 }
@@ -158,7 +158,7 @@ async fn unlock(admin: &mut PgConnection) -> Result<()> {
     execute(admin, "SELECT pg_advisory_unlock(7302)".into()).await
 }
 
-/// Whether a template is there, finished.
+/// Returns whether a template is there, finished.
 async fn exists(admin: &mut PgConnection, name: &str) -> Result<bool> {
     Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)")
         .bind(name)
@@ -172,7 +172,7 @@ async fn create(admin: &mut PgConnection, name: &str, template: &str) -> Result<
     execute(admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")).await
 }
 
-/// The URL of a new database that is a copy of a template.
+/// Returns the URL of a new database that is a copy of a template.
 async fn copy(admin: &mut PgConnection, template: &str) -> Result<String> {
     let name = format!("t_{:032x}", random());
     execute(admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")).await?;
@@ -184,7 +184,7 @@ async fn execute(admin: &mut PgConnection, statement: String) -> Result<()> {
     Ok(())
 }
 
-/// The URL of the database server.
+/// Returns the URL of the database server.
 fn server() -> Result<String> {
     env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL is not set: run the tests by ./dev test")
 }
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::Market;
 
-    /// What the sender did for a deployment, and how each of its transactions ended.
+    /// Returns what the sender did for a deployment, and how each of its transactions ended.
     async fn sent(market: &Market) -> Result<Vec<(String, i64, i64)>> {
         let query =
             "SELECT key, nonce, block_number FROM sender_transactions WHERE state IN ('mined', 'final') ORDER BY id";

@@ -18,7 +18,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The text and the description of each checked-in query.
+/// Returns the text and the description of each checked-in query.
 fn described() -> Result<Vec<(String, Value)>> {
     let mut all = vec![];
     for file in fs::read_dir(workspace().join(".sqlx"))? {
@@ -42,7 +42,7 @@ fn without_guesses(mut description: Value) -> Value {
     description
 }
 
-/// The name of a column as its query gives it, without the type that may follow.
+/// Returns the name of a column as its query gives it, without the type that may follow.
 fn named(column: &Value) -> String {
     let name = column["name"].as_str().unwrap_or_default();
     name.split(':').next().unwrap_or_default().trim_end().to_owned()

@@ -3,7 +3,7 @@
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
-/// RFC 4648 base32, lower case, without padding.
+/// Writes bytes in RFC 4648 base32, in lower case, without padding.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     let (mut bits, mut count) = (0_u32, 0);
@@ -21,7 +21,7 @@ pub(crate) fn base32(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of a [`base32`] text; `None` for any text that function does not write.
+/// Reads a [`base32`] text. `None` for any text that this function does not write.
 pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
     let (mut bits, mut count) = (0_u32, 0);
@@ -38,7 +38,7 @@ pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
             bytes.push((bits >> count & 255) as u8);
         }
     }
-    // What is left over is padding: less than one letter, and zero.
+    // The bits left over are padding. They must be zero, and fewer than one letter.
     (count < 5 && bits & ((1 << count) - 1) == 0).then_some(bytes)
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn base58(bytes: &[u8]) -> String {
     std::iter::repeat_n('1', zeros).chain(letters).collect()
 }
 
-/// The bytes of a [`base58`] text; `None` when a letter is not in the alphabet.
+/// Reads a [`base58`] text. `None` when a letter is not in the alphabet.
 pub(crate) fn from_base58(text: &str) -> Option<Vec<u8>> {
     let digit = |letter: u8| BASE58.iter().position(|known| *known == letter).map(|position| position as u8);
     let digits = text.bytes().map(digit).collect::<Option<Vec<u8>>>()?;
@@ -59,7 +59,7 @@ pub(crate) fn from_base58(text: &str) -> Option<Vec<u8>> {
     Some(std::iter::repeat_n(0, zeros).chain(bytes).collect())
 }
 
-/// Digits of one base to digits of another, most significant first, without leading zeros.
+/// Converts digits of one base to digits of another, most significant first, without leading zeros.
 fn convert(digits: &[u8], from: u32, to: u32) -> Vec<u8> {
     let mut result: Vec<u8> = Vec::new(); // least significant first
     for digit in digits {
@@ -87,7 +87,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Takes an unsigned LEB128 integer from the front of `input`; `None` when it is cut off, too long, or not in its shortest
+/// Takes an unsigned LEB128 integer from the front of `input`. `None` when it is cut off, too long, or not in its shortest
 /// form.
 pub(crate) fn take_varint(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;

@@ -1,7 +1,8 @@
-//! Content identifiers: the hash of some bytes together with what kind of bytes they are.
+//! Content identifiers: the hash of some bytes, together with the kind of bytes.
 //!
-//! Only what this product stores is understood: SHA-256, raw bytes or dag-pb nodes. Version 1 is written in base32 and is
-//! what the marketplace uses; version 0, `Qm...`, can be read and written for files that others imported.
+//! Only the forms that this product stores are understood: SHA-256 of raw bytes or of dag-pb nodes. Version 1 is written
+//! in base32 and is what the marketplace uses; version 0, `Qm...`, can be read and written for files that others
+//! imported.
 
 use std::{fmt, str::FromStr};
 
@@ -23,7 +24,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// The multicodec number.
+    /// Returns the multicodec number.
     pub const fn code(self) -> u8 {
         match self {
             Self::Raw => 0x55,
@@ -31,7 +32,7 @@ impl Codec {
         }
     }
 
-    /// The multicodec name.
+    /// Returns the multicodec name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
@@ -61,7 +62,7 @@ pub struct Cid {
     digest: [u8; 32],
 }
 
-/// Why a text or bytes are no CID of ours.
+/// The reason why a text or bytes are not a CID that is understood here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a CID of raw or dag-pb content by SHA-256, in lower-case base32 or as `Qm...`")]
 pub struct ParseCidError {
@@ -69,47 +70,47 @@ pub struct ParseCidError {
 }
 
 impl Cid {
-    /// The version 1 name of content with this SHA-256.
+    /// Creates the version 1 name of content with this SHA-256.
     pub const fn v1(codec: Codec, digest: [u8; 32]) -> Self {
         Self { version: Version::V1, codec, digest }
     }
 
-    /// The version 0 name of a dag-pb node with this SHA-256.
+    /// Creates the version 0 name of a dag-pb node with this SHA-256.
     pub const fn v0(digest: [u8; 32]) -> Self {
         Self { version: Version::V0, codec: Codec::DagPb, digest }
     }
 
-    /// The version 1 name of these bytes.
+    /// Creates the version 1 name of these bytes.
     pub fn of(codec: Codec, bytes: &[u8]) -> Self {
         Self::v1(codec, Sha256::digest(bytes).into())
     }
 
-    /// What kind of bytes it names.
+    /// Returns the kind of bytes that it names.
     pub const fn codec(&self) -> Codec {
         self.codec
     }
 
-    /// How it is written.
+    /// Returns how it is written.
     pub const fn version(&self) -> Version {
         self.version
     }
 
-    /// SHA-256 of the bytes it names.
+    /// Returns the SHA-256 of the bytes that it names.
     pub const fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
 
-    /// Whether it names these bytes.
+    /// Returns whether it names these bytes.
     pub fn names(&self, bytes: &[u8]) -> bool {
         self.digest == <[u8; 32]>::from(Sha256::digest(bytes))
     }
 
-    /// Whether both name the same content, however they are written.
+    /// Returns whether both name the same content, however they are written.
     pub fn same_content(&self, other: &Self) -> bool {
         (self.codec, self.digest) == (other.codec, other.digest)
     }
 
-    /// The binary form, as it stands in links.
+    /// Returns the binary form, as it is used in links.
     pub fn to_bytes(&self) -> Vec<u8> {
         let prefix: &[u8] = match self.version {
             Version::V0 => &[],
@@ -118,7 +119,7 @@ impl Cid {
         [prefix, &SHA256, &self.digest].concat()
     }
 
-    /// Reads the binary form; `None` unless it is exactly that.
+    /// Reads the binary form. `None` unless the bytes are exactly that.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (version, codec, multihash) = match bytes {
             [0x12, ..] => (Version::V0, Codec::DagPb, bytes),
@@ -149,7 +150,7 @@ impl FromStr for Cid {
     type Err = ParseCidError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The lengths of 34 and 36 bytes as text; anything longer is not worth decoding.
+        // These are the lengths of 34 and 36 bytes as text. Anything longer is not worth decoding.
         let (version, bytes) = match text.as_bytes() {
             [b'Q', b'm', ..] if text.len() == 46 => (Version::V0, from_base58(text)),
             [b'b', ..] if text.len() == 59 => (Version::V1, from_base32(&text[1..])),

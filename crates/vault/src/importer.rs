@@ -1,8 +1,9 @@
-//! Bytes to blocks: the balanced UnixFS layout, streaming.
+//! Cuts a stream of bytes into blocks, in the balanced UnixFS layout.
 //!
 //! The bytes are cut into chunks of 256 KiB, each a leaf. Every 174 nodes of one level are joined by a node of the next,
-//! left to right, until one is left: the root. A file of one chunk is its own root. Only the chunk being filled and the
-//! links of one unfinished node a level are held, some 300 KiB however large the file.
+//! from left to right, until one is left, which is the root. The root of a file of one chunk is that chunk. Only the
+//! chunk that is being filled and the links of one unfinished node per level are held in memory: about 300 KiB, however
+//! large the file is.
 //!
 //! These are the settings of `ipfs add` (with `--cid-version=1` for [`Layout::V1`]), so the CIDs are the same.
 
@@ -18,16 +19,16 @@ use crate::{
 /// Bytes in a leaf: 256 KiB.
 pub const CHUNK: usize = 256 * 1024;
 
-/// Links in a node at most.
+/// The most links in a node.
 pub const LINKS: usize = 174;
 
 /// How leaves and names are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Layout {
-    /// Leaves are the bytes as they are; names have version 1. What the marketplace stores.
+    /// Leaves are the bytes as they are, and names have version 1. This is what the marketplace stores.
     #[default]
     V1,
-    /// Leaves are wrapped in nodes; names have version 0. What older imports of the same file were called.
+    /// Leaves are wrapped in nodes, and names have version 0. Older imports of the same file have such names.
     V0,
 }
 
@@ -40,7 +41,7 @@ pub struct Block {
     pub bytes: Bytes,
 }
 
-/// A whole file, after its last block came out.
+/// The result for a whole file, after its last block was passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Imported {
     /// The name of the root, and so of the file.
@@ -49,11 +50,11 @@ pub struct Imported {
     pub content_hash: ContentHash,
     /// Bytes in the file.
     pub size: u64,
-    /// Blocks that came out. Equal chunks come out, and count, as often as they occur.
+    /// How many blocks were passed on. Equal chunks are passed on and counted as often as they occur.
     pub blocks: u64,
 }
 
-/// Takes the bytes of one file and gives its blocks, children before parents.
+/// Takes the bytes of one file and passes on its blocks, children before parents.
 ///
 /// ```
 /// use vault::importer::{Importer, Layout};
@@ -78,12 +79,12 @@ pub struct Importer {
 }
 
 impl Importer {
-    /// An importer for one file.
+    /// Creates an importer for one file.
     pub fn new(layout: Layout) -> Self {
         Self::sized(layout, CHUNK, LINKS)
     }
 
-    /// An importer of other sizes, for tests of tall trees. Its names are not those of other implementations.
+    /// Creates an importer with other sizes, for tests of tall trees. Its names are not those of other implementations.
     pub(crate) fn sized(layout: Layout, chunk_size: usize, links_per_node: usize) -> Self {
         Self {
             chunk_size,
@@ -102,7 +103,7 @@ impl Importer {
         self.size
     }
 
-    /// Takes the next bytes of the file. Blocks they complete go to the sink.
+    /// Takes the next bytes of the file. Blocks that they complete go to the sink.
     pub fn push(&mut self, mut input: &[u8], sink: &mut impl FnMut(Block)) {
         self.hash.update(input);
         self.size += input.len() as u64;
@@ -161,7 +162,8 @@ impl Importer {
         }
     }
 
-    /// Makes a node of the links of a level. Ends after as many calls as there are levels: 5 hold any file.
+    /// Makes a node of the links of a level. The recursion ends after as many calls as there are levels, and 5 levels
+    /// hold any file.
     fn join(&mut self, level: usize, sink: &mut impl FnMut(Block)) {
         let links = std::mem::take(&mut self.levels[level]);
         let link = self.node(&FileNode { data: Bytes::new(), links }, sink);
@@ -206,7 +208,7 @@ mod tests {
         imported
     }
 
-    /// Computed by other implementations: version 0 by Kubo, version 1 by the reference importer of IPFS.
+    /// These were computed by other implementations: version 0 by Kubo, version 1 by the reference importer of IPFS.
     const KNOWN: [(usize, &str, &str); 8] = [
         (
             0,
@@ -283,7 +285,7 @@ mod tests {
 
     #[test]
     fn blocks_at_the_borders() {
-        // Leaves, and the nodes above them, at four links a node.
+        // The numbers of leaves, and of nodes above them with four links each.
         for (leaves, nodes) in [(1, 0), (2, 1), (4, 1), (5, 3), (16, 5), (17, 8), (64, 21), (65, 25)] {
             let imported = import(Importer::sized(Layout::V1, 10, 4), leaves * 10, 10);
             assert_eq!(imported.blocks, (leaves + nodes) as u64, "{leaves} leaves");

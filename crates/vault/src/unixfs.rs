@@ -5,8 +5,8 @@
 //! UnixFS Data   { Type = 1 (file = 2), Data = 2, filesize = 3, repeated blocksizes = 4 }
 //! ```
 //!
-//! Protobuf allows many encodings of one message; the CID depends on the one that IPFS importers write, which is what
-//! [`FileNode::encode`] writes.
+//! Protobuf allows many encodings of one message. The CID depends on the encoding that IPFS importers write, so
+//! [`FileNode::encode`] writes that one.
 
 use bytes::Bytes;
 
@@ -27,13 +27,13 @@ const BYTES: u64 = 2;
 pub struct Link {
     /// The part's block.
     pub cid: Cid,
-    /// Bytes of the file in it and beneath it.
+    /// How many bytes of the file are in it and beneath it.
     pub file_size: u64,
-    /// Bytes of all blocks in it and beneath it.
+    /// How many bytes all blocks in it and beneath it have.
     pub dag_size: u64,
 }
 
-/// A file, or a part of one: bytes of its own, then its links in order.
+/// A file or a part of a file: its own bytes, then its links, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileNode {
     /// Bytes in the node itself.
@@ -45,21 +45,21 @@ pub struct FileNode {
 /// The bytes are not a dag-pb node of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
-    /// Not protobuf, not these messages, or sizes that do not add up.
+    /// The bytes are not protobuf, are other messages, or have sizes that do not add up.
     #[error("not a well-formed dag-pb node of a file")]
     Malformed,
-    /// A directory, a symbolic link or another kind of node.
+    /// The node is a directory, a symbolic link or something else.
     #[error("a UnixFS node of type {0}, which is not a file")]
     NotAFile(u64),
 }
 
 impl FileNode {
-    /// Bytes of the file in this node and beneath it.
+    /// Returns how many bytes of the file are in this node and beneath it.
     pub fn file_size(&self) -> u64 {
         self.data.len() as u64 + self.links.iter().map(|link| link.file_size).sum::<u64>()
     }
 
-    /// The block.
+    /// Returns the block.
     pub fn encode(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(self.data.len() + 16 + self.links.len() * 4);
         put_number(&mut message, 1, FILE);
@@ -83,8 +83,8 @@ impl FileNode {
         node
     }
 
-    /// Reads a block. A link to a part without bytes is refused: no importer writes it, and reading a file costs at most
-    /// as many blocks as it has bytes.
+    /// Reads a block. A link to a part without bytes is refused. No importer writes such links, and without them a file
+    /// never has more blocks than bytes.
     ///
     /// # Errors
     /// A [`NodeError`].
@@ -109,7 +109,7 @@ impl FileNode {
                 (2, Value::Bytes(bytes)) => data = block.slice_ref(bytes),
                 (3, Value::Number(number)) => file_size = Some(number),
                 (4, Value::Number(number)) => sizes.push(number),
-                _ => {} // later versions of UnixFS add a mode and a time, which say nothing about the bytes
+                _ => {} // later versions of UnixFS add a mode and a time, which do not change the bytes
             }
         }
         match kind {
@@ -147,7 +147,7 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The fields of a message with their numbers.
+/// Returns the fields of a message with their numbers.
 fn fields(mut input: &[u8]) -> Result<Vec<(u64, Value<'_>)>, NodeError> {
     let mut fields = Vec::new();
     while !input.is_empty() {

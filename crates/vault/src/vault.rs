@@ -1,4 +1,5 @@
-//! Files on top of a block store: stored from a stream under a limit, read as a stream, every byte verified.
+//! Files on top of a block store. They are stored from a stream up to a size limit, and read as a stream with every byte
+//! verified.
 
 use std::{error::Error, ops::Range, pin::pin, sync::Arc};
 
@@ -17,7 +18,8 @@ use crate::{
     unixfs::{FileNode, NodeError},
 };
 
-/// Levels of nodes in a file at most. The balanced layout needs 5 for any file; others are deeper, none by this much.
+/// The most levels of nodes in a file. The balanced layout needs 5 for any file. Other layouts are deeper, but none is this
+/// deep.
 const MAX_DEPTH: u32 = 32;
 
 /// Files in a block store, up to a size.
@@ -27,7 +29,7 @@ pub struct Vault {
     max_bytes: u64,
 }
 
-/// A file that lies in the vault.
+/// A file that is stored in the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
     /// Its name.
@@ -36,20 +38,20 @@ pub struct Stored {
     pub content_hash: ContentHash,
     /// Its bytes.
     pub size: u64,
-    /// Its blocks, equal ones counted each time.
+    /// The number of its blocks. Equal blocks are counted each time.
     pub blocks: u64,
 }
 
-/// Why a file was not stored or cannot be read.
+/// The reason why a file was not stored or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The file is larger than this vault takes.
+    /// The file is larger than this vault accepts.
     #[error("the file has more than {max_bytes} bytes, the most that is taken")]
     TooLarge {
         /// The limit.
         max_bytes: u64,
     },
-    /// The stream that gave the bytes ended in an error, such as an upload cut off.
+    /// The stream of bytes ended with an error, for example because an upload was cut off.
     #[error("the upload broke off after {received} bytes: send the file again")]
     Interrupted {
         /// Bytes taken before.
@@ -65,7 +67,7 @@ pub enum VaultError {
         /// The block.
         missing: Cid,
     },
-    /// A block is not a node of a file, though the name says so.
+    /// A block is not a node of a file, although its name says so.
     #[error("block {block} of file {file} is unusable")]
     Node {
         /// The file.
@@ -75,7 +77,7 @@ pub enum VaultError {
         /// Why.
         source: NodeError,
     },
-    /// A block holds more or fewer bytes of the file than the node above it says, or lies deeper than any file reaches.
+    /// A block has more or fewer bytes of the file than the node above it says, or is deeper than any file reaches.
     #[error("block {block} of file {file} does not fit the node above it")]
     Inconsistent {
         /// The file.
@@ -83,7 +85,7 @@ pub enum VaultError {
         /// The block.
         block: Cid,
     },
-    /// The file's bytes are not those whose hash was given.
+    /// The file's bytes do not have the given hash.
     #[error("file {cid} has the hash {actual} instead of {expected}")]
     WrongHash {
         /// The file.
@@ -99,12 +101,12 @@ pub enum VaultError {
 }
 
 impl Vault {
-    /// A vault for files of at most `max_bytes` bytes.
+    /// Creates a vault for files of at most `max_bytes` bytes.
     pub fn new(store: Arc<dyn BlockStore>, max_bytes: u64) -> Self {
         Self { store, max_bytes }
     }
 
-    /// The largest file taken, in bytes.
+    /// Returns the size of the largest file that is accepted, in bytes.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
@@ -112,11 +114,12 @@ impl Vault {
     /// Stores a file as its bytes arrive, in bounded memory. Storing the same bytes again gives the same name and no new
     /// blocks.
     ///
-    /// On an error no name comes out, so nothing refers to the blocks stored until then; they are the same blocks when the
+    /// After an error there is no name, so nothing refers to the blocks that were stored until then. They are used when the
     /// file is sent again.
     ///
     /// # Errors
-    /// [`VaultError::TooLarge`], [`VaultError::Interrupted`] with the error of the stream, [`VaultError::Store`].
+    /// [`VaultError::TooLarge`] when the file exceeds the limit, [`VaultError::Interrupted`] with the error of the stream,
+    /// and [`VaultError::Store`] when the store fails.
     pub async fn store_stream<S, E>(&self, stream: S) -> Result<Stored, VaultError>
     where
         S: Stream<Item = Result<Bytes, E>>,
@@ -158,7 +161,7 @@ impl Vault {
         Ok(())
     }
 
-    /// The size of a file in bytes, from its root alone.
+    /// Returns the size of a file in bytes, from its root alone.
     ///
     /// # Errors
     /// When the root is missing or unusable.
@@ -166,7 +169,7 @@ impl Vault {
         Ok(Reader::new(self, cid, 0..0).node(cid).await?.file_size())
     }
 
-    /// Whether a file's first block is here, without reading it.
+    /// Returns whether the store has a file's root block, without reading it.
     ///
     /// # Errors
     /// When the store fails.
@@ -174,14 +177,14 @@ impl Vault {
         Ok(self.store.has(cid).await?)
     }
 
-    /// The bytes of a file, block by block, each verified against its name before it comes out. After an error the stream
-    /// ends; what came before it was right.
+    /// Returns the bytes of a file, block by block, each verified against its name before it comes out. After an error the
+    /// stream ends. What came before it was right.
     pub fn read(&self, cid: Cid) -> impl Stream<Item = Result<Bytes, VaultError>> + Send + 'static {
         self.read_range(cid, 0..u64::MAX)
     }
 
-    /// Some of the bytes of a file, as [`Self::read`]. Blocks outside of the range are not fetched. Ends with the file when
-    /// the range goes beyond it.
+    /// Returns some of the bytes of a file, as [`Self::read`] does. Blocks outside of the range are not fetched. The stream
+    /// ends with the file when the range goes beyond it.
     pub fn read_range(
         &self,
         cid: Cid,
@@ -195,7 +198,7 @@ impl Vault {
     /// Reads a whole file and compares its SHA-256. Returns its size in bytes.
     ///
     /// # Errors
-    /// [`VaultError::WrongHash`] when it is another, or whatever went wrong in reading.
+    /// [`VaultError::WrongHash`] when the hash differs, or the error that occurred while reading.
     pub async fn verify(&self, cid: Cid, content_hash: ContentHash) -> Result<u64, VaultError> {
         let mut bytes = pin!(self.read(cid));
         let (mut hash, mut size) = (Sha256::new(), 0);
@@ -218,7 +221,7 @@ struct Reader {
     max_bytes: u64,
     file: Cid,
     range: Range<u64>,
-    /// What is left to walk, the next last.
+    /// The nodes that are left to visit. The next one is the last of the list.
     to_visit: Vec<Visit>,
 }
 
@@ -226,9 +229,9 @@ struct Reader {
 struct Visit {
     cid: Cid,
     depth: u32,
-    /// Where in the file it begins.
+    /// The position in the file at which it begins, in bytes.
     begin: u64,
-    /// How many bytes the node above says it has; unknown for the root.
+    /// How many bytes it has according to the node above. `None` for the root.
     size: Option<u64>,
 }
 
@@ -238,7 +241,7 @@ impl Reader {
         Self { store: vault.store.clone(), max_bytes: vault.max_bytes, file, range, to_visit: vec![root] }
     }
 
-    /// The next bytes within the range.
+    /// Returns the next bytes within the range.
     async fn next(&mut self) -> Result<Option<Bytes>, VaultError> {
         while let Some(visit) = self.to_visit.pop() {
             if visit.begin >= self.range.end {
@@ -264,8 +267,8 @@ impl Reader {
         }
     }
 
-    /// Each part has the size that was announced, the whole is not larger than the vault takes, and depth has an end: so
-    /// even a file made to be read for ever is not.
+    /// Checks that the part has the announced size, that the whole is not larger than the vault accepts, and that the depth
+    /// is limited. So even a file that was made to be read without end is refused.
     fn check(&self, visit: &Visit, node: &FileNode) -> Result<(), VaultError> {
         let size = node.file_size();
         if visit.size.is_none() && size > self.max_bytes {
@@ -284,7 +287,7 @@ impl Reader {
         if from < to { data.slice(from as usize..to as usize) } else { Bytes::new() }
     }
 
-    /// Leaves the parts that touch the range to be visited, the first of them last.
+    /// Puts the parts that touch the range on the list of nodes to visit, in reverse order.
     fn descend(&mut self, visit: &Visit, node: &FileNode) {
         let mut begin = visit.begin + node.data.len() as u64;
         let first = self.to_visit.len();

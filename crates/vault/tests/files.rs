@@ -54,12 +54,12 @@ impl Fixture {
     }
 }
 
-/// Content in which no two chunks are equal.
+/// Returns content in which no two chunks are equal.
 fn content(size: usize) -> Bytes {
     (0..size).map(|k| (k % 65_521 * 7 % 251) as u8).collect::<Vec<u8>>().into()
 }
 
-/// The bytes as an upload would bring them, in parts of uneven size.
+/// Returns the bytes as an upload would bring them, in parts of uneven size.
 fn upload(bytes: &Bytes) -> impl stream::Stream<Item = Result<Bytes, Infallible>> + use<> {
     let parts: Vec<Bytes> = bytes.chunks(77_777).map(Bytes::copy_from_slice).collect();
     stream::iter(parts).map(Ok)
@@ -82,7 +82,7 @@ async fn what_goes_in_comes_out() {
 #[tokio::test]
 async fn a_file_of_more_chunks_than_a_node_has_links() {
     let fixture = fixture();
-    // Equal chunks: the tree has its full shape, the disk only a few blocks.
+    // All chunks are equal, so the tree has its full shape, but the disk has only a few blocks.
     let bytes = Bytes::from(vec![7; (LINKS + 1) * CHUNK]);
     let stored = fixture.vault.put_bytes(bytes.clone()).await.unwrap();
     assert_eq!((stored.blocks, fixture.files().len()), (LINKS as u64 + 4, 4));
@@ -132,7 +132,7 @@ async fn a_file_over_the_limit_is_refused_with_the_limit() {
     assert!(fixture.vault.put_bytes(content(1_000)).await.is_ok());
     let error = fixture.vault.put_bytes(content(1_001)).await.unwrap_err();
     assert_eq!(error.to_string(), "the file has more than 1000 bytes, the most that is taken");
-    // An endless stream is left at the limit.
+    // An endless stream is not read beyond the limit.
     let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[1; 100])));
     assert!(matches!(fixture.vault.store_stream(endless).await, Err(VaultError::TooLarge { max_bytes: 1_000 })));
 }

@@ -1,4 +1,5 @@
-//! The wire format of the Kubo store, against a server that answers as a node does and records what it was sent.
+//! Tests the wire format of the Kubo store against a server that answers as a node does, and records the
+//! requests.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -26,7 +27,7 @@ struct Node {
 }
 
 impl Node {
-    /// A node that gives the same answer to everything; without one it never answers.
+    /// Creates a node that gives the same answer to every request.
     async fn answering(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::start(Some((status, body.into())), Duration::from_secs(5)).await
     }
@@ -120,7 +121,7 @@ async fn a_node_may_write_the_name_its_own_way_but_not_change_it() {
 
     let other = Node::answering(200, format!(r#"{{"Key":"{}","Size":5}}"#, hello().0)).await;
     assert!(matches!(other.store.put(cid, bytes).await.unwrap_err(), StoreError::OtherName { .. }));
-    // Asked once more in the words of older nodes before it is given up.
+    // The node is asked once more in the way of older nodes before the store gives up.
     let asked = other.requests.lock().await;
     assert!(asked.len() == 2 && asked[1].line.contains("format=dag-pb&version=1&"), "{}", asked.len());
 }

@@ -25,7 +25,7 @@ const RECEIPTS: usize = 8;
 /// JSON-RPC's code for parameters that a method does not take: here a block's hash.
 const INVALID_PARAMS: i64 = -32602;
 
-/// The header of this number.
+/// Returns the header of this number.
 ///
 /// # Errors
 /// When the endpoint does not hold it, or it does not hash.
@@ -34,13 +34,13 @@ pub(super) async fn header(endpoint: &Endpoint, number: u64, hashes: bool) -> Re
     numbered(number, wire::parse_header(&text)?, hashes)
 }
 
-/// The head as the endpoint says it; its hash is not checked.
+/// Returns the head as the endpoint says it; its hash is not checked.
 pub(super) async fn latest(endpoint: &Endpoint) -> Result<Header, Failure> {
     let text = endpoint.call(tag_call("latest")).await?;
     wire::parse_header(&text)?.ok_or(Failure::Missing(0))
 }
 
-/// The header, when it hashes or need not.
+/// Returns the header, when it hashes or need not.
 pub(super) fn known(header: Header, hashes: bool) -> Result<Header, Failure> {
     if hashes && !header.hashes {
         return Err(Failure::Lie(format!("the header of block {} does not hash to {}", header.number, header.hash)));
@@ -156,7 +156,7 @@ impl Fetch<'_> {
         Err(Failure::Moved)
     }
 
-    /// The logs and the headers known to be needed at once, then the headers of other blocks with logs.
+    /// Returns the logs and the headers known to be needed at once, then the headers of other blocks with logs.
     async fn ask(&self, from: u64, to: u64) -> Result<Option<Told>, Failure> {
         let mut numbers: Vec<u64> = (from.max(self.settled.saturating_add(1))..=to).chain([from, to]).collect();
         numbers.sort_unstable();
@@ -233,7 +233,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// The logs by hash of blocks whose bloom speaks of a watched contract but which came without logs.
+    /// Returns the logs by hash of blocks whose bloom speaks of a watched contract but which came without logs.
     async fn ask_again(&self, told: &mut Told, silent: &[u64]) -> Result<Vec<Log>, Doubt> {
         let headers: Vec<&Header> = silent.iter().filter_map(|number| told.headers.get(number)).collect();
         let calls: Vec<Call> =
@@ -251,7 +251,7 @@ impl Fetch<'_> {
         Ok(found)
     }
 
-    /// Every block that is not settled and has logs or may have; of settled ones with logs a sample and the last.
+    /// Returns every block that is not settled and has logs or may have; of settled ones with logs a sample and the last.
     fn receipts_wanted(&self, told: &Told, silent: &[u64]) -> Vec<u64> {
         let sampled = |header: &Header| {
             let tail = header.hash.last_chunk().copied().map_or(0, u64::from_be_bytes);
@@ -291,7 +291,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// The receipts of these blocks, each ordered by transaction; none when the endpoint has no way to give them.
+    /// Returns the receipts of these blocks, each ordered by transaction; none when the endpoint has no way to give them.
     async fn receipts(&self, headers: &[&Header]) -> Result<Option<Vec<Vec<Receipt>>>, Doubt> {
         if self.endpoint.receipts() == Receipts::ByBlock {
             let calls: Vec<Call> =
@@ -380,7 +380,7 @@ impl Told {
         self.headers.values().filter(silent).map(|header| header.number).collect()
     }
 
-    /// The logs of one block, once they are ordered.
+    /// Returns the logs of one block, once they are ordered.
     fn logs_of(&self, number: u64) -> &[Log] {
         let start = self.logs.partition_point(|log| log.block < number);
         let end = self.logs.partition_point(|log| log.block <= number);

@@ -24,12 +24,12 @@ use self::proxy::{
 };
 use super::{BlockId, Range, Source, SourceError};
 
-/// A pool in which nothing is hedged: who is asked first does not depend on the machine.
+/// Returns a pool in which nothing is hedged: who is asked first does not depend on the machine.
 async fn pool(urls: &[String]) -> Result<Arc<Pool>> {
     with(urls, options(1)).await
 }
 
-/// A pool that checks a sample of what is settled.
+/// Returns a pool that checks a sample of what is settled.
 async fn sampling(urls: &[String]) -> Result<Arc<Pool>> {
     with(urls, options(2)).await
 }
@@ -51,12 +51,12 @@ fn source(pool: &Arc<Pool>) -> Source {
     Source::new(pool.clone(), SPEAKERS.to_vec(), Finality::Tags)
 }
 
-/// A node that tells the truth, but not at once.
+/// Returns a node that tells the truth, but not at once.
 async fn stumbling(chain: &Chain) -> Result<String> {
     proxy(&chain.provider, Fault::Stumble(Arc::new(AtomicBool::new(true)))).await
 }
 
-/// The whole range, once an endpoint that stumbled is back.
+/// Returns the whole range, once an endpoint that stumbled is back.
 async fn at_last(source: &Source) -> Result<Range> {
     for _ in 0..200 {
         match all(source, 0).await {

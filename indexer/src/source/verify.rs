@@ -47,7 +47,7 @@ impl Watched {
         Self { addresses, bits }
     }
 
-    /// Whether a block's bloom says that one of these contracts may have logged in it.
+    /// Returns whether a block's bloom says that one of these contracts may have logged in it.
     pub fn may_speak(&self, bloom: &Bloom) -> bool {
         self.bits.iter().any(|bits| holds(bloom, bits))
     }

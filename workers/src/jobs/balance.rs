@@ -95,7 +95,7 @@ async fn compare(context: &Context, books: &mut Books) -> Result<(), JobError> {
     Ok(())
 }
 
-/// What an account holds at a block; none where the token does not say.
+/// Returns what an account holds at a block; none where the token does not say.
 async fn held(context: &Context, token: Address, account: Address, at: B256) -> Result<Option<Amount>, JobError> {
     let not_yet =
         |error| JobError::NotYet(format!("the node does not say what the contracts held at block {at}: {error}"));

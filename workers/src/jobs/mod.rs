@@ -31,7 +31,7 @@ use sqlx::{Postgres, Transaction};
 
 use crate::{JobError, Worker};
 
-/// All jobs.
+/// Returns all jobs.
 pub fn registry() -> Registry<Worker> {
     Registry::default()
         .with::<Close>()

@@ -40,7 +40,7 @@ async fn recorded(stage: &Stage, id: i64) -> Result<advice::Recorded> {
     advice::find(&mut *stage.pool().acquire().await?, id).await?.context("no such advice")
 }
 
-/// The fair price of advice, in coins.
+/// Returns the fair price of advice, in coins.
 fn fair(advice: &advice::Recorded) -> Result<f64> {
     let advice: Value = serde_json::from_str(&advice.advice.answer)?;
     Ok(advice["fair"].as_str().context("no price")?.parse()?)

@@ -30,7 +30,7 @@ async fn events(stage: &Stage, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// A market whose ledger is due as soon as it has an event.
+/// Returns a market whose ledger is due as soon as it has an event.
 async fn impatient() -> Result<Stage> {
     let mut stage = Stage::start().await?;
     stage.context.anchoring = Anchoring { after: Duration::ZERO, events: 1_000_000 };

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::stage::{Running, Stage, person, repository};
 
-/// A push of one commit, as GitHub tells of it.
+/// Returns a push of one commit, as GitHub tells of it.
 fn push(number: i64) -> String {
     let id = format!("{number:040x}");
     json!({

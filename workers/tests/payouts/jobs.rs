@@ -83,7 +83,7 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
     running.stop().await
 }
 
-/// A root that can be activated now, on another chain.
+/// Returns a root that can be activated now, on another chain.
 fn proposed_elsewhere() -> NewFact {
     let root = alloy::primitives::B256::repeat_byte(7).into();
     let body = RootProposed {

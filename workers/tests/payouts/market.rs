@@ -28,7 +28,7 @@ async fn sold_before() -> Result<Stage> {
     Ok(stage)
 }
 
-/// What `sell` calls the present day. Days are counted back from it.
+/// Returns what `sell` calls the present day. Days are counted back from it.
 async fn today(stage: &Stage) -> Result<NaiveDate> {
     let newest: chrono::DateTime<Utc> =
         sqlx::query_scalar("SELECT max(at) FROM chain.fills").fetch_one(stage.pool()).await?;

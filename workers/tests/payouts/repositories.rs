@@ -186,7 +186,7 @@ fn make_history(folder: &Path, commits: usize, people: usize) -> Result<()> {
     Ok(())
 }
 
-/// What this process held at most, as the kernel says.
+/// Returns what this process held at most, as the kernel says.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or("unknown".into(), |text| text.trim().to_owned())

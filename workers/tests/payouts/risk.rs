@@ -124,7 +124,7 @@ async fn a_watch_list_counts_as_it_was_when_somebody_asked() -> Result<()> {
     Ok(())
 }
 
-/// An open order of an asset's owner, as the backend stores it.
+/// Returns an open order of an asset's owner, as the backend stores it.
 async fn offer(stage: &Stage, maker: u32, asset: u64) -> Result<Offer> {
     let hash = content(&format!("order of {asset}"));
     sqlx::query(
@@ -216,7 +216,7 @@ async fn the_workers_assess_watch_and_screen_by_themselves() -> Result<()> {
     running.stop().await
 }
 
-/// What is told of an order when it is stored; the workers look the rest up.
+/// Returns what is told of an order when it is stored; the workers look the rest up.
 fn order_recorded(hash: B256, asset: u64) -> NewFact {
     let nobody = Address::ZERO.into();
     let body = OrderRecorded {

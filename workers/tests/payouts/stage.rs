@@ -101,8 +101,8 @@ impl Stage {
         self.call(9, self.market.deployment.payouts, amount, call).await
     }
 
-    /// A work with a contributor paid at `known` and one without an address, and a work made from it; income of 1 000 003 and
-    /// 999 999 wei, all of it final. Gives the second work.
+    /// Returns a work with a contributor paid at `known` and one without an address, and a work made from it; income of 1 000
+    /// 003 and 999 999 wei, all of it final. Gives the second work.
     pub async fn two_works_with_income(&self, known: Address) -> Result<u64> {
         let people = vec![person("mailto:ada", Some(known)), person("mailto:eve", None)];
         self.import(1, &repository("library", people, &[(0, 100), (1, 50)])).await?;
@@ -163,7 +163,7 @@ impl Stage {
         tokio::time::timeout(PATIENCE, wait).await.with_context(|| format!("{what} did not come in time"))?
     }
 
-    /// The newest root's entries.
+    /// Returns the newest root's entries.
     pub async fn entries(&self) -> Result<(B256, Vec<Entry>)> {
         let (id, root): (i64, Vec<u8>) =
             sqlx::query_as("SELECT id, root::bytea FROM payout_roots ORDER BY id DESC LIMIT 1")
@@ -198,7 +198,7 @@ impl Stage {
         Ok(sqlx::query_scalar(query).fetch_one(self.pool()).await?)
     }
 
-    /// Every account's payouts so far, of all currencies.
+    /// Returns every account's payouts so far, of all currencies.
     pub async fn paid(&self) -> Result<Vec<(Address, U256)>> {
         let rows: Vec<(Vec<u8>, String)> =
             sqlx::query_as("SELECT account::bytea, sum(amount)::text FROM payouts GROUP BY account ORDER BY account")
@@ -252,7 +252,7 @@ const FLOWS: [(&str, &str); 3] = [
     ),
 ];
 
-/// A work of the n-th account's that anyone may build on.
+/// Returns a work of the n-th account's that anyone may build on.
 pub fn registration(from: u32, content: B256, parents: &[u64], shares: &[(Address, u16)]) -> Registration {
     Registration {
         to: account(from),
@@ -316,13 +316,13 @@ impl Drop for Running {
     }
 }
 
-/// A person of a made-up history.
+/// Returns a person of a made-up history.
 pub fn person(identity: &str, address: Option<Address>) -> Person {
     let system = identity.contains("[bot]");
     Person { identity: identity.into(), name: identity.into(), system, address, address_source: None }
 }
 
-/// A repository of commits: who wrote it, and its cost in hundredths. Each weighs as much as it cost.
+/// Returns a repository of commits: who wrote it, and its cost in hundredths. Each weighs as much as it cost.
 pub fn repository(name: &str, people: Vec<Person>, commits: &[(usize, i64)]) -> Repository {
     let commits = commits
         .iter()
@@ -347,7 +347,7 @@ pub fn repository(name: &str, people: Vec<Person>, commits: &[(usize, i64)]) -> 
     }
 }
 
-/// The hash of a made-up content.
+/// Returns the hash of a made-up content.
 pub fn content(name: &str) -> B256 {
     alloy::primitives::keccak256(name)
 }
@@ -370,7 +370,7 @@ pub fn depends_on(repository: &mut Repository, packages: &[&str]) {
     repository.uses = users.zip(packages).map(|(from, to)| Use { from, to: purl(to), weight: 1 }).collect();
 }
 
-/// All of a whole, as one share.
+/// Returns all of a whole, as one share.
 pub fn whole(owner: u32) -> Vec<(Address, u16)> {
     vec![(account(owner), 10_000)]
 }

@@ -9,7 +9,7 @@ use crate::stage::{Stage, content, depends_on, person, repository, whole};
 
 const BOB: Address = Address::repeat_byte(0xb0);
 
-/// The kinds of the events from one on.
+/// Returns the kinds of the events from one on.
 async fn kinds(stage: &Stage, after: u64) -> Result<Vec<String>> {
     while workers::seal(stage.pool()).await? > 0 {}
     let mut conn = stage.pool().acquire().await?;
@@ -17,7 +17,7 @@ async fn kinds(stage: &Stage, after: u64) -> Result<Vec<String>> {
     Ok(entries.into_iter().map(|entry| entry.event.kind).collect())
 }
 
-/// An asset, folded from its stream as of an event.
+/// Returns an asset, folded from its stream as of an event.
 async fn state(stage: &Stage, asset: u64, as_of: u64) -> Result<State> {
     let mut conn = stage.pool().acquire().await?;
     let mut state = State::default();

@@ -1,4 +1,5 @@
-//! What follows from deliveries, in whatever order and however often they come, and whoever is killed on the way.
+//! What follows from deliveries, in whatever order and however often they come, and whichever process is killed
+//! meanwhile.
 
 use anyhow::{Context, Result};
 use importer::{Commit, Person as Author, Repository};
@@ -13,7 +14,8 @@ async fn deliveries_may_come_again_and_in_any_order() -> Result<()> {
     let app = App::start().await?;
     let owner = app.person(1).await?;
     let hook = Hook::of(&app, &owner).await?;
-    // The later push first, overlapping ones, one under the same name, one of the same body under another name.
+    // The later push comes first, then overlapping pushes, one under the same name, and one with the same body
+    // under another name.
     let first = hook.deliver(&app, "push", "c", &push([3, 4])).await?;
     hook.deliver(&app, "push", "a", &push([1, 2])).await?;
     hook.deliver(&app, "push", "b", &push([2, 3])).await?;
@@ -26,7 +28,7 @@ async fn deliveries_may_come_again_and_in_any_order() -> Result<()> {
     assert_eq!(hook.commits(&app).await?, (keys(1..=4), 4));
     assert_eq!(app.count("github_deliveries").await?, 3);
 
-    // Many at once, as GitHub may send them, and applied by several workers.
+    // Many deliveries come at once, as GitHub may send them, and several workers apply them.
     let payloads: Vec<Value> = (0..8).map(|n| push([10 + n, 11 + n])).collect();
     let guids: Vec<String> = (0..8).map(|n| format!("m-{n}")).collect();
     let sent = guids.iter().chain(&guids).zip(payloads.iter().chain(&payloads));
@@ -37,7 +39,7 @@ async fn deliveries_may_come_again_and_in_any_order() -> Result<()> {
     futures::future::try_join_all((0..3).map(|_| workers::apply_deliveries(pool, hook.work_id()))).await?;
     assert_eq!(hook.commits(&app).await?, (keys((1..=4).chain(10..=18)), 13));
 
-    // The list has pages, the newest first, and is filtered.
+    // The list has pages, newest first, and can be filtered.
     let mut seen = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -122,7 +124,7 @@ async fn each_delivery_says_what_became_of_it_and_may_be_asked_for_again() -> Re
         );
         assert_eq!(shown.get("action"), payload.get("action"), "{shown}");
     }
-    // Signed, but no JSON: it is kept as it came.
+    // A signed body that is not JSON is kept as it came.
     let delivery = app.send(hook.request(&app, "push", "cut", b"{\"ref\": \"refs/he")).await?.expect(202)["id"].clone();
     workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
     let shown = hook.shown(&app, &owner, &delivery).await?;
@@ -130,7 +132,8 @@ async fn each_delivery_says_what_became_of_it_and_may_be_asked_for_again() -> Re
     let (recorded, count) = hook.commits(&app).await?;
     assert_eq!((recorded, count), (keys([1, 2, 3, 6]), 4));
 
-    // Asked for again, once or often, it changes nothing that it brought; strangers may not ask, nor look.
+    // When a delivery is asked for again, once or often, nothing that it brought changes. Strangers may neither ask
+    // nor look.
     let listed = app.by(&owner, Method::GET, &hook.deliveries(), None).await?.expect(200);
     let first = listed["items"].as_array().and_then(|all| all.last()).context("no delivery")?["id"].clone();
     let path = format!("{}/{}", hook.deliveries(), first.as_str().unwrap_or_default());
@@ -170,7 +173,8 @@ async fn a_worker_killed_anywhere_records_everything_once() -> Result<()> {
     let mut killed = 0;
     for polls in 1.. {
         let finished = testkit::polled(workers::apply_deliveries(pool, hook.work_id()), polls).await;
-        // Whatever is settled is recorded, whatever is recorded is settled, and the ledger knows as much.
+        // Everything that is settled is recorded, everything that is recorded is settled, and the ledger has the
+        // same.
         let (settled, recorded, told): (i64, i64, i64) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM github_deliveries WHERE state = 'applied'), (SELECT count(*) FROM contributions),
                     (SELECT count(*) FROM ledger.pending p, jsonb_array_elements(p.events::jsonb) e
@@ -196,7 +200,7 @@ async fn one_that_cannot_be_recorded_holds_up_its_work_for_a_while_only() -> Res
     let app = App::start().await?;
     let owner = app.person(1).await?;
     let (hook, other) = (Hook::of(&app, &owner).await?, Hook::of(&app, &owner).await?);
-    // The database refuses this commit, for a reason nobody foresaw.
+    // The database refuses this commit for an unforeseen reason.
     sqlx::raw_sql("ALTER TABLE contributions ADD CHECK (summary <> 'Work 1')").execute(&app.market.pool).await?;
     let stuck = hook.send(&app, "push", "a", &push([1])).await?.expect(202)["id"].clone();
     let behind = hook.send(&app, "push", "b", &push([2])).await?.expect(202)["id"].clone();
@@ -214,7 +218,7 @@ async fn one_that_cannot_be_recorded_holds_up_its_work_for_a_while_only() -> Res
     assert_eq!(shown["state"], "failed");
     assert!(shown["message"].as_str().unwrap_or_default().starts_with("It was tried 10 times"), "{shown}");
     assert_eq!(hook.commits(&app).await?, (keys([2]), 1));
-    // What stood in the way is gone: the owner asks for it again.
+    // The obstacle is gone, and the owner asks for the delivery again.
     let constraint = "ALTER TABLE contributions DROP CONSTRAINT contributions_summary_check1";
     sqlx::raw_sql(constraint).execute(&app.market.pool).await?;
     let replay = format!("{}/{}/replay", hook.deliveries(), stuck.as_str().unwrap_or_default());
@@ -224,7 +228,7 @@ async fn one_that_cannot_be_recorded_holds_up_its_work_for_a_while_only() -> Res
     Ok(())
 }
 
-/// A history of commits by one person, as an import reads it.
+/// Returns a history of commits by one person, as an import reads it.
 fn history(numbers: impl IntoIterator<Item = u32>, email: &str) -> Repository {
     let commits = numbers.into_iter().map(|number| Commit {
         id: id(number),
@@ -267,7 +271,8 @@ async fn a_commit_counts_once_by_push_and_by_import() -> Result<()> {
     let hook = Hook::make(&app, &owner, &imported.work_id.to_string()).await?;
     hook.deliver(&app, "push", "a", &push(2..=4)).await?;
     assert_eq!(hook.commits(&app).await?, (keys(1..=4), 4));
-    // The mailmap has given the author another address since: what is recorded stays with whom it was recorded for.
+    // The mailmap has given the author another address since. What was recorded stays with the person for whom it
+    // was recorded.
     let grown = import(&history(1..=6, "octo@new.example.org")).await?;
     assert_eq!((grown.work_id, grown.new_contributions, grown.contributions), (imported.work_id, 2, 6));
     assert_eq!((imported.attributed_otherwise, grown.attributed_otherwise), (0, 4));
@@ -280,7 +285,7 @@ async fn a_commit_counts_once_by_push_and_by_import() -> Result<()> {
     let by: Vec<(&str, i64)> = by.iter().map(|(key, count)| (key.as_str(), *count)).collect();
     assert_eq!(by, [("mailto:octo@example.org", 4), ("mailto:octo@new.example.org", 2)]);
 
-    // An import and a push at the same time: one waits for the other.
+    // An import and a push come at the same time, and one waits for the other.
     for round in 0..5 {
         let numbers = 100 + 10 * round..110 + 10 * round;
         let repository = history(numbers.clone(), "octo@new.example.org");

@@ -1,4 +1,4 @@
-//! GitHub's hooks: what GitHub delivers is believed when it is signed, stored once, and applied once, whatever comes between.
+//! GitHub's hooks: a delivery is accepted when it is signed, and is stored once and applied once, whatever happens meanwhile.
 
 mod applying;
 mod receiving;
@@ -13,7 +13,7 @@ use sha2::Sha256;
 
 use crate::app::{Answer, App, Person};
 
-/// A work's hook, as GitHub is told of it.
+/// A work's hook, as it is entered at GitHub.
 pub struct Hook {
     pub work: String,
     pub id: String,
@@ -30,7 +30,7 @@ impl Hook {
         Ok(Self { work: work.to_owned(), id, secret })
     }
 
-    /// The repository's work, and a hook of it.
+    /// Creates the repository's work, and a hook of it.
     pub async fn of(app: &App, owner: &Person) -> Result<Self> {
         let (work, _) = app.describe(owner, "CODE", "Library", "").await?;
         Self::make(app, owner, &work).await
@@ -57,7 +57,7 @@ impl Hook {
         app.send(self.request(app, event, guid, payload.to_string().as_bytes())).await
     }
 
-    /// Delivers, and applies all that waits.
+    /// Delivers a payload, and applies everything that waits.
     pub async fn deliver(&self, app: &App, event: &str, guid: &str, payload: &Value) -> Result<Value> {
         let id = self.send(app, event, guid, payload).await?.expect(202)["id"].clone();
         workers::apply_deliveries(&app.market.pool, self.work_id()).await?;
@@ -68,13 +68,13 @@ impl Hook {
         format!("/v1/works/{}/github-deliveries", self.work)
     }
 
-    /// What is shown of a delivery.
+    /// Returns what is shown about a delivery.
     pub async fn shown(&self, app: &App, owner: &Person, id: &Value) -> Result<Value> {
         let path = format!("{}/{}", self.deliveries(), id.as_str().unwrap_or_default());
         Ok(app.by(owner, Method::GET, &path, None).await?.expect(200))
     }
 
-    /// The commits of the work that are recorded, and how many contributions they are.
+    /// Returns the commits of the work that are recorded, and how many contributions they are.
     pub async fn commits(&self, app: &App) -> Result<(BTreeSet<String>, usize)> {
         let all = app.pages(&format!("/v1/contributions?work={}", self.work), 200).await?;
         let keys = all.iter().filter_map(|one| one["reference"].as_str().map(str::to_owned)).collect();

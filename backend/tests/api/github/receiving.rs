@@ -1,4 +1,4 @@
-//! Who is believed, and what is kept of what they sent.
+//! Which deliveries are accepted, and what is kept of them.
 
 use anyhow::{Context, Result};
 use importer::github::MAX_BODY_BYTES;
@@ -46,7 +46,8 @@ async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> 
     assert_eq!((&whole["contributor"], &whole["reference"]), (&json!("Octo Cat"), &json!(format!("git:{}", id(1)))));
     assert_eq!((&whole["kind"], &whole["summary"]), (&json!("MANUAL_LABOR"), &json!("Work 1")));
     assert_eq!(whole["evidence"], format!("https://github.com/octo/hello/commit/{}", id(1)));
-    // 0.10 + 0.15 x 2 files, from files alone; a test is among them: 0.7, so 0.4 x 1.2.
+    // The cost is 0.10 + 0.15 x 2 files, from files alone. One of them is a test, so the coherence
+    // is 0.7 and the weight 0.4 x 1.2.
     assert_eq!(
         (&whole["cost"], &whole["confidence"], &whole["coherence"]),
         (&json!("0.4"), &json!("0.65"), &json!("0.7"))
@@ -120,7 +121,8 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
         let request = hook.request(&app, "push", "d-1", &body).header_replaced(name, value)?;
         app.send(request).await?.problem(422, "invalid").field(name, "is a name of 1 to 100");
     }
-    // Too large is said before anything of it is read, and a body that ends early is nothing.
+    // A body that is too large is refused before any of it is read, and a body that ends early is
+    // dropped.
     let host = app.origin.trim_start_matches("http://");
     for (length, code) in [(MAX_BODY_BYTES + 1, "too_large"), (1000, "cut_off")] {
         let head = format!(
@@ -137,7 +139,7 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
     }
     assert_eq!(app.count("github_deliveries").await?, 0);
     assert_eq!(app.count("outbox WHERE topic = 'github.delivered'").await?, 0);
-    // Signed by the secret and of the size that GitHub sends, it is.
+    // A body that is signed with the secret and has a size that GitHub sends is accepted.
     let large = with(push([1]), json!({"padding": "x".repeat(3 << 20)}));
     hook.send(&app, "push", "d-1", &large).await?.expect(202);
     Ok(())
@@ -180,7 +182,7 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
         .execute(&app.market.pool)
         .await?;
     send(&old, "late", 3).await?.problem(401, "bad_signature");
-    // Rotated twice, and without an overlap, only the newest is taken.
+    // After two rotations, or without an overlap, only the newest secret is accepted.
     let newest =
         rotate(json!({"overlapHours": 0})).await?.expect(200)["secret"].as_str().context("no secret")?.to_owned();
     for secret in [&old, &newer] {
@@ -189,7 +191,7 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
     send(&newest, "newest", 4).await?.expect(202);
     hook.secret = newest;
 
-    // Revoked, it is as if it had never been; what it took is applied.
+    // A revoked hook answers as if it had never existed. What it accepted before is applied.
     app.by(&owner, Method::DELETE, &format!("{hooks}/{}", hook.id), None).await?.expect(204);
     hook.send(&app, "push", "gone", &push([5])).await?.problem(404, "not_found");
     app.by(&owner, Method::DELETE, &format!("{hooks}/{}", hook.id), None).await?.problem(404, "not_found");
@@ -211,7 +213,7 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
     Ok(())
 }
 
-/// A request with one header in place of the one it has.
+/// Replaces one header of a request.
 trait HeaderReplaced {
     fn header_replaced(self, name: &str, value: &str) -> Result<RequestBuilder>;
 }

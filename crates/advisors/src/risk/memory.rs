@@ -61,7 +61,7 @@ impl Grounds {
         self.findings.block
     }
 
-    /// The newest entry of the watch list that was known.
+    /// Returns the newest entry of the watch list that was known.
     pub fn watched(&self) -> i64 {
         self.watched.last
     }
@@ -100,13 +100,13 @@ impl Source for Chain {
 }
 
 impl Memory {
-    /// An empty memory: the first question fills it.
+    /// Creates an empty memory: the first question fills it.
     pub fn new(pool: PgPool, chain_id: u64) -> Self {
         Self(store::memory::Memory::new(pool, Chain { chain_id }))
     }
 
-    /// What is known now, without waiting for more: what became final meanwhile is learned in the background. None before the
-    /// first is read.
+    /// Returns what is known now, without waiting for more: what became final meanwhile is learned in the background. None
+    /// before the first is read.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -118,7 +118,7 @@ impl Memory {
         }
     }
 
-    /// What is known when everything final was learned, unless that was done a moment ago.
+    /// Returns what is known when everything final was learned, unless that was done a moment ago.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -135,13 +135,13 @@ impl Memory {
     }
 }
 
-/// The newest settled block with a record, and its day.
+/// Returns the newest settled block with a record, and its day.
 async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<(u64, NaiveDate)> {
     let settled = trade::settled(conn, chain_id).await?;
     Ok(settled.map_or((0, DateTime::UNIX_EPOCH.date_naive()), |settled| (settled.block, settled.at.date_naive())))
 }
 
-/// Everything up to a settled block, looked at by these rules, and what was watched as of an entry.
+/// Returns everything up to a settled block, looked at by these rules, and what was watched as of an entry.
 pub(super) async fn load(
     conn: &mut PgConnection,
     chain_id: u64,
@@ -153,7 +153,7 @@ pub(super) async fn load(
     Ok(Grounds { findings: Arc::new(find(conn, chain_id, settled, files).await?), watched })
 }
 
-/// Everything up to a settled block, looked at by these rules.
+/// Returns everything up to a settled block, looked at by these rules.
 async fn find(
     conn: &mut PgConnection,
     chain_id: u64,

@@ -59,7 +59,7 @@ pub struct Answered<T> {
 
 /// What the agent can say.
 pub trait Says: Document + PartialEq + Clone {
-    /// The same without the hash of what it was made from.
+    /// Creates the same without the hash of what it was made from.
     fn meaning(&self) -> Self;
 
     /// Of an order: what to do with it.
@@ -112,17 +112,17 @@ impl Standing {
     }
 }
 
-/// What advice on an account is recorded about.
+/// Returns what advice on an account is recorded about.
 pub fn account_subject(account: Address) -> String {
     format!("account:{account}")
 }
 
-/// What advice on an asset is recorded about.
+/// Returns what advice on an asset is recorded about.
 pub fn asset_subject(asset: u64) -> String {
     format!("asset:{asset}")
 }
 
-/// What advice on an account or asset is recorded about.
+/// Returns what advice on an account or asset is recorded about.
 pub fn subject_of(what: Watched) -> String {
     match what {
         Watched::Account(account) => account_subject(account),
@@ -130,7 +130,7 @@ pub fn subject_of(what: Watched) -> String {
     }
 }
 
-/// An account or asset as it is written: `account:0x..` or `asset:7`.
+/// Returns an account or asset as it is written: `account:0x..` or `asset:7`.
 ///
 /// # Errors
 /// When it is neither.
@@ -146,7 +146,7 @@ pub fn parse_subject(text: &str) -> std::result::Result<Watched, String> {
     }
 }
 
-/// What is to be said of an account.
+/// Returns what is to be said of an account.
 ///
 /// # Errors
 /// When the rules lack one.
@@ -154,7 +154,7 @@ pub async fn assess_account(grounds: &Grounds, account: Address) -> Result<Answe
     assess(grounds, account_subject(account), Subject::Account(account)).await
 }
 
-/// What is to be said of a work. None when there is no such asset.
+/// Returns what is to be said of a work. None when there is no such asset.
 ///
 /// # Errors
 /// When the rules lack one.
@@ -182,7 +182,7 @@ pub async fn assess_work(
     assess(grounds, asset_subject(asset), Subject::Work(facts)).await.map(Some)
 }
 
-/// The mood that the market agent found the market in last.
+/// Returns the mood that the market agent found the market in last.
 async fn mood(conn: &mut PgConnection, chain_id: u64) -> Result<String> {
     let Some(newest) = advice::newest(conn, chain_id, market::SUBJECT).await?.pop() else {
         return Ok("neutral".into());
@@ -203,7 +203,7 @@ fn screened(grounds: &Grounds, (order, context): &(Order, Context)) -> Result<Sc
     risk::screen(grounds.sources(&Calibration::default()), order, context).map_err(refused)
 }
 
-/// What is to be done with an order, as things stand with it now.
+/// Returns what is to be done with an order, as things stand with it now.
 ///
 /// # Errors
 /// When the rules lack one.
@@ -241,7 +241,7 @@ pub async fn screen(
     ask(grounds, subject, (order, context), screened, |(order, context)| Asked::Screen { order, context }).await
 }
 
-/// The 90 % range of the newest pricing advice on an asset, in wei, where it may be relied on.
+/// Returns the 90 % range of the newest pricing advice on an asset, in wei, where it may be relied on.
 async fn range(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<PriceRange>> {
     let newest = advice::newest(conn, chain_id, &asset_subject(asset)).await?;
     let Some(priced) = newest.into_iter().find(|one| one.advice.agent == "pricing") else { return Ok(None) };
@@ -281,7 +281,7 @@ async fn ask<Q: Send + 'static, T: Document + Send + 'static>(
     .await
 }
 
-/// The block and the entry of the watch list that a recorded answer knew everything up to.
+/// Returns the block and the entry of the watch list that a recorded answer knew everything up to.
 ///
 /// # Errors
 /// When the question is none of this agent's.
@@ -312,7 +312,7 @@ pub async fn record<T: Says>(tx: &mut PgConnection, answered: &Answered<T>) -> R
     Ok(Some(id))
 }
 
-/// `allow`, `warn` or `block`.
+/// Returns `allow`, `warn` or `block`.
 pub fn decision_name(decision: Decision) -> &'static str {
     match decision {
         Decision::Allow => "allow",

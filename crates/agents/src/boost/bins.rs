@@ -38,7 +38,7 @@ impl Bins {
         self.edges[feature].len() + 2
     }
 
-    /// The largest value in `bin` or below; infinity for the last bin.
+    /// Returns the largest value in `bin` or below; infinity for the last bin.
     pub(super) fn threshold(&self, feature: usize, bin: u8) -> f64 {
         self.edges[feature].get(usize::from(bin) - 1).copied().unwrap_or(f64::INFINITY)
     }
@@ -83,7 +83,7 @@ fn edges(values: impl Iterator<Item = f64>, most: usize) -> Vec<f64> {
     edges
 }
 
-/// A value that is at least `low` and below `high`, halfway where numbers allow.
+/// Returns a value that is at least `low` and below `high`, halfway where numbers allow.
 fn midway(low: f64, high: f64) -> f64 {
     let middle = low / 2.0 + high / 2.0;
     if middle >= low && middle < high { middle } else { low }

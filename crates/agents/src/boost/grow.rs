@@ -144,7 +144,7 @@ impl<'a> Grower<'a> {
         histogram
     }
 
-    /// A new leaf, as the last node, with its best split.
+    /// Returns a new leaf, as the last node, with its best split.
     fn leaf(&mut self, depth: usize, rows: Range<usize>, sums: Sums, histogram: Vec<Sums>) -> Leaf {
         let node = self.nodes.len();
         let value = -sums.first / (sums.second + self.settings.l2).max(f64::MIN_POSITIVE);

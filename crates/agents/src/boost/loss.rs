@@ -16,7 +16,7 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// The loss of score `f` for target `y`.
+    /// Returns the loss of score `f` for target `y`.
     pub fn of(self, f: f64, y: f64) -> f64 {
         match self {
             Self::Squared => (f - y) * (f - y) / 2.0,
@@ -42,7 +42,7 @@ impl Loss {
         }
     }
 
-    /// The quantile of residuals that a leaf takes instead of a Newton step.
+    /// Returns the quantile of residuals that a leaf takes instead of a Newton step.
     pub(super) fn renewal(self) -> Option<f64> {
         match self {
             Self::Absolute => Some(0.5),
@@ -51,7 +51,7 @@ impl Loss {
         }
     }
 
-    /// The best constant score.
+    /// Returns the best constant score.
     pub(super) fn start(self, targets: &[f64], weights: &[f64]) -> f64 {
         if let Some(level) = self.renewal() {
             let mut pairs: Vec<_> = targets.iter().copied().zip(weights.iter().copied()).collect();
@@ -69,7 +69,7 @@ impl Loss {
         }
     }
 
-    /// What a score says in the target's own terms.
+    /// Returns what a score says in the target's own terms.
     pub fn response(self, score: f64) -> f64 {
         if self == Self::Logistic { sigmoid(score) } else { score }
     }

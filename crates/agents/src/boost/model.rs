@@ -60,7 +60,7 @@ impl Tree {
     }
 }
 
-/// Whether a row goes left at a split. A value that the row lacks is missing.
+/// Returns whether a row goes left at a split. A value that the row lacks is missing.
 pub(super) fn goes_left(node: &Node, row: &[f64]) -> bool {
     let Node::Split { feature, threshold, missing_left, .. } = node else { return false };
     match row.get(*feature as usize) {
@@ -94,22 +94,23 @@ impl Model {
         self.trees.len()
     }
 
-    /// The score of a row: the prediction, or log-odds for the logistic loss. Features beyond the row's end count as missing.
+    /// Returns the score of a row: the prediction, or log-odds for the logistic loss. Features beyond the row's end count as
+    /// missing.
     pub fn score(&self, row: &[f64]) -> f64 {
         self.base + self.trees.iter().map(|tree| tree.predict(row)).sum::<f64>()
     }
 
-    /// The prediction in the target's terms: a probability for the logistic loss.
+    /// Returns the prediction in the target's terms: a probability for the logistic loss.
     pub fn predict(&self, row: &[f64]) -> f64 {
         self.loss.response(self.score(row))
     }
 
-    /// What each feature added to the score of this row, beside the mean score: exact TreeSHAP.
+    /// Returns what each feature added to the score of this row, beside the mean score: exact TreeSHAP.
     pub fn effects(&self, row: &[f64]) -> Effects {
         shap::effects(self, row)
     }
 
-    /// The loss that each feature's splits took away in training.
+    /// Returns the loss that each feature's splits took away in training.
     pub fn gains(&self) -> Vec<f64> {
         let mut gains = vec![0.0; self.features];
         for node in self.trees.iter().flat_map(|tree| &tree.nodes) {
@@ -122,7 +123,7 @@ impl Model {
         gains
     }
 
-    /// The model's only form in bytes: little-endian numbers, node after node.
+    /// Returns the model's only form in bytes: little-endian numbers, node after node.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MARK.to_vec();
         let (kind, level) = match self.loss {

@@ -3,7 +3,7 @@
 pub(super) struct Random(u64);
 
 impl Random {
-    /// A stream of its own for each pair.
+    /// Creates a stream of its own for each pair.
     pub(super) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03));
         random.next();
@@ -23,7 +23,7 @@ impl Random {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Each of `0..count` with probability `share`, in ascending order.
+    /// Returns each of `0..count` with probability `share`, in ascending order.
     pub(super) fn rows(&mut self, count: u32, share: f64) -> Vec<u32> {
         if share >= 1.0 {
             return (0..count).collect();
@@ -31,7 +31,7 @@ impl Random {
         (0..count).filter(|_| self.unit() < share).collect()
     }
 
-    /// `share` of `0..count`, at least one, in ascending order.
+    /// Returns `share` of `0..count`, at least one, in ascending order.
     pub(super) fn features(&mut self, count: usize, share: f64) -> Vec<usize> {
         let mut all: Vec<usize> = (0..count).collect();
         let wanted = ((count as f64 * share).ceil() as usize).clamp(1, count.max(1));

@@ -12,7 +12,7 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// The mean over models of the same features: the effects on the mean of their scores. Of no models, none.
+    /// Creates the mean over models of the same features: the effects on the mean of their scores. Of no models, none.
     pub fn mean(models: &[Model], row: &[f64]) -> Self {
         let features = models.first().map_or(0, Model::features);
         let mut mean = Self { base: 0.0, features: vec![0.0; features] };
@@ -26,7 +26,7 @@ impl Effects {
         mean
     }
 
-    /// The features that moved the score most, strongest first, with what they added; without those that added nothing.
+    /// Returns the features that moved the score most, strongest first, with what they added; without those that added nothing.
     pub fn strongest(&self, count: usize) -> Vec<(usize, f64)> {
         let mut all: Vec<_> = self.features.iter().copied().enumerate().filter(|effect| effect.1 != 0.0).collect();
         all.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
@@ -47,7 +47,7 @@ pub(super) fn effects(model: &Model, row: &[f64]) -> Effects {
     effects
 }
 
-/// A tree's mean over the rows it was grown from.
+/// Returns a tree's mean over the rows it was grown from.
 fn mean(tree: &Tree) -> f64 {
     let mut values = vec![0.0; tree.nodes.len()];
     // Children come after their parents.
@@ -64,7 +64,7 @@ fn mean(tree: &Tree) -> f64 {
     values.first().copied().unwrap_or(0.0)
 }
 
-/// The share of a split's rows that went to its child `child` rather than to `other`.
+/// Returns the share of a split's rows that went to its child `child` rather than to `other`.
 fn share(tree: &Tree, child: usize, other: usize) -> f64 {
     let (child, other) = (tree.nodes[child].cover(), tree.nodes[other].cover());
     if child + other > 0.0 { child / (child + other) } else { 0.5 }
@@ -169,7 +169,7 @@ const INVERSE: [f64; 258] = {
     inverses
 };
 
-/// The sum of the weights that the path would have without the step. A path is at most 256 steps long.
+/// Returns the sum of the weights that the path would have without the step. A path is at most 256 steps long.
 fn unwound_sum(path: &[Step], at: usize) -> f64 {
     let last = path.len() - 1;
     let Step { zero, one, .. } = path[at];
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::boost::{Loss, Matrix, Sample, Settings, train};
 
-    /// The mean of a tree over its training rows, with only the features of the set known.
+    /// Returns the mean of a tree over its training rows, with only the features of the set known.
     fn expected(tree: &Tree, row: &[f64], known: u32, at: usize) -> f64 {
         match &tree.nodes[at] {
             Node::Leaf { value, .. } => *value,

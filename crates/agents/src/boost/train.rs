@@ -237,7 +237,7 @@ fn check_settings(settings: &Settings) -> Result<(), BoostError> {
     }
 }
 
-/// The weights of a sample that can be learned from.
+/// Returns the weights of a sample that can be learned from.
 fn check(loss: Loss, sample: &Sample<'_>, columns: usize) -> Result<Vec<f64>, BoostError> {
     let rows = sample.table.rows();
     let weights = sample.weights.map_or_else(|| vec![1.0; rows], <[f64]>::to_vec);

@@ -159,7 +159,7 @@ pub fn advise(people: &People, rules: &RuleBase, question: &Question) -> Result<
     Ok(Advice { partners, considered, matched, team_score, inputs, rule_base: rules.version().to_owned() })
 }
 
-/// The share of wanted skills that a person has; all of them when none is wanted.
+/// Returns the share of wanted skills that a person has; all of them when none is wanted.
 fn overlap(wanted: &BTreeSet<String>, person: &Person) -> f64 {
     if wanted.is_empty() {
         return 1.0;

@@ -52,8 +52,8 @@ pub fn split(rules: &RuleBase, members: &[Member]) -> Result<Vec<BasisPoints>, S
         .collect()
 }
 
-/// How varied the skills of a team are: the chance that two mentions of a skill, drawn with replacement from all members' lists, are
-/// of different skills (Gini-Simpson). 0 without skills, or with one; near 1 for many.
+/// Returns how varied the skills of a team are: the chance that two mentions of a skill, drawn with replacement from all
+/// members' lists, are of different skills (Gini-Simpson). 0 without skills, or with one; near 1 for many.
 pub fn diversity<'a>(skills: impl IntoIterator<Item = &'a BTreeSet<String>>) -> f64 {
     let mut mentions: BTreeMap<&str, f64> = BTreeMap::new();
     skills.into_iter().flatten().for_each(|skill| *mentions.entry(skill).or_default() += 1.0);

@@ -65,7 +65,8 @@ pub fn evaluate(
     Ok(crate::csv::write_whole(out, &text)?)
 }
 
-/// How good the predictions in a file are; `train`, where it is given, tells what was known before the test's first days.
+/// Returns how good the predictions in a file are; `train`, where it is given, tells what was known before the test's first
+/// days.
 ///
 /// # Errors
 /// When a file cannot be read, or the predictions are of other rows.

@@ -18,7 +18,7 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// The figures of pairs of probability and outcome; `None` unless there are both outcomes.
+    /// Creates the figures of pairs of probability and outcome; `None` unless there are both outcomes.
     pub fn of(forecasts: &[(f64, bool)]) -> Option<Self> {
         let mut sorted = forecasts.to_vec();
         sorted.sort_by(|a, b| b.0.total_cmp(&a.0));

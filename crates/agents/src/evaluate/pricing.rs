@@ -106,7 +106,8 @@ fn errors(figures: &mut Figures, label: &str, pairs: &[(f64, f64)]) {
     figures.push(format!("RMSE of the log{label}"), mean(&squares).sqrt());
 }
 
-/// The test's sales between 0.25 and 500 times the floor of the 7 days before: what lies outside was no sale at a price.
+/// Returns the test's sales between 0.25 and 500 times the floor of the 7 days before: what lies outside was no sale at
+/// a price.
 fn outcomes(sales: &Sales, predictions: &Path) -> Result<Vec<Outcome>, EvaluateError> {
     let table = Table::read(predictions)?;
     let columns = ["date", "punk_id", "pred", "lo80", "hi80", "lo90", "hi90", "abstain"].map(|name| table.column(name));

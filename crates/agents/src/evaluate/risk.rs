@@ -14,7 +14,7 @@ const HEADER: &str = "source,target,time,p_negative\n";
 /// Progress is told after so many ratings.
 const TOLD_EVERY: usize = 1_000;
 
-/// The ratings of a file, which must stand in the order of time.
+/// Returns the ratings of a file, which must stand in the order of time.
 ///
 /// # Errors
 /// When a row cannot be read; the error names its line.
@@ -58,7 +58,7 @@ pub(super) fn predict(train: &Path, test: &Path, progress: &mut dyn FnMut(&str))
     Ok(out)
 }
 
-/// The probabilities that the ratings of `test` are negative, each from what came before its second.
+/// Returns the probabilities that the ratings of `test` are negative, each from what came before its second.
 pub(super) fn forecasts(
     schedule: Schedule,
     train: &[Rating],
@@ -131,7 +131,7 @@ pub(super) fn score(test: &Path, predictions: &Path) -> Result<Figures, Evaluate
 mod tests {
     use super::*;
 
-    /// A market in which account 7 is rated negatively by everyone and account 3 rates everyone negatively.
+    /// Returns a market in which account 7 is rated negatively by everyone and account 3 rates everyone negatively.
     fn market(count: u64) -> Vec<Rating> {
         (0..count)
             .map(|n| {

@@ -69,7 +69,7 @@ impl Default for WeekForecaster {
 }
 
 impl WeekForecaster {
-    /// The forecast of the week of `day`, from the weeks before it. `None` while no week is over.
+    /// Returns the forecast of the week of `day`, from the weeks before it. `None` while no week is over.
     pub fn forecast(&mut self, day: Day) -> Option<WeekForecast> {
         let week = day.monday();
         self.advance(week);

@@ -129,7 +129,7 @@ fn prices(history: &History, day: Day, days: i32) -> Vec<f64> {
     history.records[history.window(day, days)].iter().map(|record| record.log_price).collect()
 }
 
-/// How many accounts bought in the `days` days before `day`.
+/// Returns how many accounts bought in the `days` days before `day`.
 fn buyers(history: &History, day: Day, days: i32) -> f64 {
     let mut buyers: Vec<u64> = history.records[history.window(day, days)].iter().map(|record| record.buyer).collect();
     buyers.sort_unstable();
@@ -137,8 +137,9 @@ fn buyers(history: &History, day: Day, days: i32) -> f64 {
     buyers.len() as f64
 }
 
-/// The mean daily change of the level over days with sales, and that mean in its standard errors. A walk without direction has
-/// changes of mean 0; the noise of a day's level only widens the error, so a direction is claimed too rarely rather than too often.
+/// Returns the mean daily change of the level over days with sales, and that mean in its standard errors. A walk without
+/// direction has changes of mean 0; the noise of a day's level only widens the error, so a direction is claimed too rarely
+/// rather than too often.
 fn drift(history: &History, day: Day, days: i32, fewest: usize) -> (Option<f64>, Option<f64>) {
     let records = &history.records[history.window(day, days.clamp(1, 3650))];
     let levels: Vec<(Day, f64)> = records
@@ -207,8 +208,8 @@ fn price_noise(_: f64) -> f64 {
     0.01
 }
 
-/// How the logarithm of 1 + a number of sales scatters when they come by chance (Poisson), by that of their usual number: however
-/// alike the days before were, one sale more or less says little of a market of a few a day.
+/// Returns how the logarithm of 1 + a number of sales scatters when they come by chance (Poisson), by that of their usual
+/// number: however alike the days before were, one sale more or less says little of a market of a few a day.
 fn chance(usual: f64) -> f64 {
     let mean = usual.exp_m1().max(1.0);
     mean.sqrt() / (1.0 + mean)

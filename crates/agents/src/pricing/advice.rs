@@ -122,7 +122,8 @@ impl Today {
     }
 }
 
-/// What the price of a work is today, from what the forecaster learned of earlier days, the market's state and the rules.
+/// Returns what the price of a work is today, from what the forecaster learned of earlier days, the market's state and
+/// the rules.
 ///
 /// # Errors
 /// When the rule base lacks a rule or has no factor for one of the question's words.
@@ -171,7 +172,7 @@ pub fn advise(
 
 type Prices = (f64, Range, Range);
 
-/// The rules' price, and the ranges that they put around it.
+/// Returns the rules' price, and the ranges that they put around it.
 fn cold_start(
     rules: &RuleBase,
     question: &Question,

@@ -25,7 +25,7 @@ pub struct Comparable {
     pub rest: f64,
 }
 
-/// What having a trait in common weighs: more, the fewer items have it.
+/// Returns what having a trait in common weighs: more, the fewer items have it.
 fn weight(history: &History, of: usize) -> f64 {
     let total = history.items.len().max(1) as f64;
     (1.0 + total / history.trait_items[of].max(1) as f64).ln()
@@ -68,7 +68,7 @@ impl Latest {
     }
 }
 
-/// The most telling of the latest sales, best first.
+/// Returns the most telling of the latest sales, best first.
 pub(super) fn nearest(history: &History, latest: &Latest, item: &Item, traits: &[usize]) -> Vec<Comparable> {
     let all_mine: f64 = traits.iter().map(|of| weight(history, *of)).sum();
     let mut mine = vec![0.0; latest.traits.len()];

@@ -28,7 +28,7 @@ pub struct State {
 }
 
 impl State {
-    /// `None` while nothing was sold for a price.
+    /// Returns `None` while nothing was sold for a price.
     pub fn on(history: &History, day: Day) -> Option<Self> {
         let log_floor = history.log_floor(day, 7)?;
         let level_of = |records: &[Record]| {
@@ -80,13 +80,14 @@ pub struct Parties {
 }
 
 impl Parties {
-    /// Those of a sale that is still to come: a buyer is not known before it, so nobody is asked about them.
+    /// Returns those of a sale that is still to come: a buyer is not known before it, so nobody is asked about
+    /// them.
     pub(super) fn before(sale: &Sale) -> Self {
         Self { seller: Some(sale.seller), buyer: None }
     }
 }
 
-/// What is known of an item on the state's day.
+/// Returns what is known of an item on the state's day.
 pub fn features(history: &History, state: &State, item: &Item, parties: Parties) -> (Features, Vec<Comparable>) {
     let mut out = state.features.clone();
     let traits = history.known_traits(item);

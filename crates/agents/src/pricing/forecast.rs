@@ -59,7 +59,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits, and the rules that say them.
+    /// Creates the limits, and the rules that say them.
     ///
     /// # Errors
     /// When the rule base lacks one.
@@ -181,7 +181,7 @@ impl Forecaster {
         self.models.as_ref().map(|models| models.version.clone())
     }
 
-    /// The features that moved a forecast's price most, and what each added to its logarithm.
+    /// Returns the features that moved a forecast's price most, and what each added to its logarithm.
     pub fn effects(&self, forecast: &Forecast, count: usize) -> Vec<(&'static str, f64)> {
         let Some(models) = &self.models else { return Vec::new() };
         let effects = Effects::mean(&models.medians, &values(&forecast.features));
@@ -222,7 +222,8 @@ impl Forecaster {
         Ok(true)
     }
 
-    /// What the item will bring on the state's day; a doubted forecast from the market's level while no model is fitted.
+    /// Returns what the item will bring on the state's day; a doubted forecast from the market's level while no model is
+    /// fitted.
     pub fn forecast(&self, state: &State, item: &Item, parties: Parties) -> Forecast {
         let (features, comparables) = features(&self.history, state, item, parties);
         let correction = self.correction();
@@ -242,13 +243,13 @@ impl Forecaster {
         Forecast { log_price: base + median, range80, range90, comparables, features, raw, margins, correction }
     }
 
-    /// The forecasts of a day's sales, in order; none while nothing was sold for a price.
+    /// Returns the forecasts of a day's sales, in order; none while nothing was sold for a price.
     pub fn forecasts(&self, day: Day, sales: &[Sale]) -> Vec<Forecast> {
         let Some(state) = State::on(&self.history, day) else { return Vec::new() };
         sales.iter().map(|sale| self.forecast(&state, &sale.item, Parties::before(sale))).collect()
     }
 
-    /// Why a forecast for `day` should not be relied on, if so.
+    /// Returns why a forecast for `day` should not be relied on, if so.
     pub fn doubt(&self, forecast: &Forecast, day: Day, limits: Limits) -> Option<Doubt> {
         if forecast.raw.is_none() {
             Some(Doubt::NoModel)

@@ -21,7 +21,7 @@ impl Hedonic {
         Self { half_life, ridge, moments: vec![vec![0.0]], targets: vec![0.0], worths: vec![0.0] }
     }
 
-    /// The log of the price over the market's level that these traits are worth.
+    /// Returns the log of the price over the market's level that these traits are worth.
     pub(super) fn worth(&self, traits: &[usize]) -> f64 {
         let constant = self.worths.first().copied().unwrap_or(0.0);
         constant + traits.iter().filter_map(|of| self.worths.get(of + 1)).sum::<f64>()

@@ -14,7 +14,7 @@ use crate::{
 pub const LOWEST_RATIO: f64 = 0.25;
 pub const HIGHEST_RATIO: f64 = 500.0;
 
-/// Whether a sale at this log of price over floor counts.
+/// Returns whether a sale at this log of price over floor counts.
 pub(crate) fn counts(log_ratio: f64) -> bool {
     (LOWEST_RATIO.ln()..=HIGHEST_RATIO.ln()).contains(&log_ratio)
 }
@@ -79,7 +79,7 @@ impl Default for History {
 }
 
 impl History {
-    /// How many sales count.
+    /// Returns how many sales count.
     pub fn len(&self) -> usize {
         self.records.len()
     }
@@ -88,7 +88,7 @@ impl History {
         self.records.is_empty()
     }
 
-    /// Whether the day is later than all that were added.
+    /// Returns whether the day is later than all that were added.
     pub(super) fn goes_on_with(&self, day: Day) -> bool {
         self.last.is_none_or(|last| last < day)
     }
@@ -137,7 +137,7 @@ impl History {
         self.digest
     }
 
-    /// The level of a day that is over: the median over its sales, and the ones before where it had fewer than ten.
+    /// Returns the level of a day that is over: the median over its sales, and the ones before where it had fewer than ten.
     fn level_of(&self, sales: &[(&Sale, f64)]) -> f64 {
         let today = sales.iter().map(|(sale, price)| price - self.worth(&sale.item));
         let before =
@@ -175,12 +175,12 @@ impl History {
         new
     }
 
-    /// The log of the price over the market's level that the item's traits are worth.
+    /// Returns the log of the price over the market's level that the item's traits are worth.
     pub(super) fn worth(&self, item: &Item) -> f64 {
         self.hedonic.worth(&self.known_traits(item))
     }
 
-    /// The numbers of the traits that some sold item had; others are unknown.
+    /// Returns the numbers of the traits that some sold item had; others are unknown.
     pub(super) fn known_traits(&self, item: &Item) -> Vec<usize> {
         item.traits.iter().filter_map(|name| self.names.get(name).copied()).collect()
     }
@@ -191,8 +191,8 @@ impl History {
         start..self.records.partition_point(|record| record.day < day).max(start)
     }
 
-    /// The log of the floor: the low percentile of the prices of the `days` days before `day`, or of the last ten prices where
-    /// those days had fewer.
+    /// Returns the log of the floor: the low percentile of the prices of the `days` days before `day`, or of the last ten
+    /// prices where those days had fewer.
     pub(crate) fn log_floor(&self, day: Day, days: i32) -> Option<f64> {
         let end = self.prices.partition_point(|price| price.0 < day);
         let start = self.prices.partition_point(|price| price.0 < day.plus(-days)).min(end.saturating_sub(10));
@@ -200,18 +200,18 @@ impl History {
         quantile(&prices, FLOOR_LEVEL)
     }
 
-    /// The log of the price that an item at the floor would have had, judged by this record.
+    /// Returns the log of the price that an item at the floor would have had, judged by this record.
     pub(crate) fn level(&self, record: &Record) -> f64 {
         record.log_price - self.hedonic.worth(&record.traits)
     }
 
-    /// The part of a record's premium that its traits, as they are worth today, do not explain.
+    /// Returns the part of a record's premium that its traits, as they are worth today, do not explain.
     pub(super) fn rest(&self, record: &Record) -> f64 {
         record.premium - self.hedonic.worth(&record.traits)
     }
 }
 
-/// The median log price of the records at these places; `None` of none.
+/// Returns the median log price of the records at these places; `None` of none.
 pub(crate) fn median_log_price(history: &History, places: std::ops::Range<usize>) -> Option<f64> {
     let prices: Vec<f64> = history.records.get(places)?.iter().map(|record| record.log_price).collect();
     quantile(&prices, 0.5)

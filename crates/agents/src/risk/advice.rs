@@ -126,7 +126,7 @@ impl<'a> Signs<'a> {
         Ok(signs)
     }
 
-    /// A number of the rules, noted as applied.
+    /// Returns a number of the rules, noted as applied.
     pub fn rule(&mut self, question: &[Atom]) -> Result<f64, RuleError> {
         self.sources.rules.explained(question, &mut self.rules)
     }
@@ -256,7 +256,7 @@ impl<'a> Signs<'a> {
         Ok(())
     }
 
-    /// The advice that the signs amount to.
+    /// Returns the advice that the signs amount to.
     pub fn advice(mut self, question: &impl Serialize, asset_risk: Option<f64>) -> Result<Advice, RuleError> {
         let probability = self.sources.calibration.probability(self.log_odds);
         let rules = self.sources.rules;
@@ -308,7 +308,7 @@ fn inputs(sources: &Sources, question: &impl Serialize) -> String {
     digest.hex()
 }
 
-/// What is to be said of an account, a work or a sale.
+/// Returns what is to be said of an account, a work or a sale.
 ///
 /// # Errors
 /// When the rule base lacks a rule, or has none for one of the question's words.

@@ -114,7 +114,7 @@ impl Market {
         &self.limits
     }
 
-    /// All cycles that weigh enough, by first transfer.
+    /// Returns all cycles that weigh enough, by first transfer.
     pub fn cycles(&self) -> &[Cycle] {
         &self.cycles
     }
@@ -135,17 +135,17 @@ impl Market {
         self.copies.get(&asset)
     }
 
-    /// How many assets an account registered whose content was another's.
+    /// Returns how many assets an account registered whose content was another's.
     pub fn copies_by(&self, account: Address) -> usize {
         self.copies_of_account.get(&account).copied().unwrap_or(0)
     }
 
-    /// The heaviest cycle an account was part of, and how many there were.
+    /// Returns the heaviest cycle an account was part of, and how many there were.
     pub fn worst_cycle_of_account(&self, account: Address) -> Option<(&Cycle, usize)> {
         self.worst(self.cycles_of_account.get(&account)?)
     }
 
-    /// The heaviest cycle of an asset, and how many there were.
+    /// Returns the heaviest cycle of an asset, and how many there were.
     pub fn worst_cycle_of_asset(&self, asset: AssetId) -> Option<(&Cycle, usize)> {
         self.worst(self.cycles_of_asset.get(&asset)?)
     }
@@ -155,17 +155,18 @@ impl Market {
         Some((cycles.max_by(|a, b| a.log_odds.total_cmp(&b.log_odds))?, places.len()))
     }
 
-    /// The cycle that a transfer belongs to.
+    /// Returns the cycle that a transfer belongs to.
     pub fn cycle_of(&self, transfer: &Transfer) -> Option<&Cycle> {
         self.cycles.get(*self.cycle_of_transfer.get(&key(transfer))?)
     }
 
-    /// How a sale, recorded or not, was paid with the seller's own money.
+    /// Returns how a sale, recorded or not, was paid with the seller's own money.
     pub fn funding_of(&self, sale: &Transfer) -> Option<Funding> {
         self.payments.funding(sale, &self.limits.funding)
     }
 
-    /// The first purchase of an account's that was paid by its seller, or its first sale paid by itself; and how many there were.
+    /// Returns the first purchase of an account's that was paid by its seller, or its first sale paid by itself; and how many
+    /// there were.
     pub fn funded_of(&self, account: Address) -> Option<(&FundedSale, usize)> {
         let places = self.funded_of_account.get(&account)?;
         Some((self.funded.get(*places.first()?)?, places.len()))
@@ -182,7 +183,7 @@ impl Market {
 }
 
 impl Amounts {
-    /// How many of the latest amounts are large, and whether the last two were quick.
+    /// Returns how many of the latest amounts are large, and whether the last two were quick.
     pub(super) fn suspects(&self, limits: &AmountLimits) -> (usize, bool) {
         let whole: U512 = self.sum.widening_mul::<256, 4, 512, 8>(U256::from(limits.multiple));
         let large = |amount: &Amount| amount.0.widening_mul::<256, 4, 512, 8>(U256::from(self.count)) > whole;

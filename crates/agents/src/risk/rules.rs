@@ -28,7 +28,7 @@ pub struct AmountLimits {
     pub quick: i64,
 }
 
-/// The number of a rule such as `(round-trip hops)`.
+/// Returns the number of a rule such as `(round-trip hops)`.
 pub(super) fn number(rules: &RuleBase, about: &str, what: &str) -> Result<f64, RuleError> {
     rules.number(&[Atom::symbol(about), Atom::symbol(what)])
 }

@@ -100,7 +100,7 @@ pub fn screen(sources: Sources, order: &Order, context: &Context) -> Result<Scre
     Ok(Screening { decision, reasons, advice })
 }
 
-/// What makes an order impossible to fill, or unsafe to.
+/// Returns what makes an order impossible to fill, or unsafe to.
 fn stale(order: &Order, context: &Context) -> Vec<String> {
     let frozen = context.frozen_until.is_some_and(|until| until > context.now);
     let facts = [

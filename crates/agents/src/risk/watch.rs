@@ -53,7 +53,7 @@ impl WatchList {
         self.0.get(&what)
     }
 
-    /// All entries, highest score first.
+    /// Returns all entries, highest score first.
     pub fn entries(&self) -> Vec<(Watched, &Entry)> {
         let mut all: Vec<_> = self.0.iter().map(|(what, entry)| (*what, entry)).collect();
         all.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));

@@ -1,4 +1,5 @@
-//! One endpoint: JSON-RPC over HTTP, with limits on time and size, batches where they are taken, and ids checked.
+//! One endpoint: JSON-RPC over HTTP, with limits on time and size, with batches where the endpoint accepts them,
+//! and with checked ids.
 
 use std::{
     borrow::Cow,
@@ -22,7 +23,8 @@ use super::{Failure, NodeError, Options, Read, health::Health};
 const BATCH: usize = 100;
 /// Requests of one batch that are under way together.
 const PARALLEL: usize = 8;
-/// Polls of one endpoint that are under way together: one that hangs is not asked ever more.
+/// Polls of one endpoint that are under way together, so that an endpoint that hangs does not collect more and
+/// more of them.
 const POLLS: usize = 4;
 
 /// How an endpoint gives the receipts of a block.
@@ -48,7 +50,8 @@ impl Call {
     }
 }
 
-/// What a node answered to one call: the result as it stands in the text, `null` included, or the node's error.
+/// What a node answered to one call: the result as it is written in the text, including `null`, or the node's
+/// error.
 pub type Answer = Result<Box<RawValue>, NodeError>;
 
 pub struct Endpoint {
@@ -68,7 +71,7 @@ pub struct Endpoint {
     pub(super) polls: Semaphore,
 }
 
-/// Without the URL, which may hold keys.
+/// Writes the endpoint without its URL, which may contain keys.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("name", &self.name).field("chain_id", &self.chain_id).finish_non_exhaustive()
@@ -85,13 +88,13 @@ struct Response {
     error: Option<NodeError>,
 }
 
-/// A result of `null` is a result.
+/// Reads a result. `null` is a result too.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 enum PostError {
-    /// The node does not take so many calls at once.
+    /// The node does not accept this many calls at once.
     BatchRefused(usize),
     Failed(Failure),
 }
@@ -121,54 +124,56 @@ impl Endpoint {
         }
     }
 
-    /// The chain this endpoint must serve. One that has not said so yet is asked before its first call.
+    /// Sets the chain that this endpoint must serve. An endpoint that has not confirmed it yet is asked before
+    /// its first call.
     pub(super) fn serving(mut self, chain_id: u64, confirmed: bool) -> Self {
         self.chain_id = chain_id;
         self.confirmed = if confirmed { OnceCell::new_with(Some(())) } else { OnceCell::new() };
         self
     }
 
-    /// Host and port: the rest of a URL may hold keys.
+    /// Returns host and port, because the rest of a URL may contain keys.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it is on this machine.
+    /// Returns whether the endpoint is on this machine.
     pub(super) fn is_local(&self) -> bool {
         self.url.host_str().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
     }
 
-    /// How many blocks this endpoint takes in one `eth_getLogs`, as far as is known.
+    /// Returns how many blocks this endpoint accepts in one `eth_getLogs`, as far as is known.
     pub fn range_limit(&self) -> u64 {
         self.health().limit.blocks()
     }
 
-    /// An `eth_getLogs` over so many blocks was answered.
+    /// Notes that an `eth_getLogs` over this many blocks was answered.
     pub fn range_answered(&self, blocks: u64, logs: usize, bytes: usize, time: Duration) {
         self.health().limit.answered(blocks, logs, bytes, time);
     }
 
-    /// An `eth_getLogs` over more than one block was refused with this text, or came too large or too late.
+    /// Notes that an `eth_getLogs` over more than one block was refused with this text, or that its answer was
+    /// too large or too late.
     pub fn range_refused(&self, blocks: u64, text: &str) {
         self.health().limit.refused(blocks, text);
     }
 
-    /// How this endpoint gives receipts, as far as is known.
+    /// Returns how this endpoint gives receipts, as far as is known.
     pub fn receipts(&self) -> Receipts {
         *self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The endpoint does not give receipts as was thought.
+    /// Notes how the endpoint really gives receipts.
     pub fn learn_receipts(&self, way: Receipts) {
         *self.receipts.lock().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
-    /// The endpoint showed a block of this height.
+    /// Notes that the endpoint showed a block of this height.
     pub fn saw_head(&self, number: u64) {
         self.health().saw_head(number, Instant::now());
     }
 
-    /// Whether it counts in decisions: it is not dropped, and gave what it was asked for last.
+    /// Returns whether the endpoint counts in decisions: it is not dropped, and it answered its last request.
     pub fn has_voice(&self) -> bool {
         self.health().has_voice()
     }
@@ -181,10 +186,11 @@ impl Endpoint {
         self.health().hedge(read, self.hedge_after, self.timeout)
     }
 
-    /// Makes these calls, in as few requests as the endpoint takes; the answers are in the order of the calls.
+    /// Makes these calls, in as few requests as the endpoint allows. The answers are in the order of the calls.
     ///
     /// # Errors
-    /// When the transport fails, an answer is malformed or too large. What the node refuses is an [`Answer`].
+    /// When the transport fails, or an answer is malformed or too large. A refusal by the node is not an error
+    /// but an [`Answer`].
     pub async fn batch(&self, calls: &[Call]) -> Result<Vec<Answer>, Failure> {
         self.confirmed.get_or_try_init(|| self.confirm()).await?;
         self.send(calls).await
@@ -193,7 +199,7 @@ impl Endpoint {
     /// Makes one call.
     ///
     /// # Errors
-    /// As [`Endpoint::batch`], and when the node refuses.
+    /// In the same cases as [`Endpoint::batch`], and when the node refuses the call.
     pub async fn call(&self, call: Call) -> Result<Box<RawValue>, Failure> {
         let answer = self.batch(&[call]).await?.pop();
         answer.ok_or_else(|| Failure::Malformed("no answer".into()))?.map_err(Failure::Node)
@@ -246,7 +252,8 @@ impl Endpoint {
         let (status, body) = answered?;
         self.health().posted(started.elapsed());
         let refusable = calls.len() > 1;
-        // An endpoint that wants a key or a payment says nothing of the call, even where it says so as JSON-RPC.
+        // An endpoint that asks for a key or a payment says nothing about the call, even if it answers with
+        // JSON-RPC.
         let locked = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN].contains(&status);
         let failed = status.is_server_error() || locked;
         if status == StatusCode::TOO_MANY_REQUESTS || (failed && !refusable) {
@@ -298,7 +305,7 @@ fn transport(error: reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::Timeout;
     }
-    // The URL may hold keys; the innermost source says most.
+    // The URL may contain keys, and the innermost source says most.
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;
     while let Some(source) = cause.source() {
@@ -315,7 +322,7 @@ fn parse(body: &[u8], batch: bool) -> Result<Vec<Response>, Failure> {
     serde_json::from_slice(body).map(|response| vec![response]).map_err(malformed)
 }
 
-/// The answers in the order of the ids from `first` on: each id once, none else.
+/// Returns the answers in the order of the ids from `first` on. Each id must occur once, and no others.
 fn matched(responses: Vec<Response>, first: u64, count: usize) -> Result<Vec<Answer>, Failure> {
     let wrong = || Failure::Malformed("the answers' ids are not those of the calls".into());
     let mut answers: Vec<Option<Answer>> = (0..count).map(|_| None).collect();

@@ -1,6 +1,6 @@
 //! What can go wrong with an endpoint, and what follows from it.
 
-/// Why an endpoint's answer is not used. The pool decides by the kind how long the endpoint is left alone.
+/// The reason why an endpoint's answer is not used. It decides for how long the pool leaves the endpoint alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The connection, TLS or HTTP failed.
@@ -12,7 +12,7 @@ pub enum Failure {
     /// The answer was cut off at [`Options::max_body`](super::Options::max_body) bytes.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
-    /// The answer is no JSON-RPC, or belongs to another question.
+    /// The answer is not JSON-RPC, or belongs to another question.
     #[error("malformed answer: {0}")]
     Malformed(String),
     /// The node refused.
@@ -21,16 +21,18 @@ pub enum Failure {
     /// The endpoint does not hold this block: it lags behind, or has pruned it.
     #[error("it does not hold block {0}")]
     Missing(u64),
-    /// The blocks changed while they were read: ask again.
+    /// The blocks changed while they were read, so they must be read again.
     #[error("the chain moved while it was read")]
     Moved,
     /// The endpoint follows another branch than the one asked for.
     #[error("it follows another branch")]
     OtherBranch,
-    /// Most endpoints give another hash for a final block. A node that is slow to see a reorganisation does so once or twice.
+    /// Most endpoints give another hash for a final block. This happens once or twice to a node that is slow to see a
+    /// reorganisation.
     #[error("it stands against the majority: {0}")]
     Minority(String),
-    /// Its answers about new blocks do not fit together, again and again: it lies, or stands for nodes that see the chain differently.
+    /// Its answers about new blocks contradict each other again and again. Either it lies, or nodes behind it see the chain
+    /// differently.
     #[error("its answers contradict each other: {0}")]
     Contradiction(String),
     /// The answer contradicts itself, or a verified hash.
@@ -39,7 +41,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The value of the metrics' label `kind`.
+    /// Returns the value of the metrics' label `kind`.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Transport(_) => "transport",
@@ -65,52 +67,52 @@ pub struct NodeError {
     pub code: i64,
     #[serde(default)]
     pub message: String,
-    /// What a contract reverted with, among other things.
+    /// Data about the error, such as what a contract reverted with.
     #[serde(default)]
     pub data: Option<serde_json::Value>,
 }
 
 impl NodeError {
-    /// An error without data.
+    /// Creates an error without data.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 
-    /// Whether the error speaks of the endpoint and not of the call, so that another endpoint may answer the same call: it
-    /// limits requests, does not know the method, or does not hold the block or the state.
+    /// Returns whether the error is about the endpoint and not about the call, so that another endpoint may answer the same
+    /// call. Such an endpoint limits requests, does not know the method, or does not have the block or the state.
     pub fn is_of_endpoint(&self) -> bool {
         self.is_rate_limit()
             || (!self.is_revert() && (self.is_unknown_method() || self.is_pruned() || self.is_unknown_block()))
     }
 
-    /// Whether the node takes no more requests for now.
+    /// Returns whether the node accepts no more requests for now.
     pub fn is_rate_limit(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         let limits = ["rate limit", "too many requests", "request limit", "request count", "compute units", "quota"];
-        // -32005 is also said of a query that finds too much.
+        // Code -32005 is also used for a query that finds too much.
         let by_code = self.code == 429 || (self.code == -32005 && !text.contains("results"));
         by_code || (!self.is_revert() && limits.iter().any(|words| text.contains(words)))
     }
 
-    /// Whether the call was executed, and failed.
+    /// Returns whether the call was executed, and failed.
     fn is_revert(&self) -> bool {
         self.code == 3 || self.data.is_some() || self.message.starts_with("execution reverted")
     }
 
-    /// Whether the node does not hold the block yet, or not any more.
+    /// Returns whether the node does not have the block yet, or does not have it any more.
     fn is_unknown_block(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         ["header not found", "unknown block", "block not found"].iter().any(|words| text.contains(words))
     }
 
-    /// Whether the node does not know the method at all.
+    /// Returns whether the node does not know the method at all.
     pub fn is_unknown_method(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         let refused = ["not found", "not supported", "unsupported", "not available", "does not exist", "not allowed"];
         self.code == -32601 || (text.contains("method") && refused.iter().any(|words| text.contains(words)))
     }
 
-    /// Whether the node speaks of history that it does not keep.
+    /// Returns whether the node says that it does not keep this history.
     pub fn is_pruned(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
         self.code == 4444 || ["prune", "histor", "missing trie node"].iter().any(|words| text.contains(words))
@@ -122,12 +124,12 @@ impl NodeError {
 #[error("no endpoint of chain {chain_id} gave a verified answer: {}", list(.reasons))]
 pub struct Unavailable {
     pub chain_id: u64,
-    /// Endpoint and reason, in the order in which they were asked; those that were not asked come last.
+    /// Endpoints and reasons, in the order in which the endpoints were asked. Those that were not asked come last.
     pub reasons: Vec<(String, Failure)>,
 }
 
 impl Unavailable {
-    /// Whether every endpoint that was asked says that it does not hold the block.
+    /// Returns whether every endpoint that was asked says that it does not have the block.
     pub fn is_missing(&self) -> bool {
         self.reasons.iter().any(|(_, reason)| matches!(reason, Failure::Missing(_)))
             && self.reasons.iter().all(|(_, reason)| matches!(reason, Failure::Missing(_)))

@@ -1,10 +1,10 @@
-//! How well an endpoint did lately: latency, successes, lag, and whether it may be asked.
+//! The health of an endpoint: its latency, successes and lag, and whether it may be asked.
 
 use std::time::{Duration, Instant};
 
 use super::{Failure, limit::RangeLimit};
 
-/// Until an endpoint's latency is known.
+/// The hedging time until an endpoint's latency is known.
 const FIRST_HEDGE: Duration = Duration::from_millis(500);
 const FIRST_SUSPENSION: Duration = Duration::from_millis(250);
 const LONGEST_SUSPENSION: Duration = Duration::from_secs(60);
@@ -12,12 +12,12 @@ const LONGEST_SUSPENSION: Duration = Duration::from_secs(60);
 const NEWEST: f64 = 0.2;
 /// Blocks behind the best head at which an endpoint counts as lagging.
 pub(super) const LAGGING: u64 = 8;
-/// Blocks it said it has, but did not give, before an endpoint is suspended.
+/// An endpoint is suspended after this many blocks that it claimed to have but did not give.
 const MISSES: u32 = 3;
-/// How often in a row an endpoint may stand against the majority before it is dropped.
+/// An endpoint that disagrees with the majority this often in a row is dropped.
 const DISAGREEMENTS: u32 = 3;
 
-/// What is read: each takes a time of its own.
+/// The kinds of reads, each of which has its own typical time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     Head,
@@ -54,11 +54,11 @@ impl Estimate {
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Healthy,
-    /// Far behind the best head; used for what it has.
+    /// Far behind the best head, and used for the blocks that it has.
     Lagging,
     /// Left alone for a while after failures.
     Suspended,
-    /// Lied, and is not asked for data again.
+    /// It lied, and is not asked for data again.
     Dropped,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Health {
     reads: [Estimate; 5],
     failures: u32,
     misses: u32,
-    /// How often in a row it stood against the majority.
+    /// How often in a row it disagreed with the majority.
     pub disagreements: u32,
     suspended_until: Option<Instant>,
     dropped: bool,
@@ -77,7 +77,7 @@ pub(super) struct Health {
     pub head: u64,
     /// When it showed its head.
     pub head_at: Option<Instant>,
-    /// The endpoint has pruned what is below.
+    /// The endpoint has pruned the blocks below this one.
     pub oldest: u64,
     pub limit: RangeLimit,
     pub calls: u64,
@@ -107,7 +107,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// A request was answered after this time.
+    /// Notes that a request was answered after this time.
     pub fn posted(&mut self, time: Duration) {
         self.post.add(time);
     }
@@ -116,7 +116,7 @@ impl Health {
         self.reads[read as usize].add(time);
         self.success += (1.0 - self.success) * NEWEST;
         self.failures = 0;
-        // These say nothing of whether it gives the blocks that it claims to hold.
+        // These reads do not show whether the endpoint gives the blocks that it claims to have.
         if !matches!(read, Read::Head | Read::Call) {
             self.misses = 0;
         }
@@ -126,20 +126,20 @@ impl Health {
         }
     }
 
-    /// It showed a block of this height.
+    /// Notes that the endpoint showed a block of this height.
     pub fn saw_head(&mut self, number: u64, now: Instant) {
         self.head = number;
         self.head_at = Some(now);
     }
 
-    /// Others were quicker: the answer was given up after this time.
+    /// Notes that others were quicker, so that the answer was given up after this time.
     pub fn outrun(&mut self, read: Read, time: Duration) {
         self.reads[read as usize].add(time);
         self.post.add(time);
         self.success += (0.5 - self.success) * NEWEST;
     }
 
-    /// Takes note of a failure; true when the endpoint is dropped by it.
+    /// Notes a failure. Returns true when the endpoint is dropped because of it.
     pub fn failed(&mut self, failure: &Failure, now: Instant) -> bool {
         match failure {
             Failure::Moved | Failure::OtherBranch => return false,
@@ -185,12 +185,13 @@ impl Health {
         }
     }
 
-    /// Whether it counts in decisions: not after a failure until it answers again, nor when it holds back blocks.
+    /// Returns whether the endpoint counts in decisions. It does not count after a failure until it answers again,
+    /// nor when it holds back blocks.
     pub fn has_voice(&self) -> bool {
         !self.dropped && self.failures == 0 && self.misses < MISSES
     }
 
-    /// From 0 to 1: the success rate, less for latency and lag.
+    /// Returns a score from 0 to 1: the success rate, reduced for latency and lag.
     pub fn score(&self, best_head: u64) -> f64 {
         if self.dropped {
             return 0.0;
@@ -203,7 +204,8 @@ impl Health {
         Duration::from_secs_f64(self.post.mean)
     }
 
-    /// How long this takes at most when nothing is wrong: then another endpoint is asked as well. Never below `shortest`.
+    /// Returns how long this read takes at most when nothing is wrong. After this time, another endpoint is asked as
+    /// well. It is never below `shortest`.
     pub fn hedge(&self, read: Read, shortest: Duration, timeout: Duration) -> Duration {
         let estimate = self.reads[read as usize];
         let usual = if estimate.known {

@@ -1,15 +1,15 @@
-//! How many blocks an endpoint takes in one `eth_getLogs`, learned from what it does.
+//! How many blocks an endpoint accepts in one `eth_getLogs`, learned from its answers.
 
 use std::time::Duration;
 
 const FIRST: u64 = 250;
 const FIRST_CAP: u64 = 10_000;
 const LAST_CAP: u64 = 100_000;
-/// An answer beyond one of these is large: ask for less.
+/// An answer beyond one of these limits is large, so less is asked for next time.
 const LARGE_LOGS: usize = 10_000;
 const LARGE_BYTES: usize = 4 << 20;
 const LARGE_TIME: Duration = Duration::from_secs(3);
-/// Good answers at the cap before the cap is doubled, and before a refused size is tried again.
+/// This many good answers at the cap are needed before the cap is doubled, and before a refused size is tried again.
 const PATIENCE: u32 = 16;
 
 /// The learned range limit of one endpoint.
@@ -33,7 +33,7 @@ impl RangeLimit {
         self.blocks
     }
 
-    /// A range of `asked` blocks was answered with so many logs and bytes.
+    /// Notes that a range of `asked` blocks was answered with this many logs and bytes.
     pub fn answered(&mut self, asked: u64, logs: usize, bytes: usize, time: Duration) {
         let load = [
             logs as f64 / LARGE_LOGS as f64,
@@ -47,7 +47,7 @@ impl RangeLimit {
             self.good = 0;
             return;
         }
-        // What a part of the limit costs says little about the whole.
+        // The cost of a small part of the limit says little about the whole.
         if asked < self.blocks || load > 0.4 {
             return;
         }
@@ -61,7 +61,8 @@ impl RangeLimit {
         self.blocks = (self.blocks * 2).min(self.cap).min(below_refused).max(self.blocks);
     }
 
-    /// A range of `asked` blocks, more than one, was refused with this text, or its answer was too large or too late.
+    /// Notes that a range of `asked` blocks, more than one, was refused with this text, or that its answer was too
+    /// large or too late.
     pub fn refused(&mut self, asked: u64, text: &str) {
         let suggested = suggestion(text).filter(|blocks| (1..asked).contains(blocks));
         self.blocks = self.blocks.min(suggested.unwrap_or(asked / 2)).max(1);
@@ -70,7 +71,7 @@ impl RangeLimit {
     }
 }
 
-/// The number of blocks that an error's text speaks of: a range to try instead, or a limit.
+/// Returns the number of blocks that an error's text mentions: a range to try instead, or a limit.
 fn suggestion(text: &str) -> Option<u64> {
     let text = text.to_ascii_lowercase();
     if let [from, to] = hex_numbers(&text)[..] {
@@ -101,7 +102,7 @@ fn hex_numbers(text: &str) -> Vec<u64> {
         .collect()
 }
 
-/// The decimal numbers of a text (`10,000`, `10k` and `10000` alike), each with the text after it.
+/// Returns the decimal numbers of a text (`10,000`, `10k` and `10000` alike), each with the text after it.
 fn decimal_numbers(text: &str) -> Vec<(u64, &str)> {
     let mut numbers = Vec::new();
     let mut rest = text;

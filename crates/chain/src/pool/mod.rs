@@ -1,7 +1,8 @@
-//! The RPC endpoints of one chain as one: reads go to the healthiest, slow ones are asked of two, liars are dropped.
+//! The pool of one chain's RPC endpoints. Reads go to the healthiest endpoint, slow reads go to a second one as well, and liars
+//! are dropped.
 //!
-//! The pool does not know what a right answer is: the caller's attempt verifies what an endpoint said, and says
-//! [`Failure::Lie`] when it contradicts itself.
+//! The pool does not know what a right answer is. The caller verifies what an endpoint said, and returns [`Failure::Lie`] when
+//! the endpoint contradicts itself.
 
 mod endpoint;
 mod failure;
@@ -26,20 +27,20 @@ use tokio::{sync::mpsc, time::sleep};
 
 /// How often [`connect`] asks an endpoint that is still starting.
 const START_PAUSE: Duration = Duration::from_millis(250);
-/// How long it waits for an answer then, and for the others when one has answered.
+/// How long [`connect`] waits for an answer, and for the others once one has answered.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest that a poll waits for others after the first good answer.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// For a request with its whole answer.
+    /// The longest time for a request with its whole answer.
     pub timeout: Duration,
-    /// Bytes of an answer; a larger one is refused.
+    /// The largest answer, in bytes. A larger one is refused.
     pub max_body: usize,
-    /// In settled blocks with logs, every so-manieth has its receipts checked; 1 checks all.
+    /// Of settled blocks with logs, the receipts of every n-th are checked. 1 checks all of them.
     pub verify_receipts: u64,
-    /// The shortest time after which a second endpoint is asked as well; it is longer where answers take longer.
+    /// The shortest time after which a second endpoint is asked as well. It is longer where answers take longer.
     pub hedge_after: Duration,
     /// How long [`connect`] waits for endpoints that are still starting.
     pub start: Duration,
@@ -69,9 +70,9 @@ pub enum RpcSetupError {
     Unreachable(String),
 }
 
-/// Asks each endpoint for its chain id, waiting for those that are still starting, and groups them by chain, in the order of first
-/// mention. When all that answered serve one chain, those that did not are taken to serve it too: they are asked again later, before
-/// their first use.
+/// Asks each endpoint for its chain id, waiting for those that are still starting, and groups them by chain, in the order of
+/// first mention. When all endpoints that answered serve one chain, the others are assumed to serve it too. They are asked
+/// again later, before their first use.
 ///
 /// # Errors
 /// When a URL is wrong, or no endpoint answers.
@@ -122,8 +123,8 @@ pub async fn connect(urls: &[impl AsRef<str>], options: Options) -> Result<Vec<P
     Ok(ids.into_iter().zip(groups).map(|(id, endpoints)| Pool::new(id, endpoints, options.clone())).collect())
 }
 
-/// The host and port that name an endpoint, with its URL. A URL that is not taken is shown by scheme and host alone, since
-/// the rest may hold a key, and one that cannot be parsed is not shown at all.
+/// Returns the host and port that name an endpoint, with its URL. A URL that is refused is shown by scheme and host alone,
+/// because the rest may contain a key. A URL that cannot be parsed is not shown at all.
 fn named(text: &str) -> Result<(String, Url), Option<String>> {
     let url: Url = text.parse().map_err(|_| None)?;
     let shown = || url.host_str().map(|host| format!("`{}://{host}`", url.scheme()));
@@ -131,8 +132,8 @@ fn named(text: &str) -> Result<(String, Url), Option<String>> {
     Ok((format!("{host}:{}", url.port_or_known_default().unwrap_or_default()), url))
 }
 
-/// What each endpoint says its chain is. Those that do not answer are asked again: until the patience is over when none does, and
-/// for a moment when others do.
+/// Returns the chain that each endpoint says it serves. Endpoints that do not answer are asked again: until the patience is
+/// over if none answers, and for a moment if others do.
 async fn first_answers(endpoints: &[Endpoint], patience: Duration) -> Vec<Result<u64, Failure>> {
     let started = tokio::time::Instant::now();
     let ask = async |endpoint: &Endpoint| {
@@ -154,23 +155,23 @@ async fn first_answers(endpoints: &[Endpoint], patience: Duration) -> Vec<Result
     }
 }
 
-/// How an endpoint stands, for people and metrics.
+/// The state of an endpoint, for people and metrics.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct EndpointStatus {
     /// Host and port.
     pub name: String,
-    /// From 0, never asked, to 1.
+    /// The score from 0 (it is never asked) to 1.
     pub score: f64,
     pub state: State,
     /// Why it is suspended or dropped.
     pub reason: Option<String>,
-    /// Weighted mean time of a request.
+    /// The weighted mean time of a request, in milliseconds.
     pub latency_ms: f64,
     pub calls: u64,
     pub errors: u64,
     /// The highest block it showed.
     pub head: u64,
-    /// Blocks it takes in one `eth_getLogs`.
+    /// How many blocks it accepts in one `eth_getLogs`.
     pub range_limit: u64,
 }
 
@@ -184,12 +185,12 @@ pub struct Pool {
     in_use: AtomicUsize,
 }
 
-/// Whose voices [`Pool::poll`] asks for.
+/// Which endpoints [`Pool::poll`] asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voices {
     /// Endpoints that may be asked for data.
     Usable,
-    /// Dropped ones as well: a quorum counts what they say about a hash.
+    /// All endpoints, including dropped ones, because a quorum counts what they say about a hash.
     All,
 }
 
@@ -211,17 +212,17 @@ impl Pool {
         &self.options
     }
 
-    /// The number of endpoints, whatever their state.
+    /// Returns the number of endpoints, whatever their state.
     pub fn size(&self) -> usize {
         self.endpoints.len()
     }
 
-    /// Whether the first endpoint is the one at this URL.
+    /// Returns whether the first endpoint is the one at this URL.
     pub fn is_first(&self, url: &str) -> bool {
         named(url).is_ok_and(|(name, _)| self.endpoints.first().is_some_and(|endpoint| endpoint.name() == name))
     }
 
-    /// Whether every endpoint is on this machine.
+    /// Returns whether every endpoint is on this machine.
     pub fn is_local(&self) -> bool {
         self.endpoints.iter().all(|endpoint| endpoint.is_local())
     }
@@ -231,7 +232,7 @@ impl Pool {
         self.endpoints.iter().map(|endpoint| endpoint.health().calls).sum()
     }
 
-    /// How every endpoint stands, in the order of the configuration.
+    /// Returns the state of every endpoint, in the order of the configuration.
     pub fn endpoints(&self) -> Vec<EndpointStatus> {
         let (best, now) = (self.best_head(), Instant::now());
         let status = |endpoint: &Arc<Endpoint>| {
@@ -251,13 +252,13 @@ impl Pool {
         self.endpoints.iter().map(status).collect()
     }
 
-    /// Blocks that the endpoint which is asked first takes in one `eth_getLogs`.
+    /// Returns how many blocks the endpoint that is asked first accepts in one `eth_getLogs`.
     pub fn range_limit(&self) -> u64 {
         let ranked = self.ranked(&(0..=0));
         ranked.first().or(self.endpoints.first()).map_or(1, |endpoint| endpoint.range_limit())
     }
 
-    /// The names of the endpoints that have a voice in decisions; see [`Endpoint::has_voice`].
+    /// Returns the names of the endpoints that have a voice in decisions; see [`Endpoint::has_voice`].
     pub fn voices(&self) -> Vec<String> {
         self.endpoints
             .iter()
@@ -266,11 +267,11 @@ impl Pool {
             .collect()
     }
 
-    /// Asks the best endpoint; when it fails, or is slower than it uses to be, the next as well. The first attempt that
-    /// succeeds wins, the others are cancelled.
+    /// Asks the best endpoint. When it fails, or is slower than usual, the next one is asked as well. The first attempt that
+    /// succeeds wins, and the others are cancelled.
     ///
     /// # Errors
-    /// When no endpoint that may be asked succeeds; each one's reason is in the error.
+    /// When no endpoint that may be asked succeeds. The error has the reason of each.
     pub async fn read<T, F, Fut>(&self, read: Read, blocks: RangeInclusive<u64>, attempt: F) -> Result<T, Unavailable>
     where
         F: Fn(Arc<Endpoint>) -> Fut,
@@ -310,9 +311,9 @@ impl Pool {
         }
     }
 
-    /// Asks several endpoints at the same time. Ends when all have answered, when `enough` says so of the answers, or
-    /// when the others take longer than they use to after the first good answer. Late answers still count for the
-    /// endpoint's health; an endpoint that owes several answers is not asked.
+    /// Asks several endpoints at the same time. Ends when all have answered, when `enough` accepts the answers, or when the
+    /// others take longer than usual after the first good answer. Late answers still count for the endpoint's health; an
+    /// endpoint that owes several answers is not asked.
     ///
     /// # Errors
     /// When no endpoint gives a good answer.
@@ -344,7 +345,7 @@ impl Pool {
                 let outcome = asked.await;
                 endpoint.polls.add_permits(1);
                 pool.settle(&endpoint, read, started.elapsed(), &outcome);
-                // Nobody waits for it when the poll has ended.
+                // When the poll has ended, nobody waits for this answer.
                 let _ = sender.send((endpoint, outcome));
             });
         }
@@ -371,7 +372,7 @@ impl Pool {
         }
     }
 
-    /// Takes note of what a comparison with others showed: an endpoint that stands against the majority is left alone for a while,
+    /// Notes the result of a comparison with others. An endpoint that disagrees with the majority is left alone for a while,
     /// and dropped when it goes on.
     pub fn compared(&self, endpoint: &Endpoint, against: Option<String>) {
         match against {
@@ -407,7 +408,7 @@ impl Pool {
         metrics::gauge!("rpc_endpoint_score", &endpoint.labels()).set(score);
     }
 
-    /// The highest block that endpoints in use have shown.
+    /// Returns the highest block that endpoints in use have shown.
     fn best_head(&self) -> u64 {
         let head = |endpoint: &Arc<Endpoint>| {
             let health = endpoint.health();
@@ -434,7 +435,7 @@ impl Pool {
         asked
     }
 
-    /// The endpoints that may be asked about these blocks, best first: those that hold them, then by score.
+    /// Returns the endpoints that may be asked about these blocks, best first: those that have the blocks, then by score.
     fn ranked(&self, blocks: &RangeInclusive<u64>) -> Vec<Arc<Endpoint>> {
         let best = self.best_head();
         let rank = |endpoint: &Arc<Endpoint>| {
@@ -448,7 +449,7 @@ impl Pool {
         ranked.into_iter().map(|(_, endpoint)| endpoint).collect()
     }
 
-    /// The reasons of this read, and why the other endpoints were not asked.
+    /// Returns the reasons of this read, and why the other endpoints were not asked.
     fn unavailable(&self, mut reasons: Vec<(String, Failure)>) -> Unavailable {
         for endpoint in &self.endpoints {
             let reason = endpoint.health().reason.clone();
@@ -460,7 +461,7 @@ impl Pool {
     }
 }
 
-/// The attempts of a read that are under way. Those that are cut off because another won were slow.
+/// The attempts of a read that are under way. Those that are cancelled because another one won count as slow.
 struct Cut<'a> {
     pool: &'a Pool,
     read: Read,
@@ -468,7 +469,7 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// When the attempt that has now ended began.
+    /// Ends an attempt, and returns when it began.
     fn end(&mut self, endpoint: &Arc<Endpoint>) -> Instant {
         let at = self.running.iter().position(|(running, _)| Arc::ptr_eq(running, endpoint));
         at.map_or_else(Instant::now, |at| self.running.swap_remove(at).1)

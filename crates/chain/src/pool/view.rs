@@ -1,5 +1,5 @@
-//! One view of the chain, for providers: their calls go to one endpoint for as long as it is well, so that what is read after
-//! something else is not of an older block. When it fails, the next one is used, and stays in use.
+//! One view of the chain, for providers: their calls go to one endpoint for as long as it works well, so that a later read is
+//! never of an older block. When the endpoint fails, the next one is used, and stays in use.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -10,13 +10,13 @@ use serde_json::json;
 
 use super::{Answer, Call, Endpoint, Failure, Pool, Read, State, Unavailable, Voices, wire::parse_quantity};
 
-/// A process without a mirror looks this often, while it asks anything, whether the endpoint in use has fallen behind.
+/// How often a process without a mirror checks, while it makes calls, whether the endpoint in use has fallen behind.
 const LOOK_AT_HEADS: Duration = Duration::from_secs(10);
 
 /// Whether an answer is used, or another endpoint is asked.
 enum Outcome {
     Answered(Vec<Answer>),
-    /// The endpoint cannot answer these calls, and is well otherwise.
+    /// The endpoint cannot answer these calls, but works well otherwise.
     Cannot(Vec<Answer>, Failure),
     /// The endpoint refused for now, and is left alone for a while.
     Refused(Vec<Answer>, Failure),
@@ -24,12 +24,12 @@ enum Outcome {
 }
 
 impl Pool {
-    /// Makes these calls at the endpoint in use, in one request where the endpoint takes that many; at the next best when it
-    /// fails. What a node answers with an error is an answer, unless the error speaks of the endpoint itself: see
+    /// Makes these calls at the endpoint in use, in one request if the endpoint accepts that many. When it fails, the next
+    /// best endpoint is asked. A node's error counts as an answer, unless it is about the endpoint itself: see
     /// [`NodeError::is_of_endpoint`](super::NodeError::is_of_endpoint).
     ///
     /// # Errors
-    /// When no endpoint answers; each one's reason is in the error.
+    /// When no endpoint answers. The error has the reason of each.
     pub async fn ask(self: &Arc<Self>, calls: &[Call]) -> Result<Vec<Answer>, Unavailable> {
         self.look_at_heads();
         let (mut reasons, mut refused, mut stays) = (Vec::new(), None, false);
@@ -56,12 +56,12 @@ impl Pool {
         refused.ok_or_else(|| self.unavailable(reasons))
     }
 
-    /// Sends a signed transaction through every endpoint that is well. The first that takes it decides, in the order in which
-    /// they are preferred; when none takes it, the first node's error is the answer. To repeat this is harmless: a transaction
-    /// has one nonce, and happens once.
+    /// Sends a signed transaction through every endpoint that is well. The first one that accepts it decides, in the order of
+    /// preference. When none accepts it, the first node's error is the answer. It is harmless to repeat this, because a
+    /// transaction has one nonce and happens once.
     ///
     /// # Errors
-    /// When no endpoint answers; each one's reason is in the error.
+    /// When no endpoint answers. The error has the reason of each.
     pub async fn broadcast(self: &Arc<Self>, call: Call) -> Result<Answer, Unavailable> {
         let now = Instant::now();
         let best = self.best_head();
@@ -117,8 +117,9 @@ impl Pool {
         }
     }
 
-    /// The endpoints with their places, in the order in which they are asked: those that are well before those that lag and
-    /// those that are left alone, among them the one in use first, then by score. Dropped ones are not asked.
+    /// Returns the endpoints with their places, in the order in which they are asked: those that work well come before those
+    /// that lag and those that are left alone. Within these groups, the one in use comes first, then the order is by score.
+    /// Dropped ones are not asked.
     fn in_order(&self) -> Vec<(usize, Arc<Endpoint>)> {
         let (best, now, in_use) = (self.best_head(), Instant::now(), self.in_use.load(Ordering::Relaxed));
         let mut ordered: Vec<_> = Vec::with_capacity(self.endpoints.len());
@@ -144,20 +145,21 @@ impl Pool {
         }
     }
 
-    /// Notes how far every endpoint is, in the background, when nobody did lately: a mirror in the same process does.
+    /// Notes the head of every endpoint, in the background, unless somebody did so lately. A mirror in the same process does
+    /// so.
     fn look_at_heads(self: &Arc<Self>) {
         let looked = self.endpoints.iter().filter_map(|endpoint| endpoint.health().head_at).max();
         if self.endpoints.len() < 2 || looked.is_some_and(|at| at.elapsed() < LOOK_AT_HEADS) {
             return;
         }
-        // Until the answers come, nobody else looks.
+        // Nobody else looks until the answers come.
         self.endpoints[0].health().head_at = Some(Instant::now());
         let pool = self.clone();
         tokio::spawn(async move {
             let ask = |endpoint: Arc<Endpoint>| async move {
                 parse_quantity(endpoint.call(Call::new("eth_blockNumber", json!([]))).await?.get())
             };
-            // A failure was counted for the endpoint's health.
+            // A failure already counts for the endpoint's health.
             if let Ok(heads) = pool.poll(Voices::Usable, Read::Head, ask, |_| false).await {
                 for (endpoint, number) in heads {
                     endpoint.saw_head(number);

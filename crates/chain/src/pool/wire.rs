@@ -1,4 +1,4 @@
-//! Answers of a node as values: headers, logs and receipts, with what can be recomputed from them.
+//! A node's answers as values: headers, logs and receipts, and what can be recomputed from them.
 
 use std::fmt;
 
@@ -73,14 +73,14 @@ impl From<WireLog> for Log {
 pub struct Header {
     #[serde(deserialize_with = "quantity")]
     pub number: u64,
-    /// As the node says; see `hashes`.
+    /// The hash that the node gives; see `hashes`.
     pub hash: B256,
     pub parent_hash: B256,
     #[serde(deserialize_with = "quantity")]
     pub timestamp: u64,
     pub logs_bloom: Bloom,
     pub receipts_root: B256,
-    /// Whether the Keccak hash of the header's RLP is `hash`: then every other field is as the chain has it.
+    /// Whether the Keccak hash of the header's RLP is `hash`. If so, every other field is as on the chain.
     #[serde(skip)]
     pub hashes: bool,
 }
@@ -109,14 +109,15 @@ pub struct Receipt {
 pub enum ReceiptsRoot {
     Equal,
     Different,
-    /// Different, and some receipts are of a type that this code cannot encode.
+    /// The roots differ, but some receipts have a type that this code cannot encode.
     Unknown,
 }
 
-/// The logs of a node's answer.
+/// Reads the logs in a node's answer.
 ///
 /// # Errors
-/// [`Failure::Malformed`] when the text is no list of mined logs, [`Failure::Lie`] when one of them left the chain.
+/// [`Failure::Malformed`] when the text is not a list of mined logs, [`Failure::Lie`] when one of them left the
+/// chain.
 pub fn parse_logs(text: &RawValue) -> Result<Vec<Log>, Failure> {
     let logs: Vec<WireLog> = parse(text.get())?;
     match logs.iter().find(|log| log.removed) {
@@ -125,7 +126,7 @@ pub fn parse_logs(text: &RawValue) -> Result<Vec<Log>, Failure> {
     }
 }
 
-/// The header of a block; none for `null`.
+/// Reads the header of a block. `None` for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a block nor `null`.
@@ -138,7 +139,7 @@ pub fn parse_header(text: &RawValue) -> Result<Option<Header>, Failure> {
     }))
 }
 
-/// The receipts of a block; none for `null`.
+/// Reads the receipts of a block. `None` for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a list of receipts nor `null`.
@@ -146,7 +147,7 @@ pub fn parse_receipts(text: &RawValue) -> Result<Option<Vec<Receipt>>, Failure> 
     parse(text.get())
 }
 
-/// One receipt; none for `null`.
+/// Reads one receipt. `None` for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a receipt nor `null`.
@@ -154,7 +155,7 @@ pub fn parse_receipt(text: &RawValue) -> Result<Option<Receipt>, Failure> {
     parse(text.get())
 }
 
-/// The hashes of a block's transactions; none for `null`.
+/// Reads the hashes of a block's transactions. `None` for `null`.
 ///
 /// # Errors
 /// [`Failure::Malformed`] when the text is neither a block with hashes nor `null`.
@@ -186,7 +187,7 @@ pub fn check_receipts_root(header: &Header, receipts: &[Receipt]) -> ReceiptsRoo
 }
 
 impl Receipt {
-    /// The type, then the RLP of status or state, gas, bloom and logs (EIP-2718).
+    /// Encodes the receipt: its type, then the RLP of status or state, gas, bloom and logs (EIP-2718).
     fn encoded(&self) -> Vec<u8> {
         let status = match (self.status, self.root) {
             (None, Some(root)) => Eip658Value::PostState(root),
@@ -209,7 +210,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Failure> {
     serde_json::from_str(text).map_err(|error| Failure::Malformed(error.to_string()))
 }
 
-/// A number written as `0x` and hexadecimal digits.
+/// Reads a number that is written as `0x` and hexadecimal digits.
 fn quantity<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     struct Hex;
     impl Visitor<'_> for Hex {

@@ -6,7 +6,7 @@ use super::{COMMIT_PREFIX, KINDS, MAX_COST, MAX_ITEMS, MAX_PLACES, MAX_REASON, M
 use crate::{cost::CostError, identity::UnknownIdentity, money::ParseAddressError};
 
 /// A rule that a contribution, a correction or a decision breaks. [`code`](Fault::code) and [`field`](Fault::field) are
-/// stable; the text is a predicate of the field, for people.
+/// stable; the text is for people, and completes a sentence that begins with the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the texts say what the arguments are")]
 pub enum Fault {
@@ -73,7 +73,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns the stable code of the fault, for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Length { .. } => "wrong_length",
@@ -108,7 +108,7 @@ impl Fault {
         }
     }
 
-    /// The field that is wrong; of an item in a list, the list.
+    /// Returns the field that is wrong. For an item of a list, this is the list.
     pub fn field(&self) -> &'static str {
         match self {
             Self::Length { field, .. }
@@ -140,12 +140,12 @@ impl Fault {
         }
     }
 
-    /// The same fault as one of an item in the list `items`.
+    /// Turns the fault into one of an item in the list `items`.
     pub fn of_item(self, place: usize) -> Self {
         Self::Item { place, fault: Box::new(self) }
     }
 
-    /// The field and what is wrong with it, as a sentence without its full stop.
+    /// Returns the field and what is wrong with it, as a sentence without a full stop.
     pub fn sentence(&self) -> String {
         match self {
             Self::Repeated | Self::ReferenceOfCommit | Self::Item { .. } => self.to_string(),

@@ -1,8 +1,8 @@
 //! What makes a contribution recordable, what may become of it, and who may bring it. No contract mirrors these rules:
 //! contributions are recorded off chain, and only what they earn is paid on chain.
 //!
-//! A contribution is given field by field, and a correction gives some of the fields again. So the rules are functions
-//! of a field's text each, and a few that look at several fields together.
+//! A contribution is given field by field, and a correction gives some of the fields again. So most rules are
+//! functions of one field's text, and a few look at several fields together.
 
 mod fault;
 mod state;
@@ -19,16 +19,16 @@ use crate::{
 
 /// The highest cost, in US dollars.
 pub const MAX_COST: u32 = 1_000_000_000;
-/// The longest time that one contribution counts, in hours.
+/// The longest time that one contribution may take, in hours.
 pub const MAX_HOURS: u32 = 1_000_000;
-/// The most tokens that one contribution reads, or writes.
+/// The most tokens that one contribution may read, or write.
 pub const MAX_TOKENS: u64 = 1_000_000_000_000;
 /// A chain of SYSTEMs that set each other to work ends within this many steps.
 pub const MAX_TRIGGERS: usize = 10;
-/// The most contributions that one request records, or decides.
+/// The most contributions that one request may record, or decide.
 pub const MAX_ITEMS: usize = 1000;
-/// References of commits begin with this. Only imports and pushes record them for a work, so that nobody's proposal is
-/// taken for a commit.
+/// References of commits begin with this. Only imports and pushes record them for a work, so that no proposal is
+/// mistaken for a commit.
 pub const COMMIT_PREFIX: &str = "git:";
 /// The longest reason of a decision, in characters.
 pub const MAX_REASON: usize = 500;
@@ -47,13 +47,13 @@ const FIRST_SECOND: i64 = -62_135_596_800;
 /// How the cost of a contribution is given: as a number, or as what it follows from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cost {
-    /// So many US dollars.
+    /// An amount in US dollars, given directly.
     Declared(Decimal),
-    /// So many hours, at US dollars an hour.
+    /// Working time, paid by the hour.
     Labour {
         /// Hours worked.
         hours: Decimal,
-        /// US dollars an hour.
+        /// US dollars per hour.
         rate: Decimal,
     },
     /// A language model's tokens, at the prices of its profile.
@@ -75,23 +75,23 @@ pub enum Cost {
 }
 
 impl Cost {
-    /// So many US dollars.
+    /// Describes a cost in US dollars that is given directly.
     ///
     /// # Errors
-    /// When the text is no decimal, or above [`MAX_COST`].
+    /// When the text is not a decimal, or is above [`MAX_COST`].
     pub fn declared(cost: &str) -> Result<Self, Fault> {
         Ok(Self::Declared(decimal("cost", cost, MAX_COST)?))
     }
 
-    /// Somebody's work.
+    /// Describes somebody's work.
     ///
     /// # Errors
-    /// When a text is no decimal, or too large.
+    /// When one of the texts is not a decimal, or is too large.
     pub fn labour(hours: &str, rate: &str) -> Result<Self, Fault> {
         Ok(Self::Labour { hours: decimal("hours", hours, MAX_HOURS)?, rate: decimal("rate", rate, MAX_COST)? })
     }
 
-    /// A language model's work.
+    /// Describes a language model's work.
     ///
     /// # Errors
     /// When there are more tokens than [`MAX_TOKENS`], or the name is empty or too long.
@@ -105,17 +105,17 @@ impl Cost {
         Ok(Self::Tool { name: name.to_owned(), input_tokens, output_tokens })
     }
 
-    /// A machine's work.
+    /// Describes a machine's work.
     ///
     /// # Errors
-    /// When the hours are no decimal, or too large, or the name is empty or too long.
+    /// When the hours are not a decimal or are too large, or when the name is empty or too long.
     pub fn compute(name: &str, hours: &str) -> Result<Self, Fault> {
         let hours = decimal("hours", hours, MAX_HOURS)?;
         length("compute", name, 1, 100)?;
         Ok(Self::Compute { name: name.to_owned(), hours })
     }
 
-    /// The kind and name of the price profile that it needs.
+    /// Returns the kind and name of the price profile that it needs.
     pub fn profile(&self) -> Option<(&'static str, &str)> {
         match self {
             Self::Declared(_) | Self::Labour { .. } => None,
@@ -125,7 +125,7 @@ impl Cost {
     }
 }
 
-/// The cost that follows from a basis.
+/// Returns the cost that follows from a basis.
 ///
 /// # Errors
 /// When it cannot be computed, or is above [`MAX_COST`].
@@ -137,10 +137,10 @@ pub fn cost_of(basis: &Basis) -> Result<Decimal, Fault> {
     Ok(cost)
 }
 
-/// Somebody as a request names them: an address, or an identity that is no `account:`.
+/// Reads somebody as a request names them: by an address, or by an identity other than `account:`.
 ///
 /// # Errors
-/// When the text names nobody.
+/// When the text is neither an address nor an identity.
 pub fn contributor(field: &'static str, text: &str) -> Result<Identity, Fault> {
     match text.split_once(':') {
         Some(("mailto" | "github" | "tool", _)) => text.parse().map_err(|error| Fault::NotIdentity { field, error }),
@@ -148,10 +148,10 @@ pub fn contributor(field: &'static str, text: &str) -> Result<Identity, Fault> {
     }
 }
 
-/// Whether the kind of a contributor that a request gives is theirs.
+/// Checks that the kind that a request gives for a contributor is the contributor's kind.
 ///
 /// # Errors
-/// When it is another, or none at all.
+/// When it is a different kind, or not a kind at all.
 pub fn check_contributor_kind(kind: Option<&str>, system: bool) -> Result<(), Fault> {
     match (kind, system) {
         (None, _) | (Some("SYSTEM"), true) | (Some("HUMAN"), false) => Ok(()),
@@ -160,10 +160,12 @@ pub fn check_contributor_kind(kind: Option<&str>, system: bool) -> Result<(), Fa
     }
 }
 
-/// The keys of those who made a SYSTEM act, nearest first: tools, and a person at the end, who is paid.
+/// Returns the keys of those who made a SYSTEM act, nearest first. They are tools, except for the last one, which is
+/// the person who is paid.
 ///
 /// # Errors
-/// When the contributor is no SYSTEM, or the chain is too long, ends in no person, or comes back to itself.
+/// When the contributor is not a SYSTEM, or when the chain is too long, does not end with a person, or comes back to
+/// itself.
 pub fn triggers(contributor_key: &str, system: bool, names: &[String]) -> Result<Vec<String>, Fault> {
     if names.is_empty() {
         return Ok(Vec::new());
@@ -189,34 +191,34 @@ pub fn triggers(contributor_key: &str, system: bool, names: &[String]) -> Result
     Ok(keys)
 }
 
-/// Whether a text is one of [`KINDS`].
+/// Checks that a text is one of [`KINDS`].
 ///
 /// # Errors
-/// When it is none.
+/// When it is not.
 pub fn check_kind(kind: &str) -> Result<(), Fault> {
     if KINDS.contains(&kind) { Ok(()) } else { Err(Fault::UnknownKind) }
 }
 
-/// Whether something happened in the past, in seconds since 1970.
+/// Checks that something happened in the past. Both times are in seconds since 1970.
 ///
 /// # Errors
-/// When it lies in the future, or before year 1.
+/// When the time is more than a day in the future, or before year 1.
 pub fn check_time(at: i64, now: i64) -> Result<(), Fault> {
     if at < FIRST_SECOND || at > now.saturating_add(CLOCK_TOLERANCE) { Err(Fault::TimeNotPast) } else { Ok(()) }
 }
 
-/// A quality between 0 and 1.
+/// Reads a coherence between 0 and 1.
 ///
 /// # Errors
-/// When the text is no such decimal.
+/// When the text is not such a decimal.
 pub fn coherence(text: &str) -> Result<Decimal, Fault> {
     decimal("coherence", text, 1)
 }
 
-/// What kind of evidence a text is, given its kind where the request names one, and whether the text is a CID.
+/// Returns what kind of evidence a text is, given its kind where the request names one, and whether the text is a CID.
 ///
 /// # Errors
-/// When it is none, or of another kind.
+/// When the text is not evidence, or is of another kind than the request says.
 pub fn evidence(text: &str, kind: Option<&str>, is_cid: bool) -> Result<Evidence, Fault> {
     length("evidence", text, 1, MAX_EVIDENCE)?;
     if text.starts_with("0x") && text.parse::<B256>().is_ok() {
@@ -236,13 +238,13 @@ pub fn evidence(text: &str, kind: Option<&str>, is_cid: bool) -> Result<Evidence
     let printable = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
     match (text.strip_prefix("https://"), kind) {
         (Some(rest), None) if printable && !rest.is_empty() && !rest.starts_with('/') => Ok(Evidence::Submitted),
-        // What an address shows may change.
+        // What a web address shows may change.
         (Some(_), Some(_)) => Err(Fault::EvidenceMayChange),
         _ => Err(Fault::UnknownEvidence),
     }
 }
 
-/// Whether a text has this many characters.
+/// Checks that a text has between `least` and `most` characters.
 ///
 /// # Errors
 /// When it is shorter or longer.
@@ -251,7 +253,7 @@ pub fn length(field: &'static str, text: &str, least: usize, most: usize) -> Res
     if (least..=most).contains(&characters) { Ok(()) } else { Err(Fault::Length { field, least, most }) }
 }
 
-/// Whether a decision's reason is short enough.
+/// Checks that a decision's reason is short enough.
 ///
 /// # Errors
 /// When it is longer than [`MAX_REASON`].
@@ -259,17 +261,17 @@ pub fn check_reason(reason: &str) -> Result<(), Fault> {
     if reason.chars().count() > MAX_REASON { Err(Fault::ReasonTooLong) } else { Ok(()) }
 }
 
-/// Whether a list has 1 to [`MAX_ITEMS`] entries.
+/// Checks that a list has 1 to [`MAX_ITEMS`] entries.
 ///
 /// # Errors
-/// When it has fewer or more.
+/// When the list has fewer or more.
 pub fn check_count(field: &'static str, of: &'static str, count: usize) -> Result<(), Fault> {
     if (1..=MAX_ITEMS).contains(&count) { Ok(()) } else { Err(Fault::WrongCount { field, of }) }
 }
 
-/// A decimal as people write it.
+/// Reads a decimal as people write it.
 fn decimal(field: &'static str, text: &str, most: u32) -> Result<Decimal, Fault> {
-    // Neither signs nor exponents nor underscores, which the parser would take.
+    // Signs, exponents and underscores are refused, although the parser would accept them.
     Some(text)
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
         .and_then(|text| text.parse::<Decimal>().ok())

@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 
 use crate::work;
 
-/// What became of a contribution. Only accepted ones count.
+/// The state of a contribution. Only accepted ones count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Waits for the work's owner.
@@ -22,7 +22,7 @@ pub enum State {
     Corrected,
 }
 
-/// The text names no state.
+/// The text does not name a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is proposed, accepted, rejected or corrected")]
 pub struct UnknownState;
@@ -37,7 +37,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The state that it leads to.
+    /// Returns the state that it leads to.
     pub const fn state(self) -> State {
         match self {
             Self::Accept => State::Accepted,
@@ -51,16 +51,16 @@ impl Verdict {
 pub enum Outcome {
     /// It is decided by this verdict.
     Decided,
-    /// It was decided so before: nothing changes.
+    /// It was decided in the same way before, so nothing changes.
     Unchanged,
-    /// It was decided otherwise, which cannot be turned around.
+    /// It was decided the other way before, which cannot be reversed.
     Otherwise,
 }
 
 impl State {
     const ALL: [Self; 4] = [Self::Proposed, Self::Accepted, Self::Rejected, Self::Corrected];
 
-    /// The word for it.
+    /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Proposed => "proposed",
@@ -70,7 +70,8 @@ impl State {
         }
     }
 
-    /// What a verdict does to a contribution in this state. One that was accepted may have been corrected since.
+    /// Returns what a verdict does to a contribution in this state. An accepted contribution may have
+    /// been corrected since.
     pub const fn decide(self, verdict: Verdict) -> Outcome {
         match (self, verdict) {
             (Self::Proposed, _) => Outcome::Decided,
@@ -98,21 +99,21 @@ impl FromStr for State {
     }
 }
 
-/// Who may propose contributions to a work of somebody else's.
+/// Who may propose contributions to somebody else's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proposals {
     /// Every account.
     Anyone,
-    /// Accounts of whom a contribution to the work counts.
+    /// Accounts that have an accepted contribution to the work.
     Contributors,
-    /// No account but the owner's.
+    /// No account except the owner's.
     Nobody,
 }
 
 impl Proposals {
     const ALL: [Self; 3] = [Self::Anyone, Self::Contributors, Self::Nobody];
 
-    /// The word for it.
+    /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",

@@ -23,10 +23,11 @@ use crate::{
     money::{Address, Amount, BasisPoints},
 };
 
-/// Which rules divide here. A change of a rule that changes any result counts up, and so does one of the canonical form.
+/// The version of the rules that divide here. It grows with every change to the rules that changes any result, and with every
+/// change to the canonical form.
 pub const RULES_VERSION: u32 = 1;
 
-/// The SHA-256 of canonical bytes, by which they are stored and anchored.
+/// Returns the SHA-256 of canonical bytes, by which they are stored and anchored.
 pub fn digest(bytes: &[u8]) -> B256 {
     B256::new(Sha256::digest(bytes).into())
 }
@@ -112,8 +113,8 @@ enum TargetForm<'a> {
 }
 
 impl Input {
-    /// The canonical bytes: the same for the same works, start, amount, carried amounts and options, in whatever order they
-    /// were given.
+    /// Returns the canonical bytes: the same for the same works, start, amount, carried amounts and options, in whatever
+    /// order they were given.
     ///
     /// # Panics
     /// When the start is not in the graph, which [`Input::distribute`] refuses.
@@ -133,10 +134,10 @@ impl Input {
 }
 
 impl Distribution {
-    /// The canonical bytes of the result, every flow included, of a distribution over `graph`.
+    /// Returns the canonical bytes of the result, every flow included, of a distribution over `graph`.
     ///
     /// # Panics
-    /// When the distribution is one over a larger graph.
+    /// When the distribution is over a larger graph.
     pub fn canonical(&self, graph: &Graph) -> Vec<u8> {
         let pairs =
             |amounts: &BTreeMap<Address, Amount>| amounts.iter().map(|(account, amount)| (*account, *amount)).collect();

@@ -23,12 +23,12 @@ const FULL: U256 = U256::from_limbs([10_000, 0, 0, 0]);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// Each cost edge takes part with the cost it carries; what falls to it is divided at the parent.
+    /// Each cost edge takes part with the cost it carries. Its part is divided at the parent.
     #[default]
     PassDown,
     /// Flattened: the weights on cost edges are ignored, and the work shares one pool with every work it reaches over
-    /// them, each once, by the contributions each brings along. What falls to a member of the pool pays its own fixed
-    /// shares and contributions. A work without weighted contributions gets nothing from a pool.
+    /// them, each once, by the contributions that each brings along. The part of a member of the pool pays the member's
+    /// own fixed shares and contributions. A work without weighted contributions gets nothing from a pool.
     ///
     /// Every work that income reaches over a fixed share opens a pool of its own and walks it, so time grows with the
     /// number of such works times the size of their pools.
@@ -36,7 +36,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// The name under which it is stored and chosen.
+    /// Returns the name under which it is stored and chosen.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PassDown => "pass_down",
@@ -45,19 +45,19 @@ impl Policy {
     }
 }
 
-/// What may be chosen for one distribution.
+/// The options of one distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// The protocol fee, taken once of the whole amount. 2 % by default.
+    /// The protocol fee, taken once from the whole amount. 2 % by default.
     pub fee: BasisPoints,
     /// How many edges income may follow before it is paid to owners instead; `None` for no limit. A work's depth is the
     /// number of edges on the shortest way from the start. An edge out of a work at the limit still gets its part, but
     /// the parent pays that part to its owners by shares (or reserves it, without owners) instead of dividing it. A pool
     /// ends at the limit.
     pub max_depth: Option<u32>,
-    /// The least that an account is paid: what it earned and what was brought for it, together. Below that, both are
-    /// carried. Nothing by default.
+    /// The least that an account is paid, in base units, counting both what it earned and what was brought for it. If it
+    /// is less, both are carried. Zero by default.
     pub min_payout: Amount,
     /// How income reaches the works beneath.
     pub policy: Policy,
@@ -69,13 +69,13 @@ impl Default for Options {
     }
 }
 
-/// Why nothing is paid.
+/// The reason why nothing is paid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DistributionError {
     /// The start is not in the graph.
     #[error("work number {} is not in the graph", .0.0)]
     UnknownStart(NodeIndex),
-    /// Works are made from each other. The first work of the path is named again at its end.
+    /// Some works are made from each other. The first work of the path is named again at its end.
     #[error("works are made from each other: {}", names(.0))]
     Cycle(Vec<WorkKey>),
     /// Income came to a registered work that has neither contributions nor owners.
@@ -86,8 +86,8 @@ pub enum DistributionError {
         /// What could not be paid.
         amount: Amount,
     },
-    /// A division failed: the weights of a pool do not sum within 256 bits. (The weights of single works were checked
-    /// when the graph was made.)
+    /// A division failed, because the sum of a pool's weights does not fit in 256 bits. (The weights of single works
+    /// were checked when the graph was made.)
     #[error("the income of {work} cannot be divided")]
     Division {
         /// The work.
@@ -95,7 +95,7 @@ pub enum DistributionError {
         /// Why.
         source: SplitError,
     },
-    /// What was brought for an account and what it earned sum beyond 256 bits.
+    /// The sum of what was brought for an account and what it earned does not fit in 256 bits.
     #[error("what was brought for {0} and what it earned do not sum within 256 bits")]
     BroughtOverflow(Address),
 }
@@ -104,11 +104,11 @@ fn names(path: &[WorkKey]) -> String {
     path.iter().map(WorkKey::to_string).collect::<Vec<_>>().join(" -> ")
 }
 
-/// Divides `amount`, which arrived at `start`, over everyone upstream; nothing was carried before. See the
+/// Divides `amount`, which arrived at `start`, over everyone upstream, when nothing was carried before. See the
 /// [module](super) for the rules, and [`Input`](super::Input) for what brings something along.
 ///
 /// # Errors
-/// A [`DistributionError`]; then nothing is to be paid to anyone.
+/// Returns a [`DistributionError`] when the amount cannot be divided. Then nothing must be paid to anyone.
 pub fn distribute(
     graph: &Graph,
     start: NodeIndex,
@@ -118,7 +118,7 @@ pub fn distribute(
     settle(divide(graph, start, amount, options)?, &BTreeMap::new(), options.min_payout)
 }
 
-/// Adds to what everybody earned what was brought for them, and carries what is below the least payout.
+/// Adds what was brought for each account to what it earned, and carries sums below the least payout.
 pub(super) fn settle(
     mut earned: Distribution,
     brought: &BTreeMap<Address, Amount>,
@@ -153,14 +153,15 @@ pub(super) fn divide(
     Ok(summarise(start, amount, run.flows))
 }
 
-/// What has arrived at a work so far, by how it is to be divided.
+/// What has arrived at a work so far, grouped by how it is divided.
 #[derive(Debug, Clone, Copy, Default)]
 struct Income {
     /// Divided by every rule.
     full: U256,
-    /// Arrived as a member of a pool: divided by every rule, but the pool was already shared out further down.
+    /// Arrived as a member of a pool. It is divided by every rule, except that the pool was already divided further
+    /// down.
     pooled: U256,
-    /// Arrived over an edge beyond the depth limit: paid to the owners.
+    /// Arrived over an edge beyond the depth limit. It is paid to the owners.
     limited: U256,
 }
 
@@ -173,7 +174,7 @@ struct Run<'a> {
     flows: Vec<Flow>,
 }
 
-/// One division at a work: what was divided, by weights of which sum, and for which contribution.
+/// One division at a work: what was divided, the sum of the weights, and the contribution.
 #[derive(Clone, Copy)]
 struct Division {
     from: NodeIndex,
@@ -196,7 +197,7 @@ enum Claim<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Takes the fee; what it leaves becomes income of the start.
+    /// Takes the fee. The rest becomes income of the start.
     fn enter(&mut self, start: NodeIndex, amount: U256) -> Result<(), DistributionError> {
         let fee = self.options.fee;
         let parts = self.split(start, amount, &[fee.weight(), fee.complement().weight()])?;
@@ -236,7 +237,7 @@ impl<'a> Run<'a> {
         Ok(parts[work.shared.len()])
     }
 
-    /// Divides the rest over contributions and over what the cost edges stand for under the policy.
+    /// Divides the rest over contributions, and over the cost edges as the policy says.
     fn divide_rest(&mut self, node: NodeIndex, rest: U256, policy: Policy) -> Result<(), DistributionError> {
         if rest.is_zero() {
             return Ok(());
@@ -281,8 +282,8 @@ impl<'a> Run<'a> {
         contributions.map(|contribution| (Claim::Contribution(contribution), contribution.weight.0)).collect()
     }
 
-    /// The works a work reaches over cost edges within the depth limit, by key, each with the sum of what was contributed
-    /// to it.
+    /// Returns the works that a work reaches over cost edges within the depth limit, by key. Each comes with the sum of
+    /// the weights of its contributions.
     fn pool(&self, node: NodeIndex) -> Result<Vec<(Claim<'a>, U256)>, DistributionError> {
         let mut members = BTreeMap::new();
         let mut to_visit = vec![node];
@@ -321,7 +322,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Pays owners by shares; without owners, reserves for an external work and fails for an asset.
+    /// Pays owners by shares. Without owners, it reserves the amount for an external work and fails for an asset.
     fn pay_owners(
         &mut self,
         node: NodeIndex,
@@ -378,7 +379,8 @@ impl<'a> Run<'a> {
 
 fn summarise(start: NodeIndex, amount: Amount, flows: Vec<Flow>) -> Distribution {
     let mut distribution = Distribution { start, amount, ..Distribution::default() };
-    // Sorted first: a map made of many accounts in no order would take most of the time of a large distribution.
+    // The accounts are sorted first, because building a map from many unsorted accounts would take most of the time of a
+    // large distribution.
     let mut paid: Vec<(Address, U256)> = Vec::new();
     // Every sum is part of the amount distributed, so it fits.
     for flow in &flows {

@@ -13,7 +13,8 @@ use crate::money::{self, Address, Amount};
 
 /// One exact division of income: `amount` + all `brought` = `fee` + all `payouts` + all `reserved` + all `carried`.
 ///
-/// What an account earned is the sum of the flows to it: its payout or what is carried for it, less what was brought.
+/// What an account earned is the sum of the flows to it. That is its payout, or what is carried for it, minus what was
+/// brought for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Distribution {
     /// The work whose income was divided.
@@ -28,7 +29,7 @@ pub struct Distribution {
     pub payouts: BTreeMap<Address, Amount>,
     /// What is kept for those who have no account yet.
     pub reserved: BTreeMap<Beneficiary, Amount>,
-    /// What is below the least payout, kept for each account until a later distribution brings it.
+    /// What is below the least payout. It is kept for each account until a later distribution brings it.
     pub carried: BTreeMap<Address, Amount>,
     /// Every step, children before parents. At every work the flows in (and `amount` at the start) sum to the flows out.
     pub flows: Vec<Flow>,
@@ -81,7 +82,7 @@ impl From<Recipient> for Target {
 }
 
 impl Target {
-    /// Whether the flow ends with this recipient.
+    /// Returns whether the flow ends with this recipient.
     pub fn is(&self, recipient: &Recipient) -> bool {
         match (self, recipient) {
             (Self::Account(a), Recipient::Account(b)) => a == b,
@@ -91,11 +92,11 @@ impl Target {
     }
 }
 
-/// Why a part went where it did. The snake_case names are stored and stay as they are.
+/// The reason why a part went where it did. The snake_case names are stored, so they must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// The protocol fee, once, of the whole amount.
+    /// The protocol fee, taken once from the whole amount.
     Fee,
     /// A fixed share of income to one parent. Weight: basis points.
     FixedShare,
@@ -113,13 +114,13 @@ pub enum Rule {
     SystemToOwners,
     /// An owner's share of what no contribution claims. Weight: basis points.
     OwnerShare,
-    /// What no contribution claims of a work that nobody here owns, kept for its maintainers.
+    /// What no contribution claims of a work without an owner here. It is kept for the work's maintainers.
     ReservedExternal,
-    /// What arrived at a work beyond the depth limit, to its owners or, without any, its reserve.
+    /// What arrived at a work beyond the depth limit. It goes to the work's owners or, without owners, to its reserve.
     DepthLimit,
 }
 
-/// The text names no rule.
+/// The text does not name a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no rule of distribution")]
 pub struct UnknownRule(pub String);
@@ -140,7 +141,7 @@ impl Rule {
         Self::DepthLimit,
     ];
 
-    /// The stable name.
+    /// Returns the stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fee => "fee",

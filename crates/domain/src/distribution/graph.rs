@@ -14,10 +14,10 @@ use crate::{
     money::{Address, BasisPoints},
 };
 
-/// One thing someone did for a work.
+/// One thing that somebody did for a work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contribution {
-    /// Unique within its work. Ties go to the lower one.
+    /// The id, unique within the work. Ties go to the lower id.
     pub id: u64,
     /// Who did it.
     pub contributor: Contributor,
@@ -62,34 +62,34 @@ pub struct Work {
 }
 
 impl Work {
-    /// A work of this name with nothing else.
+    /// Creates a work of this name with nothing else.
     pub fn new(key: WorkKey) -> Self {
         Self { key, owners: Vec::new(), contributions: Vec::new(), shared: Vec::new(), cost_edges: Vec::new() }
     }
 
-    /// The indices of all parents, as often as there are edges to them.
+    /// Iterates over the indices of all parents. A parent appears once for each edge to it.
     pub(super) fn parents(&self) -> impl Iterator<Item = NodeIndex> + '_ {
         let shared = self.shared.iter().flat_map(|group| group.to.iter().map(|(parent, _)| *parent));
         shared.chain(self.cost_edges.iter().map(|(parent, _)| *parent))
     }
 
-    /// What the fixed shares leave.
+    /// Returns what the fixed shares leave.
     pub(super) fn unshared(&self) -> U256 {
         let taken: U256 = self.shared.iter().map(|group| group.share.weight()).sum();
         BasisPoints::FULL.weight() - taken
     }
 }
 
-/// Why works do not make a graph.
+/// The reason why works do not form a graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
     /// More works than a [`NodeIndex`] can count.
     #[error("{0} works are too many for one graph")]
     TooManyWorks(usize),
-    /// Two works have one name.
+    /// Two works have the same name.
     #[error("{0} stands in the graph twice")]
     DuplicateWork(WorkKey),
-    /// Two contributions to a work have one id.
+    /// Two contributions to a work have the same id.
     #[error("contribution {id} stands in {work} twice")]
     DuplicateContribution {
         /// The work.
@@ -123,13 +123,13 @@ pub enum GraphError {
         /// Their sum.
         points: u64,
     },
-    /// A fixed share is given to no parent, or to parents of which none was used.
+    /// A fixed share is given to no parent, or only to parents that were not used.
     #[error("{work} shares its income with parents of which none has any use: give each a weight of use")]
     NoUse {
         /// The work.
         work: WorkKey,
     },
-    /// The weights in one division of a work sum beyond 256 bits.
+    /// The sum of the weights in one division of a work does not fit in 256 bits.
     #[error("the weights of {work} do not sum within 256 bits")]
     WeightOverflow {
         /// The work.
@@ -137,8 +137,8 @@ pub enum GraphError {
     },
 }
 
-/// Works and their edges, checked. Owners, contributions and edges are kept sorted; the index of a work stays what it was
-/// in the list given.
+/// Checked works and their edges. Owners, contributions and edges are kept sorted. The index of a work is its index in
+/// the given list.
 #[derive(Debug, Clone)]
 pub struct Graph {
     works: Vec<Work>,
@@ -151,7 +151,7 @@ impl Graph {
     /// Checks the works and sorts what they hold.
     ///
     /// # Errors
-    /// The first [`GraphError`] found. A cycle is not looked for here but where income would meet it.
+    /// Returns the first [`GraphError`] found. Cycles are not looked for here, but where income would meet them.
     pub fn new(mut works: Vec<Work>) -> Result<Self, GraphError> {
         let count = u32::try_from(works.len()).map_err(|_| GraphError::TooManyWorks(works.len()))?;
         let mut index = BTreeMap::new();
@@ -172,22 +172,23 @@ impl Graph {
         Ok(Self { works, index, rank })
     }
 
-    /// The works, each at its index.
+    /// Returns the works, each at its index.
     pub fn works(&self) -> &[Work] {
         &self.works
     }
 
-    /// The work at an index.
+    /// Returns the work at an index.
     pub fn get(&self, node: NodeIndex) -> Option<&Work> {
         self.works.get(node.at())
     }
 
-    /// The index of a work.
+    /// Returns the index of a work.
     pub fn find(&self, key: &WorkKey) -> Option<NodeIndex> {
         self.index.get(key).copied()
     }
 
-    /// Every account that a distribution over this graph could pay: owners, contributors, and who triggered a SYSTEM.
+    /// Returns every account that a distribution over this graph could pay: owners, contributors, and who triggered a
+    /// SYSTEM.
     pub fn accounts(&self) -> BTreeSet<Address> {
         let owners = self.works.iter().flat_map(|work| work.owners.iter().map(|(owner, _)| *owner));
         let contributions = self.works.iter().flat_map(|work| &work.contributions);
@@ -198,17 +199,17 @@ impl Graph {
         owners.chain(contributors).collect()
     }
 
-    /// The works in the order of their keys.
+    /// Returns the works in the order of their keys.
     pub(super) fn by_key(&self) -> impl Iterator<Item = &Work> {
         self.index.values().map(|node| self.work(*node))
     }
 
-    /// The work at an index of this graph.
+    /// Returns the work at an index of this graph.
     pub(super) fn work(&self, node: NodeIndex) -> &Work {
         &self.works[node.at()]
     }
 
-    /// The position of a work in the order of keys.
+    /// Returns the position of a work in the order of keys.
     pub(super) fn rank(&self, node: NodeIndex) -> u32 {
         self.rank[node.at()]
     }
@@ -243,7 +244,7 @@ fn total(mut weights: impl Iterator<Item = U256>) -> Option<U256> {
     weights.try_fold(U256::ZERO, |sum, weight| sum.checked_add(weight))
 }
 
-/// Brings everything a work holds into the one order that decides ties: contributions by id, parents by key, owners by
+/// Sorts everything that a work holds into the order that decides ties: contributions by id, parents by key, owners by
 /// address, fixed shares by their parents.
 fn sort(work: &mut Work, rank: &[u32]) {
     work.owners.sort_unstable();

@@ -1,4 +1,4 @@
-//! All that decides a distribution, and how it comes back from its canonical bytes.
+//! Everything that decides a distribution, and how to read it back from its canonical bytes.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::money::{Address, Amount};
 
-/// All that decides a distribution: the same input always gives the same result.
+/// Everything that decides a distribution. The same input always gives the same result.
 #[derive(Debug, Clone)]
 pub struct Input {
     /// The works that income can reach.
@@ -20,32 +20,33 @@ pub struct Input {
     pub start: NodeIndex,
     /// How much, in base units of one currency.
     pub amount: Amount,
-    /// What earlier distributions in this currency carried for each account. All of it comes out again, as part of a payout
-    /// or carried on.
+    /// What earlier distributions in this currency carried for each account. All of it appears in the result, as part of a
+    /// payout or carried again.
     pub brought: BTreeMap<Address, Amount>,
     /// What was chosen.
     pub options: Options,
 }
 
-/// Why bytes are no input that can be divided again.
+/// The reason why bytes are not an input that can be divided again.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// No JSON, or another document.
+    /// The bytes are not JSON, or are another document.
     #[error("the bytes hold no input of a distribution")]
     Json(#[from] serde_json::Error),
-    /// Made by rules that this program does not have.
+    /// The input was made for rules that this program does not have.
     #[error("made by version {0} of the rules: this program has version {RULES_VERSION}")]
     Rules(u32),
-    /// A work is named that does not stand in the list.
+    /// A named work is not in the list.
     #[error("{0} is named but does not stand among the works")]
     UnknownWork(WorkKey),
     /// A contribution has an id beyond 64 bits, or one was made neither by a human nor by a SYSTEM.
     #[error("a contribution to {0} is not valid")]
     Contribution(WorkKey),
-    /// The works make no graph.
+    /// The works do not form a graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// The same input has other canonical bytes: something stands in another order, twice, or spelt differently.
+    /// The same input has different canonical bytes, because something is in another order, occurs twice, or is spelt
+    /// differently.
     #[error("the bytes are not in canonical form")]
     NotCanonical,
 }
@@ -54,7 +55,8 @@ impl Input {
     /// Divides the amount. See the [module](super) for the rules.
     ///
     /// # Errors
-    /// A [`DistributionError`]; then nothing is to be paid to anyone, and what was brought stays carried.
+    /// Returns a [`DistributionError`] when the amount cannot be divided. Then nothing must be paid to anyone, and what was
+    /// brought stays carried.
     pub fn distribute(&self) -> Result<Distribution, DistributionError> {
         settle(divide(&self.graph, self.start, self.amount, &self.options)?, &self.brought, self.options.min_payout)
     }
@@ -62,7 +64,8 @@ impl Input {
     /// Reads back what [`Input::canonical`] wrote.
     ///
     /// # Errors
-    /// An [`InputError`]; among them, that the bytes are not exactly those that the input they hold would give.
+    /// Returns an [`InputError`] when the bytes are not such an input, or when they are not exactly the bytes that the
+    /// input in them would give.
     pub fn parse(bytes: &[u8]) -> Result<Self, InputError> {
         let form: InputForm = serde_json::from_slice(bytes)?;
         if form.rules != RULES_VERSION {

@@ -6,22 +6,24 @@
 //! 1. The protocol fee is taken once, at the start.
 //! 2. At every work the fixed shares ([`SharedEdges`]) are taken first. Each is split over its parents by use.
 //! 3. The rest is divided by weight over the contributions and the edges that carry a cost.
-//! 4. What falls to a SYSTEM goes to the human who triggered it, through any chain of SYSTEMs; to the owners if nobody did.
-//! 5. What falls to an edge is income of the parent and is divided there in the same way, without decay.
+//! 4. The part of a SYSTEM goes to the human who triggered it, through any chain of SYSTEMs. If nobody triggered it, it
+//!    goes to the owners.
+//! 5. The part of an edge is income of the parent, and is divided there in the same way, without decay.
 //! 6. A work without weighted contributions or cost edges pays its owners by shares.
-//! 7. A work without owners that is not registered here keeps the rest in reserve; a registered one without owners is an
+//! 7. A work without owners that is not registered here keeps the rest in reserve. A registered work without owners is an
 //!    error, and nothing is paid.
 //!
-//! 8. An account is paid what it earned and what earlier distributions in the same currency carried for it, unless that is
-//!    below [`Options::min_payout`]: then it is carried. What is reserved is not paid, and has no least amount.
+//! 8. An account is paid what it earned and what earlier distributions in the same currency carried for it, unless the sum
+//!    is below [`Options::min_payout`]. Then it is carried. What is reserved is not paid, and has no least amount.
 //!
-//! [`Input`] holds all that decides a distribution. Input and result have canonical bytes, the same for the same content in
-//! whatever order it was given; stored with their SHA-256, they let anyone divide again and compare, years later.
+//! [`Input`] holds everything that decides a distribution. Input and result have canonical bytes, which are the same for
+//! the same content in whatever order it was given. Stored with their SHA-256, they let anyone divide again and compare,
+//! years later.
 //!
 //! Every division is by [largest remainder](crate::split::largest_remainder) with ties to the lower id, so at every work
-//! what came in equals what went out, to the last unit, and the result does not depend on the order in which works,
-//! contributions, edges or owners were given. Works are processed once each, children before parents, without recursion:
-//! time is linear in works, contributions and edges, besides sorting.
+//! what came in equals what went out, to the last unit. The result does not depend on the order in which works,
+//! contributions, edges or owners were given. Each work is processed once, children before parents, without recursion.
+//! Apart from sorting, the time is linear in works, contributions and edges.
 //!
 //! ```
 //! use domain::{AssetId, Address, Amount, BasisPoints, coherence::Weight, distribution::*};

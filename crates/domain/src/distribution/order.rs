@@ -1,4 +1,5 @@
-//! Which works take part, and in which order: children before parents, and among those free to go the lower key first.
+//! Which works take part, and in which order: children before parents, and the lower key first among works whose
+//! children are all done.
 
 use std::{
     cmp::Reverse,
@@ -14,12 +15,13 @@ use super::{
 pub(super) struct Order {
     /// Children before parents. Independent of the indices of the works.
     pub(super) nodes: Vec<NodeIndex>,
-    /// For each work of the graph, the number of edges on the shortest way from the start; `None` if there is no way.
+    /// For each work of the graph, the number of edges on the shortest path from the start. `None` if there is no
+    /// path.
     pub(super) depth: Vec<Option<u32>>,
 }
 
-/// Sorts the works reachable from `start`, or returns a cycle among them: its works from child to parent, the first of
-/// them again at the end.
+/// Sorts the works reachable from `start`, or returns a cycle among them. A cycle lists its works from child to
+/// parent, and the first of them again at the end.
 pub(super) fn topological(graph: &Graph, start: NodeIndex) -> Result<Order, Vec<WorkKey>> {
     let (depth, mut waiting_for) = reach(graph, start);
     let mut ready = BinaryHeap::new();
@@ -43,7 +45,7 @@ pub(super) fn topological(graph: &Graph, start: NodeIndex) -> Result<Order, Vec<
     }
 }
 
-/// The depth of each reachable work and how many edges lead to it from reachable works.
+/// Returns the depth of each reachable work and how many edges lead to it from reachable works.
 fn reach(graph: &Graph, start: NodeIndex) -> (Vec<Option<u32>>, Vec<u32>) {
     let mut depth = vec![None; graph.works().len()];
     let mut edges_in = vec![0_u32; graph.works().len()];
@@ -61,8 +63,8 @@ fn reach(graph: &Graph, start: NodeIndex) -> (Vec<Option<u32>>, Vec<u32>) {
     (depth, edges_in)
 }
 
-/// A cycle among the works that still wait. Each of them waits for a work that waits too, so going from a work to one it
-/// waits for must come back to a work already met.
+/// Returns a cycle among the works that still wait. Each of them waits for another one that waits, so going from a
+/// work to one it waits for must come back to a work that was met before.
 fn cycle(graph: &Graph, waiting_for: &[u32]) -> Vec<WorkKey> {
     let waits = |node: NodeIndex| waiting_for[node.at()] > 0;
     let mut waiting: Vec<NodeIndex> =

@@ -1,4 +1,4 @@
-//! Who takes part: works, contributors, and those who receive.
+//! The parties of a distribution: works, contributors and recipients.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::money::{Address, AssetId};
 
-/// The text names no work and no beneficiary.
+/// The text names neither a work nor a beneficiary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 pub struct ParsePartyError {
@@ -14,7 +14,8 @@ pub struct ParsePartyError {
     expected: &'static str,
 }
 
-/// Someone to whom money is due but who has no address here yet. Their part stays in the pot, listed, and in no root.
+/// Someone to whom money is due but who has no address here yet. Their part stays in the pot. It is listed, but not
+/// in any root.
 ///
 /// As text, in JSON and in storage: `external:pkg:cargo/serde@1.0.0` or `identity:mailto:ada@example.org`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +47,7 @@ impl FromStr for Beneficiary {
     }
 }
 
-/// What names a work. The order, assets by number and then external works by URL, is the order of every tie.
+/// The name of a work. Ties are decided in the order of names: assets by number, then external works by URL.
 ///
 /// As text, in JSON and in storage: `asset:7` or `external:pkg:cargo/serde@1.0.0`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +83,7 @@ impl FromStr for WorkKey {
     }
 }
 
-/// Serde as the text of `Display` and `FromStr`.
+/// Implements serde with the text of `Display` and `FromStr`.
 macro_rules! serde_as_text {
     ($($type:ty),*) => {$(
         impl Serialize for $type {
@@ -100,7 +101,7 @@ macro_rules! serde_as_text {
 }
 serde_as_text!(Beneficiary, WorkKey);
 
-/// Who receives: an account, which is paid, or a beneficiary, for whom the amount is reserved.
+/// Who receives an amount: an account, which is paid, or a beneficiary, for whom it is reserved.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recipient {
@@ -134,7 +135,7 @@ pub enum Contributor {
 }
 
 impl Contributor {
-    /// The human at the end of the chain of SYSTEMs, if there is one.
+    /// Returns the human at the end of the chain of SYSTEMs, if there is one.
     pub fn human(&self) -> Option<&Recipient> {
         let mut contributor = self;
         loop {
@@ -145,7 +146,7 @@ impl Contributor {
         }
     }
 
-    /// Whether a SYSTEM did the work.
+    /// Returns whether a SYSTEM did the work.
     pub fn is_system(&self) -> bool {
         matches!(self, Self::System { .. })
     }

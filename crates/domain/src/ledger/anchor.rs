@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The chained hash of all anchors: 22 bytes; zero before the first.
 pub type Head = FixedBytes<22>;
 
-/// A root of the ledger that stands on chain.
+/// A root of the ledger that is on chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anchor {
@@ -21,8 +21,8 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// The contract's head after this anchor: the first 22 bytes of keccak256(abi.encode(previous head, seq, root, size,
-    /// time)).
+    /// Returns the contract's head after this anchor: the first 22 bytes of keccak256(abi.encode(previous head, seq,
+    /// root, size, time)).
     pub fn head(&self, previous: Head) -> Head {
         let words: [B256; 5] = [
             B256::right_padding_from(previous.as_slice()),
@@ -35,7 +35,7 @@ impl Anchor {
     }
 }
 
-/// What the contract's `latest()` says.
+/// The answer of the contract's `latest()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latest {
     /// The newest anchor's number.

@@ -1,21 +1,22 @@
 //! JSON in the one form that is hashed: RFC 8785, the JSON Canonicalization Scheme.
 //!
-//! Keys are sorted by their UTF-16 code units, nothing stands between tokens, strings escape only what they must. Our
-//! numbers are whole and below 2^53, where every implementation writes the same digits; money is text.
+//! Keys are sorted by their UTF-16 code units, there is nothing between tokens, and strings escape only what they
+//! must. Our numbers are whole and below 2^53, where every implementation writes the same digits. Money is text.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// The largest whole number every JSON reader takes exactly: 2^53 - 1.
+/// The largest whole number that every JSON reader reads exactly: 2^53 - 1.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
-/// How deep arrays and objects may lie in each other.
+/// How deeply arrays and objects may be nested.
 pub const MAX_DEPTH: usize = 100;
 
-/// Why a value has no canonical form here. `at` is a JSON pointer (RFC 6901); empty for the whole value.
+/// The reason why a value has no canonical form here. `at` is a JSON pointer (RFC 6901), which is empty for the whole
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CanonicalError {
-    /// A number with a fraction, or one that not every reader takes exactly.
+    /// A number has a fraction, or not every reader reads it exactly.
     #[error("{number} at `{at}` is not a whole number below 2^53: write amounts and fractions as text")]
     Number {
         /// Where.
@@ -23,7 +24,7 @@ pub enum CanonicalError {
         /// The number.
         number: String,
     },
-    /// Arrays and objects lie too deep in each other.
+    /// Arrays and objects are nested too deeply.
     #[error("the value at `{at}` lies deeper than {MAX_DEPTH} levels")]
     Depth {
         /// Where.
@@ -63,22 +64,22 @@ impl Canonical {
     /// Writes a value canonically.
     ///
     /// # Errors
-    /// For numbers that are not whole or not below 2^53, and for values that are too deep.
+    /// When a number is not whole or not below 2^53, or when the value is nested too deeply.
     pub fn of(value: &Value) -> Result<Self, CanonicalError> {
         Self::around(value, 0)
     }
 
-    /// Writes a value that holds others of full depth, so many levels down.
+    /// Writes a value that contains others of full depth, `levels` levels down.
     pub(super) fn around(value: &Value, levels: usize) -> Result<Self, CanonicalError> {
         let mut text = String::new();
         write(&mut text, value, MAX_DEPTH + levels)?;
         Ok(Self(text))
     }
 
-    /// Takes text that is canonical already, and nothing else.
+    /// Accepts only text that is canonical already.
     ///
     /// # Errors
-    /// For what is not JSON, has no canonical form, or another one.
+    /// When the text is not JSON, has no canonical form, or has a different one.
     pub fn parse(text: impl Into<String>) -> Result<Self, CanonicalError> {
         let text = text.into();
         let value = serde_json::from_str(&text).map_err(|error| CanonicalError::Syntax(error.to_string()))?;
@@ -90,12 +91,12 @@ impl Canonical {
         Ok(canonical)
     }
 
-    /// The text, UTF-8.
+    /// Returns the text, UTF-8.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text itself.
+    /// Returns the text itself.
     pub fn into_string(self) -> String {
         self.0
     }

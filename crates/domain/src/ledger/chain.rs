@@ -1,4 +1,4 @@
-//! Reading the chain of entries from the first on, and naming the first that is not as it was written.
+//! Reads the chain of entries from the first one on, and names the first entry that is not as it was written.
 
 use alloy_primitives::B256;
 
@@ -8,7 +8,7 @@ use super::event::{Entry, FormError, genesis};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("ledger entry {seq}: {reason}")]
 pub struct Fault {
-    /// The number of the bad entry; of a missing one, the first that is missing.
+    /// The number of the bad entry, or of the first missing one.
     pub seq: u64,
     /// Why it is bad.
     pub reason: Reason,
@@ -22,10 +22,10 @@ pub enum Reason {
     Gap {
         /// The number before the gap; 0 for the beginning.
         after: u64,
-        /// The number that came.
+        /// The number that came next.
         next: u64,
     },
-    /// A number comes again, or too late.
+    /// A number occurs again, or comes too late.
     #[error("it comes after entry {after}")]
     Order {
         /// The number before it.
@@ -37,15 +37,15 @@ pub enum Reason {
     /// The hash is not that of the entry.
     #[error("its hash says {stored}, its content says {computed}: one of them was changed")]
     Hash {
-        /// The hash that stands there.
+        /// The hash that is stored.
         stored: B256,
-        /// The hash of what stands there.
+        /// The hash of the stored content.
         computed: B256,
     },
     /// It does not follow the entry before it.
     #[error("it follows an entry with hash {previous}, but the one before it has {before}: that one was replaced")]
     Link {
-        /// The hash it says it follows.
+        /// The hash that the entry claims to follow.
         previous: B256,
         /// The hash of the entry before.
         before: B256,
@@ -71,7 +71,7 @@ impl Verifier {
         Self::default()
     }
 
-    /// Goes on behind `size` entries that were checked before, the last of which has this hash.
+    /// Continues after `size` entries that were checked before, the last of which has this hash.
     pub fn after(size: u64, hash: B256) -> Self {
         Self { size, hash }
     }
@@ -79,8 +79,8 @@ impl Verifier {
     /// Checks the next entry.
     ///
     /// # Errors
-    /// When it is not the next one, not canonical, or does not have the hashes it must have. The verifier stays where it
-    /// was.
+    /// When the entry is not the next one, is not canonical, or does not have the right hashes. The verifier stays where
+    /// it was.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Fault> {
         let seq = entry.event.seq;
         let (at, reason) = match seq {
@@ -107,12 +107,12 @@ impl Verifier {
         (entry.previous != self.hash).then_some(Reason::Link { previous: entry.previous, before: self.hash })
     }
 
-    /// How many entries were checked.
+    /// Returns how many entries were checked.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The hash of the last one; [`genesis`] before the first.
+    /// Returns the hash of the last entry, or [`genesis`] before the first.
     pub fn hash(&self) -> B256 {
         self.hash
     }
@@ -121,7 +121,8 @@ impl Verifier {
 /// Checks a whole ledger in bounded memory.
 ///
 /// # Errors
-/// The first fault. Entries missing at the end cannot be seen here: compare the size with what was anchored.
+/// Returns the first fault. Entries that are missing at the end cannot be noticed here, so compare the size with what
+/// was anchored.
 pub fn verify_chain(entries: impl IntoIterator<Item = Entry>) -> Result<Verifier, Fault> {
     let mut verifier = Verifier::new();
     for entry in entries {

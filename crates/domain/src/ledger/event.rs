@@ -1,4 +1,4 @@
-//! What happened, as the ledger says it, and the hash that ties it to all that happened before.
+//! What happened, as the ledger tells it, and the hash that ties it to everything that happened before.
 
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
@@ -12,12 +12,12 @@ pub const GENESIS: &str = "tributary ledger, version 1: genesis";
 pub const ENTRY_TAG: &str = "tributary ledger, version 1: entry\n";
 /// The longest kind, subject or stream key, in bytes.
 pub const MAX_KEY: usize = 300;
-/// The longest body, in bytes: whatever is larger belongs into the vault, and its content hash here.
+/// The longest body, in bytes. Anything larger belongs in the vault, and its content hash in the body.
 pub const MAX_BODY: usize = 65_536;
-/// The most streams an event may stand in.
+/// The most streams that an event may belong to.
 pub const MAX_STREAMS: usize = 1_000;
 
-/// Why something cannot become an event.
+/// The reason why something cannot become an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// A kind, subject or stream key is empty, too long, or holds control characters.
@@ -36,7 +36,7 @@ pub enum EventError {
         /// Its body's length.
         bytes: usize,
     },
-    /// It stands in too many streams.
+    /// It belongs to too many streams.
     #[error("`{kind}` names {streams} streams, more than {MAX_STREAMS}")]
     Streams {
         /// The event's kind.
@@ -46,7 +46,7 @@ pub enum EventError {
     },
 }
 
-/// Something that happened and has no place in the ledger yet.
+/// Something that happened and is not in the ledger yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
     kind: String,
@@ -56,11 +56,12 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// What happened (`contribution.accepted`) to what (`contribution:17`), in whose streams (`asset:31337:7`,
-    /// `contributor:5`, `distribution:9`), and the details. The order of the streams does not matter.
+    /// Creates an event from what happened (`contribution.accepted`), to what (`contribution:17`), the streams it
+    /// belongs to (`asset:31337:7`, `contributor:5`, `distribution:9`), and the details. The order of the streams does
+    /// not matter.
     ///
     /// # Errors
-    /// When a key is empty, too long or unprintable, and when there is too much of it.
+    /// When a key is empty, too long or not printable, when there are too many streams, or when the body is too long.
     pub fn new(
         kind: impl Into<String>,
         subject: impl Into<String>,
@@ -83,27 +84,27 @@ impl NewEvent {
         Ok(Self { kind, subject, streams, body })
     }
 
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// To what it happened.
+    /// Returns what it happened to.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The streams it belongs to, ascending, each once.
+    /// Returns the streams it belongs to, ascending, each once.
     pub fn streams(&self) -> &[String] {
         &self.streams
     }
 
-    /// The details.
+    /// Returns the details.
     pub fn body(&self) -> &Canonical {
         &self.body
     }
 
-    /// Gives it its place and time.
+    /// Gives the event its number and its time, in microseconds since 1970.
     pub fn numbered(self, seq: u64, at: u64) -> Event {
         let Self { kind, subject, streams, body } = self;
         Event { seq, at, kind, subject, streams, body: body.into_string() }
@@ -127,7 +128,7 @@ pub struct Event {
     pub at: u64,
     /// What happened.
     pub kind: String,
-    /// To what it happened.
+    /// What it happened to.
     pub subject: String,
     /// The streams it belongs to, ascending, each once.
     pub streams: Vec<String>,
@@ -137,7 +138,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The bytes that are hashed: an object of the six fields in canonical form, UTF-8.
+    /// Returns the bytes that are hashed: an object of the six fields in canonical form, UTF-8.
     pub fn canonical(&self) -> String {
         let mut text = String::with_capacity(self.body.len() + 300);
         text.push_str(&format!("{{\"at\":{},\"body\":{},\"kind\":", self.at, self.body));
@@ -155,10 +156,10 @@ impl Event {
         text
     }
 
-    /// Whether it has one canonical form only: its body is canonical JSON, its streams ascend.
+    /// Checks that the event has only one canonical form: its body is canonical JSON, and its streams ascend.
     ///
     /// # Errors
-    /// Where it does not.
+    /// When the body is not canonical JSON, or the streams do not ascend.
     pub fn check(&self) -> Result<(), FormError> {
         if let Some(pair) = self.streams.windows(2).find(|pair| pair[0] >= pair[1]) {
             return Err(FormError::Streams { first: pair[0].clone(), second: pair[1].clone() });
@@ -166,9 +167,9 @@ impl Event {
         Canonical::parse(self.body.as_str()).map(drop).map_err(FormError::Body)
     }
 
-    /// The hash of the entry that this event makes after `previous`: SHA-256 of [`ENTRY_TAG`], the previous entry's hash
-    /// (32 bytes) and the canonical bytes, one after the other. Tag and hash have fixed lengths, so no two inputs run
-    /// together into the same bytes.
+    /// Returns the hash of the entry that this event makes after `previous`: SHA-256 of [`ENTRY_TAG`], the previous
+    /// entry's hash (32 bytes) and the canonical bytes, one after the other. Tag and hash have fixed lengths, so no two
+    /// inputs run together into the same bytes.
     pub fn hash(&self, previous: B256) -> B256 {
         let mut hasher = Sha256::new();
         hasher.update(ENTRY_TAG);
@@ -178,12 +179,12 @@ impl Event {
     }
 }
 
-/// The hash before the first entry: SHA-256 of [`GENESIS`].
+/// Returns the hash before the first entry: SHA-256 of [`GENESIS`].
 pub fn genesis() -> B256 {
     B256::new(Sha256::digest(GENESIS).into())
 }
 
-/// Why an event has no canonical form.
+/// The reason why an event has no canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// The body is not canonical JSON.
@@ -194,7 +195,7 @@ pub enum FormError {
     Streams {
         /// The one before.
         first: String,
-        /// The one that is too early for its place.
+        /// The one that should come earlier.
         second: String,
     },
 }
@@ -211,24 +212,32 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry that `event` makes after `previous`.
+    /// Creates the entry that `event` makes after `previous`.
     pub fn after(previous: B256, event: Event) -> Self {
         let hash = event.hash(previous);
         Self { event, previous, hash }
     }
 }
 
-/// A body as the JSON it is, where events travel as JSON.
+/// Writes a body as JSON and not as text, where events travel as JSON.
 mod body {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
     use serde_json::Value;
 
     use super::Canonical;
 
+    /// Writes the body as the JSON that it contains.
+    ///
+    /// # Errors
+    /// When the body is not JSON, or the serializer fails.
     pub fn serialize<S: Serializer>(body: &str, serializer: S) -> Result<S::Ok, S::Error> {
         serde_json::from_str::<Value>(body).map_err(ser::Error::custom)?.serialize(serializer)
     }
 
+    /// Reads JSON into its canonical text.
+    ///
+    /// # Errors
+    /// When the deserializer fails, or the value has no canonical form.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
         let value = Value::deserialize(deserializer)?;
         Canonical::of(&value).map(Canonical::into_string).map_err(de::Error::custom)

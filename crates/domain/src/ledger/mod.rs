@@ -3,12 +3,12 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`canonical`] | the one form of JSON that is hashed (RFC 8785) |
-//! | [`event`] | what happened, and the hash that ties it to all before |
+//! | [`event`] | what happened, and the hash that ties it to everything before |
 //! | [`chain`] | reading all entries and naming the first bad one |
 //! | [`tree`] | the growing Merkle tree, its proofs of inclusion and of growth |
 //! | [`anchor`] | how the contract chains the roots it was given |
 //! | [`signature`] | who vouches for the tree at one size |
-//! | [`receipt`] | one event with all it takes to check it |
+//! | [`receipt`] | one event, with everything needed to check it |
 //!
 //! Exactly what is hashed:
 //!

@@ -1,15 +1,15 @@
-//! Receipts: one event, and all it takes to check years later and offline that it stands in the ledger.
+//! Receipts: one event, and everything needed to check offline, years later, that it stands in the ledger.
 //!
-//! A receipt is a JSON file. What it says is checked in this order, and each step trusts nothing but the one before:
+//! A receipt is a JSON file. Its content is checked in this order, and each step trusts only the one before:
 //!
 //! 1. the event and the previous entry's hash give the entry's hash (SHA-256);
 //! 2. the entry's leaf and the proof give the tree's root (keccak256);
 //! 3. where the root is anchored, that anchor, those after it, and the head before them give the contract's head;
-//! 4. a signature is its signer's, over the tree's size and root;
-//! 5. the root, the anchor, the head or the signer is the one the reader has from elsewhere: from the chain, or from someone
-//!    they trust.
+//! 4. a signature must be the signer's, over the tree's size and root;
+//! 5. the root, the anchor, the head or the signer must be the one that the reader knows from elsewhere: from the chain, or
+//!    from somebody they trust.
 //!
-//! Transaction and block only say where to look; no proof covers them. The `digest` finds damage to them.
+//! Transaction and block only say where to look. No proof covers them, but the `digest` reveals damage to them.
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -28,10 +28,10 @@ pub const VERSION: u64 = 1;
 /// What is hashed before a receipt's text to get its digest.
 pub const DIGEST_TAG: &str = "tributary receipt, version 1\n";
 
-/// How deep an event's body lies in a receipt.
+/// How deeply an event's body is nested in a receipt.
 const BODY_LEVEL: usize = 2;
 
-/// A receipt, as it lies in a file.
+/// A receipt, as it is written in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Receipt {
@@ -43,13 +43,13 @@ pub struct Receipt {
     pub previous: B256,
     /// The hash of this entry.
     pub hash: B256,
-    /// From the entry's leaf to the tree's root, from the leaf up.
+    /// The proof from the entry's leaf to the tree's root, from the leaf up.
     pub proof: Vec<B256>,
     /// The tree that the proof is for.
     pub tree: TreeHead,
-    /// Where its root stands on chain; none as long as no anchor covered the event.
+    /// Where its root stands on chain. `None` as long as no anchor covers the event.
     pub anchored: Option<Anchored>,
-    /// SHA-256 of [`DIGEST_TAG`] and the canonical form of all of the above.
+    /// The SHA-256 of [`DIGEST_TAG`] and the canonical form of all of the above.
     pub digest: B256,
     /// Who vouches for the tree.
     pub signature: Option<Signed>,
@@ -71,14 +71,14 @@ pub struct Anchored {
     pub head: Head,
 }
 
-/// What the reader knows from elsewhere, and holds the receipt against.
+/// What the reader knows from elsewhere, and compares the receipt with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
     /// A root of the ledger.
     Root(B256),
-    /// Who signs what the ledger is.
+    /// The account that signs the ledger's tree heads.
     Signer(Address),
-    /// What `latest()` of the contract on this chain says.
+    /// The answer of `latest()` of the contract on this chain.
     Latest {
         /// The chain.
         chain_id: u64,
@@ -87,7 +87,7 @@ pub enum Trust {
         /// Its answer.
         latest: Latest,
     },
-    /// An anchor that the contract on this chain told in an event.
+    /// An anchor that the contract on this chain emitted in an event.
     Anchor {
         /// The chain.
         chain_id: u64,
@@ -105,7 +105,7 @@ pub struct Verified {
     pub event: Event,
     /// The tree it stands in.
     pub tree: TreeHead,
-    /// The anchor of that tree, if it has one: the event was in the ledger at that time.
+    /// The anchor of that tree, if it has one. The event was in the ledger at that time.
     pub anchor: Option<Anchor>,
     /// Who signed, if anyone did.
     pub signer: Option<Address>,
@@ -117,10 +117,10 @@ pub enum ReceiptError {
     /// Not a receipt.
     #[error("this is no receipt: {0}")]
     Format(String),
-    /// It has a form in which it was never written.
+    /// It has a form in which receipts are never written.
     #[error("the receipt was changed: {0}")]
     Form(CanonicalError),
-    /// It says something twice, or with needless escapes: readers could take it for different things.
+    /// It says something twice, or with needless escapes, so that readers could understand it differently.
     #[error("the receipt was changed: it has {bytes} bytes besides spaces, and says what takes {needed}")]
     Ambiguous {
         /// The text's length without the space between tokens.
@@ -134,7 +134,7 @@ pub enum ReceiptError {
     /// The event has no canonical form.
     #[error("event: {0}")]
     Event(FormError),
-    /// The event was changed, or the hash.
+    /// The event or the hash was changed.
     #[error("hash: it is {stored}, but the event and the previous hash give {computed}")]
     Hash {
         /// What the receipt says.
@@ -189,7 +189,7 @@ pub enum ReceiptError {
         /// What its anchors say.
         computed: Head,
     },
-    /// The root is not the one given.
+    /// The root is not the given one.
     #[error("the root is {root}, not {expected} as given")]
     OtherRoot {
         /// The receipt's.
@@ -246,10 +246,10 @@ pub enum ReceiptError {
         /// The number of the contract's.
         theirs: u64,
     },
-    /// The reader believes a signer, and nobody signed.
+    /// The reader trusts a signer, but nobody signed.
     #[error("signature: there is none")]
     Unsigned,
-    /// Another one signed.
+    /// Somebody else signed.
     #[error("signature: it is by {signer}, not by {expected} as given")]
     OtherSigner {
         /// Who signed.
@@ -260,10 +260,10 @@ pub enum ReceiptError {
 }
 
 impl Receipt {
-    /// A receipt for an entry of a tree, which the first of the anchors is of, if there are any.
+    /// Creates a receipt for an entry of a tree. If there are anchors, the first one is the anchor of this tree.
     ///
     /// # Errors
-    /// When it would not hold.
+    /// When the receipt would not pass its own checks.
     pub fn new(
         entry: Entry,
         proof: Vec<B256>,
@@ -278,10 +278,10 @@ impl Receipt {
         Ok(receipt)
     }
 
-    /// Reads a file's text. Space between tokens and the order of keys may differ from [`Receipt::text`], nothing else.
+    /// Reads a file's text. Space between tokens and the order of keys may differ from [`Receipt::text`], but nothing else.
     ///
     /// # Errors
-    /// When it is no receipt, or says something in another way than receipts do.
+    /// When the text is not a receipt, or says something in another way than receipts do.
     pub fn parse(text: &str) -> Result<Self, ReceiptError> {
         let format = |error: serde_json::Error| ReceiptError::Format(error.to_string());
         let value: serde_json::Value = serde_json::from_str(text).map_err(format)?;
@@ -295,7 +295,7 @@ impl Receipt {
             let same = canonical.as_str().bytes().zip(written.as_str().bytes()).take_while(|(a, b)| a == b).count();
             return Err(ReceiptError::Form(CanonicalError::Form { byte: same }));
         }
-        // JSON's readers take the last of two equal keys, or the first.
+        // Of two equal keys, some JSON readers take the last and others the first.
         let (bytes, needed) = (length_without_space(text), canonical.as_str().len());
         if bytes != needed {
             return Err(ReceiptError::Ambiguous { bytes, needed });
@@ -303,7 +303,7 @@ impl Receipt {
         Ok(receipt)
     }
 
-    /// The file's text: canonical JSON.
+    /// Returns the file's text: canonical JSON.
     ///
     /// # Errors
     /// When the event's body is not canonical JSON, or a number is too large for JSON.
@@ -313,10 +313,11 @@ impl Receipt {
         Canonical::around(&value, BODY_LEVEL).map_err(ReceiptError::Form)
     }
 
-    /// What finds damage: SHA-256 of [`DIGEST_TAG`] and the canonical text without `digest` and `signature`.
+    /// Returns the digest, which reveals damage: the SHA-256 of [`DIGEST_TAG`] and the canonical text without `digest` and
+    /// `signature`.
     ///
     /// # Errors
-    /// As [`Receipt::text`].
+    /// In the same cases as [`Receipt::text`].
     pub fn digest(&self) -> Result<B256, ReceiptError> {
         self.event.check().map_err(ReceiptError::Event)?;
         let mut value = serde_json::to_value(self).map_err(|error| ReceiptError::Format(error.to_string()))?;
@@ -330,12 +331,12 @@ impl Receipt {
         Ok(B256::new(hasher.finalize().into()))
     }
 
-    /// The entry it is for.
+    /// Returns the entry that the receipt is for.
     pub fn entry(&self) -> Entry {
         Entry { event: self.event.clone(), previous: self.previous, hash: self.hash }
     }
 
-    /// Checks everything it says of itself.
+    /// Checks everything that the receipt says about itself.
     fn check(&self) -> Result<Verified, ReceiptError> {
         self.event.check().map_err(ReceiptError::Event)?;
         let computed = self.event.hash(self.previous);
@@ -361,7 +362,7 @@ impl Receipt {
         Ok(Verified { event: self.event.clone(), tree: self.tree, anchor, signer })
     }
 
-    /// What it says of the chain, where it was anchored, if that is the chain that was asked.
+    /// Returns what the receipt says about the chain, if it was anchored there and if that is the chain that was asked.
     fn on_chain(&self, chain_id: u64, contract: Address) -> Result<&Anchored, ReceiptError> {
         if (chain_id, contract) != (self.tree.chain_id, self.tree.contract) {
             return Err(ReceiptError::OtherContract { chain_id: self.tree.chain_id, contract: self.tree.contract });
@@ -370,7 +371,7 @@ impl Receipt {
     }
 }
 
-/// How many bytes a JSON text has without the space between its tokens.
+/// Returns how many bytes a JSON text has without the space between its tokens.
 fn length_without_space(text: &str) -> usize {
     let (mut in_string, mut escaped) = (false, false);
     let counts = |byte: &u8| -> bool {
@@ -383,7 +384,7 @@ fn length_without_space(text: &str) -> usize {
 }
 
 impl Anchored {
-    /// The first anchor, which must be of this tree.
+    /// Returns the first anchor, which must be the anchor of this tree.
     fn check(&self, tree: &TreeHead) -> Result<Anchor, ReceiptError> {
         let first = *self.anchors.first().ok_or(ReceiptError::NoAnchor)?;
         if (first.size, first.root) != (tree.size, tree.root) {
@@ -405,14 +406,14 @@ impl Anchored {
     }
 }
 
-/// Checks a receipt, and that what it leads to is what the reader knows from elsewhere. Offline: whoever asks a contract
-/// does it before.
+/// Checks a receipt, and that it leads to what the reader knows from elsewhere. This works offline; a caller that wants the
+/// contract's answer must ask for it before.
 ///
-/// With [`Trust::Root`] and [`Trust::Signer`] that is what is believed, and the anchors only say where the root may be found
-/// on chain. A signature must be valid where there is one; whose it should be is for the caller to say.
+/// With [`Trust::Root`] and [`Trust::Signer`], only the root or the signer is trusted, and the anchors only say where the
+/// root can be found on chain. If there is a signature, it must be valid. The caller decides whose signature it should be.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// Returns the first thing that is wrong.
 pub fn verify_receipt(receipt: &Receipt, trust: &Trust) -> Result<Verified, ReceiptError> {
     let verified = receipt.check()?;
     match *trust {

@@ -1,11 +1,12 @@
-//! Signed tree heads: whoever writes the ledger says by a signature what it is at one size, before a chain says so.
+//! Signed tree heads. With a signature, the writer of the ledger vouches for its content at one size, before a chain
+//! does.
 //!
-//! Two signatures over one size and different roots are proof, for anyone, that the signer showed two ledgers.
+//! Two signatures over one size and different roots prove to everyone that the signer showed two ledgers.
 
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
-/// The ledger's tree at one size, and the contract that its roots are anchored in.
+/// The ledger's tree at one size, and the contract in which its roots are anchored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct TreeHead {
@@ -13,15 +14,15 @@ pub struct TreeHead {
     pub chain_id: u64,
     /// The Anchor contract.
     pub contract: Address,
-    /// How many entries it covers: the first ones.
+    /// How many entries it covers, counted from the first.
     pub size: u64,
     /// The root over them.
     pub root: B256,
 }
 
 impl TreeHead {
-    /// What is signed (EIP-712): `TreeHead(uint64 size,bytes32 root)` in the domain of name "Tributary Ledger", version "1",
-    /// the chain's id and the contract.
+    /// Returns what is signed (EIP-712): `TreeHead(uint64 size,bytes32 root)` in the domain of name "Tributary Ledger",
+    /// version "1", the chain's id and the contract.
     pub fn signing_hash(&self) -> B256 {
         let domain = hash_words([
             keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
@@ -51,11 +52,11 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// Whether it is the signer's over this tree head.
+    /// Returns whether it is the signer's signature over this tree head.
     pub fn holds(&self, head: &TreeHead) -> bool {
         let recovered = Signature::try_from(self.signature.as_ref())
             .ok()
-            // One signature has one text: v is 27 or 28, and s is in the lower half.
+            // Each signature is written in only one way: v is 27 or 28, and s is in the lower half.
             .filter(|signature| signature.as_bytes()[..] == self.signature[..] && signature.normalize_s().is_none())
             .and_then(|signature| signature.recover_address_from_prehash(&head.signing_hash()).ok());
         recovered == Some(self.signer)

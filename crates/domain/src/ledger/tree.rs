@@ -1,31 +1,33 @@
 //! The Merkle tree over the whole ledger, which only grows on its right side.
 //!
 //! The leaf of entry `seq` is keccak256(keccak256(abi.encode(tag, seq, entry hash))); pairs are sorted before they are
-//! hashed and an odd node moves up as it is, so OpenZeppelin's `MerkleProof` accepts every proof. The shape is that of
-//! RFC 6962: the left part of every tree is the largest power of two below its size.
+//! hashed, and a node without a sibling moves up unchanged, so OpenZeppelin's `MerkleProof` accepts every proof. The
+//! shape is that of RFC 6962: the left part of every tree holds the largest power of two of entries that is below the
+//! tree's size.
 //!
-//! Because pairs are sorted, a proof shows that an entry with this number and hash is under the root, but not that it
-//! stands at its number's place, nor that no other does: that is what reading the whole ledger shows, and every entry's
-//! hash covers all entries before it.
+//! Because pairs are sorted, a proof shows that an entry with this number and hash is under the root. It does not show
+//! that the entry stands at the place of its number, nor that no other entry does. Reading the whole ledger shows that,
+//! because every entry's hash covers all entries before it.
 //!
-//! Any tree is made of **nodes** over 2^level entries that never change once they are full. Those in which a size is
-//! written in binary are its peaks: at most 64, and all that appending needs ([`Frontier`]). Proofs need others too;
-//! [`proof_nodes`] and [`consistency_nodes`] name them, and whoever stored them, or hashes the entries anew, gives them.
+//! Every tree is made of **nodes** over 2^level entries, which never change once they are full. The peaks of a size are
+//! the full nodes that correspond to the bits of the size: there are at most 64, and appending needs no other nodes
+//! ([`Frontier`]). Proofs need others too. [`proof_nodes`] and [`consistency_nodes`] name them, and the caller looks
+//! them up or hashes the entries again.
 
 use alloy_primitives::{B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
 use crate::merkle::{self, leaf_of, parent};
 
-/// The kind of leaf, and whose.
+/// The tag that separates these leaves from all other hashes.
 pub const LEAF_TAG: &str = "tributary ledger, version 1: leaf";
 
-/// The leaf of an entry, by its number and hash.
+/// Returns the leaf of an entry, by its number and hash.
 pub fn leaf(seq: u64, hash: B256) -> B256 {
     leaf_of(&[keccak256(LEAF_TAG), U256::from(seq).into(), hash])
 }
 
-/// The hash over 2^level entries: `index` times that many stand before them.
+/// The hash over 2^level entries, which come after `index` x 2^level others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
     /// 0 for a leaf.
@@ -35,18 +37,18 @@ pub struct Node {
 }
 
 impl Node {
-    /// The number of the last entry under it.
+    /// Returns the number of the last entry under it.
     pub fn last(self) -> u64 {
         (self.index + 1) << self.level
     }
 
-    /// The number of the first entry under it.
+    /// Returns the number of the first entry under it.
     pub fn first(self) -> u64 {
         (self.index << self.level) + 1
     }
 }
 
-/// The nodes that stand for the entries `after + 1` to `through`, in order: as large as their places allow.
+/// Returns the nodes that stand for the entries `after + 1` to `through`, in order: as large as their places allow.
 pub fn nodes(after: u64, through: u64) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut at = after;
@@ -58,12 +60,12 @@ pub fn nodes(after: u64, through: u64) -> Vec<Node> {
     nodes
 }
 
-/// The root over a size's peaks, or over any such row of nodes whose sizes fall; `None` without any.
+/// Returns the root over a size's peaks, or over any such row of nodes with falling sizes. `None` without nodes.
 pub fn root(peaks: &[B256]) -> Option<B256> {
     peaks.iter().rev().copied().reduce(|right, left| parent(left, right))
 }
 
-/// A tree's right edge: all that is needed to append to it.
+/// A tree's right edge, which is all that is needed to append to it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frontier {
     size: u64,
@@ -71,13 +73,13 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// The edge of a tree over `size` entries, by its peaks: the hashes of `nodes(0, size)`.
-    /// `None` when there are more or fewer.
+    /// Creates the edge of a tree over `size` entries from its peaks, the hashes of `nodes(0, size)`. `None` when there
+    /// are more or fewer peaks.
     pub fn new(size: u64, peaks: Vec<B256>) -> Option<Self> {
         (peaks.len() == size.count_ones() as usize).then_some(Self { size, peaks })
     }
 
-    /// Appends an entry's leaf, and says every node that became full by it, from below.
+    /// Appends an entry's leaf, and passes on every node that becomes full by it, from the lowest up.
     pub fn push(&mut self, leaf: B256, full: impl FnMut(Node, B256)) {
         self.append(0, leaf, full);
     }
@@ -86,7 +88,7 @@ impl Frontier {
     fn append(&mut self, level: u8, hash: B256, mut full: impl FnMut(Node, B256)) {
         let (mut node, mut hash) = (Node { level, index: self.size >> level }, hash);
         full(node, hash);
-        // A set bit of the size is a peak to the left of the same size: both become one.
+        // A set bit of the size means that there is a peak of the same size to the left, so both become one.
         while node.index & 1 == 1 {
             let Some(left) = self.peaks.pop() else { break };
             hash = parent(left, hash);
@@ -97,19 +99,19 @@ impl Frontier {
         self.size += 1 << level;
     }
 
-    /// How many entries there are.
+    /// Returns how many entries there are.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The root; `None` without entries.
+    /// Returns the root; `None` without entries.
     pub fn root(&self) -> Option<B256> {
         root(&self.peaks)
     }
 }
 
-/// The nodes of which a proof of entry `seq` in the tree over `size` entries is made: per sibling on the way up, those
-/// that stand for it. `None` when there is no such entry.
+/// Returns the nodes needed for a proof of entry `seq` in the tree over `size` entries: for each sibling on the way up,
+/// the nodes that it consists of. `None` when there is no such entry.
 pub fn proof_nodes(seq: u64, size: u64) -> Option<Vec<Vec<Node>>> {
     if seq == 0 || seq > size {
         return None;
@@ -131,10 +133,10 @@ pub fn proof_nodes(seq: u64, size: u64) -> Option<Vec<Vec<Node>>> {
     Some(siblings)
 }
 
-/// The proof of entry `seq` in the tree over `size` entries, from the leaf up.
+/// Returns the proof of entry `seq` in the tree over `size` entries, from the leaf up.
 ///
 /// # Errors
-/// The first node that `hash_of` does not know; `None` in its place when there is no such entry.
+/// Returns the first node that `hash_of` does not know, or `None` when there is no such entry.
 pub fn proof(seq: u64, size: u64, hash_of: impl Fn(Node) -> Option<B256>) -> Result<Vec<B256>, Option<Node>> {
     let siblings = proof_nodes(seq, size).ok_or(None)?;
     siblings.into_iter().map(|nodes| root(&hashes(nodes, &hash_of).map_err(Some)?).ok_or(None)).collect()
@@ -144,42 +146,43 @@ fn hashes(nodes: Vec<Node>, hash_of: impl Fn(Node) -> Option<B256>) -> Result<Ve
     nodes.into_iter().map(|node| hash_of(node).ok_or(node)).collect()
 }
 
-/// Whether `proof` leads from entry `seq` with this hash to the root over `size` entries. Root and size belong together as
-/// they were anchored: a root does not say its size.
+/// Returns whether `proof` leads from entry `seq` with this hash to the root over `size` entries. Root and size must be
+/// given as they were anchored together, because a root does not say its size.
 pub fn verify_proof(root: B256, size: u64, seq: u64, hash: B256, proof: &[B256]) -> bool {
     proof_nodes(seq, size).is_some_and(|siblings| siblings.len() == proof.len())
         && merkle::verify(root, leaf(seq, hash), proof)
 }
 
-/// A proof that the tree over more entries holds the tree over fewer, unchanged, at its beginning.
+/// A proof that a larger tree begins with a smaller one, unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consistency {
     /// The peaks of the smaller tree, largest first.
     pub peaks: Vec<B256>,
-    /// The nodes that stand for what was added, in order.
+    /// The nodes over the entries that were added, in order.
     pub added: Vec<B256>,
 }
 
-/// The nodes of which a proof of consistency is made.
+/// Returns the nodes needed for a proof of consistency.
 pub fn consistency_nodes(from: u64, to: u64) -> (Vec<Node>, Vec<Node>) {
     (nodes(0, from), nodes(from, to))
 }
 
-/// The proof that the tree over `to` entries begins with that over `from`. At most some 190 hashes.
+/// Returns the proof that the tree over `to` entries begins with the tree over `from` entries. It has at most about 190
+/// hashes.
 ///
 /// # Errors
-/// The first node that `hash_of` does not know.
+/// Returns the first node that `hash_of` does not know.
 pub fn consistency(from: u64, to: u64, hash_of: impl Fn(Node) -> Option<B256>) -> Result<Consistency, Node> {
     let (peaks, added) = consistency_nodes(from, to);
     Ok(Consistency { peaks: hashes(peaks, &hash_of)?, added: hashes(added, &hash_of)? })
 }
 
-/// Whether `proof` shows that the tree with root `to` begins with the one with root `from`; each is a size and a root as
-/// they were anchored together.
+/// Returns whether `proof` shows that the tree with root `to` begins with the tree with root `from`. Each is a size and
+/// a root that were anchored together.
 ///
-/// The proof's hashes have no choice of place: sizes say where each stands. The smaller tree's peaks must give its root,
-/// and appending the rest to them the larger one's.
+/// The sizes determine the place of each hash of the proof. The smaller tree's peaks must give its root, and appending
+/// the rest to them must give the larger tree's root.
 pub fn verify_consistency(from: (u64, B256), to: (u64, B256), proof: &Consistency) -> bool {
     let added = nodes(from.0, to.0);
     if from.0 > to.0 || added.len() != proof.added.len() {

@@ -2,7 +2,7 @@
 
 use crate::money::{AssetId, BasisPoints};
 
-/// A work, and the part of its income that goes to its parents if it has any.
+/// A work, and the part of its income that goes to its parents, if it has any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node {
     /// Its number.
@@ -11,27 +11,27 @@ pub struct Node {
     pub upstream: BasisPoints,
 }
 
-/// A work was made from another.
+/// The relation between a work and another one that it was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     /// The work made.
     pub child: AssetId,
     /// What it was made from.
     pub parent: AssetId,
-    /// The parent's weight beside the child's other parents. Where it is zero, nothing passes on to it.
+    /// The parent's weight in comparison with the child's other parents. If it is zero, nothing is passed on to it.
     pub weight: u32,
 }
 
-/// Why works and edges make no graph.
+/// The reason why works and edges do not form a graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
-    /// More works or edges than 32 bits count.
+    /// There are more works or edges than 32 bits can count.
     #[error("{0} works or edges are too many for one graph")]
     TooMany(usize),
-    /// The works do not ascend, or one stands there twice.
+    /// The works do not ascend, or one of them occurs twice.
     #[error("asset {0} is out of order: works must ascend by id")]
     UnsortedWorks(AssetId),
-    /// The edges do not ascend by child and parent, or one stands there twice.
+    /// The edges do not ascend by child and parent, or one of them occurs twice.
     #[error("the edge from asset {child} to asset {parent} is out of order: edges must ascend by child and parent")]
     UnsortedEdges {
         /// Where the edge begins.
@@ -39,7 +39,7 @@ pub enum GraphError {
         /// Where it leads.
         parent: AssetId,
     },
-    /// An edge has an end that is no work of the graph.
+    /// An edge has an end that is not a work of the graph.
     #[error("the edge from asset {child} to asset {parent} leads out of the graph")]
     UnknownWork {
         /// Where the edge begins.
@@ -47,7 +47,7 @@ pub enum GraphError {
         /// Where it leads.
         parent: AssetId,
     },
-    /// Works are made from each other. The lowest of them is named first, and again at the end.
+    /// Some works are made from each other. The lowest of them is named first, and again at the end.
     #[error("works are made from each other: {}", names(.0))]
     Cycle(Vec<AssetId>),
 }
@@ -56,7 +56,7 @@ fn names(path: &[AssetId]) -> String {
     path.iter().map(AssetId::to_string).collect::<Vec<_>>().join(" -> ")
 }
 
-/// For each work a list of works: those of work `n` lie at `starts[n]..starts[n + 1]`, ascending.
+/// A list of works for each work. The list of work `n` is at `starts[n]..starts[n + 1]`, ascending.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
     starts: Vec<u32>,
@@ -80,12 +80,12 @@ impl Rows {
 /// Works and what they were made from: see the [module](super).
 #[derive(Debug, Clone)]
 pub struct Graph {
-    /// By position, which is what stands for a work inside.
+    /// The works by position, which represents a work inside the graph.
     ids: Vec<AssetId>,
     upstream: Vec<BasisPoints>,
     pub(super) parents: Rows,
     pub(super) children: Rows,
-    /// Beside `parents.to`.
+    /// The weights that belong to `parents.to`.
     weights: Vec<u32>,
     /// All works, children before parents.
     order: Vec<u32>,
@@ -98,7 +98,7 @@ impl Graph {
     /// binary search for each edge where ids have gaps).
     ///
     /// # Errors
-    /// A [`GraphError`] that names the first work, edge or cycle that is wrong.
+    /// Returns a [`GraphError`] that names the first work, edge or cycle that is wrong.
     pub fn new(works: &[Node], edges: &[Edge]) -> Result<Self, GraphError> {
         for count in [works.len(), edges.len()] {
             if u32::try_from(count).is_err() {
@@ -123,17 +123,17 @@ impl Graph {
         Ok(Self { ids, upstream, parents, children, weights, order, place })
     }
 
-    /// How many works there are.
+    /// Returns how many works there are.
     pub fn works(&self) -> usize {
         self.ids.len()
     }
 
-    /// How many edges there are.
+    /// Returns how many edges there are.
     pub fn edges(&self) -> usize {
         self.weights.len()
     }
 
-    /// Whether the work is in the graph.
+    /// Returns whether the work is in the graph.
     pub fn contains(&self, id: AssetId) -> bool {
         self.find(id).is_some()
     }
@@ -146,28 +146,28 @@ impl Graph {
         self.ids[node as usize]
     }
 
-    /// What a work passes on, if it has parents.
+    /// Returns what a work passes on, if it has parents.
     pub(super) fn upstream(&self, node: u32) -> BasisPoints {
         self.upstream[node as usize]
     }
 
-    /// The weights of the edges to a work's parents, in the order of its parents.
+    /// Returns the weights of the edges to a work's parents, in the order of its parents.
     pub(super) fn weights(&self, node: u32) -> &[u32] {
         &self.weights[self.parents.range(node)]
     }
 
-    /// The place of a work in an order that has children before parents.
+    /// Returns the place of a work in an order that has children before parents.
     pub(super) fn place(&self, node: u32) -> u32 {
         self.place[node as usize]
     }
 
-    /// The work at a place.
+    /// Returns the work at a place.
     pub(super) fn at(&self, place: u32) -> u32 {
         self.order[place as usize]
     }
 }
 
-/// The position of an id. A registry counts without gaps, so that the first guess is almost always right.
+/// Returns the position of an id. A registry counts without gaps, so the first guess is almost always right.
 fn find(ids: &[AssetId], id: AssetId) -> Option<u32> {
     let guess = usize::try_from(id.0.checked_sub(ids.first()?.0)?).ok()?;
     let position = if ids.get(guess) == Some(&id) { guess } else { ids.binary_search(&id).ok()? };
@@ -194,7 +194,7 @@ fn upward(ids: &[AssetId], edges: &[Edge]) -> Result<(Rows, Vec<u32>), GraphErro
     Ok((Rows { starts, to }, weights))
 }
 
-/// The same edges from their other ends.
+/// Returns the same edges from their other ends.
 fn reversed(rows: &Rows) -> Rows {
     let mut starts = vec![0; rows.starts.len()];
     for node in &rows.to {
@@ -221,7 +221,7 @@ fn add_up(counts: &mut [u32]) {
     }
 }
 
-/// All works, children before parents; or a cycle.
+/// Returns all works, children before parents; or a cycle.
 fn topological(parents: &Rows, children: &Rows) -> Result<Vec<u32>, Vec<u32>> {
     let nodes = (0..).zip(&children.starts[1..]).map(|(node, _)| node);
     let mut waiting_for: Vec<u32> = nodes.clone().map(|node| children.count(node)).collect();
@@ -239,8 +239,8 @@ fn topological(parents: &Rows, children: &Rows) -> Result<Vec<u32>, Vec<u32>> {
     if done == waiting_for.len() { Ok(order) } else { Err(cycle(children, &waiting_for)) }
 }
 
-/// A cycle from child to parent among the works that still wait. Each of them waits for a child that waits too, so going
-/// from a work to such a child must come back to a work already met.
+/// Returns a cycle from child to parent among the works that still wait. Each of them waits for a child that waits too,
+/// so going from a work to such a child must come back to a work that was met before.
 fn cycle(children: &Rows, waiting_for: &[u32]) -> Vec<u32> {
     let waits = |node: u32| waiting_for[node as usize] > 0;
     let mut met = vec![false; waiting_for.len()];

@@ -1,21 +1,22 @@
-//! Questions about lineage: what a work was made from, what was made from it, on which ways, and how much of its income
-//! goes where.
+//! Questions about lineage: what a work was made from, what was made from it, over which paths, and how much of its
+//! income goes where.
 //!
 //! A [`Graph`] holds all registered works of a chain and the edges from each work to its parents, in compressed sparse
-//! rows both ways: 26 bytes a work and 12 an edge. It is built from sorted lists in one pass over works and edges,
-//! never changes, and may be shared between threads. Answers name works by id; among equals the lower id comes first.
+//! rows in both directions. This takes 26 bytes per work and 12 per edge. It is built from sorted lists in one pass
+//! over works and edges, never changes, and may be shared between threads. Answers name works by id; among equals the
+//! lower id comes first.
 //!
 //! **Shares.** A work passes [`Node::upstream`] of its income on to its parents, who split it by the weights of their
 //! edges, and each of them passes on its own part in the same way. The share of an ancestor in a work's income is what
-//! *arrives* at the ancestor over all ways together, before it pays anyone; what it keeps of that is what its own
-//! upstream share leaves. External works and licences take part in a [distribution](crate::distribution) besides; they
-//! lead to no other registered work.
+//! *arrives* at the ancestor over all paths together, before it pays anyone. It keeps what its own upstream share
+//! leaves of that. External works and licences also take part in a [distribution](crate::distribution), but do not lead
+//! to other registered works.
 //!
-//! **Rounding.** [`Graph::incomes`] follows an amount as the distribution engine does: at each work one sum, first
-//! divided into what goes up and what stays, then over the parents, both by [largest
-//! remainder](crate::split::largest_remainder). It is what the engine pays where nothing else has a fixed share, and
-//! within a unit of it for each division where something has. [`Graph::share`] is that for an income of 10^18 units.
-//! [`Graph::share_along`] is rounded down at each step, to the same unit.
+//! **Rounding.** [`Graph::incomes`] follows an amount as the distribution engine does. At each work, the income is one
+//! sum. It is first divided into what goes up and what stays, then over the parents, both by [largest
+//! remainder](crate::split::largest_remainder). The result is what the engine pays if nothing else has a fixed share.
+//! Otherwise it differs by at most one unit for each division. [`Graph::share`] is the result for an income of 10^18
+//! units. [`Graph::share_along`] is rounded down at each step, to the same unit.
 //!
 //! ```
 //! use domain::{AssetId, BasisPoints, lineage::{Edge, Graph, Limits, Node}};

@@ -26,14 +26,14 @@ impl Share {
 }
 
 impl Graph {
-    /// What arrives at each ancestor of an income of `amount` at `from`, which itself stands in the list too. Ascending
-    /// by id, without those at which nothing arrives; `None` when the work is not in the graph.
+    /// Returns what arrives at each ancestor when `from` has an income of `amount`. The list includes `from` itself,
+    /// ascends by id, and leaves out ancestors at which nothing arrives. `None` when the work is not in the graph.
     ///
-    /// Every work's income is divided as one sum, children before parents, exactly: what a work keeps, its income less
-    /// what arrives from it at its parents, sums to `amount` over all works.
+    /// Every work's income is divided as one sum, children before parents, exactly. A work keeps its income minus what
+    /// arrives from it at its parents. Over all works, what they keep sums to `amount`.
     pub fn incomes(&self, from: AssetId, amount: Amount) -> Option<Vec<(AssetId, Amount)>> {
         let start = self.find(from)?;
-        // By place, so that what comes first has all of its income.
+        // The map is sorted by place, so that the first work in it already has all of its income.
         let mut waiting = BTreeMap::from([(self.place(start), amount.0)]);
         let mut arrived = Vec::new();
         while let Some((place, income)) = waiting.pop_first() {
@@ -51,14 +51,15 @@ impl Graph {
         Some(arrived)
     }
 
-    /// What each parent of a work gets of its income.
+    /// Returns what each parent of a work gets of its income.
     fn passed_on(&self, node: u32, income: U256) -> Vec<U256> {
         let weights: Vec<U256> = self.weights(node).iter().map(|weight| U256::from(*weight)).collect();
         let up = self.upstream(node);
         if weights.iter().all(U256::is_zero) {
             return vec![U256::ZERO; weights.len()];
         }
-        // Neither division can fail: the first is by 10 000, the second by 32-bit weights that are not all zero.
+        // Neither division can fail. The first has weights that sum to 10 000, the second has 32-bit weights that are not
+        // all zero.
         let up = largest_remainder(income, &[up.weight(), up.complement().weight()]).map(|parts| parts[0]);
         match (up, weights.as_slice()) {
             (_, []) => Vec::new(),
@@ -68,9 +69,9 @@ impl Graph {
         }
     }
 
-    /// The share of an ancestor in the income of a work, over all ways: what arrives at it of an income of 10^18 units.
-    /// The work's own share is the whole, and that of a work that is no ancestor nothing. `None` when one of the two is not
-    /// in the graph.
+    /// Returns the share of an ancestor in the income of a work, over all paths: what arrives at the ancestor from an
+    /// income of 10^18 units. The work's own share is the whole. The share of a work that is not an ancestor is zero.
+    /// `None` when one of the two is not in the graph.
     pub fn share(&self, of: AssetId, ancestor: AssetId) -> Option<Share> {
         self.find(ancestor)?;
         let incomes = self.incomes(of, Amount::from(Share::WHOLE.0))?;
@@ -78,9 +79,9 @@ impl Graph {
         Some(at.map_or(Share::default(), |at| Share(incomes[at].1.0.to())))
     }
 
-    /// The share of the last work of a path in the income of the first, over this path alone: the product of what each
-    /// step passes on, rounded down at each step, and so below the truth by less than one unit a step. The whole for a
-    /// path of one work; `None` when the works make no path from child to parent.
+    /// Returns the share of the last work of a path in the income of the first, over this path alone: the product of what
+    /// each step passes on. It is rounded down at each step, so it is too low by less than one unit per step. The whole for
+    /// a path of one work. `None` when the works do not form a path from child to parent.
     pub fn share_along(&self, path: &[AssetId]) -> Option<Share> {
         let mut nodes = path.iter().map(|id| self.find(*id));
         let mut node = nodes.next()??;
@@ -90,7 +91,7 @@ impl Graph {
             let at = self.parents.of(node).binary_search(&next).ok()?;
             let weights = self.weights(node);
             let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
-            // 60 bits by 14 by 32.
+            // The product fits in 128 bits: its factors have 60, 14 and 32 bits.
             let passed_on = share * u128::from(self.upstream(node).get()) * u128::from(weights[at]);
             share = passed_on.checked_div(10_000 * total).unwrap_or(0);
             node = next;

@@ -1,4 +1,4 @@
-//! Ways through the graph: ancestors, descendants, paths, and what stands around a work.
+//! Walks through the graph: ancestors, descendants, paths, and the neighbourhood of a work.
 
 use std::collections::HashMap;
 
@@ -24,13 +24,14 @@ impl Default for Limits {
 /// The works reached from one work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// The works, each with the number of edges on the shortest way to it. Nearest first; among equals the lower id.
+    /// The works, each with the number of edges on the shortest path to it. The nearest come first; among equals the
+    /// lower id.
     pub works: Vec<(AssetId, u32)>,
     /// Whether the limits left nothing out.
     pub complete: bool,
 }
 
-/// The ways from a work up to one of its ancestors.
+/// The paths from a work up to one of its ancestors.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Paths {
     /// Each begins with the work and ends with the ancestor. Ascending, compared work by work.
@@ -39,12 +40,12 @@ pub struct Paths {
     pub complete: bool,
 }
 
-/// What stands around a work: its nearest ancestors and descendants, and all edges between these.
+/// The neighbourhood of a work: its nearest ancestors and descendants, and all edges between them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Neighbourhood {
-    /// The works with their layers: below zero, edges up to it from the work asked about; above, edges down to it. The
-    /// longest way among the works shown counts, so that every edge leads to a lower layer. The work itself comes first,
-    /// then the nearest layers; among equals the lower id.
+    /// The works with their layers. A layer below zero counts the edges up from the work asked about, a layer above zero
+    /// the edges down from it. The longest path among the shown works counts, so that every edge leads to a lower layer.
+    /// The work itself comes first, then the nearest layers; among equals the lower id.
     pub works: Vec<(AssetId, i64)>,
     /// Child and parent, ascending.
     pub edges: Vec<(AssetId, AssetId)>,
@@ -64,7 +65,7 @@ impl Seen {
         self.0[node as usize / 64] & 1 << (node % 64) != 0
     }
 
-    /// Whether the work is new to the set.
+    /// Returns whether the work is new to the set.
     fn insert(&mut self, node: u32) -> bool {
         let (word, bit) = (&mut self.0[node as usize / 64], 1 << (node % 64));
         let new = *word & bit == 0;
@@ -74,14 +75,14 @@ impl Seen {
 }
 
 impl Graph {
-    /// What a work was made from, directly or not, without itself. `None` when it is not in the graph. Takes time linear
-    /// in the works and edges met.
+    /// Returns what a work was made from, directly or indirectly, without the work itself. `None` when it is not in the
+    /// graph. Takes time linear in the works and edges met.
     pub fn ancestors(&self, id: AssetId, limits: Limits) -> Option<Reach> {
         Some(self.reach(&self.parents, self.find(id)?, limits))
     }
 
-    /// What was made from a work, directly or not, without itself. `None` when it is not in the graph. Takes time linear
-    /// in the works and edges met.
+    /// Returns what was made from a work, directly or indirectly, without the work itself. `None` when it is not in the
+    /// graph. Takes time linear in the works and edges met.
     pub fn descendants(&self, id: AssetId, limits: Limits) -> Option<Reach> {
         Some(self.reach(&self.children, self.find(id)?, limits))
     }
@@ -91,7 +92,7 @@ impl Graph {
         Reach { works: nodes.into_iter().map(|(node, depth)| (self.id(node), depth)).collect(), complete }
     }
 
-    /// Level by level; positions ascend as ids do.
+    /// Walks level by level. Positions ascend as ids do.
     fn nearest(&self, rows: &Rows, start: u32, limits: Limits) -> (Vec<(u32, u32)>, bool) {
         let mut seen = Seen::new(self.works());
         seen.insert(start);
@@ -117,10 +118,10 @@ impl Graph {
         }
     }
 
-    /// The ways from a work up to an ancestor. `None` when one of the two is not in the graph; no path when the other is
-    /// no ancestor, and one of a single work when both are the same.
+    /// Returns the paths from a work up to an ancestor. `None` when one of the two is not in the graph. There is no path
+    /// when `to` is not an ancestor, and one path of a single work when both are the same.
     ///
-    /// Looks at the works between the two once and then only at edges that lead to the ancestor within the limits.
+    /// Looks at the works between the two once, and then only at edges that lead to the ancestor within the limits.
     pub fn paths(&self, from: AssetId, to: AssetId, limits: Limits) -> Option<Paths> {
         let (from, to) = (self.find(from)?, self.find(to)?);
         let distance = self.distances(from, to);
@@ -163,7 +164,7 @@ impl Graph {
         Some(found)
     }
 
-    /// For each work on a way between the two, the number of edges on the shortest way from it up to `to`.
+    /// Returns, for each work on a path between the two, the number of edges on the shortest path from it up to `to`.
     fn distances(&self, from: u32, to: u32) -> HashMap<u32, u32> {
         let mut above = Seen::new(self.works());
         above.insert(from);
@@ -182,8 +183,8 @@ impl Graph {
         distance
     }
 
-    /// The works nearest to a work in both directions, at most [`Limits::count`] with itself, for a drawing. `None` when
-    /// it is not in the graph.
+    /// Returns the works nearest to a work in both directions, at most [`Limits::count`] with itself, for a drawing.
+    /// `None` when it is not in the graph.
     pub fn neighbourhood(&self, id: AssetId, limits: Limits) -> Option<Neighbourhood> {
         let start = self.find(id)?;
         let others = Limits { count: limits.count.saturating_sub(1), ..limits };
@@ -211,12 +212,12 @@ impl Graph {
         Some(Neighbourhood { works, edges, complete })
     }
 
-    /// Gives each work reached the length of the longest way to it, as a multiple of `step`.
+    /// Gives each reached work the length of the longest path to it, as a multiple of `step`.
     fn layer(&self, rows: &Rows, reached: &[(u32, u32)], layers: &mut HashMap<u32, i64>, step: i64) {
         let mut nodes: Vec<u32> = reached.iter().map(|(node, _)| *node).collect();
-        // Nearer to the start first: upwards that is children first, downwards parents first.
+        // Works nearer to the start come first. Upwards that means children first, downwards parents first.
         nodes.sort_unstable_by_key(|node| i64::from(self.place(*node)) * -step);
-        // Every way to a work reached begins at the start, which has its layer already.
+        // Every path to a reached work begins at the start, which has its layer already.
         layers.extend(nodes.iter().map(|node| (*node, step)));
         for node in nodes {
             let layer = layers[&node];
@@ -230,7 +231,8 @@ impl Graph {
     }
 }
 
-/// How many of the works above and below are among the nearest `count` of both; both lists are sorted by distance and id.
+/// Returns how many of the works above and below are among the nearest `count` of both; both lists are sorted by distance
+/// and id.
 fn nearest_of_both(above: &[(u32, u32)], below: &[(u32, u32)], count: usize) -> (usize, usize) {
     let mut all: Vec<(u32, u32, bool)> = above.iter().map(|(node, depth)| (*depth, *node, true)).collect();
     all.extend(below.iter().map(|(node, depth)| (*depth, *node, false)));

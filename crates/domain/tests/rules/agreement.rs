@@ -1,4 +1,5 @@
-//! Engine and [obvious] implementation pay the same to the unit, on small graphs of every shape and on large ones.
+//! The engine and the [obvious] implementation pay the same, to the unit, on small graphs of every shape and on
+//! large ones.
 
 use std::{collections::BTreeMap, thread};
 
@@ -25,7 +26,7 @@ fn answer(paid: &Distribution) -> Answer {
     }
 }
 
-/// What both say, and that nothing is lost.
+/// Asserts that both implementations agree, and that nothing is lost.
 fn agree(works: Vec<Work>, amount: U256, brought: BTreeMap<Address, Amount>, options: Options) {
     let expected = obvious::divide(&works, amount, &brought, &options);
     let graph = Graph::new(works).unwrap();
@@ -83,12 +84,13 @@ proptest! {
     }
 }
 
-/// A graph of many works with everything in it: every edge leads to one of the next hundred works, or anywhere.
+/// Returns a graph of many works with everything in it: every edge leads to one of the next hundred works, or
+/// anywhere.
 fn large(count: u64, seed: u64) -> Vec<Work> {
     let mut numbers = Numbers(seed);
     (0..count)
         .map(|at| {
-            // Names in another order than indices: both numbers are prime to ten thousand.
+            // Names are in another order than indices, because both numbers are prime.
             let id = at * 7_919 % 10_007;
             let mut work = if at > 0 && numbers.below(10) == 0 {
                 external(&format!("pkg:cargo/w{id}@1"))
@@ -124,7 +126,8 @@ fn large(count: u64, seed: u64) -> Vec<Work> {
         .collect()
 }
 
-/// The obvious way recurses along the longest way through the graph.
+/// Runs a test with a deep stack, because the obvious implementation recurses along the longest path through the
+/// graph.
 fn with_a_deep_stack(test: impl FnOnce() + Send + 'static) {
     thread::Builder::new().stack_size(1 << 30).spawn(test).unwrap().join().unwrap();
 }
@@ -149,7 +152,7 @@ fn on_large_graphs_with_limits_and_small_amounts() {
     });
 }
 
-/// Every work reached over a fixed share opens a pool: the larger the graph, the longer each.
+/// Every work that is reached over a fixed share opens a pool, and each pool takes longer in a larger graph.
 #[test]
 fn on_large_pools() {
     with_a_deep_stack(|| {
@@ -166,7 +169,7 @@ fn among_equal_remainders_the_lower_id_is_served() {
         |first: u64, second: u64| vec![asset(9, 9).by(first, human(1), 1).by(second, human(2), 1).by(50, human(3), 1)];
     assert_eq!(payouts(&run(thirds(1, 2), 100, &NO_FEE).unwrap()), [(1, 34), (2, 33), (3, 33)]);
     assert_eq!(payouts(&run(thirds(2, 1), 100, &NO_FEE).unwrap()), [(1, 33), (2, 34), (3, 33)]);
-    // Parents by id, not by index; assets before external works; owners by address.
+    // Parents are ordered by id, not by index; assets come before external works; owners are ordered by address.
     let parents = |a: Work, b: Work| vec![asset(9, 9).shared(10_000, &[(1, 1), (2, 1)]), a, b];
     assert_eq!(payouts(&run(parents(asset(7, 7), asset(8, 8)), 3, &NO_FEE).unwrap()), [(7, 2), (8, 1)]);
     assert_eq!(payouts(&run(parents(asset(8, 8), asset(7, 7)), 3, &NO_FEE).unwrap()), [(7, 2), (8, 1)]);

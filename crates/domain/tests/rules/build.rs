@@ -9,22 +9,22 @@ use domain::{
     },
 };
 
-/// The account of this number.
+/// Returns the account of this number.
 pub fn account(number: u64) -> Address {
     Address::left_padding_from(&number.to_be_bytes())
 }
 
-/// An asset owned by one account.
+/// Returns an asset owned by one account.
 pub fn asset(id: u64, owner: u64) -> Work {
     Work { owners: vec![(account(owner), BasisPoints::FULL)], ..Work::new(WorkKey::Asset(AssetId(id))) }
 }
 
-/// An asset that nobody owns.
+/// Returns an asset that nobody owns.
 pub fn ownerless(id: u64) -> Work {
     Work::new(WorkKey::Asset(AssetId(id)))
 }
 
-/// An external work that nobody has claimed.
+/// Returns an external work that nobody has claimed.
 pub fn external(url: &str) -> Work {
     Work::new(WorkKey::External(url.to_owned()))
 }
@@ -45,7 +45,7 @@ pub fn weight(weight: u64) -> Weight {
     Weight(U256::from(weight))
 }
 
-/// What else a work may have, to be chained.
+/// Methods that give a work more parts, and can be chained.
 pub trait With {
     fn owned(self, owners: &[(u64, u16)]) -> Self;
     fn by(self, id: u64, contributor: Contributor, weight: u64) -> Self;
@@ -89,13 +89,13 @@ pub fn run(works: Vec<Work>, amount: u64, options: &Options) -> Result<Distribut
     distribute(&Graph::new(works).unwrap(), NodeIndex(0), Amount::from(amount), options)
 }
 
-/// The payouts as numbers.
+/// Returns the payouts as numbers.
 pub fn payouts(distribution: &Distribution) -> Vec<(u64, u64)> {
     let number = |address: &Address| u64::from_be_bytes(address[12..].try_into().unwrap());
     distribution.payouts.iter().map(|(address, amount)| (number(address), amount.0.to())).collect()
 }
 
-/// The reserves as text and numbers.
+/// Returns the reserves as text and numbers.
 pub fn reserved(distribution: &Distribution) -> Vec<(String, u64)> {
     distribution.reserved.iter().map(|(name, amount)| (name.to_string(), amount.0.to())).collect()
 }

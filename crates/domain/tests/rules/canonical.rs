@@ -1,4 +1,5 @@
-//! The same content has the same bytes, other content has others, and bytes are enough to divide again.
+//! The same content has the same bytes, different content has different bytes, and the bytes are enough to divide
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,7 @@ fn sample() -> Vec<Work> {
     ]
 }
 
-/// What is stored today must be readable for ever: these bytes stay, or the version counts up.
+/// What is stored today must be readable for ever: these bytes stay the same, or the version grows.
 #[test]
 fn the_form_is_pinned() {
     let options = Options { max_depth: Some(9), min_payout: Amount::from(12_u64), ..Options::default() };
@@ -64,7 +65,7 @@ fn the_form_is_pinned() {
     assert_eq!(digest(b"abc").to_string(), "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-/// Each single change of what decides shows in the bytes.
+/// Each single change to the input changes the bytes.
 #[test]
 fn other_content_has_other_bytes() {
     let base = || input(sample(), NodeIndex(0), 1_000, NO_FEE);
@@ -165,7 +166,8 @@ proptest! {
         prop_assert_eq!(read.distribute().unwrap().canonical(&read.graph), result);
     }
 
-    /// Keys ascend and nothing stands between them: writing the document again from sorted maps gives the same bytes.
+    /// Keys ascend and there is nothing between tokens, so writing the document again from sorted maps gives the same
+    /// bytes.
     #[test]
     fn it_is_canonical_json(works in works(6), options in options(), amount: u64) {
         let input = input(works, NodeIndex(0), amount, options);

@@ -1,4 +1,4 @@
-//! Small payouts are carried until they are worth paying, and nothing of them is lost.
+//! Small payouts are carried until they are large enough to be paid, and nothing is lost.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn below_the_least_payout_it_is_carried() {
     let third = divide(work(), 100, second.carried, 25);
     assert_eq!((third.payouts, third.carried), (amounts(&[(1, 90), (2, 30)]), amounts(&[])));
     assert_eq!(third.brought, amounts(&[(2, 20)]));
-    // The flows tell what was earned here alone.
+    // The flows tell only what was earned in this distribution.
     assert_eq!(third.flows.iter().map(|flow| flow.amount).max(), Some(Amount::from(90_u64)));
     let exactly = divide(work(), 100, amounts(&[(2, 15)]), 25);
     assert_eq!(exactly.payouts, amounts(&[(1, 90), (2, 25)]), "the least payout itself is paid");
@@ -63,8 +63,9 @@ fn more_than_256_bits_are_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Income in three currencies comes in any order. Each currency pays and carries as if it were alone, everybody's
-    /// payouts and what is carried at the end come to what they earned, and only what is below the least payout waits.
+    /// Income in three currencies comes in any order. Each currency pays and carries as if it were the only one.
+    /// Everybody's payouts and what is carried at the end sum to what they earned, and only amounts below the least
+    /// payout are carried.
     #[test]
     fn each_currency_is_carried_by_itself(
         works in works(8),

@@ -144,7 +144,7 @@ fn other_fields_have_their_limits() {
 }
 
 proptest! {
-    /// What is taken as a decimal is the number that was written, and within its limit.
+    /// A text that is accepted as a decimal gives the number that was written, within its limit.
     #[test]
     fn a_decimal_is_taken_as_it_is_written(whole in 0_u64..2_000_000_000, places in 0_u64..10_000_000, zeros in 0_usize..3) {
         let text = format!("{whole}.{places}{}", "0".repeat(zeros));

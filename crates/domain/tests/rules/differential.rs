@@ -1,5 +1,5 @@
-//! What the engine computes, written down for the contracts: `contracts/test/differential/` replays it in Solidity, where
-//! every claim must be paid, every total kept and every price divided the same way. RENEW=true writes it anew.
+//! Writes down what the engine computes, for the contracts. `contracts/test/differential/` replays it in Solidity, where
+//! every claim must be paid, every total kept and every price divided in the same way. RENEW=true writes the file anew.
 
 use std::{collections::BTreeMap, env, fs};
 
@@ -15,7 +15,7 @@ use crate::build::*;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/test/differential/engine.json");
 const CHAIN: u64 = 31337;
-/// Where Solidity puts the contract and the tokens: a proof holds for one chain and contract.
+/// The addresses of the contract and the tokens in Solidity, because a proof is valid for one chain and contract only.
 const PAYOUTS: Address = Address::repeat_byte(0xA1);
 const TOKENS: [Address; 3] = [Address::ZERO, Address::repeat_byte(0xB1), Address::repeat_byte(0xB2)];
 const ROUNDS: usize = 4;

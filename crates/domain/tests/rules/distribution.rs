@@ -158,7 +158,7 @@ fn external_works_pass_on_their_share_and_keep_the_rest_in_reserve() {
         asset(4, 4),
     ];
     let paid = run(works, 100_000, &NO_FEE).unwrap();
-    // a: 7500, of which 1125 go on: 844 (843.75) to b, 281 to the asset.
+    // Work a gets 7500 and passes on 1125 of it: 844 (843.75) to b, 281 to the asset.
     assert_eq!(payouts(&paid), [(1, 85_000), (4, 281)]);
     let expected = [("external:pkg:cargo/a@1".to_owned(), 6_375), ("external:pkg:cargo/b@1".to_owned(), 8_344)];
     assert_eq!(reserved(&paid), expected);
@@ -194,7 +194,8 @@ fn beyond_the_depth_limit_owners_are_paid() {
     ];
     let limit = |max_depth| run(works.clone(), 1_000, &Options { max_depth, ..NO_FEE }).unwrap();
     assert_eq!(payouts(&limit(Some(0))), [(1, 400), (2, 500), (3, 100)]);
-    // Work 3 divides the 100 of its direct edge by the rules and pays the 250 that came further to its owner.
+    // Work 3 divides the 100 from its direct edge by the rules, and pays the 250 from the longer path to its
+    // owner.
     let one = limit(Some(1));
     assert_eq!(payouts(&one), [(1, 400), (2, 250), (3, 250), (7, 50)]);
     assert_eq!(reserved(&one), [("external:pkg:cargo/a@1".to_owned(), 50)]);

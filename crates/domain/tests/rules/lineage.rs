@@ -1,4 +1,4 @@
-//! Questions about lineage, beside the obvious way: every path, followed one by one.
+//! Questions about lineage, compared with the obvious implementation, which follows every path one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ struct Drawn {
     edges: Vec<Edge>,
 }
 
-/// Works of which each is made from some before it in an order of its own, not that of ids.
+/// Draws works, each made from some works before it, in an order that is not that of ids.
 fn drawn(most: usize) -> impl Strategy<Value = Drawn> {
     let parents = || prop::collection::vec((any::<prop::sample::Index>(), 1_u32..9), 0..4);
     prop::collection::btree_map(0_u64..60, (0_u16..=10_000, parents(), any::<u16>()), 1..most).prop_map(|works| {
@@ -67,7 +67,7 @@ impl Drawn {
         self.edges.iter().filter(move |edge| edge.child == child)
     }
 
-    /// Every path up from a work, itself included.
+    /// Returns every path up from a work, itself included.
     fn paths(&self, from: AssetId) -> Vec<Vec<AssetId>> {
         let mut all = vec![vec![from]];
         for edge in self.parents(from) {
@@ -77,13 +77,13 @@ impl Drawn {
         all
     }
 
-    /// The lengths of all paths from a work up to another.
+    /// Returns the lengths of all paths from a work up to another.
     fn lengths(&self, from: AssetId, to: AssetId) -> Vec<u32> {
         let paths = self.paths(from).into_iter().filter(|path| path.last() == Some(&to));
         paths.map(|path| path.len() as u32 - 1).collect()
     }
 
-    /// Those within the limits of all others that `distance` reaches, and whether that is all.
+    /// Returns the works within the limits among all others that `distance` reaches, and whether these are all.
     fn reach(&self, distance: impl Fn(AssetId) -> Option<u32>, limits: Limits) -> (Vec<(AssetId, u32)>, bool) {
         let reached = self.ids().into_iter().filter_map(|id| Some((id, distance(id)?)));
         let mut all: Vec<_> = reached.filter(|(_, depth)| *depth > 0).collect();
@@ -94,7 +94,7 @@ impl Drawn {
         (within, complete)
     }
 
-    /// The share along a path as an exact fraction.
+    /// Returns the share along a path as an exact fraction.
     fn fraction(&self, path: &[AssetId]) -> (U512, U512) {
         let mut fraction = (U512::from(1), U512::from(1));
         for step in path.windows(2) {
@@ -188,7 +188,7 @@ proptest! {
                     sum += exact;
                     steps += path.len();
                 }
-                // Rounded up or down where a work divides: once for its income and once for its parents.
+                // A work rounds up or down twice: once when it divides its income, and once over its parents.
                 let share = U512::from(graph.share(from, to).unwrap().0);
                 let tolerance = U512::from(2 * (drawn.works.len() + drawn.edges.len()) + steps);
                 prop_assert!(share <= sum + tolerance && sum <= share + tolerance, "{share} is not about {sum}");
@@ -227,7 +227,7 @@ proptest! {
     fn an_edge_back_is_a_cycle(drawn in drawn(10), ends in any::<[prop::sample::Index; 2]>()) {
         let ids = drawn.ids();
         let back = Edge { child: *ends[0].get(&ids), parent: *ends[1].get(&ids), weight: 1 };
-        // From a work down to one made from it, or to itself.
+        // The new edge goes from a work down to one that was made from it, or to itself.
         prop_assume!(!drawn.lengths(back.parent, back.child).is_empty());
         let mut edges = drawn.edges.clone();
         edges.push(back);
@@ -297,12 +297,12 @@ fn the_present_drawing_of_lineage() {
 
 #[test]
 fn a_million_ways_are_not_walked_for_ten() {
-    // Two works a step, each made from both before: 2^40 paths from top to bottom.
+    // There are two works per step, each made from both works before, so there are 2^40 paths from top to bottom.
     let edges: Vec<Edge> = (2..82).flat_map(|id| [edge(id, id / 2 * 2 - 2), edge(id, id / 2 * 2 - 1)]).collect();
     let graph = Graph::new(&(0..82).map(node).collect::<Vec<_>>(), &edges).unwrap();
     let found = graph.paths(AssetId(81), AssetId(0), Limits { count: 10, depth: u32::MAX }).unwrap();
     assert_eq!((found.paths.len(), found.complete, found.paths[9].len()), (10, false, 41));
-    // A shorter limit than the shortest way finds nothing, without looking.
+    // A limit below the length of the shortest path finds nothing, without a search.
     let none = graph.paths(AssetId(81), AssetId(0), Limits { count: 10, depth: 39 }).unwrap();
     assert_eq!((none.paths.len(), none.complete), (0, false));
     assert_eq!(graph.ancestors(AssetId(81), Limits::default()).unwrap().works.len(), 80);

@@ -1,5 +1,5 @@
-//! The rules of distribution once more, to the unit, written for the eye and not for speed: works by name in ordered maps,
-//! children by recursion, every list sorted where it is used, every division by the book.
+//! The rules of distribution once more, exact to the unit, written to be read and not to be fast: works by name in ordered
+//! maps, children by recursion, every list sorted where it is used, every division by the book.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,14 +18,14 @@ pub struct Answer {
     pub carried: BTreeMap<Address, U256>,
 }
 
-/// Why nobody gets anything.
+/// The reason why nobody gets anything.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Failure {
     Cycle,
     NoOwner,
 }
 
-/// Divides `amount`, income of the first work.
+/// Divides `amount`, which is income of the first work.
 pub fn divide(
     works: &[Work],
     amount: U256,
@@ -64,8 +64,8 @@ pub fn divide(
     Ok(answer)
 }
 
-/// A division by largest remainder: everyone gets their proportion rounded down, and the units left over go one each to
-/// those who lost most, the first of equals first.
+/// Returns a division by largest remainder: everyone gets their proportion rounded down, and the units left over go one
+/// each to those who lost most. Among equals, the first comes first.
 pub fn parts(amount: U256, weights: &[U256]) -> Vec<U256> {
     let total: U512 = weights.iter().map(|weight| U512::from(*weight)).fold(U512::ZERO, |sum, weight| sum + weight);
     let exact: Vec<(U512, U512)> =
@@ -109,7 +109,7 @@ impl<'a> Named<'a> {
         shared.chain(self.cost_edges.iter().map(|(parent, _)| parent.clone())).collect()
     }
 
-    /// Contributions by id: id, who is paid, weight.
+    /// Returns the contributions by id, each with its id, who is paid, and its weight.
     fn contributions(&self) -> Vec<(u64, Option<Recipient>, U256)> {
         let all = self.work.contributions.iter();
         let mut all: Vec<_> = all.map(|c| (c.id, c.contributor.human().cloned(), c.weight.0)).collect();
@@ -131,9 +131,9 @@ struct Income {
 
 struct Market<'a> {
     works: BTreeMap<WorkKey, Named<'a>>,
-    /// The works that income can reach, by the number of edges on the shortest way.
+    /// The works that income can reach, with the number of edges on the shortest path.
     depths: BTreeMap<WorkKey, u32>,
-    /// Of those works, who passes on to whom.
+    /// For each of those works, the works that pass income on to it.
     children: BTreeMap<WorkKey, BTreeSet<WorkKey>>,
     incomes: BTreeMap<WorkKey, Income>,
     /// Whether a work is divided, or only begun.
@@ -234,7 +234,7 @@ impl Market<'_> {
         Ok(())
     }
 
-    /// All works above over cost edges, as far as the limit lets, with what was contributed to each.
+    /// Returns all works above over cost edges, as far as the limit allows, with the sum of the contributions to each.
     fn pool(&self, work: &WorkKey) -> Vec<(WorkKey, U256)> {
         let mut members = BTreeSet::new();
         let mut to_visit = vec![work.clone()];

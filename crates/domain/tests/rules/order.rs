@@ -38,7 +38,7 @@ fn bid() -> Order {
     Order { side: Side::Bid, maker: account(2), currency: account(9), ..sale() }
 }
 
-/// What the chain says so that the sale could be filled.
+/// Returns a state of the chain in which the sale could be filled.
 fn chain() -> ChainState {
     ChainState {
         now: NOW,
@@ -126,7 +126,7 @@ fn what_the_chain_says_is_held_against_a_sale() {
     assert_eq!(sale().check_against(&chain()), []);
     for (change, code, field, text) in cases {
         let (mut order, mut chain) = (sale(), chain());
-        // The seller's demand is what most changes would break too.
+        // Most changes would also break the seller's limit.
         order.min_net = U256::from(9_290);
         change(&mut order, &mut chain);
         let faults = order.check_against(&chain);
@@ -184,7 +184,7 @@ fn prices() -> impl Strategy<Value = (u128, u128)> {
 }
 
 proptest! {
-    /// What a seller is left with at the lowest price is what may be asked for, and not one unit more.
+    /// A seller may ask for exactly what the lowest price leaves, and not for one unit more.
     #[test]
     fn the_least_a_seller_takes_is_exactly_what_the_lowest_price_leaves(
         (start, end) in prices(), fee in 0_u16..=500, royalty in 0_u16..=5_000
@@ -202,7 +202,7 @@ proptest! {
         prop_assert_eq!(greedy.check_against(&chain), [Fault::NetBelowMin { min: net + U256::ONE, net }]);
     }
 
-    /// Whatever is signed, checking it names faults and never fails.
+    /// Whatever was signed, the check names faults and never panics.
     #[test]
     fn anything_can_be_checked(
         limbs: [[u64; 4]; 5], times: [u64; 4], fee: u16, rates: (u16, u16), now: u64, bid: bool

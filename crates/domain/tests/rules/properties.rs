@@ -42,7 +42,7 @@ fn seed() -> impl Strategy<Value = Seed> {
         })
 }
 
-/// A random graph without cycles: every edge leads to a work with a higher index.
+/// Returns a random graph without cycles: every edge leads to a work with a higher index.
 pub fn works(most: usize) -> impl Strategy<Value = Vec<Work>> {
     prop::collection::vec(seed(), 1..most).prop_map(|seeds| {
         let count = seeds.len();
@@ -51,7 +51,7 @@ pub fn works(most: usize) -> impl Strategy<Value = Vec<Work>> {
 }
 
 fn grow(seed: Seed, at: usize, count: usize) -> Work {
-    let id = (at * 7_919 % 1_009) as u64; // names in another order than indices
+    let id = (at * 7_919 % 1_009) as u64; // names are in another order than indices
     let mut work = if seed.external { external(&format!("pkg:cargo/w{id}@1")) } else { ownerless(id) };
     if !seed.external {
         let weights: Vec<U256> = seed.owners.iter().map(|share| U256::from(*share)).collect();
@@ -117,7 +117,7 @@ pub fn conserved(graph: &Graph, paid: &Distribution) {
     assert_eq!(Amount::checked_sum(paid_out.copied()), Amount::checked_sum(paid_in.copied()));
 }
 
-/// The graph with its works at other indices and everything in them in another order.
+/// Returns the graph with its works at other indices and everything in them in another order.
 pub fn shuffled(works: &[Work], by: usize) -> (Vec<Work>, NodeIndex) {
     let count = works.len();
     let moved = |index: usize| (index + by) % count;
@@ -140,7 +140,7 @@ pub fn shuffled(works: &[Work], by: usize) -> (Vec<Work>, NodeIndex) {
     (result, NodeIndex(moved(0) as u32))
 }
 
-/// The flows by name instead of by index.
+/// Returns the flows by name instead of by index.
 fn named(graph: &Graph, paid: &Distribution) -> Vec<String> {
     let name = |node: NodeIndex| graph.works()[node.0 as usize].key.to_string();
     let line = |flow: &domain::distribution::Flow| {

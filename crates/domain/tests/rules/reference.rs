@@ -27,7 +27,7 @@ impl Fraction {
     }
 }
 
-/// What everyone gets, as a list of fractions each.
+/// What each recipient gets, as a list of fractions.
 type Shares = BTreeMap<Recipient, Vec<Fraction>>;
 
 struct Reference<'a> {
@@ -79,7 +79,7 @@ impl Reference<'_> {
 
 const AMOUNT: u64 = 1_000_000_000_000;
 
-/// Whole units, summed without the fractions lost: below the truth by less than a unit for each path.
+/// Returns whole units, summed without the fractions. The sum is too low by less than one unit for each path.
 fn units(shares: &[Fraction]) -> (u128, u128) {
     let low = shares.iter().map(|Fraction(n, d)| n / d).sum();
     (low, low + shares.len() as u128)

@@ -8,7 +8,8 @@ use domain::{
 
 use crate::build::*;
 
-/// Each work made from the next, over a cost edge and, unless the share is zero, over a fixed one.
+/// Returns a chain in which each work is made from the next, over a cost edge and, unless the share
+/// is zero, over a fixed one.
 fn chain(length: u32, share: u16) -> Vec<Work> {
     let work = |n: u32| asset(n.into(), n.into()).by(1, human(n.into()), 1);
     (0..length).map(|n| if n + 1 < length { work(n).fixed(share, n + 1).cost(n + 1, 3) } else { work(n) }).collect()

@@ -1,4 +1,4 @@
-//! Facts that earlier versions stored, as they stand in old databases.
+//! Facts that earlier versions stored, as old databases hold them.
 
 use std::fs;
 

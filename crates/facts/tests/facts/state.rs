@@ -1,4 +1,4 @@
-//! The state of an asset, folded from what the ledger says of it.
+//! The state of an asset, folded from the ledger's events about it.
 
 use domain::{
     Address,
@@ -60,7 +60,7 @@ fn works_orders_and_money() {
         ("work.version_added", "work:3", json!({"contentCommitment": "0xaa"})),
         ("work.version_added", "work:3", json!({"contentCommitment": "0xbb"})),
         ("order.recorded", "order:0x1", json!({"hash": "0x1"})),
-        // Whoever makes a token makes as much of it as a number can say.
+        // The creator of a token can create as much of it as a number can express.
         ("distribution.closed", "distribution:1", closed(most)),
         ("distribution.closed", "distribution:2", closed(most)),
         ("reserve.released", "reserve:1", json!({"token": token, "amount": "4"})),
@@ -97,7 +97,7 @@ fn what_an_event_must_say_is_named() {
 }
 
 proptest! {
-    /// As of any event, the sums are those of the events so far.
+    /// As of any event, the sums are the sums of the events so far.
     #[test]
     fn every_prefix_sums_exactly(costs in prop::collection::vec((0_u64..1_000_000_000, 0_u64..u64::MAX), 1..40)) {
         let mut state = State::default();

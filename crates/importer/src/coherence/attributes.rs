@@ -1,21 +1,22 @@
-//! What a repository's `.gitattributes` say about which files nobody here wrote: `linguist-generated` and
-//! `linguist-vendored`.
+//! The files that the people of a work did not write, according to the repository's `.gitattributes`: `linguist-generated`
+//! and `linguist-vendored`.
 //!
-//! Patterns are git's: without a slash they name a file in any folder below, with one a path from theirs; `*` and `?` stay
-//! within a part of a path and `**` stands for any number of parts. Patterns with brackets, backslashes or quotes, and
-//! macros, are passed over. Later lines and deeper folders outrank others.
+//! Patterns are written as in git. Without a slash, they name a file in any folder below. With a slash, they name a path
+//! that begins at their own folder. `*` and `?` stay within one part of a path, and `**` stands for any number of parts.
+//! Patterns with brackets, backslashes or quotes are ignored, and so are macros. Later lines and deeper folders outrank
+//! others.
 
 use crate::paths;
 
-/// More lines about these two attributes are passed over: each is asked about every file.
+/// Further lines about these two attributes are ignored, because each one is applied to every file.
 const MAX_RULES: usize = 64;
-/// Lines with longer patterns are passed over, in bytes.
+/// Lines with longer patterns than this are ignored, in bytes.
 const MAX_PATTERN: usize = 256;
 
-/// Why a file is not counted as the work's own, or that it is.
+/// Whether a file is counted as the work's own, and the reason if it is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Marks {
-    /// `Some(false)` where somebody said that it is not.
+    /// `Some(false)` if the attributes say that it is not.
     pub(super) generated: Option<bool>,
     pub(super) vendored: Option<bool>,
 }
@@ -36,7 +37,7 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
-    /// Adds a file; those of outer folders come first.
+    /// Adds a file of attributes. Files of outer folders must be added first.
     pub(super) fn add(&mut self, path: &[u8], content: &[u8]) {
         let folder = path[..path.len() - paths::file_name(path).len()].to_owned();
         for line in content.split(|byte| *byte == b'\n') {
@@ -47,7 +48,7 @@ impl Attributes {
         }
     }
 
-    /// What they say of a file.
+    /// Returns what the attributes say about a file.
     pub(super) fn of(&self, path: &[u8]) -> Marks {
         let mut marks = Marks::default();
         for rule in &self.rules {
@@ -65,7 +66,7 @@ impl Attributes {
     }
 }
 
-/// Reads one line, if it is about what is asked here.
+/// Reads one line, if it is about these two attributes.
 fn rule(folder: &[u8], line: &[u8]) -> Option<Rule> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let pattern = words.next()?;
@@ -98,8 +99,8 @@ fn rule(folder: &[u8], line: &[u8]) -> Option<Rule> {
     (marks != Marks::default()).then(|| Rule { folder: folder.to_owned(), pattern: parts, marks })
 }
 
-/// Whether a pattern with stars fits a whole text. Takes at most the product of their lengths in steps: only the last
-/// star seen is ever tried anew.
+/// Returns whether a pattern with stars fits a whole text. The number of steps is at most the product of their lengths,
+/// because only the last star is ever tried again.
 fn wild<P, T>(pattern: &[P], text: &[T], is_star: impl Fn(&P) -> bool, fits: impl Fn(&P, &T) -> bool) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry = None;

@@ -1,12 +1,12 @@
-//! Code quality: what linters found, where a report of theirs lies in the repository.
+//! Code quality: what linters found, if the repository contains their report.
 //!
 //! ```text
 //! density = (errors + 0.5 x warnings + 0.1 x notes) / lines of code x 1000
 //! value   = 10 / (10 + density)
 //! ```
 //!
-//! No finding gives 1, ten errors in a thousand lines 0.5. Without a report nothing is measured: that no linter was run says
-//! nothing about the code.
+//! No findings give 1, and ten errors in a thousand lines give 0.5. Without a report, nothing is measured, because a missing
+//! report says nothing about the code.
 
 use rust_decimal::Decimal;
 
@@ -19,7 +19,7 @@ pub(super) fn source(survey: &Survey) -> Source {
     };
     let found = &reported.findings;
     let tenths = 10 * u128::from(found.errors) + 5 * u128::from(found.warnings) + u128::from(found.notes);
-    // A report has at most 2^25 bytes: its findings fit in 64 bits many times over.
+    // A report has at most 2^25 bytes, so its findings easily fit in 64 bits.
     let density = Decimal::from(tenths * 100) / Decimal::from(lines);
     let value = rounded(Decimal::TEN / (Decimal::TEN + density));
     let how = format!(

@@ -7,7 +7,8 @@
 //! value    = 0.4 readme + 0.3 pages + 0.3 comments
 //! ```
 //!
-//! So a README of a page, a line of documentation to nine of code and a line of comment to four give 1.
+//! So a README of one page, one line of documentation for nine lines of code, and one line of comments for four lines
+//! of code give 1.
 
 use rust_decimal::Decimal;
 

@@ -1,4 +1,5 @@
-//! How programming languages mark comments and texts: what telling code from comments needs, and no more.
+//! How programming languages mark comments and string literals. This is only as detailed as telling code
+//! from comments requires.
 
 /// A language, known by the extensions of its files.
 #[derive(Debug, Clone, Copy)]
@@ -9,9 +10,9 @@ pub(super) struct Language {
     pub(super) line: &'static [&'static str],
     /// Where comments of several lines begin and end.
     pub(super) block: &'static [(&'static str, &'static str)],
-    /// The same, where they begin in the first column only.
+    /// Where comments of several lines begin and end, if they may begin in the first column only.
     pub(super) block_at_start: &'static [(&'static str, &'static str)],
-    /// What surrounds a text on one line; a backslash keeps the next character in it.
+    /// The quotes around a text on one line. A backslash escapes the next character.
     pub(super) quotes: &'static [u8],
     /// Where texts of several lines begin and end.
     pub(super) long: &'static [(&'static str, &'static str)],
@@ -97,7 +98,7 @@ const LANGUAGES: &[Language] = &[
 
 /// Text for people to read.
 const PROSE: [&str; 8] = ["md", "markdown", "mdx", "rst", "adoc", "asciidoc", "org", "txt"];
-/// Text that holds data or settings: what works have in common there says nothing about them.
+/// Text files that hold data or settings. What works have in common there says nothing about them.
 const DATA: [&str; 15] = [
     "json",
     "json5",
@@ -116,7 +117,7 @@ const DATA: [&str; 15] = [
     "properties",
 ];
 
-/// What kind of file it is, by its extension.
+/// The kind of a file, by its extension.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
     Code(&'static Language),
@@ -126,7 +127,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// By the part of the name after its last dot.
+    /// Returns the kind of a file by the part of its name after the last dot.
     pub(super) fn of(name: &[u8]) -> Self {
         let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return Self::Other };
         let extension = String::from_utf8_lossy(&name[dot + 1..]).to_ascii_lowercase();

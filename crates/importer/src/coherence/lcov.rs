@@ -1,4 +1,4 @@
-//! Reading lcov's tracefiles: which lines of which files a run of tests reached.
+//! Reads lcov's tracefiles, which say which lines of which files a run of tests reached.
 //!
 //! ```text
 //! TN:unit            name of the tests, may be empty
@@ -10,24 +10,24 @@
 //! end_of_record
 //! ```
 //!
-//! Records of one file are added together, as reports of several runs are. Where lines are listed they count, and `LF` and
-//! `LH` do not. Tags that are not named here are passed over.
+//! Records of one file are added together, and so are reports of several runs. If lines are listed, they count, and `LF`
+//! and `LH` do not. Tags that are not named here are ignored.
 
 use std::collections::BTreeMap;
 
 /// A larger report is refused.
 pub const MAX_BYTES: u64 = 32 << 20;
-/// More files in a report are refused.
+/// A report with more files than this is refused.
 pub const MAX_FILES: usize = 200_000;
-/// Longer names of files are refused, in bytes.
+/// Longer names of files than this are refused, in bytes.
 pub const MAX_NAME: usize = 4096;
 
-/// What could be reached, and what was.
+/// How much could be reached, and how much was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reached {
     /// How many there are.
     pub found: u64,
-    /// How many were run at least once; never more than there are.
+    /// How many were run at least once. This is never more than there are.
     pub hit: u64,
 }
 
@@ -45,7 +45,7 @@ pub struct File {
 }
 
 impl File {
-    /// Lines that could be run, and those that were.
+    /// Returns how many lines could be run, and how many were.
     pub fn reached(&self) -> Reached {
         if self.lines.is_empty() {
             return self.line_totals;
@@ -73,10 +73,10 @@ pub struct Malformed {
 }
 
 impl Coverage {
-    /// Adds a report; nothing of it when it is malformed.
+    /// Adds a report. When it is malformed, nothing of it is added.
     ///
     /// # Errors
-    /// Names the first line that is wrong, or the limit that is exceeded.
+    /// Returns the first line that is wrong, or the limit that is exceeded.
     pub fn add(&mut self, report: &[u8]) -> Result<(), Malformed> {
         let malformed = |line, detail: String| Malformed { line, detail };
         if report.len() as u64 > MAX_BYTES {
@@ -123,7 +123,7 @@ struct Record {
     file: File,
 }
 
-/// Takes one line; the record that it ends.
+/// Takes one line, and returns the record that it ends.
 fn step(open: &mut Option<Record>, line: &[u8]) -> Result<Option<Record>, String> {
     let text = String::from_utf8_lossy(line);
     if text == "end_of_record" {
@@ -166,7 +166,7 @@ fn step(open: &mut Option<Record>, line: &[u8]) -> Result<Option<Record>, String
     Ok(None)
 }
 
-/// `<line>,<count>` and perhaps a checksum.
+/// Reads `<line>,<count>`, which a checksum may follow.
 fn executed(value: &str) -> Option<(u32, u64)> {
     let mut parts = value.split(',');
     let line = parts.next()?.trim().parse().ok().filter(|line| *line > 0)?;
@@ -178,7 +178,8 @@ fn number(value: &str) -> Result<u64, String> {
     value.trim().parse().map_err(|_| format!("{:?} is no number", start(value)))
 }
 
-/// Adds a record to what is known of its file. Totals of branches and functions cannot be added: the higher one stands.
+/// Adds a record to what is known about its file. Totals of branches and functions cannot be added, so the higher one is
+/// kept.
 fn merge(file: &mut File, other: File) {
     for (line, count) in other.lines {
         let sum = file.lines.entry(line).or_default();

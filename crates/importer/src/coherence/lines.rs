@@ -1,20 +1,20 @@
-//! Counting lines of code, of comments, and of code that tests.
+//! Counts lines of code, of comments, and of test code.
 //!
-//! A line with anything but a comment on it is code; one with nothing but spaces is neither. A text between quotes ends
-//! with its line, unless the language says otherwise, so a marker within a text of several lines may be mistaken.
+//! A line with anything except a comment on it is code. A line with only spaces is neither. A text between quotes ends
+//! with its line, unless the language says otherwise, so a comment marker within a text of several lines may be misread.
 
 use serde::{Deserialize, Serialize};
 
 use super::language::Language;
 
-/// How many lines a file or a work has of each sort. Blank ones do not count.
+/// How many lines of each sort a file or a work has. Blank lines do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lines {
-    /// Code that is no test.
+    /// Code that is not test code.
     pub code: u64,
     /// Code that tests.
     pub tests: u64,
-    /// Comments in files that are no tests.
+    /// Comments in files that are not tests.
     pub comments: u64,
 }
 
@@ -33,7 +33,8 @@ enum Sort {
     Code,
 }
 
-/// Counts a file. In a test file all code tests; in others, only modules of unit tests as Rust has them.
+/// Counts the lines of a file. In a test file, all code is test code. In others, only modules of unit tests are, as in
+/// Rust.
 pub(super) fn count(language: &'static Language, is_test: bool, text: &[u8]) -> Lines {
     let mut scanner = Scanner::new(language);
     let mut unit_tests = UnitTests::Outside;
@@ -51,8 +52,8 @@ pub(super) fn count(language: &'static Language, is_test: bool, text: &[u8]) -> 
     lines
 }
 
-/// Where we are among a file's modules of unit tests: `#[cfg(test)]` and `mod ... {` in the first column, up to the next
-/// `}` there.
+/// The position with regard to a file's modules of unit tests: `#[cfg(test)]` and `mod ... {` in the first column, up to
+/// the next `}` there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum UnitTests {
     Outside,
@@ -61,7 +62,7 @@ enum UnitTests {
 }
 
 impl UnitTests {
-    /// Whether the line belongs to such a module.
+    /// Returns whether the line belongs to such a module.
     fn step(&mut self, line: &[u8]) -> bool {
         let before = *self;
         *self = match before {
@@ -125,7 +126,7 @@ impl Scanner {
         sort
     }
 
-    /// Passes what may be a marker; the place behind it.
+    /// Moves past what may be a marker, and returns the place after it.
     fn marker(&mut self, line: &[u8], at: usize, sort: &mut Sort) -> usize {
         let rest = &line[at..];
         let begins = |pairs: &'static [(&str, &'static str)]| {
@@ -151,7 +152,7 @@ impl Scanner {
         if self.language.quotes.contains(&rest[0]) { at + 1 + text(&rest[1..], rest[0]) } else { at + 1 }
     }
 
-    /// Looks for the end of what is open; the place behind it, or the end of the line.
+    /// Looks for the end of the open comment or text, and returns the place after it, or the end of the line.
     fn close(&mut self, line: &[u8], at: usize, end: &str) -> usize {
         match line[at..].windows(end.len()).position(|part| part == end.as_bytes()) {
             Some(found) => {
@@ -163,7 +164,7 @@ impl Scanner {
     }
 }
 
-/// How long the rest of a text is, its closing quote included.
+/// Returns the length of the rest of a text, including its closing quote.
 fn text(rest: &[u8], quote: u8) -> usize {
     let mut at = 0;
     while at < rest.len() {

@@ -1,17 +1,17 @@
-//! Coherence measured, not typed in: what a commit of a repository shows about the work (rules, section 1).
+//! Measures coherence instead of asking for it: what a commit of a repository shows about the work (rules, section 1).
 //!
-//! [`survey()`] reads the files of the commit once. [`Survey::measure`] puts what it found beside what the market knows, and
-//! says of each input where its value comes from. The survey of a commit is always the same, so it can be kept, and measured
-//! again when the market has changed.
+//! [`survey()`] reads the files of the commit once. [`Survey::measure`] combines what it found with what the market knows,
+//! and says for each input where its value comes from. The survey of a commit is always the same, so it can be kept, and
+//! measured again when the market has changed.
 //!
 //! | input | from |
 //! |---|---|
 //! | code quality | a SARIF report in the repository: module `code_quality` |
-//! | test coverage | an lcov report in the repository, or the share of code that tests: `test_coverage` |
+//! | test coverage | an lcov report in the repository, or the share of test code: `test_coverage` |
 //! | documentation | the README, pages and comments: `documentation` |
 //! | network | works that use it, and how evenly contributors share its cost: `network` |
 //! | novelty | the signatures of earlier works: `novelty`, [`signature`] |
-//! | architecture alignment, value added | nothing measures them: they count as 0.5, and the confidence says so |
+//! | architecture alignment, value added | nothing measures them, so they count as 0.5 and lower the confidence |
 
 mod attributes;
 mod code_quality;
@@ -41,22 +41,22 @@ pub use self::{
     },
 };
 
-/// What the market knows of a work and its neighbours.
+/// What the market knows about a work and its neighbours.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Surroundings<'a> {
-    /// Works that use this one; none where that is not known.
+    /// How many works use this one. `None` if that is not known.
     pub downstream: Option<u64>,
     /// The weighted cost of each contributor, one entry for each.
     pub contributors: &'a [Weight],
-    /// Earlier works, without other versions of this one; those that share no hash of the signature may be missing. None
-    /// where the catalogue was not searched.
+    /// Earlier works, without other versions of this one. Works that share no hash of the signature may be missing. `None`
+    /// if the catalogue was not searched.
     pub earlier: Option<&'a [Earlier]>,
 }
 
 /// An earlier work of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Earlier {
-    /// What to call it in an explanation.
+    /// Its name in an explanation.
     pub name: String,
     /// Its content.
     pub signature: Signature,
@@ -88,9 +88,9 @@ pub enum Input {
 pub enum Kind {
     /// Counted in the files of the commit.
     Counted,
-    /// A report in the repository says so: whoever wrote the repository wrote the report, perhaps of an older commit.
+    /// Taken from a report in the repository. The authors of the repository wrote the report, perhaps for an older commit.
     Reported,
-    /// This market's own records say so.
+    /// Taken from this market's own records.
     Recorded,
     /// Nothing: there is no value.
     Unmeasured,
@@ -101,7 +101,7 @@ pub enum Kind {
 pub struct Source {
     /// Which input.
     pub input: Input,
-    /// Its value, in [0, 1], to 4 decimals; none where nothing was measured.
+    /// Its value, in [0, 1], to 4 decimals. `None` if nothing was measured.
     pub value: Option<Decimal>,
     /// What it rests on.
     pub kind: Kind,
@@ -141,12 +141,12 @@ pub struct Measured {
     pub inputs: Inputs,
     /// One for each input, in the order of the rules.
     pub sources: Vec<Source>,
-    /// What to compare the content of works by; to be kept with the version.
+    /// The signature by which the content of works is compared. It is to be kept with the version.
     pub signature: Option<Signature>,
 }
 
 impl Survey {
-    /// Puts the survey beside what the market knows.
+    /// Combines the survey with what the market knows.
     pub fn measure(&self, surroundings: &Surroundings<'_>) -> Measured {
         let mut sources = vec![
             code_quality::source(self),
@@ -182,7 +182,7 @@ impl Survey {
     }
 }
 
-/// A share to 4 decimals; 0 of nothing.
+/// Returns a share to 4 decimals. A share of nothing is 0.
 fn ratio(part: u64, whole: u64) -> Decimal {
     if whole == 0 { Decimal::ZERO } else { rounded(Decimal::from(part) / Decimal::from(whole)) }
 }
@@ -191,12 +191,12 @@ fn rounded(value: Decimal) -> Decimal {
     value.round_dp_with_strategy(4, MidpointAwayFromZero).normalize()
 }
 
-/// A number and what is counted, for an explanation.
+/// Returns a number and what is counted, for an explanation.
 fn plural(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A repository's own text for an explanation: on one line, not longer than a line or two.
+/// Returns a repository's own text for an explanation: on one line, not longer than a line or two.
 fn plain(text: &str) -> String {
     text.chars().take(200).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -1,5 +1,5 @@
 //! Network: how many works use this one, and how evenly its contributors share its cost. The formula is that of
-//! [`domain::coherence::network`]; both numbers are this market's own records.
+//! [`domain::coherence::network`], and both numbers come from this market's own records.
 
 use domain::coherence::{Weight, hhi, hint_for_commit, network};
 use rust_decimal::Decimal;
@@ -25,14 +25,14 @@ pub(super) fn source(surroundings: &Surroundings<'_>) -> Source {
     Source::recorded(Input::Network, rounded(value), how)
 }
 
-/// The weighted cost of everyone who wrote a repository's commits, in the order of [`Repository::people`]: what is known of
-/// contributors before any is recorded. A commit's cost is shared equally by its authors.
+/// Returns the weighted cost of everyone who wrote a repository's commits, in the order of [`Repository::people`]: this is
+/// what is known about contributors before any of them is recorded. A commit's cost is shared equally by its authors.
 pub fn contributor_weights(repository: &Repository) -> Vec<Weight> {
     let mut weights = vec![Weight::ZERO; repository.people.len()];
     for commit in &repository.commits {
         let multiplier = hint_for_commit(commit.touches_tests) + Decimal::new(5, 1);
         let part = commit.cost / Decimal::from(commit.authors.len().max(1));
-        // The cost of a commit lies between 0.05 and 10: it is never refused, and five million of them fit.
+        // The cost of a commit lies between 0.05 and 10, so it is never refused, and the sum of five million of them fits.
         let weight = Weight::new(part, multiplier).unwrap_or_default();
         for author in &commit.authors {
             weights[*author].0 += weight.0;

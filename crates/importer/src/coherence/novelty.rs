@@ -1,4 +1,4 @@
-//! Novelty: 1 less the highest similarity to any earlier work of the catalogue.
+//! Novelty: 1 minus the highest similarity to any earlier work of the catalogue.
 
 use rust_decimal::Decimal;
 
@@ -12,7 +12,7 @@ pub(super) fn source(survey: &Survey, surroundings: &Surroundings<'_>) -> Source
         return Source::unmeasured(Input::Novelty, "The work has no content to compare.");
     };
     let alike = earlier.iter().map(|work| (similarity(signature, &work.signature), &*work.name));
-    // Of works that are equally alike the first one given is named.
+    // Among works that are equally similar, the first one given is named.
     let closest = alike.reduce(|best, other| if other.0 > best.0 { other } else { best });
     let (value, how) = match closest {
         Some((likeness, name)) if likeness > Decimal::ZERO => {
@@ -39,7 +39,8 @@ mod tests {
         let novelty =
             |earlier: Option<&[Earlier]>| source(&survey, &Surroundings { earlier, ..Surroundings::default() });
         let far = work("far", "nothing of this stands in the other text at all");
-        // 8 runs and the file itself: changing the last word leaves 7 of 11 together.
+        // The set has 8 runs and the file itself. After a change of the last word, 7 of 11 elements
+        // are shared.
         let near = work("near", &text.replace("twelve", "13"));
         let same = work("same", text);
         for (earlier, value, named) in [

@@ -1,11 +1,11 @@
-//! Whether the people of a work wrote a file: not what a program made, and not what others wrote.
+//! Whether the people of a work wrote a file themselves, or a program or others did.
 
 use crate::paths;
 
 /// Folders of other people's code.
 const VENDORED: [&str; 8] =
     ["node_modules", "bower_components", "vendor", "third_party", "third-party", "Godeps", "Pods", ".yarn"];
-/// Folders of what programs made, and of what tests are fed with.
+/// Folders of files that programs made, or that tests use as input.
 const GENERATED: [&str; 9] = [
     "generated",
     "__generated__",
@@ -17,7 +17,7 @@ const GENERATED: [&str; 9] = [
     "testdata",
     "test-data",
 ];
-/// Ends of names of what programs made.
+/// How the names of files end that programs made.
 const ENDS: [&str; 13] = [
     ".min.js",
     ".min.css",
@@ -33,17 +33,17 @@ const ENDS: [&str; 13] = [
     ".g.dart",
     ".designer.cs",
 ];
-/// Whole names of what programs made.
+/// Whole names of files that programs made.
 const NAMES: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum"];
-/// How far into a file its maker's mark is looked for.
+/// How many bytes of a file are searched for the mark of a program that made it.
 const HEAD: usize = 1024;
 
-/// Whether the path says that others wrote it.
+/// Returns whether the path says that others wrote the file.
 pub(super) fn is_vendored(path: &[u8]) -> bool {
     paths::folders(path).any(|folder| paths::one_of(folder, &VENDORED))
 }
 
-/// Whether the path says that a program made it, or that tests are fed with it.
+/// Returns whether the path says that a program made the file, or that tests use it as input.
 pub(super) fn is_generated(path: &[u8]) -> bool {
     let name = String::from_utf8_lossy(paths::file_name(path)).to_ascii_lowercase();
     paths::folders(path).any(|folder| paths::one_of(folder, &GENERATED))
@@ -52,14 +52,14 @@ pub(super) fn is_generated(path: &[u8]) -> bool {
         || name.contains(".generated.")
 }
 
-/// Whether a program says at the beginning of the file that it made it.
+/// Returns whether a mark at the beginning of the file says that a program made it.
 pub(super) fn says_generated(content: &[u8]) -> bool {
     let head = &content[..content.len().min(HEAD)];
     let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
     holds(b"@generated") || (holds(b"DO NOT EDIT") && (holds(b"enerated by") || holds(b"enerated from")))
 }
 
-/// Whether it is no text: as git tells, by a NUL among the first 8000 bytes.
+/// Returns whether the content is binary. As in git, a NUL among the first 8000 bytes decides this.
 pub(super) fn is_binary(content: &[u8]) -> bool {
     content[..content.len().min(8000)].contains(&0)
 }

@@ -1,8 +1,8 @@
-//! Reading SARIF 2.1.0: what linters found in the code.
+//! Reads SARIF 2.1.0, which says what linters found in the code.
 //!
-//! Only what a run says it looked for counts: a run without `results` looked for nothing. Results that are suppressed, that
-//! went away since the baseline, or whose kind is not `fail` are no findings. A result without a level has that of its rule,
-//! and a rule without one warns.
+//! Only runs that looked for something count; a run without `results` looked for nothing. Results that are suppressed, that
+//! went away since the baseline, or whose kind is not `fail` are not findings. A result without a level has the level of its
+//! rule, and a rule without a level is a warning.
 
 use std::collections::HashMap;
 
@@ -70,7 +70,7 @@ struct Configuration {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Finding {
-    /// Where it is missing, that of the rule counts.
+    /// When it is missing, the level of the rule counts.
     level: Option<Level>,
     rule_id: Option<String>,
     rule_index: Option<i64>,
@@ -116,7 +116,7 @@ enum Baseline {
     There,
 }
 
-/// A suppression counts unless it was asked for only, or refused.
+/// A suppression counts unless it was only asked for, or was refused.
 #[derive(Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 enum Status {
@@ -136,10 +136,10 @@ impl Finding {
 }
 
 impl Findings {
-    /// Adds a report; nothing of it when it cannot be read.
+    /// Adds a report. When it cannot be read, nothing of it is added.
     ///
     /// # Errors
-    /// A sentence with the line: it is too large, no SARIF, or of another version.
+    /// When the report is too large, is not SARIF, or has another version. The error is a sentence that names the line.
     pub fn add(&mut self, report: &[u8]) -> Result<(), String> {
         if report.len() as u64 > MAX_BYTES {
             return Err(format!("the report has {} bytes, the limit is {MAX_BYTES}", report.len()));

@@ -1,15 +1,15 @@
-//! How alike two works are, from a small signature of each.
+//! The similarity of two works, computed from a small signature of each.
 //!
-//! A work is taken as a set: every run of [`SHINGLE`] words that follow each other in one of its texts (words are letters,
-//! digits and underscores, so that layout and punctuation change nothing), and the SHA-256 of every file. The likeness of
-//! two works is the Jaccard index of their sets: what they share, over what they have together.
+//! A work is treated as a set. Its elements are every run of [`SHINGLE`] consecutive words in one of its texts (words are
+//! letters, digits and underscores, so layout and punctuation do not matter), and the SHA-256 of every file. The similarity
+//! of two works is the Jaccard index of their sets: the size of the intersection divided by the size of the union.
 //!
 //! A signature keeps the [`SIZE`] lowest hashes of the set (MinHash with one permutation and many minima, a bottom-k
-//! sketch: Broder 1997). Of the lowest hashes of two sets together, the share that lies in both estimates the index without
-//! bias and with a standard error of at most `sqrt(0.25 / SIZE)` = 0.031; sets of at most [`SIZE`] elements are compared
-//! exactly. Works that are alike at all share hashes, so a catalogue can be searched by them.
+//! sketch: Broder 1997). Among the lowest hashes of two sets together, the share that lies in both estimates the index
+//! without bias, and with a standard error of at most `sqrt(0.25 / SIZE)` = 0.031. Sets of at most [`SIZE`] elements are
+//! compared exactly. Similar works share hashes, so a catalogue can be searched by them.
 //!
-//! Renaming everything defeats it, and so does hiding a copy in a far larger work.
+//! Renaming everything defeats this, and so does hiding a copy in a much larger work.
 
 use std::collections::BTreeSet;
 
@@ -19,17 +19,17 @@ use sha2::{Digest, Sha256};
 
 use super::ratio;
 
-/// Words in a row that make one element.
+/// How many consecutive words make one element.
 pub const SHINGLE: usize = 5;
 /// Hashes in a full signature.
 pub const SIZE: usize = 256;
 
-/// The lowest hashes of a work's set, ascending; fewer than [`SIZE`] only when it has no more.
+/// The lowest hashes of a work's set, ascending. There are fewer than [`SIZE`] only when the set has no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<u32>", into = "Vec<u32>")]
 pub struct Signature(Vec<u32>);
 
-/// A list that is no signature.
+/// A list is not a signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a signature has 1 to {SIZE} numbers, each greater than the one before")]
 pub struct NoSignature;
@@ -50,13 +50,13 @@ impl From<Signature> for Vec<u32> {
 }
 
 impl Signature {
-    /// The hashes.
+    /// Returns the hashes.
     pub fn hashes(&self) -> &[u32] {
         &self.0
     }
 }
 
-/// The estimated Jaccard index of two works, in [0, 1], to 4 decimals. Symmetric; 1 for equal works.
+/// Returns the estimated Jaccard index of two works, in [0, 1], to 4 decimals. It is symmetric, and 1 for equal works.
 pub fn similarity(a: &Signature, b: &Signature) -> Decimal {
     let (mut i, mut j, mut shared, mut together) = (0, 0, 0, 0);
     while together < SIZE as u64 && (i < a.0.len() || j < b.0.len()) {
@@ -93,7 +93,7 @@ impl Sketch {
                 self.add(join(older.iter().chain(newer)));
             }
         }
-        // A text of few words is one element of its own.
+        // A text of only a few words is one element.
         if (1..SHINGLE).contains(&count) {
             self.add(join(words[..count].iter()));
         }
@@ -105,7 +105,7 @@ impl Sketch {
         self.add(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
     }
 
-    /// The signature; none of a work without content.
+    /// Returns the signature. `None` for a work without content.
     pub fn finish(self) -> Option<Signature> {
         Signature::try_from(Vec::from_iter(self.lowest)).ok()
     }
@@ -120,7 +120,7 @@ impl Sketch {
     }
 }
 
-/// The signature of texts alone.
+/// Returns the signature of texts alone.
 pub fn signature_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<Signature> {
     let mut sketch = Sketch::default();
     for text in texts {
@@ -135,12 +135,12 @@ fn fnv(word: &[u8]) -> u64 {
     word.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The hash of words in their order.
+/// Returns the hash of words in their order.
 fn join<'a>(words: impl Iterator<Item = &'a u64>) -> u64 {
     words.fold(0, |hash: u64, word| hash.rotate_left(5).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ mix(*word))
 }
 
-/// The finalizer of SplitMix64: every bit of the input moves every bit of the result.
+/// Mixes the bits of a value with the finalizer of SplitMix64: every bit of the input affects every bit of the result.
 fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// A text of one shingle a number: runs of 5 words that overlap no other.
+    /// Returns the signature of texts with one shingle per number: runs of 5 words that do not overlap.
     fn texts(elements: std::ops::Range<u32>) -> Option<Signature> {
         let mut sketch = Sketch::default();
         for element in elements {
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn large_works_are_compared_within_the_error() {
-        // Four standard errors: 4 x 0.031.
+        // The tolerance is four standard errors: 4 x 0.031.
         for (shared, expected) in [(0, 0.0), (2_000, 0.1111), (10_000, 1.0), (6_667, 0.5)] {
             let (a, b) = (texts(0..10_000).unwrap(), texts(10_000 - shared..20_000 - shared).unwrap());
             let found: f64 = similarity(&a, &b).to_string().parse().unwrap();
@@ -198,9 +198,9 @@ mod tests {
             sketch.finish().unwrap()
         };
         assert_eq!(of(text), of("fn main()\n{\n    let x = read( path )?;\n\n    print(x)\n}\n"));
-        // 8 words make 4 runs; the word in the middle is part of all of them.
+        // 8 words make 4 runs, and the word in the middle is part of all of them.
         assert_eq!(similarity(&of(text), &of(&text.replace("read", "load"))), Decimal::ZERO);
-        // At the end it is part of one.
+        // A word at the end is part of only one.
         assert_eq!(similarity(&of(text), &of(&text.replace("print(x)", "print(y)"))), dec("0.6"));
     }
 
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(signature.hashes(), KNOWN);
     }
 
-    /// Computed by another program from the definition.
+    /// These hashes were computed by another program from the definition.
     const KNOWN: [u32; 6] = [241_835_769, 557_585_575, 941_809_906, 1_409_534_674, 1_901_783_845, 2_900_441_147];
 
     proptest! {

@@ -1,8 +1,9 @@
-//! One pass over the files of a commit: lines counted, reports read, the signature taken.
+//! One pass over the files of a commit, which counts lines, reads reports and takes the signature.
 //!
-//! Only regular files count. Left out are files that the repository's `.gitattributes` or their paths call generated or
-//! vendored, or that say so at their beginning; files of more than [`MAX_FILE_BYTES`]; and what lies beyond the limits
-//! together, in the order of paths. How many were left out, and why, is said.
+//! Only regular files count. Files are left out when the repository's `.gitattributes` or their paths call them generated
+//! or vendored, when they say so at their beginning, or when they have more than [`MAX_FILE_BYTES`]. Files beyond the
+//! limits for all files together are left out too, in the order of paths. The survey says how many files were left out,
+//! and why.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -27,34 +28,34 @@ use crate::{
 
 /// A larger file is left out, unless it is a report.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
-/// Files beyond this many are left out.
+/// Files beyond this number are left out.
 pub const MAX_FILES: u64 = 200_000;
 /// Files are left out once those before them have this many bytes.
 pub const MAX_BYTES: u64 = 512 << 20;
-/// Reports of one kind beyond this many are left out.
+/// Reports of one kind beyond this number are left out.
 pub const MAX_REPORTS: u64 = 16;
 /// Reports of one kind are left out once those before them have this many bytes.
 pub const MAX_REPORT_BYTES: u64 = 64 << 20;
-/// Files of attributes beyond this many, or larger than the next, are passed over.
+/// Files of attributes beyond this number, or larger than `MAX_ATTRIBUTES_BYTES`, are ignored.
 const MAX_ATTRIBUTES: usize = 64;
 const MAX_ATTRIBUTES_BYTES: u64 = 64 << 10;
-/// Folders of what is written for readers.
+/// Folders of documentation.
 const DOCS: [&str; 8] = ["doc", "docs", "documentation", "guide", "guides", "book", "man", "manual"];
 
 /// Files that were not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// Made by programs, or fed to tests.
+    /// Made by programs, or used as input by tests.
     pub generated: u64,
     /// Written by others.
     pub vendored: u64,
     /// Larger than [`MAX_FILE_BYTES`].
     pub large: u64,
-    /// Beyond [`MAX_FILES`] or [`MAX_BYTES`], or reports beyond their limits.
+    /// Files beyond [`MAX_FILES`] or [`MAX_BYTES`], and reports beyond their limits.
     pub beyond: u64,
 }
 
-/// What a run of tests reached, as reports in the repository say.
+/// What a run of tests reached, according to reports in the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedCoverage {
     /// The reports' paths.
@@ -67,7 +68,7 @@ pub struct ReportedCoverage {
     pub lines_hit: u64,
 }
 
-/// What linters found, as reports in the repository say.
+/// What linters found, according to reports in the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedFindings {
     /// The reports' paths.
@@ -81,11 +82,11 @@ pub struct ReportedFindings {
 pub struct Unreadable {
     /// What it would have measured.
     pub input: Input,
-    /// Its path, the line, and what is wrong there.
+    /// The line, and what is wrong there.
     pub why: String,
 }
 
-/// What the files of one commit say. The same commit always gives the same survey.
+/// The survey of the files of one commit. The same commit always gives the same survey.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
     /// The commit's full id.
@@ -94,7 +95,7 @@ pub struct Survey {
     pub files: u64,
     /// Lines of all languages.
     pub lines: Lines,
-    /// Words of the README; none where there is none.
+    /// How many words the README has. `None` if there is no README.
     pub readme_words: Option<u64>,
     /// Lines with text in files of prose in folders of documentation.
     pub docs_lines: u64,
@@ -106,15 +107,15 @@ pub struct Survey {
     pub unreadable: Vec<Unreadable>,
     /// What was not counted.
     pub left_out: LeftOut,
-    /// What to compare the content of works by; none of a work without content.
+    /// The signature by which the content of works is compared. `None` for a work without content.
     pub signature: Option<Signature>,
 }
 
 /// Surveys the repository at `path` at a commit, named by its full id, or at HEAD.
 ///
 /// # Errors
-/// When there is no readable, complete repository, or no such commit, or `git` is missing or too old. A report that cannot
-/// be read is no error: the survey names it.
+/// When there is no readable, complete repository or no such commit, or when `git` is missing or too old. A report that
+/// cannot be read is not an error, because the survey names it.
 pub fn survey(git: &OsStr, path: &Path, commit: Option<&str>) -> Result<Survey, ImportError> {
     let mut git = Git::open(git, path)?;
     if let Some(commit) = commit {
@@ -131,13 +132,13 @@ pub fn survey(git: &OsStr, path: &Path, commit: Option<&str>) -> Result<Survey, 
     Ok(surveyor.finish(git.head()))
 }
 
-/// What a file is read for.
+/// The purpose for which a file is read.
 #[derive(Debug, Clone, Copy)]
 enum Task {
     Attributes,
     Coverage,
     Findings,
-    /// To be counted; `ours` where the attributes say that no program made it.
+    /// The file is counted. `ours` is set if the attributes say that no program made it.
     Count {
         form: Form,
         ours: bool,
@@ -179,7 +180,7 @@ fn is_regular(entry: &Entry) -> bool {
     entry.mode.starts_with("100")
 }
 
-/// The kind of report that a path names, unless it lies among what tests are fed with or others wrote.
+/// Returns the kind of report that a path names, unless the file is an input of tests or was written by others.
 fn report(path: &[u8]) -> Option<Task> {
     let name = String::from_utf8_lossy(paths::file_name(path)).to_ascii_lowercase();
     let kind = if name == "lcov.info" || name.ends_with(".lcov") {
@@ -204,7 +205,8 @@ struct Surveyor {
 }
 
 impl Surveyor {
-    /// Which files are read, and what for. Nothing is read yet: all limits hold beforehand.
+    /// Returns which files are read, and for which purpose. Nothing is read yet, so that all limits are applied
+    /// beforehand.
     fn choose<'a>(&mut self, entries: &'a [Entry]) -> Vec<(Task, &'a Entry)> {
         let mut chosen = Vec::new();
         let mut bytes = 0;

@@ -1,11 +1,11 @@
-//! Test coverage: what a coverage report in the repository says, or how much of the code tests.
+//! Test coverage: what a coverage report in the repository says, or the share of test code.
 //!
 //! ```text
 //! with a report     value = lines that tests ran / lines that could be run
 //! without           value = min(1, 3 x lines of code that test / lines of code)
 //! ```
 //!
-//! A third of all code in tests is as much as well tested works have; the share says that tests are there, not what they
+//! In well tested works, about a third of all code is in tests. The share says that there are tests, not what they
 //! reach.
 
 use rust_decimal::Decimal;

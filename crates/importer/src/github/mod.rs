@@ -1,10 +1,12 @@
-//! What GitHub's webhook says, and which contributions follow. Pure: the HTTP endpoint and the storing are others' work.
+//! What GitHub's webhook says, and which contributions follow from it. This module does no I/O: the HTTP endpoint and the
+//! storage are elsewhere.
 //!
 //! ```text
 //! body, X-Hub-Signature-256 --verify_signature--> Verified --event--> Push --contributions_of--> contributions
 //! ```
 //!
-//! Only a [`Verified`] body can be parsed, so the signature is always checked first; what was stored is [`Verified::kept`].
+//! Only a [`Verified`] body can be parsed, so the signature is always checked first. A body that was stored after the check
+//! is read with [`Verified::kept`].
 
 mod payload;
 mod pull_request;
@@ -18,7 +20,7 @@ pub use self::{
     signature::{SignatureError, Verified, verify_signature},
 };
 
-/// A larger body is refused; GitHub sends none.
+/// A larger body is refused, in bytes. GitHub does not send larger ones.
 pub const MAX_BODY_BYTES: usize = 25 << 20;
 /// More commits in one push are refused; GitHub lists 2048.
 pub const MAX_COMMITS: usize = 4096;

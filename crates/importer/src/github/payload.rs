@@ -7,7 +7,7 @@ use super::{MAX_COMMITS, MAX_FILES, MAX_PATH, PullRequest, Push};
 /// An event of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// GitHub asks whether anyone listens; nothing happened.
+    /// GitHub asks whether anyone is listening. Nothing happened.
     Ping,
     /// Somebody pushed to a branch or a tag.
     Push(Push),
@@ -17,10 +17,10 @@ pub enum Event {
     Other,
 }
 
-/// Why a payload cannot be used.
+/// The reason why a payload cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
-    /// It is no JSON, or lacks a field that GitHub documents.
+    /// It is not JSON, or lacks a field that GitHub documents.
     #[error("the payload of `{event}` is not what GitHub documents: {source}")]
     Malformed {
         /// The event.
@@ -28,7 +28,7 @@ pub enum PayloadError {
         /// What is wrong, and where.
         source: serde_json::Error,
     },
-    /// A field holds what it cannot.
+    /// A field has a value that it cannot have.
     #[error("{field} is {value:?}: {expected}")]
     Field {
         /// Which field.
@@ -38,7 +38,7 @@ pub enum PayloadError {
         /// What it should hold.
         expected: &'static str,
     },
-    /// There is more than is taken.
+    /// There is more than the limit allows.
     #[error("{what} has {found} {unit}, the limit is {limit}: import the repository instead")]
     Limit {
         /// What is too large.
@@ -55,7 +55,7 @@ pub enum PayloadError {
 /// The repository an event is about.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Repository {
-    /// GitHub's number for it; it stays when the repository is renamed or moved.
+    /// GitHub's number for it, which stays the same when the repository is renamed or moved.
     pub id: u64,
     /// `owner/name`.
     pub full_name: String,
@@ -93,7 +93,7 @@ fn read<T: DeserializeOwned>(event: &'static str, body: &[u8]) -> Result<T, Payl
     serde_json::from_slice(body).map_err(|source| PayloadError::Malformed { event, source })
 }
 
-/// Refuses what is no full object id, SHA-1 or SHA-256, in lower case.
+/// Refuses everything except a full object id (SHA-1 or SHA-256) in lower case.
 pub(super) fn check_id(field: &'static str, id: &str) -> Result<(), PayloadError> {
     let sound = matches!(id.len(), 40 | 64) && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if sound { Ok(()) } else { Err(field_error(field, id, "it must be 40 or 64 lower-case hex digits")) }

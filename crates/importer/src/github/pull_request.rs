@@ -1,5 +1,5 @@
-//! A pull request. Its commits come as a push when it is merged, and count there; counting the request too would pay twice.
-//! What it adds is who proposed and who merged what the commit holds, with a page to show as evidence.
+//! A pull request. Its commits come as a push when it is merged, and count there. Counting the request too would pay twice.
+//! The request adds who proposed and who merged the content of the commit, and a page as evidence.
 
 use domain::cost::CommitSize;
 use serde::Deserialize;
@@ -47,7 +47,7 @@ struct Base {
 /// A pull request that became part of the default branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merge {
-    /// The commit that brought it: of a merge, or of all its changes in one.
+    /// The commit that brought it: a merge commit, or one commit with all its changes.
     pub commit: String,
     /// Its number.
     pub number: u64,
@@ -55,13 +55,13 @@ pub struct Merge {
     pub title: String,
     /// Its page at GitHub.
     pub url: String,
-    /// Who proposed it; none when the account is gone.
+    /// Who proposed it. `None` when the account is gone.
     pub author: Option<String>,
     /// Who merged it.
     pub merged_by: Option<String>,
     /// Its commits.
     pub commits: u32,
-    /// Its files and lines, all commits together. A file that was removed counts here.
+    /// The files and lines of all its commits together. Removed files count here.
     pub size: CommitSize,
 }
 
@@ -71,7 +71,7 @@ impl PullRequest {
     }
 }
 
-/// The merge that the event tells of; none when it tells of something else, or of another branch.
+/// Returns the merge that the event reports. `None` when it reports something else, or another branch.
 pub fn merge_of(event: &PullRequest) -> Option<Merge> {
     let details = &event.pull_request;
     let merged = event.action == "closed" && details.merged == Some(true);

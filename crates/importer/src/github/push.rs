@@ -1,16 +1,16 @@
-//! A push, and the contributions its commits are.
+//! A push, and the contributions that follow from its commits.
 //!
 //! What counts, and what does not:
 //! - Commits that reach the default branch. Those of other branches count when they are merged: the push of the merge lists
 //!   them again. So it does not matter that GitHub then no longer calls them `distinct`.
-//! - A commit is one contribution of its author and co-authors, under the key an import gives it: pushes may come again, and
-//!   in any order, and an import may follow.
-//! - Merge commits carry no work of their own. A payload does not tell parents, so they are known by the messages that git
-//!   and GitHub write; a merge with another message counts as a commit.
-//! - A payload tells files and no lines: the cost follows from files alone, and so does its confidence.
-//! - A deleted branch, or a tag, brings nothing, and what was contributed stays contributed.
-//! - After a force push the same work may come under new ids. It is taken, and the push is marked as rewritten, for
-//!   somebody to look at.
+//! - A commit is one contribution of its author and co-authors, under the key that an import gives it. So pushes may come
+//!   again and in any order, and an import may follow.
+//! - Merge commits contain no work of their own. A payload does not name parents, so merges are recognised by the messages
+//!   that git and GitHub write. A merge with another message counts as a commit.
+//! - A payload names files but no lines, so the cost follows from files alone, and so does its confidence.
+//! - A deleted branch or a tag brings nothing, and does not take back earlier contributions.
+//! - After a force push, the same work may come again under new ids. It is taken, and the push is marked as rewritten, so
+//!   that somebody can look at it.
 
 use std::collections::HashSet;
 
@@ -28,9 +28,9 @@ use super::{
 };
 use crate::{history, paths, people::Contact};
 
-/// How many commits GitHub lists: a push of as many may have had more.
+/// How many commits GitHub lists. A push with this many listed commits may have had more.
 const LISTED: usize = 2048;
-/// What git and GitHub begin the message of a merge with.
+/// How git and GitHub begin the message of a merge.
 const MERGES: [&str; 6] = [
     "Merge pull request #",
     "Merge branch '",
@@ -46,9 +46,9 @@ pub struct Push {
     /// The full name of what was pushed to: `refs/heads/main`.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// The commit it named before; zeros when it is new.
+    /// The commit that it named before. Zeros when it is new.
     pub before: String,
-    /// The commit it names now; zeros when it is gone.
+    /// The commit that it names now. Zeros when it is gone.
     pub after: String,
     /// Whether it is gone.
     #[serde(default)]
@@ -56,7 +56,7 @@ pub struct Push {
     /// Whether commits were taken from it.
     #[serde(default)]
     pub forced: bool,
-    /// What is new on it, oldest first.
+    /// The new commits on it, oldest first.
     #[serde(default)]
     pub commits: Vec<Commit>,
     /// Where it happened.
@@ -92,7 +92,7 @@ pub struct Commit {
 pub struct Signer {
     /// Their name.
     pub name: String,
-    /// Their email; GitHub may hide it.
+    /// Their email, which GitHub may hide.
     #[serde(default)]
     pub email: Option<String>,
     /// The account GitHub finds by the email.
@@ -107,16 +107,16 @@ pub struct Contributions {
     pub taken: Vec<Contribution>,
     /// Commits that do not count.
     pub left_out: Vec<LeftOut>,
-    /// Whether there may be commits that GitHub did not list: import the repository.
+    /// Whether there may be commits that GitHub did not list. If so, import the repository.
     pub incomplete: bool,
-    /// Whether the default branch lost commits: their work may come again under other ids.
+    /// Whether the default branch lost commits, whose work may come again under other ids.
     pub rewritten: bool,
 }
 
 /// A commit as a contribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contribution {
-    /// `git:` and the commit's id: the same however often, and from wherever, it comes.
+    /// `git:` and the commit's id. It is the same however often and from wherever the commit comes.
     pub key: String,
     /// The commit's id.
     pub commit: String,
@@ -136,7 +136,7 @@ pub struct Contribution {
     pub removed: Vec<String>,
     /// Whether it added to or changed a test.
     pub touches_tests: bool,
-    /// Its coherence as far as a push can hint at it.
+    /// Its coherence, as far as it can be guessed from a push.
     pub coherence: Decimal,
     /// Its cost by the policy `normalised`, from files alone.
     pub cost: Decimal,
@@ -144,7 +144,7 @@ pub struct Contribution {
     pub evidence: Evidence,
 }
 
-/// Somebody, or some program, who wrote a commit, as the commit says: nobody has proved it.
+/// Somebody, or some program, who wrote a commit, according to the commit. Nobody has proved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     /// As [`crate::Person::identity`].
@@ -168,7 +168,7 @@ pub struct LeftOut {
     pub reason: Reason,
 }
 
-/// Why a commit does not count.
+/// The reason why a commit does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// It is not on the default branch yet, or only a tag names it.
@@ -197,13 +197,13 @@ impl Push {
         Ok(())
     }
 
-    /// Whether it went to the branch that counts.
+    /// Returns whether the push went to the default branch.
     fn is_default(&self) -> bool {
         self.reference.strip_prefix("refs/heads/") == Some(&*self.repository.default_branch)
     }
 }
 
-/// The contributions a push brings.
+/// Returns the contributions that a push brings.
 pub fn contributions_of(push: &Push) -> Contributions {
     let mut found = Contributions::default();
     if push.deleted || !push.is_default() {
@@ -269,7 +269,7 @@ fn authors(commit: &Commit) -> Vec<Author> {
     authors
 }
 
-/// Those whom the last paragraph of a message names, unless it is the first one too.
+/// Returns the co-authors that the last paragraph of a message names, unless it is also the first paragraph.
 fn co_authors(message: &str) -> impl Iterator<Item = Contact> {
     let lines: Vec<&str> = message.trim().lines().map(str::trim).collect();
     let last = lines.iter().rposition(|line| line.is_empty()).map_or(lines.len(), |blank| blank + 1);
@@ -290,7 +290,7 @@ fn author(contact: &Contact, username: Option<&str>) -> Author {
     }
 }
 
-/// The account in one of GitHub's private addresses: `1234+octocat@users.noreply.github.com`.
+/// Returns the account in one of GitHub's private addresses: `1234+octocat@users.noreply.github.com`.
 fn login_in(email: &str) -> Option<&str> {
     let mailbox = email.trim().strip_suffix("@users.noreply.github.com")?;
     Some(mailbox.split_once('+').map_or(mailbox, |(_, login)| login)).filter(|login| !login.is_empty())

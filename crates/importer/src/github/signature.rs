@@ -8,14 +8,14 @@ use super::{Event, MAX_BODY_BYTES, PayloadError};
 /// What the header begins with.
 const PREFIX: &str = "sha256=";
 
-/// A body that whoever knows the secret has signed.
+/// A body that was signed by somebody who knows the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified<'a>(&'a [u8]);
 
-/// Why a body is not believed.
+/// The reason why a body is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// An empty secret would let anyone sign.
+    /// The secret is empty, so anyone could sign.
     #[error("no secret is set for this webhook: set one here and at GitHub")]
     NoSecret,
     /// The body is larger than GitHub's largest.
@@ -29,11 +29,12 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// Checks the header `X-Hub-Signature-256` against the raw body, before anything of it is parsed. The comparison takes the
-/// same time wherever the signatures differ.
+/// Checks the header `X-Hub-Signature-256` against the raw body, before any of it is parsed. The comparison takes the same
+/// time wherever the signatures differ.
 ///
 /// # Errors
-/// When the body is not the one that was signed with this secret.
+/// When the secret is empty, the header is malformed, the body is too large, or the body is not the one that was signed
+/// with this secret.
 pub fn verify_signature<'a>(secret: &[u8], body: &'a [u8], header: &str) -> Result<Verified<'a>, SignatureError> {
     if secret.is_empty() {
         return Err(SignatureError::NoSecret);
@@ -48,7 +49,8 @@ pub fn verify_signature<'a>(secret: &[u8], body: &'a [u8], header: &str) -> Resu
     Ok(Verified(body))
 }
 
-/// The header's digest. Upper case is not GitHub's: one signature has one form.
+/// Returns the header's digest. Upper case is refused, because GitHub does not write it, and each signature has only one
+/// form.
 fn digest(header: &str) -> Option<[u8; 32]> {
     let digits =
         header.strip_prefix(PREFIX).filter(|digits| !digits.bytes().any(|digit| digit.is_ascii_uppercase()))?;
@@ -58,12 +60,12 @@ fn digest(header: &str) -> Option<[u8; 32]> {
 }
 
 impl<'a> Verified<'a> {
-    /// A body that was verified when it came, and kept since.
+    /// Accepts a body that was verified when it arrived, and was kept since.
     pub fn kept(body: &'a [u8]) -> Self {
         Self(body)
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &'a [u8] {
         self.0
     }
@@ -71,7 +73,7 @@ impl<'a> Verified<'a> {
     /// Reads the body as the event that the header `X-GitHub-Event` names.
     ///
     /// # Errors
-    /// When it is not of the form GitHub documents, or exceeds a limit.
+    /// When the body does not have the form that GitHub documents, or exceeds a limit.
     pub fn event(&self, name: &str) -> Result<Event, PayloadError> {
         Event::parse(name, self.0)
     }
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn known_answers() {
-        // RFC 4231, test cases 1 and 2, and the one in GitHub's documentation.
+        // Test cases 1 and 2 of RFC 4231, and the example of GitHub's documentation.
         for (secret, body, digest) in [
             (
                 &b"It's a Secret to Everybody"[..],
@@ -140,7 +142,7 @@ mod tests {
         for (at, change) in (0..header.len()).flat_map(|at| (1..=255_u8).map(move |change| (at, change))) {
             let mut bytes = header.clone().into_bytes();
             bytes[at] ^= change;
-            // Bytes that are no text never reach us: a header is a string.
+            // Bytes that are not text never reach us, because a header is a string.
             if let Ok(changed) = String::from_utf8(bytes) {
                 assert!(verify_signature(b"secret", b"body", &changed).is_err(), "{changed}");
             }

@@ -1,4 +1,5 @@
-//! Deliveries of GitHub's webhook, from the raw body to contributions. The payloads have the fields GitHub documents.
+//! Deliveries of GitHub's webhook, from the raw body to contributions. The payloads have the fields that GitHub
+//! documents.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -62,7 +63,7 @@ fn sign(body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// A delivery as an endpoint takes it.
+/// Reads a delivery as an endpoint does.
 fn deliver(event: &str, payload: &Value) -> Result<Event, PayloadError> {
     let body = payload.to_string().into_bytes();
     verify_signature(SECRET, &body, &sign(&body)).unwrap().event(event)
@@ -95,7 +96,7 @@ fn a_push_is_contributions() {
     assert_eq!((&*first.subject, first.time), ("Work 1", 1_709_294_400));
     assert_eq!((&first.added[..], &first.modified[..]), (&["src/a.rs".to_owned()][..], &["src/lib.rs".to_owned()][..]));
     assert_eq!(first.removed, ["old.rs"]);
-    // 0.10 + 0.15 x 2: removed files do not count, and one that is added and modified counts once.
+    // 0.10 + 0.15 x 2: removed files do not count, and a file that is both added and modified counts once.
     for contribution in [first, second] {
         assert_eq!(contribution.cost, "0.40".parse().unwrap());
         assert_eq!(contribution.evidence, Evidence::FilesOrLines);
@@ -155,7 +156,7 @@ fn only_the_default_branch_counts() {
         assert_eq!(found.left_out, [LeftOut { commit: id(1), reason: Reason::OtherBranch }], "{reference}");
         assert!(found.taken.is_empty() && !found.incomplete && !found.rewritten);
     }
-    // When the branch is merged its commits are listed again, and are not distinct any more.
+    // When the branch is merged, its commits are listed again, and are no longer distinct.
     assert_eq!(only(with(commit(1), json!({"distinct": false}))).commit, id(1));
 }
 
@@ -224,7 +225,7 @@ fn payloads_of_another_form_are_refused_by_name() {
         (json!({"added": vec!["a"; MAX_FILES + 1]}), "10003 files, the limit is 10000"),
         (json!({"added": ["a".repeat(MAX_PATH + 1)]}), "4097 bytes"),
     ] {
-        // The push names a sound commit: what is wrong is inside the list.
+        // The push names a valid commit. The fault is inside the list.
         fails(&with(push(&[with(commit(1), change)]), json!({"after": id(1)})), part);
     }
     fails(&with(push(&[]), json!({"after": "main"})), "after");
@@ -240,7 +241,7 @@ fn forged_and_cut_deliveries_are_not_parsed() {
     assert_eq!(verify_signature(SECRET, &body, &sign(b"another")), Err(SignatureError::Mismatch));
     assert_eq!(verify_signature(SECRET, &body[..body.len() - 1], &header), Err(SignatureError::Mismatch));
     assert_eq!(verify_signature(SECRET, &body, ""), Err(SignatureError::Malformed));
-    // Signed, but cut before it was signed.
+    // The body was cut before it was signed.
     for length in [0, 1, body.len() / 2, body.len() - 1] {
         let cut = &body[..length];
         let verified = verify_signature(SECRET, cut, &sign(cut)).unwrap();
@@ -291,7 +292,7 @@ fn a_merged_pull_request_tells_who_and_how_much() {
     assert!(deliver("pull_request", &json!({"action": "closed"})).is_err());
 }
 
-/// What a store that keeps the first contribution of each key holds in the end.
+/// Returns what a store that keeps the first contribution of each key holds in the end.
 fn stored<'a>(deliveries: impl IntoIterator<Item = &'a Value>) -> BTreeMap<String, Contribution> {
     let mut stored = BTreeMap::new();
     for contribution in deliveries.into_iter().flat_map(|payload| contributions(payload).taken) {
@@ -309,7 +310,7 @@ proptest! {
     ) {
         let mut next = 0;
         let pushes: Vec<Value> = sizes.iter().map(|size| {
-            // A push begins with the last commit of the one before, as after a force push to an older commit.
+            // A push begins with the last commit of the previous push, as after a force push to an older commit.
             let commits: Vec<Value> = (next..next + *size as u32 + 1).map(commit).collect();
             next += *size as u32;
             push(&commits)

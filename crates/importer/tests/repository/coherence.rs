@@ -1,4 +1,4 @@
-//! What the files of a commit show of a work.
+//! What the files of a commit show about a work.
 
 use std::ffi::OsStr;
 
@@ -35,7 +35,7 @@ fn dec(text: &str) -> Option<Decimal> {
 const LCOV: &str = "TN:\nSF:src/lib.rs\nDA:1,1\nDA:2,0\nDA:3,4\nDA:4,1\nend_of_record\n";
 const SARIF: &str = r#"{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "clippy"}}, "results": [{}]}]}"#;
 
-/// A small work with everything that can be measured.
+/// Returns a small work with everything that can be measured.
 fn work() -> Repo {
     Repo::of(&[
         ("README.md", "# Work\n\nIt does what it says.\n"),
@@ -59,7 +59,7 @@ fn every_input_has_a_source() {
     let surroundings = Surroundings { downstream: Some(5), contributors: &weights, earlier: Some(&[]) };
     let measured = survey.measure(&surroundings);
     let expected = Inputs {
-        // 0.5 weighted findings in 5 lines: 100 in 1000.
+        // 0.5 weighted findings in 5 lines are 100 in 1000.
         code_quality: dec("0.0909"),
         architecture_alignment: None,
         value_add: None,
@@ -163,7 +163,7 @@ fn what_others_or_programs_wrote_is_left_out() {
             ".gitattributes",
             "made/*.rs linguist-generated\n*.c -linguist-vendored\n/ours/vendor/** -linguist-vendored\n",
         ),
-        // Sorted before the file above it, and yet it outranks it.
+        // This file is sorted before the one in the folder above, and yet outranks it.
         ("!sub/.gitattributes", "*.c linguist-vendored=true\n"),
         ("a.rs", "fn a() {}\n"),
         ("made/b.rs", "fn b() {}\n"),
@@ -253,7 +253,7 @@ fn reports_have_limits() {
     assert_eq!(survey.left_out.beyond, 1);
 }
 
-/// A file of functions with names of their own.
+/// Returns a file of functions with names of their own.
 fn functions(names: std::ops::Range<u32>) -> String {
     names.map(|name| format!("fn do_{name}(a_{name}: u32) -> u64 {{ b_{name}(a_{name}) + c_{name}() }}\n")).collect()
 }
@@ -270,7 +270,7 @@ fn copies_are_known() {
     let likeness = |a: &Survey, b: &Survey| similarity(a.signature.as_ref().unwrap(), b.signature.as_ref().unwrap());
     assert!(likeness(&original, &copy) > "0.95".parse().unwrap(), "other files, other layout");
     assert!(likeness(&original, &other) < "0.02".parse().unwrap());
-    // 380 of 400 functions: 0.95, and four standard errors of 0.014.
+    // 380 of 400 functions give 0.95, with a tolerance of four standard errors of 0.014.
     let near = likeness(&original, &near);
     assert!((near - "0.95".parse::<Decimal>().unwrap()).abs() < "0.06".parse().unwrap(), "{near}");
 

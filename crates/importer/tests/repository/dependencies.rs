@@ -9,7 +9,7 @@ use crate::support::{Repo, links, purls, warned};
 const SUM: &str = "aa00000000000000000000000000000000000000000000000000000000000000";
 const CRATES: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// One `[[package]]`: own when `source` is empty.
+/// Returns one `[[package]]`, which is the work's own when `source` is empty.
 fn package(name: &str, version: &str, source: &str, dependencies: &[&str]) -> String {
     let mut text = format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n");
     if !source.is_empty() {
@@ -116,7 +116,7 @@ fn several_lock_files_are_one_graph() {
         + &package("w", "0.1.0", "", &["a"])
         + &package("a", "1.0.0", CRATES, &["b"])
         + &package("b", "1.0.0", CRATES, &[]);
-    // The fuzz targets use the work's own package again: it counts once.
+    // The fuzz targets use the work's own package again, which counts once.
     let two = "version = 3\n".to_owned()
         + &package("fuzz", "0.0.0", "", &["w", "b"])
         + &package("w", "0.1.0", "", &["a"])
@@ -155,7 +155,8 @@ fn twenty_thousand_packages_are_quick() {
     let count = 20_000;
     let mut lock = "version = 4\n".to_owned() + &package("w", "0.1.0", "", &["p0"]);
     for number in 0..count {
-        // Each uses the next and the first: one long chain with as many cycles as packages.
+        // Each package uses the next one and the first one, so there is one long chain with as many
+        // cycles as packages.
         let next = format!("p{}", (number + 1) % count);
         lock += &package(&format!("p{number}"), "1.0.0", CRATES, &[&next, "p0"]);
     }

@@ -1,4 +1,4 @@
-//! Where repositories may lie, and what is refused.
+//! Where repositories may be, and what is refused.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -41,7 +41,7 @@ fn shallow_and_partial_clones_are_refused() {
             _ => assert!(matches!(error, ImportError::MissingObjects { .. }), "{error}"),
         }
     }
-    // HEAD's own files are there after a checkout, older ones are not, and nothing is fetched.
+    // After a checkout, HEAD's own files are there and older ones are not. Nothing is fetched.
     let target = folder.path().join("checked-out");
     repo.git(&["clone", "--quiet", "--filter=blob:none", &url, target.to_str().unwrap()]);
     assert!(matches!(fail(&target), ImportError::MissingObjects { .. }), "{}", fail(&target));
@@ -60,7 +60,7 @@ fn work_trees_bare_folders_and_other_owners_are_read() {
         assert_eq!((found.head, found.content_hash), (expected.head.clone(), expected.content_hash), "{path:?}");
     }
     assert_eq!(read(&repo.path().join(".git"), &Options::default(), &mut |_| {}).unwrap().name, expected.name);
-    // Only root may give a folder away; elsewhere this part proves nothing.
+    // Only root may change a folder's owner. Other users cannot run this part of the test.
     if std::os::unix::fs::chown(&bare, Some(12_345), None).is_ok() {
         assert!(!git(&bare).args(["log", "-1"]).output().unwrap().status.success(), "git itself refuses");
         assert_eq!(read(&bare, &Options::default(), &mut |_| {}).unwrap().head, expected.head);

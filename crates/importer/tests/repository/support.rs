@@ -1,4 +1,4 @@
-//! Small real repositories, made with `git` and no configuration of the machine.
+//! Small real repositories, made with `git` and without the machine's configuration.
 
 use std::{fs, path::Path, process::Command};
 
@@ -44,7 +44,7 @@ impl Repo {
         self
     }
 
-    /// Commits everything in the work tree; the id.
+    /// Commits everything in the work tree, and returns the id.
     pub fn commit(&mut self, message: &str) -> String {
         self.commit_as("Ada <ada@example.org>", message)
     }
@@ -56,7 +56,7 @@ impl Repo {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    /// A repository of one commit with these files.
+    /// Creates a repository of one commit with these files.
     pub fn of(files: &[(&str, &str)]) -> Self {
         let mut repo = Self::new();
         for (path, content) in files {
@@ -79,7 +79,7 @@ impl Repo {
     }
 }
 
-/// `git` without the machine's configuration.
+/// Returns `git` without the machine's configuration.
 pub fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(folder).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
@@ -87,7 +87,7 @@ pub fn git(folder: &Path) -> Command {
     command
 }
 
-/// Links as `root>to*weight` and `from>to`, package URLs without `pkg:`.
+/// Returns the links as `root>to*weight` and `from>to`, with package URLs without `pkg:`.
 pub fn links(repository: &Repository) -> Vec<String> {
     let short = |purl: &str| purl.trim_start_matches("pkg:").to_owned();
     let link = |Use { from, to, weight }: &Use| match from {
@@ -102,7 +102,7 @@ pub fn purls(repository: &Repository) -> Vec<&str> {
     repository.externals.iter().map(|external| &*external.purl).collect()
 }
 
-/// The identities of a commit's authors.
+/// Returns the identities of a commit's authors.
 pub fn authors(repository: &Repository, commit: usize) -> Vec<&str> {
     repository.commits[commit].authors.iter().map(|person| &*repository.people[*person].identity).collect()
 }

@@ -1,4 +1,4 @@
-//! The files of HEAD, the manifest, and what they say.
+//! The files of HEAD, the manifest, and what is read from them.
 
 use std::os::unix::{
     ffi::OsStrExt,

@@ -103,7 +103,7 @@ fn if_then(_: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// The template with values put in for which the two atoms are equal.
+/// Returns the template with values put in for which the two atoms are equal.
 fn unified(left: &Atom, right: &Atom, template: &Atom) -> Option<Alternative> {
     let mut bindings = Bindings::new();
     if !bindings.unify(left, right) {
@@ -150,7 +150,7 @@ fn let_star(_: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// What the first case that fits an atom says; `Empty` when none does.
+/// Returns what the first case that fits an atom says; `Empty` when none does.
 fn first_case(atom: &Atom, cases: &Atom) -> Alternative {
     for case in cases.children() {
         let [pattern, template] = case.children() else { break };

@@ -83,7 +83,7 @@ fn part(request: &Request<'_>, name: &str, take: impl FnOnce(&[Atom]) -> Option<
     }))
 }
 
-/// Each atom once, whatever its variables are called.
+/// Returns each atom once, whatever its variables are called.
 fn unique(atoms: &[Atom]) -> Vec<Atom> {
     let mut by_hash: HashMap<u64, Vec<Atom>, Build> = HashMap::default();
     let fresh = |atom: &&Atom| {
@@ -97,7 +97,7 @@ fn unique(atoms: &[Atom]) -> Vec<Atom> {
     atoms.iter().filter(fresh).cloned().collect()
 }
 
-/// The atoms on the left that can be paired with one on the right, or those that cannot.
+/// Returns the atoms on the left that can be paired with one on the right, or those that cannot.
 fn common(left: &[Atom], right: &[Atom], paired: bool) -> Vec<Atom> {
     let mut bag = Bag::new(right);
     left.iter().filter(|atom| bag.take(atom, PartialEq::eq) == paired).cloned().collect()
@@ -128,7 +128,7 @@ impl<'a> Bag<'a> {
         })
     }
 
-    /// What is left, in order.
+    /// Returns what is left, in order.
     pub(crate) fn rest(self) -> Vec<Atom> {
         let mut rest: Vec<(usize, &Atom)> = self.by_hash.into_values().flatten().collect();
         rest.sort_unstable_by_key(|(index, _)| *index);

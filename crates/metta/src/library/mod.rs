@@ -31,7 +31,7 @@ pub(crate) fn install(metta: &mut Metta) {
     }
 }
 
-/// The function that the library defines for a symbol.
+/// Returns the function that the library defines for a symbol.
 pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     keyword.is_library().then(|| {
         control::of_keyword(keyword)

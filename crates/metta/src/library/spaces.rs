@@ -44,7 +44,7 @@ pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     })
 }
 
-/// The space that the first argument is.
+/// Returns the space that the first argument is.
 fn space_of(request: &Request<'_>) -> Option<SpaceId> {
     match request.arguments.first() {
         Some(Atom::Grounded(Grounded::Space(space))) => Some(*space),
@@ -176,7 +176,7 @@ fn change_state(_: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// The types of an atom; `Empty` when all are wrong.
+/// Returns the types of an atom; `Empty` when all are wrong.
 fn types_in(metta: &mut Metta, space: SpaceId, atom: &Atom) -> Outcome {
     let types = types::types_of(&mut metta.store, space, atom);
     Outcome::Atoms(types.iter().filter_map(|of| of.valid().cloned()).collect())
@@ -207,7 +207,7 @@ fn bind(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// The name that a symbol or a string is.
+/// Returns the name that a symbol or a string is.
 fn module_name(atom: &Atom) -> Option<&str> {
     atom.as_symbol().or_else(|| atom.as_text())
 }
@@ -257,7 +257,7 @@ fn pragma(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     Outcome::unit()
 }
 
-/// What `@doc` says of an atom.
+/// Returns what `@doc` says of an atom.
 fn documentation(metta: &mut Metta, space: SpaceId, atom: &Atom) -> Vec<Atom> {
     let listed = metta.store.list(space).unwrap_or_default();
     let says = |listed: &Atom| matches!(listed.children(), [head, subject, ..] if head.as_symbol() == Some("@doc") && subject == atom);

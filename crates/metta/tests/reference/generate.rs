@@ -22,7 +22,7 @@ impl Random {
     }
 }
 
-/// The program of a seed.
+/// Returns the program of a seed.
 pub fn program(seed: u64) -> String {
     let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(1));
     let parts: [fn(&mut Random) -> String; 10] =
@@ -39,7 +39,7 @@ pub fn program(seed: u64) -> String {
 const NAMES: &[&str] = &["a", "b", "c", "d"];
 const VARIABLES: &[&str] = &["$x", "$y", "$z"];
 
-/// A term; with variables or without.
+/// Returns a term; with variables or without.
 fn term(random: &mut Random, depth: u64, variables: bool) -> String {
     match random.below(if depth == 0 { 3 } else { 5 }) {
         0 if variables => random.pick(VARIABLES).to_owned(),

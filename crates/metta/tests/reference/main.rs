@@ -36,7 +36,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(folder().join(name)).unwrap()
 }
 
-/// The cases by name.
+/// Returns the cases by name.
 fn cases() -> Vec<(String, String)> {
     let text = read("cases.metta");
     let mut cases: Vec<(String, String)> = Vec::new();
@@ -51,7 +51,7 @@ fn cases() -> Vec<(String, String)> {
     cases
 }
 
-/// The answers of the reference, if it is there.
+/// Returns the answers of the reference, if it is there.
 fn ask(programs: &[String]) -> Option<Vec<Value>> {
     let python = std::env::var_os("HYPERON_PYTHON")?;
     let mut child = Command::new(python)
@@ -76,7 +76,7 @@ fn ours(program: &str) -> Value {
     }
 }
 
-/// A result with variables called by the order in which they occur, and spaces by no name.
+/// Returns a result with variables called by the order in which they occur, and spaces by no name.
 fn normal(result: &str) -> String {
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut normal = String::new();
@@ -125,7 +125,7 @@ enum Order {
     Any,
 }
 
-/// An answer in a form in which equal answers are equal.
+/// Returns an answer in a form in which equal answers are equal.
 fn comparable(answer: &Value, order: Order) -> Option<Vec<Vec<String>>> {
     let lists = answer.as_array()?;
     let list = |list: &Value| {
@@ -138,7 +138,7 @@ fn comparable(answer: &Value, order: Order) -> Option<Vec<Vec<String>>> {
     Some(lists.iter().map(list).collect())
 }
 
-/// What differs from the reference, if anything does.
+/// Returns what differs from the reference, if anything does.
 fn difference(name: &str, program: &str, theirs: &Value, order: Order) -> Option<String> {
     let ours = ours(program);
     (comparable(&ours, order) != comparable(theirs, order))

@@ -1,4 +1,4 @@
-//! Settings as text: the commented example, and what is in force.
+//! Settings as text: the commented example, and the settings in force.
 
 use super::{
     Settings,
@@ -13,7 +13,8 @@ const HEAD: &str = "\
 # wins over the file. `tributary config check` says what is wrong with the settings, and what is in force.
 ";
 
-/// The configuration file with every setting in it, described. What has a default is commented out.
+/// Returns the configuration file with every setting and its description. Settings with a default are
+/// commented out.
 pub fn example() -> String {
     let mut text = HEAD.to_owned();
     for section in SECTIONS {
@@ -34,7 +35,8 @@ pub fn example() -> String {
     text
 }
 
-/// The settings in force, as a configuration file without its secrets, with where each value comes from.
+/// Returns the settings in force as a configuration file without secrets, which says where each value
+/// comes from.
 pub(super) fn in_force(settings: &Settings, values: &Values) -> String {
     let (mut text, mut shown_section) = (String::new(), "");
     for ((section, name, value), (_, key)) in settings.shown().into_iter().zip(all()) {
@@ -53,7 +55,7 @@ pub(super) fn in_force(settings: &Settings, values: &Values) -> String {
     text
 }
 
-/// A value in TOML: numbers as they are, everything else as text.
+/// Writes a value in TOML: numbers as they are, and everything else as text.
 fn toml(value: &str) -> String {
     if value.parse::<i64>().is_ok() {
         return value.to_owned();

@@ -1,4 +1,4 @@
-//! Reading settings from a file and the environment, and saying what is wrong with them.
+//! Reads settings from a file and the environment, and says what is wrong with them.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) enum Origin {
 pub(super) struct Values(BTreeMap<(&'static str, &'static str), (String, Origin)>);
 
 impl Values {
-    /// The values of a file, and those of the environment, which win; with what is wrong in the file.
+    /// Returns the values of a file and of the environment, which win, and what is wrong in the file.
     pub fn collect(file: &Table, environment: impl Fn(&str) -> Option<String>) -> (Self, Vec<String>) {
         let (mut values, mut faults) = (Self::default(), Vec::new());
         for (name, value) in file {
@@ -54,7 +54,10 @@ impl Values {
         }
     }
 
-    /// The value of a setting, or its default.
+    /// Returns the value of a setting, or its default.
+    ///
+    /// # Errors
+    /// When the value is malformed, or a required one is missing. The text says which, for people.
     pub fn get<V: Value>(&self, section: &'static str, name: &'static str) -> Result<V, String> {
         let found = all().find(|(known, key)| known.name == section && key.name == name);
         let (_, key) = found.ok_or_else(|| format!("there is no setting {section}.{name}"))?;
@@ -75,12 +78,12 @@ impl Values {
     }
 }
 
-/// Every setting with its section.
+/// Returns every setting with its section.
 pub(super) fn all() -> impl Iterator<Item = (&'static Section, &'static Key)> {
     SECTIONS.iter().flat_map(|section| section.keys.iter().map(move |key| (section, key)))
 }
 
-/// A value of TOML as an environment variable would give it: lists with commas.
+/// Returns a value of TOML as an environment variable would have it, with commas in lists.
 fn text(value: &Toml) -> Option<String> {
     match value {
         Toml::String(text) => Some(text.clone()),
@@ -98,7 +101,7 @@ fn missing(section: &str, key: &Key) -> String {
     format!("{section}.{} is not set: set it in the file, or the environment variable {}", key.name, key.variable)
 }
 
-/// What to say of a name that is neither a section nor in one.
+/// Returns the message about a name that is neither a section nor in one.
 fn unknown_at_top(name: &str, value: &Toml) -> String {
     if matches!(value, Toml::Table(_)) {
         let near = nearest(name, SECTIONS.iter().map(|section| section.name));
@@ -107,7 +110,8 @@ fn unknown_at_top(name: &str, value: &Toml) -> String {
             near.map_or_else(String::new, |near| format!(": is [{near}] meant?"))
         );
     }
-    // Settings stood at the top, under the names of their environment variables in lower case.
+    // In older files, settings were at the top, under the names of their environment variables in
+    // lower case.
     let variables = all().map(|(_, key)| key.variable);
     let near = nearest(&name.to_uppercase(), variables);
     match all().find(|(_, key)| Some(key.variable) == near) {
@@ -131,13 +135,15 @@ fn unknown_in(section: &Section, name: &str) -> String {
     }
 }
 
-/// The known name that is most like a written one, when at most a third of its letters differ.
+/// Returns the known name that is most similar to a written one, if at most a third of its letters
+/// differ.
 fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.map(|name| (distance(written, name), name)).min_by_key(|(distance, _)| *distance);
     near.filter(|(distance, name)| *distance <= name.len().max(3) / 3).map(|(_, name)| name)
 }
 
-/// How many letters have to be inserted, removed or replaced to come from one word to another (Levenshtein).
+/// Returns how many letters have to be inserted, removed or replaced to come from one word to another
+/// (Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -1,5 +1,5 @@
-//! Settings come from one optional TOML file (`TRIBUTARY_CONFIG`) and from environment variables, which win.
-//! An unknown name in the file is an error, and a secret never prints itself. `sections` has every setting, and
+//! Settings come from one optional TOML file (`TRIBUTARY_CONFIG`) and from environment variables, which win. An
+//! unknown name in the file is an error, and a secret never prints itself. `sections` lists every setting, and
 //! `config.example.toml` is made from it.
 
 mod example;
@@ -20,7 +20,7 @@ pub use value::{Finality, LogFormat, MinPayouts};
 pub enum SettingsError {
     #[error("the configuration file {path} could not be read: {source}")]
     Unreadable { path: String, source: std::io::Error },
-    /// The parser's own message would quote the line, which may hold a secret.
+    /// The parser's own message is not used, because it would quote the line, which may contain a secret.
     #[error("the configuration file {path} is not valid TOML: line {line}: {message}")]
     Malformed { path: String, line: usize, message: String },
     #[error("the settings are not valid:\n  {}\nconfig.example.toml describes every setting", .0.join("\n  "))]
@@ -31,7 +31,8 @@ impl Settings {
     /// Reads the file named by `TRIBUTARY_CONFIG`, if any, then the environment.
     ///
     /// # Errors
-    /// When the file cannot be read, or a setting is unknown, missing or wrong; all that is wrong is in the error.
+    /// When the file cannot be read, or when a setting is unknown, missing or wrong. The error lists everything
+    /// that is wrong.
     pub fn load() -> Result<Self, SettingsError> {
         Self::load_with_values().map(|(settings, _)| settings)
     }
@@ -44,7 +45,7 @@ impl Settings {
         Self::from_parts(text, "given", |_| None).map(|(settings, _)| settings)
     }
 
-    /// What is in force, as a configuration file without its secrets.
+    /// Returns the settings in force, as a configuration file without secrets.
     ///
     /// # Errors
     /// As [`Settings::load`].
@@ -82,12 +83,12 @@ impl Settings {
         Ok((settings, values))
     }
 
-    /// The endpoints of the chain.
+    /// Returns the endpoints of the chain.
     pub fn rpc_urls(&self) -> Vec<&str> {
         self.chain.rpc_url.iter().map(SecretUrl::expose).collect()
     }
 
-    /// The origin people see, without a trailing slash.
+    /// Returns the origin that people see, without a trailing slash.
     pub fn origin(&self) -> String {
         match &self.http.public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
@@ -143,10 +144,10 @@ mod tests {
         assert_eq!(settings.origin(), "http://127.0.0.1:4400");
         assert_eq!((settings.ledger.anchor_interval, settings.ledger.anchor_events), (Some(7), 10_000));
         assert_eq!(settings.database.connections, 5);
-        // The environment alone is enough, as containers have it.
+        // The environment alone is enough, as in containers.
         let settings = loaded("", &[("DATABASE_URL", "postgres://h/d"), ("RPC_URL", "http://h")]);
         assert_eq!((settings.database.connections, settings.chain.id), (24, None));
-        // A file may write a list as one.
+        // A file may write a list as a TOML array.
         let list = MINIMUM.replace("'https://eth.example/v2/hunter2'", "['http://a', 'http://b']");
         assert_eq!(loaded(&list, &[]).rpc_urls(), ["http://a", "http://b"]);
     }
@@ -246,7 +247,7 @@ mod tests {
         let kept = std::fs::read_to_string(path).unwrap_or_default();
         assert_eq!(kept, example(), "renew it: tributary config example >config.example.toml");
         loaded(&kept, &[]);
-        // With every line in force that is commented out: what is shown is valid.
+        // The example is valid when every setting that is commented out is put in force.
         let is_setting = |line: &str| load::all().any(|(_, key)| line.starts_with(&format!("# {} = ", key.name)));
         let all: Vec<&str> = kept.lines().map(|line| if is_setting(line) { &line[2..] } else { line }).collect();
         let (settings, values) = load(&all.join("\n"), &[]).unwrap();

@@ -11,7 +11,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The value itself; call it only where it is used.
+    /// Returns the value itself; call it only where it is used.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -23,7 +23,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A URL that may carry a password or an API key. It prints its scheme and host, and nothing else.
+/// A URL that may contain a password or an API key. It prints its scheme and host, and nothing else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
 
@@ -41,7 +41,7 @@ impl SecretUrl {
         }
     }
 
-    /// The URL itself; call it only where it is used.
+    /// Returns the URL itself; call it only where it is used.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -52,7 +52,8 @@ impl fmt::Display for SecretUrl {
         let (scheme, rest) = self.0.split_once("://").unwrap_or_default();
         let (authority, behind) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
         let host = authority.rsplit('@').next().unwrap_or_default();
-        // An `@` that comes later may end a password that was not escaped: then nobody knows where the host is.
+        // An `@` that comes later may end a password that was not escaped. Then it is unknown where the host
+        // is.
         write!(f, "{scheme}://{}", if behind.contains('@') { "" } else { host })
     }
 }

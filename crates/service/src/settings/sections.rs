@@ -1,5 +1,5 @@
-//! Every setting, once: its section, name, meaning, default and environment variable. The types, `config.example.toml` and the
-//! messages about wrong settings are made from this.
+//! All settings, each with its section, name, meaning, default and environment variable. The types, `config.example.toml` and
+//! the messages about wrong settings are made from this.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -8,12 +8,12 @@ use domain::distribution::Policy;
 
 use super::{Finality, LogFormat, MinPayouts, Secret, SecretUrl, load::Values, value::Value};
 
-/// What a setting is when nothing sets it.
+/// The value of a setting when nothing sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Default {
-    /// It must be set, to something like this.
+    /// There is no default: it must be set, for example to this.
     Required(&'static str),
-    /// Nothing; it can be set to something like this.
+    /// It is unset. It can be set, for example to this.
     Unset(&'static str),
     Is(&'static str),
 }
@@ -28,7 +28,7 @@ pub(super) struct Key {
     pub about: &'static [&'static str],
 }
 
-/// The settings of one subject, and a table of the configuration file.
+/// The settings of one subject, which are a table of the configuration file.
 pub(super) struct Section {
     pub name: &'static str,
     pub about: &'static [&'static str],
@@ -53,7 +53,7 @@ macro_rules! sections {
             }
         )+
 
-        /// What a process is told when it starts.
+        /// The settings with which a process starts.
         #[derive(Clone, Debug)]
         pub struct Settings {
             $( $(#[doc = $about])+ pub $section: $Section, )+
@@ -76,7 +76,7 @@ macro_rules! sections {
         )+];
 
         impl Settings {
-            /// What is wrong with each value that is.
+            /// Returns what is wrong, for each wrong value.
             pub(super) fn faults(values: &Values) -> Vec<String> {
                 let faults = [$($(
                     values.get::<$type>(stringify!($section), stringify!($field)).err(),
@@ -92,7 +92,7 @@ macro_rules! sections {
                 )+})
             }
 
-            /// Section, name and value of every setting, without what is secret.
+            /// Returns section, name and value of every setting, without secrets.
             pub(super) fn shown(&self) -> Vec<(&'static str, &'static str, Option<String>)> {
                 vec![$($(
                     (stringify!($section), stringify!($field), self.$section.$field.show()),
@@ -159,7 +159,7 @@ sections! {
         payout_delay: u64 = Default::Is("86400"), "PAYOUT_DELAY";
         /// The ERC-20 that is staked on works. Needed on every chain but a local one, which gets a test token.
         stake_token: Option<Address> = Default::Unset("0x00000000000000000000000000000000000000cc"), "STAKE_TOKEN";
-        /// Seconds that GOVERNOR's calls wait; none on a local chain.
+        /// Seconds that GOVERNOR's calls wait. On a local chain they do not wait.
         governance_delay: u64 = Default::Is("172800"), "GOVERNANCE_DELAY";
     }
     /// How income is divided.
@@ -167,19 +167,19 @@ sections! {
         /// How income reaches the works beneath: `pass_down` or `pooled`.
         policy: Policy = Default::Is("pass_down"), "DISTRIBUTION_POLICY";
         /// The least that is paid, by currency: `0xtoken=amount` in base units, several with commas; the native coin is the
-        /// zero address. What is below waits for more.
+        /// zero address. Smaller amounts are carried until they reach it.
         min_payouts: MinPayouts = Default::Is(""), "MIN_PAYOUTS";
     }
     /// The ledger of everything that was recorded.
     ledger: Ledger {
-        /// Seconds after which an event is anchored on chain, with all before it. By default 600, on a local chain 5.
+        /// Seconds after which an event is anchored on chain, with all before it. By default 600; 5 on a local chain.
         anchor_interval: Option<u64> = Default::Unset("600"), "ANCHOR_INTERVAL";
-        /// The ledger is anchored earlier when so many events wait for it.
+        /// The ledger is anchored earlier when this many events wait for it.
         anchor_events: u64 = Default::Is("10000"), "ANCHOR_EVENTS";
     }
     /// Logs and metrics.
     telemetry: Telemetry {
-        /// `text`, or `json` for one object a line. The variable `RUST_LOG` selects what is logged.
+        /// `text`, or `json` for one object per line. The variable `RUST_LOG` selects what is logged.
         log_format: LogFormat = Default::Is("text"), "LOG_FORMAT";
         /// The address where a process without the HTTP API serves `/metrics`.
         metrics_listen: Option<SocketAddr> = Default::Unset("127.0.0.1:9400"), "METRICS_LISTEN";

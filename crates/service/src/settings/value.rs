@@ -1,4 +1,4 @@
-//! What settings are made of: each value is read from text, as an environment variable or a TOML file gives it.
+//! The types of settings. Each value is read from text, as an environment variable or a TOML file gives it.
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr};
 
@@ -10,13 +10,14 @@ use super::{Secret, SecretUrl};
 /// A value that a setting can have.
 pub(super) trait Value: Sized {
     /// # Errors
-    /// What is wrong, for people. A secret is not repeated in it.
+    /// When the text is not such a value. The error says what is wrong, for people, and does not repeat a
+    /// secret.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// The value for people, without what is secret in it; none where nothing is set.
+    /// Returns the value for people, without secrets. `None` where nothing is set.
     fn show(&self) -> Option<String>;
 
-    /// The value where nothing sets it, for those that may be left out.
+    /// Returns the value that stands for an unset setting, if the setting may be left out.
     fn unset() -> Option<Self> {
         None
     }
@@ -120,7 +121,7 @@ impl Value for Policy {
 pub enum Finality {
     /// By the chain's own `safe` and `finalized` tags.
     Tags,
-    /// So many blocks behind the head, for chains without tags.
+    /// This many blocks behind the head, for chains without tags.
     Depth(u64),
 }
 
@@ -184,7 +185,7 @@ impl Value for MinPayouts {
     }
 }
 
-/// The parts of a list with commas.
+/// Splits a list at its commas.
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }

@@ -90,7 +90,7 @@ impl Block {
         self.header.number
     }
 
-    /// The transaction that a log of this block lies in.
+    /// Returns the transaction that a log of this block lies in.
     pub fn transaction_of(&self, log: usize) -> usize {
         self.transactions.partition_point(|transaction| transaction.logs.end <= log)
     }
@@ -200,7 +200,7 @@ impl Block {
     }
 }
 
-/// A transaction with everything but a true signature.
+/// Returns a transaction with everything but a true signature.
 fn sign(call: &Call, nonce: u64, logged: usize) -> (Transaction, TxEnvelope) {
     let body = TxEip1559 {
         chain_id: CHAIN_ID,

@@ -52,8 +52,8 @@ pub struct SimChain {
 }
 
 impl SimChain {
-    /// A chain whose block 0 is empty and whose block 1 holds the deployment. Blocks are final `finality` blocks behind
-    /// the head.
+    /// Creates a chain whose block 0 is empty and whose block 1 holds the deployment. Blocks are final `finality`
+    /// blocks behind the head.
     pub fn new(seed: u64, finality: u64) -> Self {
         let mut rng = Rng::new(seed);
         let traffic = Traffic::new(ACTORS);
@@ -125,13 +125,13 @@ impl SimChain {
         &self.replaced
     }
 
-    /// Whether the branch before the last fork has the finalized block too.
+    /// Returns whether the branch before the last fork has the finalized block too.
     pub fn replaced_is_possible(&self) -> bool {
         let finalized = |branch: &Branch| branch.get(self.finalized as usize).map(|mined| mined.block.hash);
         finalized(&self.replaced) == finalized(&self.canonical)
     }
 
-    /// Every canonical log with its block and its place there.
+    /// Returns every canonical log with its block and its place there.
     pub fn logs(&self) -> impl Iterator<Item = (&Block, usize, &Log)> {
         self.canonical
             .iter()

@@ -544,7 +544,7 @@ fn distort(logs: &mut Vec<Value>, lie: Lie, rng: &mut Rng) {
     }
 }
 
-/// The first log of a branch that is gone which differs from the branch that is told, placed in the latter.
+/// Returns the first log of a branch that is gone which differs from the branch that is told, placed in the latter.
 fn log_of_old_branch(view: &View, filter: &Filter, from: u64, to: u64) -> Result<Option<Value>, Refusal> {
     for number in from..=to {
         let place = number as usize;
@@ -568,7 +568,7 @@ fn log_of_old_branch(view: &View, filter: &Filter, from: u64, to: u64) -> Result
 mod tests {
     use super::*;
 
-    /// All that a reader asks, of a chain that forked.
+    /// Returns all that a reader asks, of a chain that forked.
     fn answers(plan: Plan) -> Vec<Option<Value>> {
         let mut chain = SimChain::new(5, 64);
         chain.change(Change::Grow(60));

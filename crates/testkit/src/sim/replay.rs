@@ -149,7 +149,7 @@ impl Replay {
         &self.truth
     }
 
-    /// What is served, for those who configure a reader by it.
+    /// Returns what is served, for those who configure a reader by it.
     pub fn description(&self, port: u16) -> Value {
         let deployment = super::traffic::deployment();
         let contracts: Value =
@@ -271,7 +271,7 @@ impl Replay {
         Ok(pieces)
     }
 
-    /// The JSON of neighbouring logs, with the comma after them or without.
+    /// Returns the JSON of neighbouring logs, with the comma after them or without.
     fn slice(&self, logs: std::ops::Range<usize>, comma: bool) -> Bytes {
         if logs.is_empty() {
             return Bytes::new();

@@ -48,14 +48,14 @@ impl Refusal {
 pub type Answer = Result<Vec<Bytes>, Refusal>;
 
 impl Request {
-    /// The parameter at a place.
+    /// Returns the parameter at a place.
     pub fn param<T: DeserializeOwned>(&self, place: usize) -> Result<T, Refusal> {
         let value = self.params.get(place).cloned().unwrap_or(Value::Null);
         serde_json::from_value(value).map_err(Refusal::of_params)
     }
 }
 
-/// Whether a filter asks for a log like this, in whatever block.
+/// Returns whether a filter asks for a log like this, in whatever block.
 pub fn matches(filter: &Filter, address: Address, topics: &[B256]) -> bool {
     (filter.address.is_empty() || filter.address.contains(&address))
         && filter
@@ -65,7 +65,7 @@ pub fn matches(filter: &Filter, address: Address, topics: &[B256]) -> bool {
             .all(|(place, wanted)| wanted.is_empty() || topics.get(place).is_some_and(|topic| wanted.contains(topic)))
 }
 
-/// The requests of a body, and whether they came as a batch.
+/// Returns the requests of a body, and whether they came as a batch.
 pub fn parse(body: &[u8]) -> Result<(Vec<Request>, bool), serde_json::Error> {
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Ok((serde_json::from_slice(body)?, true));
@@ -73,7 +73,7 @@ pub fn parse(body: &[u8]) -> Result<(Vec<Request>, bool), serde_json::Error> {
     Ok((vec![serde_json::from_slice(body)?], false))
 }
 
-/// The answer to all requests of a body.
+/// Returns the answer to all requests of a body.
 pub fn respond(body: &[u8], answer: impl Fn(&Request) -> Answer) -> Vec<Bytes> {
     match parse(body) {
         Ok((requests, false)) => requests.iter().flat_map(|request| enclose(request, answer(request))).collect(),
@@ -92,7 +92,7 @@ pub fn respond(body: &[u8], answer: impl Fn(&Request) -> Answer) -> Vec<Bytes> {
     }
 }
 
-/// A result or a refusal under its request's id.
+/// Returns a result or a refusal under its request's id.
 pub fn enclose(request: &Request, answer: Answer) -> Vec<Bytes> {
     let id = request.id.as_ref().map_or("null", |id| id.get());
     match answer {
@@ -111,18 +111,19 @@ fn refusal(id: &str, refused: &Refusal) -> Bytes {
     Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into_bytes())
 }
 
-/// A JSON value as an answer.
+/// Returns a JSON value as an answer.
 pub fn json(value: impl serde::Serialize) -> Answer {
     let bytes = serde_json::to_vec(&value).map_err(|error| Refusal::new(-32603, error.to_string()))?;
     Ok(vec![Bytes::from(bytes)])
 }
 
-/// A number as an answer.
+/// Returns a number as an answer.
 pub fn quantity(number: u64) -> Answer {
     Ok(vec![Bytes::from(format!("\"{number:#x}\"").into_bytes())])
 }
 
-/// An HTTP response of pieces; long ones are sent as they are, without putting them together.
+/// Returns an HTTP response of pieces; long ones are sent as they are, without putting them
+/// together.
 pub fn response(pieces: Vec<Bytes>) -> Response<Body> {
     let length: usize = pieces.iter().map(|piece| piece.len()).sum();
     let body = if length < ONE_PIECE {

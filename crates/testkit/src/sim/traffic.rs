@@ -164,7 +164,7 @@ fn named(name: &str) -> Address {
     Address::from_word(keccak256(name))
 }
 
-/// The contracts of every simulated chain.
+/// Returns the contracts of every simulated chain.
 pub fn deployment() -> Deployment {
     Deployment {
         chain_id: CHAIN_ID,
@@ -181,7 +181,7 @@ pub fn deployment() -> Deployment {
     }
 }
 
-/// An entry drawn from a map, nearly evenly when keys lie evenly.
+/// Returns an entry drawn from a map, nearly evenly when keys lie evenly.
 fn drawn<K: Ord + Copy, V: Copy>(map: &BTreeMap<K, V>, from: K) -> Option<(K, V)> {
     map.range(from..).next().or_else(|| map.first_key_value()).map(|(key, value)| (*key, *value))
 }
@@ -191,12 +191,12 @@ fn next(seq: &mut u64) -> u64 {
     *seq
 }
 
-/// A price or payment: from a millionth of a coin to a coin, in base units.
+/// Returns a price or payment: from a millionth of a coin to a coin, in base units.
 fn amount(rng: &mut Rng) -> U256 {
     U256::from(rng.below(1_000_000) + 1) * U256::from(1_000_000_000_000_u64)
 }
 
-/// A content identifier as metadata has them: CIDv1, 59 characters.
+/// Returns a content identifier as metadata has them: CIDv1, 59 characters.
 fn cid(rng: &mut Rng) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut cid = String::from("bafkrei");
@@ -212,7 +212,7 @@ fn word(rng: &mut Rng) -> B256 {
 }
 
 impl Traffic {
-    /// A market before its deployment.
+    /// Creates a market before its deployment.
     pub fn new(options: Options) -> Self {
         // Engine, treasury, and at least two who trade with each other.
         let accounts = options.accounts.max(4);
@@ -247,7 +247,7 @@ impl Traffic {
         }
     }
 
-    /// What the contracts log when they are deployed and tied to each other.
+    /// Returns what the contracts log when they are deployed and tied to each other.
     pub fn deploy(&mut self) -> Vec<Call> {
         let contracts = self.deployment;
         let engine = self.accounts[ENGINE];
@@ -278,7 +278,7 @@ impl Traffic {
         vec![payouts, market, staking, disputes, registry]
     }
 
-    /// The next transaction, in a block of this time. Most are sales.
+    /// Returns the next transaction, in a block of this time. Most are sales.
     pub fn call(&mut self, rng: &mut Rng, time: u64) -> Call {
         let mut logs = vec![];
         let drawn = rng.below(1000);
@@ -320,14 +320,14 @@ impl Traffic {
         Call { from: self.accounts[from], to, logs }
     }
 
-    /// A transaction with exactly one log.
+    /// Returns a transaction with exactly one log.
     pub fn short_call(&mut self, rng: &mut Rng) -> Call {
         let mut logs = vec![];
         self.cancel_all(rng, &mut logs);
         Call { from: self.accounts[ENGINE], to: self.deployment.market, logs }
     }
 
-    /// The SHA-256, in hex, of a line `id owner epoch royalty_bps` for each asset, in order, joined by line feeds.
+    /// Returns the SHA-256, in hex, of a line `id owner epoch royalty_bps` for each asset, in order, joined by line feeds.
     pub fn assets_digest(&self) -> String {
         let lines: Vec<String> = self
             .assets
@@ -365,7 +365,7 @@ impl Traffic {
         if than + 1 < self.accounts.len() { than + 1 } else { 2 }
     }
 
-    /// An asset, newer ones more often.
+    /// Returns an asset, newer ones more often.
     fn any_asset(&self, rng: &mut Rng) -> u64 {
         let count = self.assets.len() as u64;
         let back = rng.below(count).min(rng.below(count));
@@ -958,7 +958,7 @@ impl Traffic {
         Some((claimant, disputes))
     }
 
-    /// The next step of a dispute: the answer, the votes, the ruling; or a party takes its bond.
+    /// Returns the next step of a dispute: the answer, the votes, the ruling; or a party takes its bond.
     fn decide(&mut self, rng: &mut Rng, time: u64, logs: &mut Vec<Log>) -> Option<(usize, Address)> {
         let (disputes, council) = (self.deployment.disputes, self.deployment.council);
         if rng.chance(30)
@@ -1017,7 +1017,8 @@ impl Traffic {
         Some((member, council))
     }
 
-    /// What a mirror cannot decode, but must keep: an asset beyond its ids, a topic that nobody knows, a body cut short.
+    /// Returns what a mirror cannot decode, but must keep: an asset beyond its ids, a topic that nobody knows, a body cut
+    /// short.
     fn oddity(&mut self, rng: &mut Rng, logs: &mut Vec<Log>) -> Option<(usize, Address)> {
         let contracts = self.deployment;
         let account = self.anyone(rng);

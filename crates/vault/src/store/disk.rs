@@ -1,4 +1,4 @@
-//! Blocks as files in a folder: the store for one machine, without any service beside it.
+//! Blocks as files in a folder: the store for one machine, which needs no other service.
 //!
 //! ```text
 //! <root>/blocks/3f/bafk...     a block, in one of 256 folders by the first byte of its hash
@@ -27,7 +27,7 @@ use futures::future::BoxFuture;
 use super::{BlockStore, MAX_BLOCK, StoreError, check};
 use crate::cid::Cid;
 
-/// A temporary file this old belongs to no write that is still going on.
+/// A temporary file of this age cannot belong to a write that is still going on.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Blocks in a folder.
@@ -44,11 +44,11 @@ struct Folder {
 }
 
 impl DiskStore {
-    /// Opens the folder, makes it if need be, and removes what writes cut off by a crash left behind. Blocks the thread;
-    /// meant for start-up.
+    /// Opens the folder, creates it if necessary, and removes what was left by writes that a crash cut off. This blocks
+    /// the thread, and is meant for start-up.
     ///
     /// # Errors
-    /// When the folder cannot be made, read or written.
+    /// When the folder cannot be created, read or written.
     pub fn open(root: impl AsRef<Path>) -> Result<Self, StoreError> {
         let folder = Folder {
             blocks: root.as_ref().join("blocks"),
@@ -82,7 +82,7 @@ impl BlockStore for DiskStore {
         Box::pin(blocking(move || path.try_exists().map_err(at(&path))))
     }
 
-    /// Nothing is ever collected here.
+    /// Does nothing, because this store never collects garbage.
     fn keep(&self, _root: Cid) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
@@ -100,7 +100,8 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
 }
 
 impl Folder {
-    /// Blocks are named by content, however the CID is written, so one file serves both versions of a name.
+    /// Returns the path of a block. Blocks are named by content, however the CID is written, so one file serves both
+    /// versions of a name.
     fn path(&self, cid: Cid) -> PathBuf {
         let cid = Cid::v1(cid.codec(), *cid.digest());
         self.blocks.join(format!("{:02x}", cid.digest()[0])).join(cid.to_string())
@@ -109,7 +110,7 @@ impl Folder {
     fn put(&self, cid: Cid, bytes: &[u8]) -> Result<(), StoreError> {
         check(cid, bytes)?;
         let path = self.path(cid);
-        // A block that is here already is compared, not trusted: putting it again heals it.
+        // A block that is stored already is compared and not trusted, so that putting it again repairs damage.
         if read(&path)?.is_some_and(|stored| stored == bytes) {
             return Ok(());
         }
@@ -118,14 +119,14 @@ impl Folder {
         let moved = (|| {
             fs::create_dir_all(shard).map_err(at(shard))?;
             fs::rename(&temporary, &path).map_err(at(&path))?;
-            // A rename survives a crash once the folder is synced; so does a new folder once its parent is.
+            // A rename survives a crash once the folder is synced, and a new folder once its parent is synced.
             for folder in [shard, &self.blocks] {
                 File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
             }
             Ok(())
         })();
         if moved.is_err() {
-            // The error to report is the first one; the file would be removed at a later start anyway.
+            // The first error is the one to report. The file would be removed at a later start anyway.
             let _ = fs::remove_file(&temporary);
         }
         moved
@@ -137,7 +138,7 @@ impl Folder {
             let path = self.temporary.join(OsString::from(name));
             let mut file = match File::create_new(&path) {
                 Ok(file) => file,
-                // Another process with our number, in another container, or before a crash.
+                // Another process had our process id: in another container, or before a crash.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(at(&path)(error)),
             };
@@ -176,7 +177,8 @@ impl Folder {
     }
 }
 
-/// The bytes of a file, if it exists. A file larger than any block is damaged; its beginning is enough to tell.
+/// Returns the bytes of a file, if it exists. A file larger than any block is damaged, so its beginning is enough to
+/// detect this.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(file) = present(File::open(path), path)? else { return Ok(None) };
     let mut bytes = Vec::new();
@@ -184,7 +186,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(Some(bytes))
 }
 
-/// `None` for what is not there.
+/// Turns the error that something does not exist into `None`.
 fn present<T>(result: std::io::Result<T>, path: &Path) -> Result<Option<T>, StoreError> {
     match result {
         Ok(value) => Ok(Some(value)),

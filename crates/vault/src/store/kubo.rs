@@ -1,8 +1,9 @@
-//! Blocks in a Kubo node, over its RPC: the store for many machines.
+//! Blocks in a Kubo node, over its RPC. This is the store for many machines.
 //!
-//! Only block commands are used. The node never imports a file, so the CIDs are ours whatever its settings; it is told
-//! each block's codec and its answer is compared with the name we computed. Every call is a POST with a limit in time,
-//! given to the node as well: a node asked for a block that nobody has searches the network for ever.
+//! Only block commands are used. The node never imports a file, so the CIDs are ours whatever its settings are. It is told
+//! each block's codec, and its answer is compared with the name that we computed. Every call is a POST with a time limit
+//! that is also given to the node, because a node that is asked for a block that nobody has would search the network for
+//! ever.
 
 use std::{fmt, time::Duration};
 
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use super::{BlockStore, MAX_BLOCK, StoreError, check};
 use crate::cid::Cid;
 
-/// What the client waits longer than the node, so that it is the node that gives up and says so.
+/// How much longer the client waits than the node, so that the node is the one that gives up and says so.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Blocks in a Kubo node.
@@ -29,7 +30,7 @@ pub struct KuboStore {
     limit: Duration,
 }
 
-/// Without the URL, which may hold a password.
+/// Writes the store without its URL, which may contain a password.
 impl fmt::Debug for KuboStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KuboStore").field("limit", &self.limit).finish_non_exhaustive()
@@ -51,10 +52,11 @@ struct Failure {
 }
 
 impl KuboStore {
-    /// A store in the node whose RPC is at `url`, such as `http://127.0.0.1:5001`. No command may take longer than `limit`.
+    /// Creates a store in the node whose RPC is at `url`, such as `http://127.0.0.1:5001`. No command may take longer than
+    /// `limit`.
     ///
     /// # Errors
-    /// When no HTTP client can be made. The node is not asked anything yet.
+    /// When the HTTP client cannot be made. The node is not asked anything yet.
     pub fn new(url: &str, limit: Duration) -> Result<Self, StoreError> {
         let client = outbound::client()
             .timeout(limit + GRACE)
@@ -67,7 +69,8 @@ impl KuboStore {
     async fn put_block(&self, cid: Cid, bytes: Bytes) -> Result<(), StoreError> {
         check(cid, &bytes)?;
         let codec = cid.codec().name();
-        // Nodes before Kubo 0.12, and js-ipfs, call the codec `format`; they ignore the newer name and choose their own.
+        // Nodes before Kubo 0.12 and js-ipfs call the codec `format`. They ignore the newer name, and choose a codec
+        // themselves.
         let spellings = [
             format!("cid-codec={codec}&mhtype=sha2-256&mhlen=32"),
             format!("format={codec}&version=1&mhtype=sha2-256"),
@@ -82,7 +85,7 @@ impl KuboStore {
         Err(StoreError::OtherName { cid, answer })
     }
 
-    /// Puts a block and returns the name the node gave it.
+    /// Puts a block, and returns the name that the node gave it.
     async fn put_as(&self, spelling: &str, bytes: Bytes) -> Result<String, StoreError> {
         const COMMAND: &str = "block/put";
         let length = bytes.len() as u64;
@@ -136,7 +139,7 @@ impl KuboStore {
         if status == StatusCode::OK {
             return Ok(response);
         }
-        // Errors of commands are JSON, those of the server text.
+        // Errors of commands are JSON, and errors of the server are text.
         let text = response.text().await.map_err(|source| self.failed(command, source))?;
         let message = serde_json::from_str::<Failure>(&text).map_or(text, |failure| failure.message);
         let message = message.trim().chars().take(500).collect();
@@ -152,8 +155,8 @@ impl KuboStore {
     }
 }
 
-/// Whether the node says that it does not have the block, or did not find it in time. It has no status for that, only
-/// words, and they differ between versions.
+/// Returns whether the node says that it does not have the block, or did not find it in time. There is no status for this,
+/// only texts, which differ between versions.
 fn is_absent(error: &StoreError) -> bool {
     let StoreError::Refused { status: 500, message, .. } = error else { return false };
     ["not found", "could not find", "context deadline exceeded"].iter().any(|words| message.contains(words))
@@ -164,17 +167,17 @@ impl BlockStore for KuboStore {
         Box::pin(self.put_block(cid, bytes))
     }
 
-    /// The node may fetch the block from others, within the limit in time.
+    /// Returns the block. The node may fetch it from others, within the time limit.
     fn get(&self, cid: Cid) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
         Box::pin(self.get_block(cid))
     }
 
-    /// Asks for the node's own blocks only.
+    /// Asks only for the node's own blocks.
     fn has(&self, cid: Cid) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(self.has_block(cid))
     }
 
-    /// Pins the file; unpinned blocks are removed when the node collects garbage.
+    /// Pins the file, because unpinned blocks are removed when the node collects garbage.
     fn keep(&self, root: Cid) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.pin(root))
     }

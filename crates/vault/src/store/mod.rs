@@ -1,7 +1,7 @@
-//! Where blocks lie.
+//! Where blocks are stored.
 //!
-//! A store promises three things: what is put under a name is what the name says, what comes out under a name is what the
-//! name says, and putting the same block again, at any time and from anywhere, does no harm.
+//! A store promises three things. It only accepts bytes under their own name, it only returns bytes that fit the name,
+//! and putting the same block again does no harm, at any time and from anywhere.
 
 mod disk;
 mod kubo;
@@ -14,40 +14,48 @@ use futures::future::BoxFuture;
 pub use self::{disk::DiskStore, kubo::KuboStore};
 use crate::cid::Cid;
 
-/// The largest block any store takes or gives: 2 MiB, the limit of IPFS when blocks travel. Ours have 256 KiB.
+/// The largest block that any store accepts or returns: 2 MiB, the limit of IPFS for blocks that are exchanged. Ours have
+/// 256 KiB.
 pub const MAX_BLOCK: usize = 2 * 1024 * 1024;
 
-/// A place for blocks. Used as `Arc<dyn BlockStore>`, so that configuration chooses it.
+/// A place for blocks. It is used as `Arc<dyn BlockStore>`, so that the settings can choose it.
 pub trait BlockStore: Send + Sync + fmt::Debug {
     /// Stores a block. Once this returns, the block survives a crash.
     ///
     /// # Errors
-    /// [`StoreError::WrongName`] when the name is not that of the bytes; then nothing is stored.
+    /// [`StoreError::WrongName`] when the name is not that of the bytes; Then nothing is stored.
     fn put(&self, cid: Cid, bytes: Bytes) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The bytes of a block, verified against its name; `None` when it is not here.
+    /// Returns the bytes of a block, verified against its name. `None` when the store does not have it.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the bytes stored under the name are not those it names.
     fn get(&self, cid: Cid) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
 
-    /// Whether the block is here, without reading it.
+    /// Returns whether the store has the block, without reading it.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or read.
     fn has(&self, cid: Cid) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Keeps a file, given its root, from being collected as garbage. Called when all its blocks are here.
+    /// Protects a file, given by its root, from being collected as garbage. It is called when the store has all blocks of
+    /// the file.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or refuses.
     fn keep(&self, root: Cid) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 /// What can go wrong with blocks.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Someone asked to store bytes under a name that is not theirs.
+    /// The bytes were to be stored under a name that is not theirs.
     #[error("these bytes are not {cid}: the name must be the hash of the content")]
     WrongName {
         /// The name given.
         cid: Cid,
     },
-    /// A block is damaged where it lies.
+    /// A stored block is damaged.
     #[error("block {cid} is corrupt in {place}: store the file again, or restore the block from a copy")]
     Corrupt {
         /// The name of the block.
@@ -110,7 +118,7 @@ pub enum StoreError {
     },
 }
 
-/// Refuses bytes that a name does not name.
+/// Refuses bytes that do not fit the name.
 fn check(cid: Cid, bytes: &[u8]) -> Result<(), StoreError> {
     if bytes.len() > MAX_BLOCK {
         return Err(StoreError::TooLarge { cid });

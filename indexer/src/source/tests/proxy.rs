@@ -30,7 +30,8 @@ pub const LAST: u64 = 12;
 /// Logs of the watched contracts in all blocks.
 pub const LOGS: usize = 9 + 3;
 
-/// The node with contracts that log their caller and 32 bytes of input, and twelve blocks of which every third is empty.
+/// Returns the node with contracts that log their caller and 32 bytes of input, and twelve blocks of which every third
+/// is empty.
 pub async fn chain() -> Result<Chain> {
     let chain = Chain::start_with_epoch(64).await?;
     let mut code = vec![0x60, 0x00, 0x35, 0x60, 0x00, 0x52, 0x33, 0x7f]; // memory[0] = calldata[0]; caller, topic
@@ -140,12 +141,12 @@ pub fn number(value: &Value) -> u64 {
     u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or_default()
 }
 
-/// The logs of an answer to `eth_getLogs`.
+/// Returns the logs of an answer to `eth_getLogs`.
 pub fn logs<'a>(call: &Value, response: &'a mut Value) -> Option<&'a mut Vec<Value>> {
     if is(call, "eth_getLogs") { response["result"].as_array_mut() } else { None }
 }
 
-/// The block of an answer, when it has this number.
+/// Returns the block of an answer, when it has this number.
 pub fn block(response: &mut Value, wanted: u64) -> Option<&mut Value> {
     let block = &mut response["result"];
     (block.get("stateRoot").is_some() && number(&block["number"]) == wanted).then_some(block)

@@ -84,7 +84,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// What there is too much of, if so.
+    /// Returns what there is too much of, if so.
     fn excess(&self) -> Option<String> {
         let (first, last) = self.years()?;
         if last.saturating_sub(first) > MOST_YEARS {
@@ -98,19 +98,19 @@ impl Catalogue {
         Some(format!("more than {MOST_ACTIVE} artists have a song in the four years to {year}"))
     }
 
-    /// The songs first charted before the year.
+    /// Returns the songs first charted before the year.
     pub fn before(&self, year: i32) -> &[Song] {
         let end = self.songs.partition_point(|song| song.first.year() < year);
         self.songs.get(..end).unwrap_or(&[])
     }
 
-    /// The songs first charted in the year.
+    /// Returns the songs first charted in the year.
     pub fn of(&self, year: i32) -> &[Song] {
         let end = self.songs.partition_point(|song| song.first.year() <= year);
         self.songs.get(self.before(year).len()..end).unwrap_or(&[])
     }
 
-    /// The years of the first and the last song.
+    /// Returns the years of the first and the last song.
     pub fn years(&self) -> Option<(i32, i32)> {
         Some((self.songs.first()?.first.year(), self.songs.last()?.first.year()))
     }

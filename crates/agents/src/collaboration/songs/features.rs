@@ -50,7 +50,7 @@ impl Pairs {
         Self { profiles, near: walks(0.5), far: walks(0.85), embedding: ties.embedding(), alike, places, snapshot }
     }
 
-    /// The candidates, as places of the catalogue.
+    /// Returns the candidates, as places of the catalogue.
     pub fn candidates(&self) -> &[usize] {
         &self.snapshot.candidates
     }
@@ -59,7 +59,7 @@ impl Pairs {
         self.places.get(&artist).copied()
     }
 
-    /// How alike the words of two candidates are.
+    /// Returns how alike the words of two candidates are.
     fn words(&self, a: usize, b: usize) -> Option<f64> {
         self.alike.get(self.place(a)? * self.places.len() + self.place(b)?).copied()
     }
@@ -155,7 +155,7 @@ impl Pairs {
     }
 }
 
-/// The names of the features, in words.
+/// Returns the names of the features, in words.
 pub(super) fn names() -> Vec<String> {
     let mut snapshot = Snapshot { artists: vec![Artist::default()], ties: vec![BTreeMap::new()], candidates: vec![0] };
     snapshot.candidates = vec![0];

@@ -147,7 +147,7 @@ impl Learner {
     }
 }
 
-/// The rank of each value, 1 for the highest; among equals the earlier comes first, and NaN last.
+/// Returns the rank of each value, 1 for the highest; among equals the earlier comes first, and NaN last.
 fn ranks(values: &[f64]) -> Vec<usize> {
     let known =
         |place: &usize| values.get(*place).copied().filter(|value| !value.is_nan()).unwrap_or(f64::NEG_INFINITY);
@@ -168,7 +168,7 @@ fn unknown(pairs: &Pairs, artist: usize) -> Vec<usize> {
     pairs.candidates().iter().copied().filter(other).collect()
 }
 
-/// The same pairs in every run, `share` of them all.
+/// Returns the same pairs in every run, `share` of them all.
 fn drawn(a: usize, b: usize, share: f64) -> bool {
     let mut mixed = ((a as u64) << 32 | b as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::collaboration::songs::Song;
 
-    /// A hundred and twenty artists in two scenes that work within their scene, one of them with everybody.
+    /// Returns a hundred and twenty artists in two scenes that work within their scene, one of them with everybody.
     fn catalogue() -> Catalogue {
         let song = |n: usize| {
             let scene = n % 2;

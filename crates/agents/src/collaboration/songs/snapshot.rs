@@ -92,7 +92,7 @@ impl Snapshot {
         }
     }
 
-    /// Whether two artists have a song together.
+    /// Returns whether two artists have a song together.
     pub fn worked(&self, a: usize, b: usize) -> bool {
         self.ties.get(a).is_some_and(|ties| ties.contains_key(&b))
     }

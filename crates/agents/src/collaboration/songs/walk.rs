@@ -27,7 +27,7 @@ impl Ties {
         self.strengths.get(place).copied().unwrap_or(0.0)
     }
 
-    /// Where a walk from `start` stands that goes on with probability `damping` and else begins again.
+    /// Returns where a walk from `start` stands that goes on with probability `damping` and else begins again.
     pub fn walk(&self, start: usize, damping: f64) -> Vec<f64> {
         let mut standing = vec![0.0; self.rows.len()];
         if let Some(first) = standing.get_mut(start) {
@@ -54,8 +54,8 @@ impl Ties {
         standing
     }
 
-    /// The leading eigenvectors of the normalised ties (truncated SVD, as the matrix is symmetric), scaled by their values:
-    /// subspace iteration from a fixed start.
+    /// Returns the leading eigenvectors of the normalised ties (truncated SVD, as the matrix is symmetric), scaled by their
+    /// values: subspace iteration from a fixed start.
     pub fn embedding(&self) -> Vec<[f64; DIMENSIONS]> {
         let mut basis: Vec<[f64; DIMENSIONS]> = self
             .rows
@@ -118,7 +118,7 @@ fn at(row: &[f64; DIMENSIONS], place: usize) -> f64 {
     row.get(place).copied().unwrap_or(0.0)
 }
 
-/// The cosine of two artists' numbers; NaN where one has none.
+/// Returns the cosine of two artists' numbers; NaN where one has none.
 pub(super) fn cosine(a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]) -> f64 {
     let dot = |a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()

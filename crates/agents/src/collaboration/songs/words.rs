@@ -63,7 +63,7 @@ fn normalise(bag: &mut BTreeMap<usize, f64>) {
     }
 }
 
-/// The cosine of two bags of words of length 1.
+/// Returns the cosine of two bags of words of length 1.
 pub(super) fn likeness(a: &BTreeMap<usize, f64>, b: &BTreeMap<usize, f64>) -> f64 {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     short.iter().filter_map(|(word, weight)| Some(weight * long.get(word)?)).sum()

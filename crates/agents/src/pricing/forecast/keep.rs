@@ -26,7 +26,7 @@ pub enum KeepError {
 }
 
 impl Forecaster {
-    /// What it knows now. None before the first fit.
+    /// Returns what it knows now. None before the first fit.
     pub fn knowledge(&self) -> Option<Vec<u8>> {
         let models = self.models.as_ref()?;
         let mut bytes = models.fitted.0.to_le_bytes().to_vec();

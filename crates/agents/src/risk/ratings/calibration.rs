@@ -31,12 +31,12 @@ impl Default for Calibration {
 }
 
 impl Calibration {
-    /// The calibrated probability of a forecast given as log-odds. NaN counts as even odds.
+    /// Returns the calibrated probability of a forecast given as log-odds. NaN counts as even odds.
     pub fn probability(&self, log_odds: f64) -> f64 {
         sigmoid(self.offset + self.slope * limited(log_odds))
     }
 
-    /// How many outcomes it knows, at most the window of 2 000.
+    /// Returns how many outcomes it knows, at most the window of 2 000.
     pub fn outcomes(&self) -> usize {
         self.outcomes.len()
     }

@@ -47,7 +47,7 @@ pub(super) struct Opinion {
 }
 
 impl Factors {
-    /// The opinion of a pair; of accounts never seen, none but the base.
+    /// Returns the opinion of a pair; of accounts never seen, none but the base.
     pub fn opinion(&self, source: Option<usize>, target: Option<usize>) -> Opinion {
         let source = source.and_then(|place| self.sources.get(place));
         let target = target.and_then(|place| self.targets.get(place));

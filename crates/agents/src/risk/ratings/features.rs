@@ -12,15 +12,15 @@ const DAY: i64 = 24 * HOUR;
 /// Where features go: group, name, value.
 pub(super) type Put<'a> = &'a mut dyn FnMut(&'static str, &'static str, f64);
 
-/// The features of `source` rating `target` at `now` (seconds since 1970), in the order of [`names`]. Only what is in `history`
-/// is looked at.
+/// Returns the features of `source` rating `target` at `now` (seconds since 1970), in the order of [`names`]. Only what is in
+/// `history` is looked at.
 pub fn features(history: &History, source: u64, target: u64, now: i64) -> Vec<f64> {
     let mut row = Vec::with_capacity(160);
     visit(history, source, target, now, &mut |_, _, value| row.push(value));
     row
 }
 
-/// The names of the features, in words.
+/// Returns the names of the features, in words.
 pub fn names() -> Vec<String> {
     let mut names = Vec::new();
     visit(&History::default(), 0, 0, 0, &mut |group, name, _| names.push(format!("{group}: {name}")));
@@ -141,7 +141,7 @@ fn mean_of(votes: &[Vote], count: usize) -> f64 {
     if last.is_empty() { f64::NAN } else { last.iter().map(|vote| vote.value).sum::<f64>() / last.len() as f64 }
 }
 
-/// How many ratings of one sign came last: negative for negative ones.
+/// Returns how many ratings of one sign came last: negative for negative ones.
 fn run(votes: &[Vote]) -> f64 {
     let Some(last) = votes.last() else { return f64::NAN };
     let negative = last.value < 0.0;

@@ -48,12 +48,12 @@ impl Votes {
         (!self.all.is_empty()).then(|| self.sum / self.all.len() as f64)
     }
 
-    /// The latest votes, oldest first.
+    /// Returns the latest votes, oldest first.
     pub fn latest(&self, count: usize) -> &[Vote] {
         self.all.get(self.all.len().saturating_sub(count)..).unwrap_or(&[])
     }
 
-    /// The latest votes after `since`, newest first.
+    /// Returns the latest votes after `since`, newest first.
     pub fn after(&self, since: i64) -> impl Iterator<Item = &Vote> {
         self.latest(REMEMBERED).iter().rev().take_while(move |vote| vote.time > since)
     }
@@ -84,12 +84,12 @@ pub struct History {
 }
 
 impl History {
-    /// How many ratings it holds.
+    /// Returns how many ratings it holds.
     pub fn len(&self) -> usize {
         self.ratings
     }
 
-    /// Whether nothing was rated yet.
+    /// Returns whether nothing was rated yet.
     pub fn is_empty(&self) -> bool {
         self.ratings == 0
     }
@@ -142,12 +142,12 @@ impl History {
         self.accounts.get(place?)
     }
 
-    /// What `source` last said of `target`, and when.
+    /// Returns what `source` last said of `target`, and when.
     pub(super) fn between(&self, source: Option<usize>, target: Option<usize>) -> Option<(f64, i64)> {
         self.pairs.get(&(source?, target?)).copied()
     }
 
-    /// The highest account number seen.
+    /// Returns the highest account number seen.
     pub(super) fn newest_number(&self) -> Option<u64> {
         self.places.last_key_value().map(|(number, _)| *number)
     }

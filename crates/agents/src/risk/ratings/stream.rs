@@ -82,7 +82,7 @@ impl Stream {
         }
     }
 
-    /// What the fitted models are; none before the first fit.
+    /// Returns what the fitted models are; none before the first fit.
     pub fn models(&self) -> &[Model] {
         &self.models
     }
@@ -92,7 +92,7 @@ impl Stream {
         self.catching_up = catching_up;
     }
 
-    /// The forecast of a rating at `now`, from what was learned so far.
+    /// Returns the forecast of a rating at `now`, from what was learned so far.
     pub fn forecast(&self, source: u64, target: u64, now: i64) -> Forecast {
         let features = features(&self.history, source, target, now);
         let members = self.models.len() as f64;
@@ -104,20 +104,20 @@ impl Stream {
         Forecast { probability: self.calibration.probability(log_odds), log_odds, features }
     }
 
-    /// What moved a forecast most, strongest first, in log-odds (TreeSHAP, mean over the models).
+    /// Returns what moved a forecast most, strongest first, in log-odds (TreeSHAP, mean over the models).
     pub fn effects(&self, forecast: &Forecast, count: usize) -> Vec<(String, f64)> {
         let names = names();
         let named = |(place, effect): (usize, f64)| Some((names.get(place)?.clone(), effect));
         Effects::mean(&self.models, &forecast.features).strongest(count).into_iter().filter_map(named).collect()
     }
 
-    /// The versions of the models, as one: SHA-256 over them. `None` before the first fit.
+    /// Returns the versions of the models, as one: SHA-256 over them. `None` before the first fit.
     pub fn version(&self) -> Option<String> {
         let versions: Vec<String> = self.models.iter().map(Model::version).collect();
         (!versions.is_empty()).then(|| hex::encode(Sha256::digest(versions.join(" "))))
     }
 
-    /// What the risk agent takes of a forecast; `None` before the first fit.
+    /// Returns what the risk agent takes of a forecast; `None` before the first fit.
     pub fn learned(&self, forecast: &Forecast, count: usize) -> Option<Learned> {
         Some(Learned { log_odds: forecast.log_odds, effects: self.effects(forecast, count), model: self.version()? })
     }

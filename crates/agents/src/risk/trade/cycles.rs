@@ -63,8 +63,8 @@ pub struct Cycle {
     pub log_odds: f64,
 }
 
-/// The cycles that weigh enough, by first transfer. Transfers may come in any order; of one second, the order given counts.
-/// Takes time n log n in the transfers.
+/// Returns the cycles that weigh enough, by first transfer. Transfers may come in any order; of one second, the order given
+/// counts. Takes time n log n in the transfers.
 pub fn cycles(transfers: &[Transfer], limits: &CycleLimits, weights: &CycleWeights) -> Vec<Cycle> {
     let mut chains: BTreeMap<AssetId, Vec<usize>> = BTreeMap::new();
     for (place, transfer) in transfers.iter().enumerate() {
@@ -84,7 +84,7 @@ pub fn cycles(transfers: &[Transfer], limits: &CycleLimits, weights: &CycleWeigh
     found
 }
 
-/// The shortest cycle that ends with transfer `end` of an asset's chain.
+/// Returns the shortest cycle that ends with transfer `end` of an asset's chain.
 fn close_at(transfers: &[Transfer], chain: &[usize], end: usize, limits: &CycleLimits) -> Option<Cycle> {
     let at = |index: usize| transfers.get(*chain.get(index)?);
     let last = at(end)?;
@@ -108,7 +108,8 @@ fn close_at(transfers: &[Transfer], chain: &[usize], end: usize, limits: &CycleL
     None
 }
 
-/// The cycle of these transfers, unless nothing was sold in it: moving an asset between one's own wallets is no trade.
+/// Returns the cycle of these transfers, unless nothing was sold in it: moving an asset between one's own wallets is no
+/// trade.
 fn judge(legs: &[&Transfer], transfers: Vec<usize>, limits: &CycleLimits) -> Option<Cycle> {
     let (first, last) = (legs.first()?, legs.last()?);
     let prices: Vec<Amount> = legs.iter().filter_map(|leg| leg.price).filter(|price| !price.is_zero()).collect();
@@ -172,7 +173,7 @@ impl Habits {
     }
 }
 
-/// The accounts of a cycle, whoever began.
+/// Returns the accounts of a cycle, whoever began.
 fn circle(cycle: &Cycle) -> Vec<Address> {
     let set: BTreeSet<Address> = cycle.accounts.iter().copied().collect();
     set.into_iter().collect()

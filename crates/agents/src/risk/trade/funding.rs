@@ -44,7 +44,7 @@ impl Payments {
         Self { to }
     }
 
-    /// Whether the seller's money paid for a sale; `None` for what was not sold.
+    /// Returns whether the seller's money paid for a sale; `None` for what was not sold.
     pub fn funding(&self, sale: &Transfer, limits: &FundingLimits) -> Option<Funding> {
         let price = sale.price.filter(|price| !price.is_zero())?;
         let from = sale.time.saturating_sub(limits.seconds);

@@ -46,13 +46,13 @@ pub struct Payment {
     pub amount: Amount,
 }
 
-/// Whether two amounts differ by at most `tolerance` basis points of the larger.
+/// Returns whether two amounts differ by at most `tolerance` basis points of the larger.
 pub(super) fn close(a: Amount, b: Amount, tolerance: u64) -> bool {
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
     at_least(low, high, 10_000_u64.saturating_sub(tolerance))
 }
 
-/// Whether `part` is at least `share` basis points of `whole`.
+/// Returns whether `part` is at least `share` basis points of `whole`.
 pub(super) fn at_least(part: Amount, whole: Amount, share: u64) -> bool {
     use alloy_primitives::{U256, U512};
     let product = |amount: Amount, points: u64| -> U512 { amount.0.widening_mul::<256, 4, 512, 8>(U256::from(points)) };

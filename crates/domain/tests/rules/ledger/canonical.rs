@@ -19,7 +19,7 @@ fn keys_are_sorted_by_utf_16() {
     assert_eq!(of(given).unwrap(), expected);
 }
 
-/// Sections 3.2.2 and 3.2.3, but for fractions.
+/// Sections 3.2.2 and 3.2.3, except for fractions.
 #[test]
 fn strings_and_literals_are_written_as_the_rfc_writes_them() {
     let given = r#"{"string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "literals": [null, true, false]}"#;

@@ -1,4 +1,4 @@
-//! The chain of entries: what is hashed, and what is wrong where.
+//! The chain of entries: what is hashed, and how faults are located.
 
 use domain::{
     B256,

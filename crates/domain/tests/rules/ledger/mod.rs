@@ -11,7 +11,7 @@ use domain::{
 };
 use serde_json::json;
 
-/// An event with something of everything in it.
+/// Returns an event that uses every field.
 fn event(n: u64) -> Event {
     let body =
         Canonical::of(&json!({"amount": format!("{n}000"), "note": "é\n\"", "n": n, "list": [n, null, true]})).unwrap();
@@ -21,7 +21,7 @@ fn event(n: u64) -> Event {
         .numbered(n, 1_700_000_000_000_000 + n)
 }
 
-/// A ledger of so many entries.
+/// Returns a ledger of `size` entries.
 fn ledger(size: u64) -> Vec<Entry> {
     let mut before = genesis();
     let next = |seq| {
@@ -32,7 +32,7 @@ fn ledger(size: u64) -> Vec<Entry> {
     (1..=size).map(next).collect()
 }
 
-/// The leaves of a ledger.
+/// Returns the leaves of a ledger.
 fn leaves(entries: &[Entry]) -> Vec<B256> {
     entries.iter().map(|entry| ledger_tree::leaf(entry.event.seq, entry.hash)).collect()
 }

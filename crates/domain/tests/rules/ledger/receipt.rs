@@ -1,4 +1,4 @@
-//! Receipts: what they prove, and that nothing in them can be changed unseen.
+//! Receipts: what they prove, and that nothing in them can be changed without being noticed.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -25,7 +25,7 @@ const CONTRACT: Address = Address::repeat_byte(0xc0);
 const SIGNER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const SIGNATURE: &str = "0xee52ec4e9f1ec7923ada0c56d1aab827190af324c97e5a4714e21d4e1de6c53927221d9a993d7824d475a504b7f6baed5d29b9001817c49a24006d89d2a92ced1c";
 
-/// A ledger of 30 entries, anchored at 10, 20 and 30; the receipt of entry 7 under the second anchor.
+/// Returns the receipt of entry 7 under the second anchor, in a ledger of 30 entries that was anchored at 10, 20 and 30.
 fn receipt() -> (Receipt, Latest) {
     let entries = ledger(30);
     let leaves = leaves(&entries);
@@ -55,13 +55,13 @@ fn receipt() -> (Receipt, Latest) {
     (receipt, Latest { seq: 3, size: 30, head })
 }
 
-/// The same event's receipt before anything was anchored.
+/// Returns the same event's receipt before anything was anchored.
 fn unanchored() -> Receipt {
     let (receipt, _) = receipt();
     Receipt::new(receipt.entry(), receipt.proof, receipt.tree, None).unwrap()
 }
 
-/// Where the receipt says its root is anchored.
+/// Returns where the receipt says its root is anchored.
 fn anchored(receipt: &mut Receipt) -> &mut Anchored {
     receipt.anchored.as_mut().unwrap()
 }
@@ -137,12 +137,12 @@ fn a_receipt_without_an_anchor_holds_by_its_root_or_its_signer_and_says_so() {
     let expected = Address::ZERO;
     let other = ReceiptError::OtherSigner { signer, expected };
     assert_eq!(verify_receipt(&receipt, &Trust::Signer(expected)), Err(other));
-    // A signature is over one size and root: it does not fit another tree.
+    // A signature is over one size and root, so it does not fit another tree.
     receipt.tree.size = 19;
     assert!(!receipt.signature.unwrap().holds(&receipt.tree));
 }
 
-/// A body may be as deep as canonical JSON may be, and lies deeper in its receipt.
+/// A body may be as deep as canonical JSON allows, and is nested more deeply in its receipt.
 #[test]
 fn the_deepest_body_has_a_receipt() {
     let deep = (0..MAX_DEPTH).fold(json!(1), |value, _| json!([value]));
@@ -183,7 +183,7 @@ fn what_the_reader_knows_decides() {
     assert_eq!(refused(on_chain(claims)), ReceiptError::NotAnchored { ours, theirs: ours });
 }
 
-/// Each change, by someone who also makes the digest anew, and what is said of it.
+/// Each change, made by somebody who also computes the digest again, and the expected error.
 #[test]
 fn every_part_is_checked_and_named() {
     type Case = (&'static str, fn(&mut Receipt), &'static str);
@@ -254,7 +254,8 @@ fn every_part_is_checked_and_named() {
         let error = read(&text, &on_chain(latest)).expect_err(name).to_string();
         assert!(error.contains(expected), "{name}: {error}");
     }
-    // What only says where to look is not bound by proof or signature: whoever asks there finds that it is wrong. Damage shows.
+    // The fields that only say where to look are not bound by proof or signature. A reader who asks there finds that they are
+    // wrong. The digest reveals damage.
     let misleading: [fn(&mut Receipt); 2] = [|r| anchored(r).transaction = B256::ZERO, |r| anchored(r).block = 1];
     for change in misleading {
         let (mut receipt, latest) = signed();
@@ -262,7 +263,7 @@ fn every_part_is_checked_and_named() {
         let error = read(receipt.text().unwrap().as_str(), &on_chain(latest)).unwrap_err();
         assert!(matches!(error, ReceiptError::Digest { .. }), "{error}");
     }
-    // Without a signature the reader has to hold chain and contract against those they ask.
+    // Without a signature, the reader has to compare chain and contract with those that they ask.
     for change in [|r: &mut Receipt| r.tree.chain_id = 1, |r: &mut Receipt| r.tree.contract = Address::ZERO] {
         let (mut receipt, latest) = receipt();
         change(&mut receipt);
@@ -286,7 +287,7 @@ fn what_is_no_receipt_is_refused() {
     assert!(Receipt::parse(&upper).is_err());
     let more = text.replacen('{', r#"{"more":1,"#, 1);
     assert!(Receipt::parse(&more).is_err());
-    // What one reader takes for this and another for that.
+    // Texts that two readers could understand differently.
     for ambiguous in [
         text.replacen('{', r#"{"version":1,"#, 1),
         text.replacen(r#""event":{"#, r#""event":{"kind":"contribution.rejected","#, 1),

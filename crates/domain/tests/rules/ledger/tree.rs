@@ -1,4 +1,4 @@
-//! The growing tree, beside the tree that is built anew.
+//! The growing tree, compared with a tree that is built anew.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ fn hash(n: u64) -> B256 {
     B256::from(U256::from(n + 1_000))
 }
 
-/// Every node of the tree over leaves 1 to `size`, and the root at each size.
+/// Returns every node of the tree over leaves 1 to `size`, and the root at each size.
 fn grow(size: u64) -> (HashMap<Node, B256>, Vec<B256>) {
     let (mut full, mut roots) = (HashMap::new(), vec![B256::ZERO]);
     let mut frontier = Frontier::default();
@@ -99,7 +99,7 @@ fn growth_is_proved_between_any_two_sizes() {
     }
 }
 
-/// Two ledgers that part at some entry: no proof that one makes holds for the other.
+/// Two ledgers differ from some entry on. No proof from one is valid for the other.
 #[test]
 fn another_history_is_not_growth() {
     let ours = leaves(&ledger(20));
