@@ -1,5 +1,6 @@
 //! `tributary agents ...`: measuring the agents on data with known outcomes, and making their advice again.
 
+use facts::ChainId;
 use std::path::PathBuf;
 
 use ::agents::{
@@ -110,7 +111,7 @@ pub async fn watch(settings: &Settings, what: &str, score: f64, why: &str) -> Re
         Watched::Work(asset) => risk::asset_subject(asset.0),
     };
     let db = process::database(settings).await?;
-    let chain_id = process::chains(settings).await?.served.chain_id();
+    let chain_id = ChainId(process::chains(settings).await?.served.chain_id());
     let mut tx = db.begin().await?;
     let id = watch::watch(&mut tx, chain_id, (&subject, "operator"), score, why).await?;
     tx.commit().await?;

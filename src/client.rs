@@ -253,7 +253,7 @@ impl Client {
             maxFeeBps: 200,
             minNet: U256::ZERO,
         };
-        let hash = bindings::order_hash(&order, self.deployment.chain_id, self.deployment.market);
+        let hash = bindings::order_hash(&order, self.deployment.chain_id.0, self.deployment.market);
         let signature = Bytes::from(owner.sign_hash(&hash).await?.as_bytes().to_vec());
         Ok(Listed { order, signature, hash: hash.to_string() })
     }

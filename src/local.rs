@@ -1,5 +1,6 @@
 //! Local chains: known accounts, and blocks that come without traffic so that things become final.
 
+use facts::ChainId;
 use std::time::Duration;
 
 use alloy::{
@@ -17,8 +18,8 @@ use service::Shutdown;
 /// Blocks after which a local chain counts a block as final.
 const FINAL_AFTER: u64 = 3;
 
-pub fn is_local(chain_id: u64) -> bool {
-    chain_id == CHAIN_ID
+pub fn is_local(chain_id: ChainId) -> bool {
+    chain_id == ChainId(CHAIN_ID)
 }
 
 /// Returns the funded accounts of a local chain.
@@ -27,7 +28,7 @@ pub fn signers() -> Result<Vec<PrivateKeySigner>> {
 }
 
 /// Returns the ones given, and on a local chain all its accounts as well.
-pub fn signers_or(chain_id: u64, given: Signers) -> Signers {
+pub fn signers_or(chain_id: ChainId, given: Signers) -> Signers {
     if !is_local(chain_id) {
         return given;
     }

@@ -1,5 +1,6 @@
 //! `tributary indexer ...`: looking after the mirrors.
 
+use facts::ChainId;
 use std::{
     io::{IsTerminal, Write, stderr},
     sync::Arc,
@@ -161,7 +162,7 @@ async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
         (None, []) => bail!("there is no mirror yet, so there is nothing to rebuild"),
         (None, several) => bail!("the database mirrors the chains {several:?}: say which with --chain"),
     };
-    let deployment = recorded(db, chain_id).await?;
+    let deployment = recorded(db, ChainId(chain_id)).await?;
     let (start, shows) = (Instant::now(), stderr().is_terminal());
     let progress = |done: u64, total: u64| {
         if shows {
@@ -195,7 +196,7 @@ async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
 
 async fn resume(settings: &Settings, db: &PgPool, rewind: Rewind, chain: Option<u64>) -> Result<()> {
     let pool = the_pool(settings, chain).await?;
-    let deployment = recorded(db, pool.chain_id()).await?;
+    let deployment = recorded(db, ChainId(pool.chain_id())).await?;
     let taken_back = indexer::resume(db, pool, &deployment, settings.chain.finality, rewind).await?;
     match (rewind, taken_back) {
         (Rewind::No, _) => {
@@ -212,7 +213,7 @@ async fn resume(settings: &Settings, db: &PgPool, rewind: Rewind, chain: Option<
     Ok(())
 }
 
-async fn recorded(db: &PgPool, chain_id: u64) -> Result<Deployment> {
+async fn recorded(db: &PgPool, chain_id: ChainId) -> Result<Deployment> {
     let mut conn = db.acquire().await?;
     deployments::find(&mut conn, chain_id).await?.with_context(|| format!("no market is recorded for chain {chain_id}"))
 }

@@ -1,5 +1,6 @@
 //! Putting a process together: what every command needs, and the parts it runs.
 
+use facts::ChainId;
 use std::{iter, net::SocketAddr, sync::Arc, time::Duration};
 
 use advisors::risk::Memory;
@@ -51,7 +52,7 @@ pub struct Process {
     pub chains: Chains,
     /// Asks the served chain.
     pub provider: DynProvider,
-    pub chain_id: u64,
+    pub chain_id: ChainId,
     pub vault: Arc<Vault>,
     tasks: JoinSet<&'static str>,
 }
@@ -144,7 +145,7 @@ impl Process {
 
     async fn on(pool: PgPool, settings: Settings, shutdown: Shutdown) -> Result<Self> {
         let chains = chains(&settings).await?;
-        let (provider, chain_id) = (rpc::provider(&chains.served), chains.served.chain_id());
+        let (provider, chain_id) = (rpc::provider(&chains.served), ChainId(chains.served.chain_id()));
         let vault = vault(&settings)?;
         let settings = Arc::new(settings);
         Ok(Self { settings, shutdown, pool, chains, provider, chain_id, vault, tasks: JoinSet::new() })
@@ -295,7 +296,7 @@ impl Process {
     async fn spawn_mirrors(&mut self, deployment: Deployment) -> Result<()> {
         let pools: Vec<Arc<Pool>> = self.chains.all().cloned().collect();
         for pool in pools {
-            let (chain_id, shutdown) = (pool.chain_id(), self.shutdown.clone());
+            let (chain_id, shutdown) = (ChainId(pool.chain_id()), self.shutdown.clone());
             let found = match chain_id == self.chain_id {
                 true => Some(deployment),
                 false => deployments::find(&mut *self.pool.acquire().await?, chain_id).await?,

@@ -74,7 +74,7 @@ impl Stage {
     }
 
     fn tree(&self, size: u64, root: B256) -> TreeHead {
-        TreeHead { chain_id: self.market.chain.chain_id, contract: self.market.deployment.anchor, size, root }
+        TreeHead { chain_id: self.market.chain.chain_id.0, contract: self.market.deployment.anchor, size, root }
     }
 
     /// Returns the receipt of an event under an anchor (from 0), or under the present root; signed by the

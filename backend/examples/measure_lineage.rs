@@ -1,6 +1,7 @@
 //! Measures how long questions about lineage take through the API, in memory and by recursive queries, on a graph of a
 //! million edges in PostgreSQL.
 
+use facts::ChainId;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -27,7 +28,7 @@ use testkit::sim::Rng;
 use tokio::net::TcpListener;
 use vault::{DiskStore, Vault};
 
-const CHAIN: u64 = 31337;
+const CHAIN: ChainId = ChainId(31337);
 /// How many works a family has. Works are made from earlier works of the same family.
 const FAMILY: u64 = 1_200;
 /// How far back a parent may be.
@@ -192,7 +193,7 @@ async fn read(conn: &mut PgConnection) -> Result<(Vec<Node>, Vec<Edge>)> {
     let mut rows = sqlx::query_as::<_, (i64, Vec<i64>)>(
         "SELECT asset_id, parents FROM chain.assets WHERE chain_id = $1 ORDER BY asset_id",
     )
-    .bind(CHAIN as i64)
+    .bind(CHAIN.get())
     .fetch(conn);
     let (mut works, mut edges) = (Vec::new(), Vec::new());
     while let Some((id, parents)) = rows.try_next().await? {
@@ -209,7 +210,7 @@ async fn fill(pool: &PgPool, edges: u64) -> Result<()> {
     sqlx::query(
         "SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1), chain.index_generation($1, 1, NULL)",
     )
-    .bind(CHAIN as i64)
+    .bind(CHAIN.get())
     .execute(&mut *conn)
     .await?;
     let mut rng = Rng::new(1);
@@ -242,7 +243,7 @@ async fn fill(pool: &PgPool, edges: u64) -> Result<()> {
     .execute(&mut *conn)
     .await?;
     sqlx::query("ANALYZE works, work_versions").execute(&mut *conn).await?;
-    sqlx::query("SELECT chain.analyze_generation($1, 1, NULL)").bind(CHAIN as i64).execute(&mut *conn).await?;
+    sqlx::query("SELECT chain.analyze_generation($1, 1, NULL)").bind(CHAIN.get()).execute(&mut *conn).await?;
     Ok(())
 }
 
@@ -255,7 +256,7 @@ async fn store_works(conn: &mut PgConnection, rows: &[(i64, String)]) -> Result<
                 sha256(int8send(id)), 0
          FROM unnest($2::bigint[], $3::text[]) AS w (id, parents)",
     )
-    .bind(CHAIN as i64)
+    .bind(CHAIN.get())
     .bind(&ids)
     .bind(&parents)
     .bind(OWNER.as_slice())

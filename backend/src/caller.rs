@@ -10,6 +10,7 @@
 //!
 //! A handler documents what it needs with `security(..)`. A test compares the two.
 
+use facts::Account;
 use std::marker::PhantomData;
 
 use alloy::primitives::Address;
@@ -199,7 +200,7 @@ impl<S: Needs> FromRequestParts<AppState> for OwnedWork<S> {
         let id = sqlx::query_scalar!(
             "SELECT id FROM works WHERE id = $1 AND owner = $2",
             number(named),
-            owner.as_slice() as _
+            Account(owner) as _
         )
         .fetch_optional(&state.pool)
         .await?

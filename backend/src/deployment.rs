@@ -56,7 +56,7 @@ pub async fn get(State(state): State<AppState>) -> Result<axum::Json<MarketInfo>
     .ok_or_else(|| Problem::unavailable("The mirror has not read its first block yet."))?;
     let deployment = state.deployment;
     Ok(axum::Json(MarketInfo {
-        chain_id: state.chain_id(),
+        chain_id: state.chain_id().0,
         caip2: format!("eip155:{}", state.chain_id()),
         from_block: deployment.from_block,
         access_manager: deployment.access_manager.to_checksum(None),

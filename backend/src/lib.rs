@@ -25,6 +25,7 @@ mod risk;
 mod values;
 mod works;
 
+use facts::ChainId;
 use std::{sync::Arc, time::Duration};
 
 use advisors::risk::Memory;
@@ -79,7 +80,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    pub fn chain_id(&self) -> u64 {
+    pub fn chain_id(&self) -> ChainId {
         self.deployment.chain_id
     }
 
@@ -90,7 +91,7 @@ impl AppState {
 
     /// Returns the chain id as PostgreSQL keeps it.
     fn chain(&self) -> i64 {
-        self.deployment.chain_id as i64
+        self.deployment.chain_id.get()
     }
 
     /// Returns the host that signed messages name.

@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, B256, U256};
 use domain::money::{ParseAddressError, parse_address};
+use facts::Account;
 
 use crate::problem::{FieldError, Problem, Result};
 
@@ -44,14 +45,6 @@ pub fn hex32(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-/// Writes an address with its checksum (EIP-55).
-///
-/// # Errors
-/// When the bytes are not an address.
-pub fn checksum(bytes: &[u8]) -> Result<String> {
-    Ok(store::values::address(bytes)?.to_checksum(None))
-}
-
 /// Reads an address of 20 bytes. In mixed case, its EIP-55 checksum must hold.
 ///
 /// # Errors
@@ -81,14 +74,8 @@ pub fn signature_field(text: &str) -> Result<Vec<u8>, Malformed> {
 
 /// Returns where a contributor is paid for a work: at the recorded address, or at the account that the
 /// contributor is.
-///
-/// # Errors
-/// When the recorded bytes are not an address.
-pub fn paid_at(recorded: Option<&[u8]>, key: &str) -> Result<Option<String>> {
-    match recorded {
-        Some(address) => checksum(address).map(Some),
-        None => Ok(key.strip_prefix("account:").map(str::to_owned)),
-    }
+pub fn paid_at(recorded: Option<Account>, key: &str) -> Option<String> {
+    recorded.map(|account| account.to_string()).or_else(|| key.strip_prefix("account:").map(str::to_owned))
 }
 
 /// Reads a whole number of base units in decimal.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{B256, Bytes};
-use facts::NewFact;
+use facts::{ChainId, NewFact};
 
 use crate::{
     decode::{Decoded, Decoder, Number, Place, Total},
@@ -108,9 +108,9 @@ impl Batch {
     }
 }
 
-fn block_row(chain_id: u64, block: &Block) -> Row {
+fn block_row(chain_id: ChainId, block: &Block) -> Row {
     vec![
-        ("chain_id", Field::Int(chain_id as i64)),
+        ("chain_id", Field::Int(chain_id.get())),
         ("number", Field::Int(block.number as i64)),
         ("hash", block.hash.into()),
         ("parent_hash", block.parent_hash.into()),
@@ -118,9 +118,9 @@ fn block_row(chain_id: u64, block: &Block) -> Row {
     ]
 }
 
-fn log_row(chain_id: u64, log: &Log, number: Option<&Number>) -> Row {
+fn log_row(chain_id: ChainId, log: &Log, number: Option<&Number>) -> Row {
     vec![
-        ("chain_id", Field::Int(chain_id as i64)),
+        ("chain_id", Field::Int(chain_id.get())),
         ("block_number", Field::Int(log.block as i64)),
         ("log_index", Field::Small(log.index as i32)),
         ("block_hash", log.block_hash.into()),

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use ::facts::{Backfilled, Fact, IncomeFinalized, NewFact, Reorganised};
+use ::facts::{Backfilled, ChainId, Fact, Hash, IncomeFinalized, NewFact, Reorganised};
 use alloy::primitives::Address;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
-use store::{StoreError, facts, outbox, values};
+use store::{StoreError, facts, outbox};
 
 use crate::{
     batch::Batch,
@@ -72,18 +72,18 @@ impl From<sqlx::Error> for CommitError {
 }
 
 /// Returns the stored cursor, and why the mirror halted, if it did.
-pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Option<(Cursor, Option<String>)>, StoreError> {
+pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<(Cursor, Option<String>)>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>", finalized_number, safe_number, epoch, halted, generation,
+        r#"SELECT block_number, block_hash AS "block_hash: Hash", finalized_number, safe_number, epoch, halted, generation,
                   projection_version, in_bulk
            FROM chain.cursors WHERE chain_id = $1"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
         let cursor = Cursor {
-            block: BlockId { number: row.block_number as u64, hash: values::hash(&row.block_hash)? },
+            block: BlockId { number: row.block_number as u64, hash: row.block_hash.0 },
             safe: row.safe_number as u64,
             finalized: row.finalized_number as u64,
             epoch: row.epoch,
@@ -97,8 +97,8 @@ pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Option<(Curs
 }
 
 /// Begins the mirror of a chain just before the first block that matters.
-pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: bool) -> Result<(), StoreError> {
-    let chain = chain_id as i64;
+pub async fn begin(leader: &mut Leader, chain_id: ChainId, block: &Block, in_bulk: bool) -> Result<(), StoreError> {
+    let chain = chain_id.get();
     let mut tx = leader.conn.begin().await?;
     let begun = sqlx::query!(
         "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, safe_number, head_number, epoch,
@@ -106,7 +106,7 @@ pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: b
          VALUES ($1, $2, $3, 0, 0, $2, $4, $5, $6) ON CONFLICT DO NOTHING",
         chain,
         block.number as i64,
-        block.hash.as_slice() as _,
+        Hash(block.hash) as _,
         leader.epoch,
         decode::VERSION,
         in_bulk
@@ -119,8 +119,8 @@ pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: b
             "INSERT INTO chain.blocks (chain_id, number, hash, parent_hash, timestamp) VALUES ($1, $2, $3, $4, to_timestamp($5))",
             chain,
             block.number as i64,
-            block.hash.as_slice() as _,
-            block.parent_hash.as_slice() as _,
+            Hash(block.hash) as _,
+            Hash(block.parent_hash) as _,
             block.timestamp as f64
         )
         .execute(&mut *tx)
@@ -138,10 +138,10 @@ pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: b
 }
 
 /// Stops the mirror until an operator resumes it; reads go on.
-pub async fn halt(leader: &mut Leader, chain_id: u64, reason: &str) -> Result<(), StoreError> {
+pub async fn halt(leader: &mut Leader, chain_id: ChainId, reason: &str) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE chain.cursors SET halted = $2, updated_at = now() WHERE chain_id = $1 AND epoch = $3",
-        chain_id as i64,
+        chain_id.get(),
         reason,
         leader.epoch
     )
@@ -151,43 +151,47 @@ pub async fn halt(leader: &mut Leader, chain_id: u64, reason: &str) -> Result<()
 }
 
 /// Lets a halted mirror try again.
-pub async fn clear_halt(conn: &mut PgConnection, chain_id: u64) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE chain.cursors SET halted = NULL, updated_at = now() WHERE chain_id = $1", chain_id as i64)
+pub async fn clear_halt(conn: &mut PgConnection, chain_id: ChainId) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE chain.cursors SET halted = NULL, updated_at = now() WHERE chain_id = $1", chain_id.get())
         .execute(conn)
         .await?;
     Ok(())
 }
 
 /// Returns the stored hash of a block, where it is kept.
-pub async fn stored_hash(conn: &mut PgConnection, chain_id: u64, number: u64) -> Result<Option<BlockId>, StoreError> {
+pub async fn stored_hash(
+    conn: &mut PgConnection,
+    chain_id: ChainId,
+    number: u64,
+) -> Result<Option<BlockId>, StoreError> {
     let hash = sqlx::query_scalar!(
-        r#"SELECT hash AS "hash: Vec<u8>" FROM chain.blocks WHERE chain_id = $1 AND number = $2"#,
-        chain_id as i64,
+        r#"SELECT hash AS "hash: Hash" FROM chain.blocks WHERE chain_id = $1 AND number = $2"#,
+        chain_id.get(),
         number as i64
     )
     .fetch_optional(conn)
     .await?;
-    hash.map(|hash| Ok(BlockId { number, hash: values::hash(&hash)? })).transpose()
+    Ok(hash.map(|hash| BlockId { number, hash: hash.0 }))
 }
 
 /// Returns the kept blocks of a span, oldest first.
-pub async fn kept(conn: &mut PgConnection, chain_id: u64, from: u64, to: u64) -> Result<Vec<BlockId>, StoreError> {
+pub async fn kept(conn: &mut PgConnection, chain_id: ChainId, from: u64, to: u64) -> Result<Vec<BlockId>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT number, hash AS "hash: Vec<u8>" FROM chain.blocks
+        r#"SELECT number, hash AS "hash: Hash" FROM chain.blocks
            WHERE chain_id = $1 AND number BETWEEN $2 AND $3 ORDER BY number"#,
-        chain_id as i64,
+        chain_id.get(),
         from as i64,
         to as i64
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(|row| Ok(BlockId { number: row.number as u64, hash: values::hash(&row.hash)? })).collect()
+    rows.into_iter().map(|row| Ok(BlockId { number: row.number as u64, hash: row.hash.0 })).collect()
 }
 
 /// Puts a generation of the projections first for the rest of the transaction.
-pub async fn enter(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Result<(), StoreError> {
+pub async fn enter(tx: &mut PgConnection, chain_id: ChainId, generation: i64) -> Result<(), StoreError> {
     sqlx::query("SELECT set_config('search_path', format('chain_%s_%s, chain, public', $1::bigint, $2::bigint), true)")
-        .bind(chain_id as i64)
+        .bind(chain_id.get())
         .bind(generation)
         .execute(tx)
         .await?;
@@ -198,7 +202,7 @@ pub async fn enter(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Res
 /// this is a reorganisation: what the mirror held above it goes, and the outbox says so.
 pub async fn commit(
     leader: &mut Leader,
-    chain_id: u64,
+    chain_id: ChainId,
     cursor: &Cursor,
     ancestor: BlockId,
     batches: &[Batch],
@@ -211,7 +215,7 @@ pub async fn commit(
         }
         place = batch.to;
     }
-    let chain = chain_id as i64;
+    let chain = chain_id.get();
     let reorganised = ancestor.number < cursor.block.number;
     let Leader { conn, heads, .. } = leader;
     let mut tx = conn.begin().await?;
@@ -224,10 +228,10 @@ pub async fn commit(
          RETURNING generation",
         chain,
         cursor.block.number as i64,
-        cursor.block.hash.as_slice() as _,
+        Hash(cursor.block.hash) as _,
         cursor.epoch,
         place.number as i64,
-        place.hash.as_slice() as _,
+        Hash(place.hash) as _,
         finalized as i64,
         safe as i64,
         head.head.number.max(place.number) as i64,
@@ -239,9 +243,9 @@ pub async fn commit(
     enter(&mut tx, chain_id, generation).await?;
     let mut touched: BTreeSet<i64> = batches.iter().flat_map(|batch| batch.touched.iter().copied()).collect();
     if reorganised {
-        touched.extend(retract(&mut tx, chain, ancestor.number).await?);
+        touched.extend(retract(&mut tx, chain_id, ancestor.number).await?);
     }
-    make_partitions(&mut tx, chain, batches, cursor.in_bulk.then_some(generation)).await?;
+    make_partitions(&mut tx, chain_id, batches, cursor.in_bulk.then_some(generation)).await?;
     if cursor.in_bulk {
         let known = match heads.as_mut() {
             Some(known) => known,
@@ -257,14 +261,14 @@ pub async fn commit(
     }
     store_rows(&mut tx, Table::ALL, batches).await?;
     if !cursor.in_bulk {
-        refresh(&mut tx, chain, &touched.into_iter().collect::<Vec<_>>()).await?;
-        check_totals(&mut tx, chain, batches).await?;
-        forget_blocks(&mut tx, chain, cursor.finalized, finalized).await?;
+        refresh(&mut tx, chain_id, &touched.into_iter().collect::<Vec<_>>()).await?;
+        check_totals(&mut tx, chain_id, batches).await?;
+        forget_blocks(&mut tx, chain_id, cursor.finalized, finalized).await?;
         for batch in batches {
             facts::tell(&mut tx, &batch.facts).await?;
         }
         if finalized > cursor.finalized {
-            tell_finalized(&mut tx, chain, cursor.finalized, finalized).await?;
+            tell_finalized(&mut tx, chain_id, cursor.finalized, finalized).await?;
         }
     }
     if let Err(error) = tx.commit().await {
@@ -280,7 +284,7 @@ pub async fn commit(
 /// hash they gave is.
 async fn marks(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     cursor: &Cursor,
     head: &Head,
     height: u64,
@@ -307,19 +311,19 @@ async fn marks(
 }
 
 /// Moves only the marks of finality, when no new block came and they have moved.
-pub async fn settle(leader: &mut Leader, chain_id: u64, cursor: &Cursor, head: &Head) -> Result<(), CommitError> {
+pub async fn settle(leader: &mut Leader, chain_id: ChainId, cursor: &Cursor, head: &Head) -> Result<(), CommitError> {
     let (safe, finalized) = marks(&mut leader.conn, chain_id, cursor, head, cursor.block.number, &[]).await?;
     if (safe, finalized) == (cursor.safe, cursor.finalized) {
         return Ok(());
     }
-    let chain = chain_id as i64;
+    let chain = chain_id.get();
     let mut tx = leader.conn.begin().await?;
     let moved = sqlx::query!(
         "UPDATE chain.cursors SET finalized_number = $5, safe_number = $6, head_number = $7, updated_at = now()
          WHERE chain_id = $1 AND block_number = $2 AND block_hash = $3 AND epoch = $4 AND halted IS NULL",
         chain,
         cursor.block.number as i64,
-        cursor.block.hash.as_slice() as _,
+        Hash(cursor.block.hash) as _,
         cursor.epoch,
         finalized as i64,
         safe as i64,
@@ -330,17 +334,17 @@ pub async fn settle(leader: &mut Leader, chain_id: u64, cursor: &Cursor, head: &
     if moved.rows_affected() != 1 {
         return Err(CommitError::Overtaken);
     }
-    forget_blocks(&mut tx, chain, cursor.finalized, finalized).await?;
+    forget_blocks(&mut tx, chain_id, cursor.finalized, finalized).await?;
     if finalized > cursor.finalized {
-        tell_finalized(&mut tx, chain, cursor.finalized, finalized).await?;
+        tell_finalized(&mut tx, chain_id, cursor.finalized, finalized).await?;
     }
     tx.commit().await?;
     Ok(())
 }
 
 /// Ends a backfill: keys, indexes, the state of all assets, and one word to the outbox. Only now its rows are seen.
-pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &Cursor) -> Result<(), CommitError> {
-    let chain = chain_id as i64;
+pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: ChainId, cursor: &Cursor) -> Result<(), CommitError> {
+    let chain = chain_id.get();
     let mut tx = leader.conn.begin().await?;
     let generation = sqlx::query_scalar!(
         "UPDATE chain.cursors SET in_bulk = false, updated_at = now()
@@ -348,7 +352,7 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
          RETURNING generation",
         chain,
         cursor.block.number as i64,
-        cursor.block.hash.as_slice() as _,
+        Hash(cursor.block.hash) as _,
         cursor.epoch
     )
     .fetch_optional(&mut *tx)
@@ -367,10 +371,10 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
         .bind(generation)
         .execute(&mut *tx)
         .await?;
-    forget_blocks(&mut tx, chain, 0, cursor.finalized).await?;
+    forget_blocks(&mut tx, chain_id, 0, cursor.finalized).await?;
     let told = Fact::ChainBackfilled(Backfilled { through: cursor.block.number });
     facts::tell_one(&mut tx, NewFact::about_chain(chain_id, told)).await?;
-    tell_finalized(&mut tx, chain, 0, cursor.finalized).await?;
+    tell_finalized(&mut tx, chain_id, 0, cursor.finalized).await?;
     tx.commit().await?;
     leader.heads = None;
     Ok(())
@@ -379,17 +383,17 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
 /// Gives a generation filled in bulk its keys, its indexes and its computed state; with `which` only those aside or the others.
 pub async fn complete(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     generation: i64,
     which: Option<bool>,
 ) -> Result<(), StoreError> {
-    let chain = chain_id as i64;
+    let chain = chain_id.get();
     index(tx, chain, generation, which).await?;
     let every: Vec<i64> = sqlx::query_scalar("SELECT asset_id FROM registrations WHERE chain_id = $1")
         .bind(chain)
         .fetch_all(&mut *tx)
         .await?;
-    refresh(tx, chain, &every).await?;
+    refresh(tx, chain_id, &every).await?;
     Ok(())
 }
 
@@ -401,9 +405,9 @@ async fn index(conn: &mut PgConnection, chain: i64, generation: i64, which: Opti
 }
 
 /// Computes the state of assets from the event tables.
-pub async fn refresh(tx: &mut PgConnection, chain: i64, assets: &[i64]) -> Result<(), StoreError> {
+pub async fn refresh(tx: &mut PgConnection, chain: ChainId, assets: &[i64]) -> Result<(), StoreError> {
     if !assets.is_empty() {
-        sqlx::query("SELECT chain.refresh_assets($1, $2)").bind(chain).bind(assets).execute(tx).await?;
+        sqlx::query("SELECT chain.refresh_assets($1, $2)").bind(chain.get()).bind(assets).execute(tx).await?;
     }
     Ok(())
 }
@@ -434,7 +438,7 @@ pub async fn store_rows(tx: &mut PgConnection, tables: &[Table], batches: &[Batc
 
 async fn make_partitions(
     tx: &mut PgConnection,
-    chain: i64,
+    chain: ChainId,
     batches: &[Batch],
     bulk_generation: Option<i64>,
 ) -> Result<(), StoreError> {
@@ -442,7 +446,7 @@ async fn make_partitions(
         batches.iter().flat_map(|batch| batch.partitions.iter().map(|block| *block as i64)).collect();
     if !needed.is_empty() {
         sqlx::query("SELECT chain.ensure_partition($1, block, $3) FROM unnest($2::bigint[]) b (block)")
-            .bind(chain)
+            .bind(chain.get())
             .bind(needed.into_iter().collect::<Vec<_>>())
             .bind(bulk_generation)
             .execute(tx)
@@ -452,7 +456,7 @@ async fn make_partitions(
 }
 
 /// Removes what the mirror held above a block and returns the assets whose state must be computed again.
-pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i64>, StoreError> {
+pub async fn retract(tx: &mut PgConnection, chain: ChainId, above: u64) -> Result<Vec<i64>, StoreError> {
     let assets: Vec<i64> = sqlx::query_scalar(
         "SELECT asset_id FROM registrations WHERE chain_id = $1 AND block_number > $2
          UNION SELECT asset_id FROM transfers WHERE chain_id = $1 AND block_number > $2
@@ -461,25 +465,25 @@ pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Ve
          UNION SELECT asset_id FROM fills WHERE chain_id = $1 AND block_number > $2
          UNION SELECT asset_id FROM incomes WHERE chain_id = $1 AND block_number > $2",
     )
-    .bind(chain)
+    .bind(chain.get())
     .bind(above as i64)
     .fetch_all(&mut *tx)
     .await?;
     for table in Table::ALL {
-        sqlx::query(AssertSqlSafe(table.retract())).bind(chain).bind(above as i64).execute(&mut *tx).await?;
+        sqlx::query(AssertSqlSafe(table.retract())).bind(chain.get()).bind(above as i64).execute(&mut *tx).await?;
     }
     let told = Fact::ChainReorganised(Reorganised { above });
-    facts::tell_one(tx, NewFact::about_chain(chain as u64, told)).await?;
-    outbox::retract(tx, chain as u64, above).await?;
+    facts::tell_one(tx, NewFact::about_chain(chain, told)).await?;
+    outbox::retract(tx, chain, above).await?;
     Ok(assets)
 }
 
 /// Every block above the finalized one is kept, and for ever those with logs: the others go when they become final.
-async fn forget_blocks(tx: &mut PgConnection, chain: i64, before: u64, finalized: u64) -> Result<(), StoreError> {
+async fn forget_blocks(tx: &mut PgConnection, chain: ChainId, before: u64, finalized: u64) -> Result<(), StoreError> {
     sqlx::query!(
         "DELETE FROM chain.blocks b WHERE b.chain_id = $1 AND b.number >= $2 AND b.number < $3
            AND NOT EXISTS (SELECT FROM chain.logs l WHERE l.chain_id = $1 AND l.block_number = b.number)",
-        chain,
+        chain.get(),
         before as i64,
         finalized as i64
     )
@@ -489,19 +493,22 @@ async fn forget_blocks(tx: &mut PgConnection, chain: i64, before: u64, finalized
 }
 
 /// Claims and credits carry running totals instead of numbers.
-async fn check_totals(tx: &mut PgConnection, chain: i64, batches: &[Batch]) -> Result<(), CommitError> {
+async fn check_totals(tx: &mut PgConnection, chain: ChainId, batches: &[Batch]) -> Result<(), CommitError> {
     let Some(first) = batches.iter().find(|batch| !batch.totals.is_empty()) else { return Ok(()) };
-    let gap: Option<String> =
-        sqlx::query_scalar("SELECT chain.first_gap($1, $2)").bind(chain).bind(first.from as i64).fetch_one(tx).await?;
+    let gap: Option<String> = sqlx::query_scalar("SELECT chain.first_gap($1, $2)")
+        .bind(chain.get())
+        .bind(first.from as i64)
+        .fetch_one(tx)
+        .await?;
     gap.map_or(Ok(()), |gap| Err(CommitError::Missing(gap)))
 }
 
 /// Income that became final is ready to be distributed.
-async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64) -> Result<(), StoreError> {
+async fn tell_finalized(tx: &mut PgConnection, chain: ChainId, before: u64, now: u64) -> Result<(), StoreError> {
     let ready = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.incomes
                           WHERE chain_id = $1 AND block_number > $2 AND block_number <= $3) AS "ready!""#,
-        chain,
+        chain.get(),
         before as i64,
         now as i64
     )
@@ -509,14 +516,14 @@ async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64
     .await?;
     if ready {
         let told = Fact::IncomeFinalized(IncomeFinalized { through: now });
-        facts::tell_one(tx, NewFact::about_chain(chain as u64, told)).await?;
+        facts::tell_one(tx, NewFact::about_chain(chain, told)).await?;
     }
     Ok(())
 }
 
 /// An operator's decision after a halt: everything above a block is taken back, finality included.
-pub async fn rewind(db: &PgPool, chain_id: u64, to: BlockId) -> Result<(), StoreError> {
-    let chain = chain_id as i64;
+pub async fn rewind(db: &PgPool, chain_id: ChainId, to: BlockId) -> Result<(), StoreError> {
+    let chain = chain_id.get();
     let mut tx = db.begin().await?;
     // What a rebuild takes for final must stay.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('rebuild of chain ' || $1::bigint, 0))")
@@ -530,14 +537,14 @@ pub async fn rewind(db: &PgPool, chain_id: u64, to: BlockId) -> Result<(), Store
          WHERE chain_id = $1 RETURNING generation, in_bulk",
         chain,
         to.number as i64,
-        to.hash.as_slice() as _
+        Hash(to.hash) as _
     )
     .fetch_one(&mut *tx)
     .await?;
     enter(&mut tx, chain_id, rewound.generation).await?;
-    let assets = retract(&mut tx, chain, to.number).await?;
+    let assets = retract(&mut tx, chain_id, to.number).await?;
     if !rewound.in_bulk {
-        refresh(&mut tx, chain, &assets).await?;
+        refresh(&mut tx, chain_id, &assets).await?;
     }
     tx.commit().await?;
     Ok(())

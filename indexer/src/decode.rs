@@ -8,7 +8,7 @@ use bindings::{
     AssetRegistry, AssetRegistry::AssetRegistryEvents, Market, Market::MarketEvents, Payouts, Payouts::PayoutsEvents,
 };
 use facts::{
-    Account, Asset, CancelledAll, CidUpdated, Claimed, CreditChanged, Fact, FeeSet, Frozen, InboxDeployed,
+    Account, Asset, CancelledAll, ChainId, CidUpdated, Claimed, CreditChanged, Fact, FeeSet, Frozen, InboxDeployed,
     IncomeReceived, NewFact, NoncesCancelled, PayoutAddressSet, Registered, RootDecided, RootProposed, RoyaltyLowered,
     Share, Sold, Stream, Subject, Total as TokenTotal, TotalPassedOver, Transferred,
 };
@@ -76,7 +76,7 @@ impl Number {
 
 /// A log's place in the chain, as every row carries it.
 pub struct Place {
-    pub chain_id: u64,
+    pub chain_id: ChainId,
     pub block: u64,
     pub index: u32,
     pub tx_hash: B256,
@@ -103,7 +103,7 @@ impl Place {
 
     fn key(&self) -> [(&'static str, Field); 3] {
         [
-            ("chain_id", Field::Int(self.chain_id as i64)),
+            ("chain_id", Field::Int(self.chain_id.get())),
             ("block_number", Field::Int(self.block as i64)),
             ("log_index", Field::Small(self.index as i32)),
         ]

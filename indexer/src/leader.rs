@@ -4,6 +4,7 @@
 //! epoch, one above its predecessor's, is part of every commit's compare-and-swap: a leader that slept through its own
 //! replacement commits nothing.
 
+use facts::ChainId;
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
@@ -33,8 +34,8 @@ pub struct Leader {
 
 impl Leader {
     /// Takes the lead of a chain's mirror; none while another has it.
-    pub async fn elect(db: &PgPool, chain_id: u64, report: Report) -> Result<Option<Self>, StoreError> {
-        let chain = chain_id as i64;
+    pub async fn elect(db: &PgPool, chain_id: ChainId, report: Report) -> Result<Option<Self>, StoreError> {
+        let chain = chain_id.get();
         let options = db.connect_options().as_ref().clone().application_name("tributary indexer");
         let mut conn = PgConnection::connect_with(&options).await?;
         let locked = sqlx::query_scalar!(

@@ -18,6 +18,7 @@ mod source;
 mod status;
 mod wake;
 
+use facts::ChainId;
 use std::{
     convert::Infallible,
     sync::{
@@ -196,7 +197,7 @@ impl Indexer {
         }
     }
 
-    fn chain_id(&self) -> u64 {
+    fn chain_id(&self) -> ChainId {
         self.decoder.deployment.chain_id
     }
 

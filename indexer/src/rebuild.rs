@@ -3,6 +3,7 @@
 //! What is final is decoded into the next generation first. Then, in one transaction that holds the cursor, the rest is added, both
 //! generations are compared row by row and byte by byte, and the new one takes the place of the old.
 
+use facts::{Account, Hash};
 use std::{collections::BTreeMap, time::Duration};
 
 use alloy::primitives::{Address, B256, Bytes};
@@ -62,7 +63,7 @@ pub async fn rebuild(
     progress: impl Fn(u64, u64),
 ) -> Result<Rebuilt, RebuildError> {
     let chain_id = deployment.chain_id;
-    let chain = chain_id as i64;
+    let chain = chain_id.get();
     let options = db.connect_options();
     let mut writer = PgConnection::connect_with(&options).await?;
     let mut reader = PgConnection::connect_with(&options).await?;
@@ -73,11 +74,11 @@ pub async fn rebuild(
     .fetch_one(&mut writer)
     .await?;
     if !alone {
-        return Err(RebuildError::Busy(chain_id));
+        return Err(RebuildError::Busy(chain_id.0));
     }
-    let (cursor, _) = commit::load(&mut writer, chain_id).await?.ok_or(RebuildError::NoMirror(chain_id))?;
+    let (cursor, _) = commit::load(&mut writer, chain_id).await?.ok_or(RebuildError::NoMirror(chain_id.0))?;
     if cursor.in_bulk {
-        return Err(RebuildError::Backfill(chain_id));
+        return Err(RebuildError::Backfill(chain_id.0));
     }
     let generation = cursor.generation + 1;
     // A rebuild that was killed left its tables.
@@ -160,7 +161,7 @@ async fn swap(
     rebuilt: &mut Rebuilt,
 ) -> Result<(), RebuildError> {
     let chain_id = decoder.deployment.chain_id;
-    let chain = chain_id as i64;
+    let chain = chain_id.get();
     let (old, new) = (begun.generation, rebuilt.generation);
     let mut tx = writer.begin().await?;
     sqlx::query("SET LOCAL lock_timeout = '2s'").execute(&mut *tx).await?;
@@ -171,7 +172,7 @@ async fn swap(
     )
     .fetch_optional(&mut *tx)
     .await?
-    .ok_or(RebuildError::Busy(chain_id))?;
+    .ok_or(RebuildError::Busy(chain_id.0))?;
     commit::enter(&mut tx, chain_id, new).await?;
     let mut place = (begun.finalized as i64, i32::MAX);
     let mut last = last.cloned();
@@ -182,7 +183,7 @@ async fn swap(
         let newest = newest.clone();
         let batch = Batch::of_stored(decoder, last.as_ref(), &page);
         commit::store_rows(&mut tx, Table::projections(), std::slice::from_ref(&batch)).await?;
-        commit::refresh(&mut tx, chain, &batch.touched.iter().copied().collect::<Vec<_>>()).await?;
+        commit::refresh(&mut tx, chain_id, &batch.touched.iter().copied().collect::<Vec<_>>()).await?;
         place = (newest.block as i64, newest.index as i32);
         last = Some(newest);
         logs += batch.logs as u64;
@@ -270,8 +271,8 @@ async fn read_page(
     through: u64,
 ) -> Result<Vec<(Log, u64)>, RebuildError> {
     let rows = sqlx::query!(
-        r#"SELECT l.block_number, l.log_index, l.block_hash AS "block_hash: Vec<u8>", l.tx_hash AS "tx_hash: Vec<u8>", l.tx_index,
-                  l.address AS "address: Vec<u8>", l.topics, l.data, extract(epoch FROM b.timestamp)::bigint AS "time!"
+        r#"SELECT l.block_number, l.log_index, l.block_hash AS "block_hash: Hash", l.tx_hash AS "tx_hash: Hash", l.tx_index,
+                  l.address AS "address: Account", l.topics, l.data, extract(epoch FROM b.timestamp)::bigint AS "time!"
            FROM (SELECT * FROM chain.logs
                  WHERE chain_id = $1 AND block_number BETWEEN $2 AND $4 AND (block_number, log_index) > ($2, $3)
                  ORDER BY block_number, log_index LIMIT $5) l
@@ -289,12 +290,12 @@ async fn read_page(
         .map(|row| {
             let topics = row.topics.iter().map(|topic| values::hash(topic)).collect::<Result<Vec<B256>, _>>()?;
             let log = Log {
-                address: Address::from(values::address(&row.address)?.into_array()),
+                address: Address::from(row.address.0.into_array()),
                 topics,
                 data: Bytes::from(row.data),
                 block: row.block_number as u64,
-                block_hash: values::hash(&row.block_hash)?,
-                tx_hash: values::hash(&row.tx_hash)?,
+                block_hash: row.block_hash.0,
+                tx_hash: row.tx_hash.0,
                 tx_index: row.tx_index as u32,
                 index: row.log_index as u32,
             };

@@ -1,6 +1,7 @@
 //! The contracts' own scenario, `contracts/test/differential/scenario.txt`: hundreds of calls by ten actors, as Solidity
 //! logged them and as its views told the end. The mirror is fed the logs alone and must tell the same end.
 
+use facts::ChainId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{B256, Bytes, keccak256};
@@ -17,7 +18,7 @@ use crate::{
 };
 
 const SCENARIO: &str = include_str!("../../contracts/test/differential/scenario.txt");
-const CHAIN: u64 = 31337;
+const CHAIN: ChainId = ChainId(31337);
 /// Blocks to a batch: a small odd number, so that batches end anywhere.
 const BATCH: u64 = 37;
 

@@ -1,5 +1,6 @@
 //! How the mirror fares: what its metrics count, what the leader reports, and what `tributary indexer status` shows.
 
+use facts::ChainId;
 use std::{
     collections::BTreeMap,
     sync::Mutex,
@@ -44,7 +45,7 @@ struct Counted {
 
 impl Stages {
     /// Shows what has not happened yet as zero, so that its first time is seen as a change.
-    pub fn begin(&self, chain_id: u64) {
+    pub fn begin(&self, chain_id: ChainId) {
         let chain = chain_id.to_string();
         for name in ["indexer_failures_total", "indexer_reorganisations_total", "indexer_quarantined_total"] {
             metrics::counter!(name, "chain" => chain.clone()).increment(0);
@@ -52,7 +53,7 @@ impl Stages {
         metrics::gauge!("indexer_halted", "chain" => chain).set(0.0);
     }
 
-    pub fn halted(&self, chain_id: u64, is_halted: bool) {
+    pub fn halted(&self, chain_id: ChainId, is_halted: bool) {
         metrics::gauge!("indexer_halted", "chain" => chain_id.to_string()).set(f64::from(u8::from(is_halted)));
     }
 
@@ -74,7 +75,7 @@ impl Stages {
         entry.longest = entry.longest.max(took);
     }
 
-    pub fn committed(&self, chain_id: u64, batches: &[Batch], blocks: u64) {
+    pub fn committed(&self, chain_id: ChainId, batches: &[Batch], blocks: u64) {
         let logs = batches.iter().map(|batch| batch.logs as u64).sum();
         let rows = batches.iter().map(|batch| batch.rows.count() as u64).sum::<u64>();
         let chain = chain_id.to_string();
@@ -100,7 +101,7 @@ impl Stages {
     }
 
     /// How far the mirror is behind the head, whose newest block was mined at `time`, where that is known.
-    pub fn lag(&self, chain_id: u64, head: &Head, held: u64, time: Option<u64>) {
+    pub fn lag(&self, chain_id: ChainId, head: &Head, held: u64, time: Option<u64>) {
         let lag = head.head.number.saturating_sub(held);
         let chain = chain_id.to_string();
         metrics::gauge!("indexer_lag_blocks", "chain" => chain.clone()).set(lag as f64);

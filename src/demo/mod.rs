@@ -235,7 +235,7 @@ async fn finality(process: &Process) -> Result<()> {
         let reached = sqlx::query_scalar!(
             r#"SELECT finalized_number >= (SELECT max(block_number) FROM sender_transactions s WHERE s.chain_id = c.chain_id)
                  AS "reached!" FROM chain.cursors c WHERE chain_id = $1"#,
-            process.chain_id as i64
+            process.chain_id.get()
         )
         .fetch_optional(&process.pool)
         .await?;

@@ -124,7 +124,7 @@ pub async fn dispute(
         termsHash: terms_hash,
         deadline: U256::MAX,
     };
-    let hash = settlement.eip712_signing_hash(&disputes_domain(process.chain_id, contract));
+    let hash = settlement.eip712_signing_hash(&disputes_domain(process.chain_id.0, contract));
     let settle = Disputes::settleCall {
         settlement,
         claimantSignature: signed(claimant, hash).await?,
@@ -180,7 +180,7 @@ pub async fn compared(
     backer: Address,
 ) -> Result<Vec<(&'static str, String, String)>> {
     let (deployment, provider) = (&client.deployment, &process.provider);
-    let chain_id = process.chain_id as i64;
+    let chain_id = process.chain_id.get();
     let licences = Licences::new(deployment.licences, provider);
     let (asset, licence_id) = (U256::from(licence.asset), licence.id);
     let mirrored = sqlx::query!(

@@ -142,7 +142,7 @@ pub async fn reckon(
 async fn mirrored_claims(process: &Process) -> Result<U256> {
     let sum = sqlx::query_scalar!(
         r#"SELECT coalesce(sum(amount), 0)::text AS "sum!" FROM chain.claims WHERE chain_id = $1"#,
-        process.chain_id as i64
+        process.chain_id.get()
     )
     .fetch_one(&process.pool)
     .await?;

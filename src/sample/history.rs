@@ -1,6 +1,7 @@
 //! Trade in the sample catalogue from the chain's beginning until now, where a local chain begins in the past: so that there are
 //! prices to learn from and days to look back on.
 
+use facts::ChainId;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::{
@@ -146,11 +147,11 @@ pub async fn trade(
 }
 
 /// Sales that were made.
-async fn sold(pool: &PgPool, chain_id: u64) -> Result<u64> {
+async fn sold(pool: &PgPool, chain_id: ChainId) -> Result<u64> {
     let sold = sqlx::query_scalar!(
         r#"SELECT count(*) AS "sold!" FROM sender_transactions
            WHERE chain_id = $1 AND key LIKE 'sample:sale:%' AND state IN ('mined', 'final')"#,
-        chain_id as i64
+        chain_id.get()
     );
     Ok(sold.fetch_one(pool).await? as u64)
 }

@@ -109,7 +109,7 @@ const LAST_STEP: &str = "sample:buy";
 pub async fn load(process: &Process, deployment: &Deployment) -> Result<()> {
     let loaded = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $2 AND state IN ('mined', 'final')) AS "loaded!""#,
-        process.chain_id as i64,
+        process.chain_id.get(),
         LAST_STEP
     )
     .fetch_one(&process.pool)

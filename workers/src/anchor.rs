@@ -1,6 +1,7 @@
 //! Anchoring the ledger: from time to time the root over all of it goes on chain, once, and only if it extends what went
 //! before.
 
+use facts::ChainId;
 use std::time::Duration;
 
 use alloy::{primitives::U256, sol_types::SolCall};
@@ -98,8 +99,8 @@ pub async fn anchor(context: &Context) -> Result<Option<u64>, JobError> {
 }
 
 /// Only one decides at a time: held until the transaction ends.
-async fn lock(tx: &mut PgConnection, chain_id: u64) -> Result<(), JobError> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('anchor', $1))", chain_id as i64).execute(tx).await?;
+async fn lock(tx: &mut PgConnection, chain_id: ChainId) -> Result<(), JobError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('anchor', $1))", chain_id.get()).execute(tx).await?;
     Ok(())
 }
 
@@ -128,7 +129,7 @@ async fn is_due(conn: &mut PgConnection, context: &Context) -> Result<bool, JobE
            LEFT JOIN ledger.events e ON e.seq = a.size + 1
            LEFT JOIN LATERAL (SELECT state, created_at FROM sender_transactions
                               WHERE chain_id = $1 AND key LIKE 'anchor:%' ORDER BY id DESC LIMIT 1) s ON true"#,
-        context.deployment.chain_id as i64,
+        context.deployment.chain_id.get(),
         i64::try_from(events.max(1)).unwrap_or(i64::MAX),
         after.as_secs_f64()
     )

@@ -89,6 +89,8 @@ fn read(job: &[u8]) -> Result<Option<(Request, u32)>, QueueError> {
 
 #[cfg(test)]
 mod tests {
+    use facts::ChainId;
+
     use super::*;
 
     #[test]
@@ -142,7 +144,7 @@ mod tests {
             let (request, tries) = read(format!(r#"{{"task":{task},"tries":3}}"#).as_bytes()).unwrap().unwrap();
             let bytes = request.stored().bytes();
             assert_eq!((String::from_utf8_lossy(&bytes).as_ref(), tries), (expected.as_str(), 3));
-            assert_eq!(request.queue().name(1), format!("{queue}:1"));
+            assert_eq!(request.queue().name(ChainId(1)), format!("{queue}:1"));
         }
         assert!(read(br#"{"task":"Sleep","tries":0}"#).unwrap().is_none());
     }

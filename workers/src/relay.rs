@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use agents::risk::Watched;
-use facts::{Envelope, Fact};
+use facts::{ChainId, Envelope, Fact};
 use queue::{QueueError, Request, forget_done};
 use service::{Shutdown, error_chain};
 use store::{outbox, trace};
@@ -114,7 +114,7 @@ async fn relay(context: &Context) -> Result<usize, JobError> {
 
 /// Returns the jobs that a fact makes necessary. What is taken back makes none: whatever was computed from it is computed from
 /// the mirror.
-fn jobs_for(chain_id: u64, told: &Envelope) -> Result<Vec<Request>, QueueError> {
+fn jobs_for(chain_id: ChainId, told: &Envelope) -> Result<Vec<Request>, QueueError> {
     // A fact of no chain is for whichever chain's workers come first: the others find it done.
     if told.is_retracted() || told.chain.is_some_and(|chain| chain != chain_id) {
         return Ok(Vec::new());

@@ -1,5 +1,6 @@
 //! How a transaction of ours stands, so that one that failed is sent again and one that did not is not.
 
+use facts::ChainId;
 use sqlx::PgConnection;
 
 use crate::JobError;
@@ -14,11 +15,11 @@ pub enum Standing {
 }
 
 /// Looks under `key`, `key:2`, `key:3` and so on.
-pub async fn of(conn: &mut PgConnection, chain_id: u64, key: &str) -> Result<Standing, JobError> {
+pub async fn of(conn: &mut PgConnection, chain_id: ChainId, key: &str) -> Result<Standing, JobError> {
     let states = sqlx::query!(
         "SELECT state, error FROM sender_transactions
          WHERE chain_id = $1 AND (key = $2 OR starts_with(key, $2 || ':')) ORDER BY id",
-        chain_id as i64,
+        chain_id.get(),
         key
     )
     .fetch_all(conn)

@@ -1,6 +1,7 @@
 //! What the jobs of a process share: what they work with, what the agents remember, and whose turn it is.
 
 use advisors::{market, partners, pricing, risk};
+use facts::ChainId;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Context;
@@ -38,7 +39,7 @@ impl Worker {
         }
     }
 
-    pub(crate) fn chain_id(&self) -> u64 {
+    pub(crate) fn chain_id(&self) -> ChainId {
         self.context.deployment.chain_id
     }
 }

@@ -1,5 +1,6 @@
 //! GET /v1/assets/{id}/advice: what the agents say of a work.
 
+use facts::ChainId;
 use std::collections::BTreeMap;
 
 use advisors::said;
@@ -160,7 +161,7 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
 }
 
 /// Adds the current titles of the works that were compared, because the advice itself only has asset ids.
-async fn titled(conn: &mut PgConnection, chain_id: u64, mut price: PriceAdvice) -> Result<PriceAdvice> {
+async fn titled(conn: &mut PgConnection, chain_id: ChainId, mut price: PriceAdvice) -> Result<PriceAdvice> {
     let ids: Vec<i64> = price.comparables.iter().filter_map(|sale| sale.asset.parse().ok()).collect();
     let names: BTreeMap<String, String> = names::ask(conn, chain_id, &ids)
         .await?

@@ -1,6 +1,7 @@
 //! GET /v1/assets/{id}/contributors
 
 use axum::extract::State;
+use facts::Account;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -62,7 +63,7 @@ pub async fn contributors(
                   CASE WHEN r.total = 0 THEN 0 ELSE div(r.weight * 1000000, r.total) END::bigint AS "share_ppm!",
                   r.first_at AS "first_at!", r.last_at AS "last_at!", r.rank AS "rank!",
                   (SELECT x.address FROM contributor_addresses x WHERE x.work_id = r.work_id AND x.contributor_id = p.id
-                   ORDER BY x.id DESC LIMIT 1) AS "address?: Vec<u8>"
+                   ORDER BY x.id DESC LIMIT 1) AS "address?: Account"
            FROM ranked r JOIN contributors p ON p.id = r.contributor_id
            WHERE r.rank < $3 ORDER BY r.rank DESC LIMIT $4::bigint + 1"#,
         state.chain(),
@@ -79,7 +80,7 @@ pub async fn contributors(
                 id: row.id.to_string(),
                 name: row.name,
                 kind: row.kind,
-                address: paid_at(row.address.as_deref(), &row.key)?,
+                address: paid_at(row.address, &row.key),
                 contributions: row.contributions,
                 cost: row.cost,
                 share_ppm: row.share_ppm,

@@ -1,6 +1,7 @@
 //! GET /v1/assets/{id}
 
 use axum::extract::State;
+use facts::{Account, Hash};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -9,7 +10,6 @@ use crate::{
     AppState,
     extract::Path,
     problem::{Problem, Result},
-    values::{checksum, hex32},
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -73,9 +73,9 @@ pub struct Income {
 pub async fn detail(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<AssetDetail>> {
     let id = parse_id(&id)?;
     let row = sqlx::query!(
-        r#"SELECT a.kind, a.owner AS "owner: Vec<u8>", a.registrant AS "registrant: Vec<u8>",
-                  a.first_owner AS "first_owner: Vec<u8>", a.epoch, a.open, a.content_hash AS "content_hash: Vec<u8>", a.cid,
-                  a.royalty_bps, a.shares, a.parents, a.registered_at, a.tx_hash AS "tx_hash: Vec<u8>", a.block_number,
+        r#"SELECT a.kind, a.owner AS "owner: Account", a.registrant AS "registrant: Account",
+                  a.first_owner AS "first_owner: Account", a.epoch, a.open, a.content_hash AS "content_hash: Hash", a.cid,
+                  a.royalty_bps, a.shares, a.parents, a.registered_at, a.tx_hash AS "tx_hash: Hash", a.block_number,
                   chain.finality($1, a.block_number) AS "finality!", w.id AS "work_id?", w.title AS "title?",
                   w.description AS "description?", w.source_url
            FROM chain.assets a
@@ -96,18 +96,18 @@ pub async fn detail(State(state): State<AppState>, Path(id): Path<String>) -> Re
         description: row.description.unwrap_or_default(),
         work_id: row.work_id.map(|id| id.to_string()),
         source_url: row.source_url,
-        owner: checksum(&row.owner)?,
-        registrant: checksum(&row.registrant)?,
-        first_owner: checksum(&row.first_owner)?,
+        owner: row.owner.to_string(),
+        registrant: row.registrant.to_string(),
+        first_owner: row.first_owner.to_string(),
         epoch: row.epoch,
         open: row.open,
-        content_hash: hex32(&row.content_hash),
+        content_hash: row.content_hash.to_string(),
         cid: row.cid,
         royalty_bps: row.royalty_bps,
         shares: serde_json::from_value(row.shares).map_err(Problem::internal)?,
         parents: row.parents.iter().map(ToString::to_string).collect(),
         registered_at: row.registered_at,
-        tx_hash: hex32(&row.tx_hash),
+        tx_hash: row.tx_hash.to_string(),
         block_number: row.block_number,
         finality: row.finality,
         income: income(&state, id).await?,
@@ -116,7 +116,7 @@ pub async fn detail(State(state): State<AppState>, Path(id): Path<String>) -> Re
 
 async fn income(state: &AppState, id: i64) -> Result<Vec<Income>> {
     let rows = sqlx::query!(
-        r#"SELECT i.token AS "token!: Vec<u8>", i.received::text AS "received!",
+        r#"SELECT i.token AS "token!: Account", i.received::text AS "received!",
                   coalesce(d.distributed, 0)::text AS "distributed!", coalesce(d.reserved, 0)::text AS "reserved!"
            FROM (SELECT token, sum(amount) AS received FROM chain.incomes
                  WHERE chain_id = $1 AND asset_id = $2 GROUP BY token) i
@@ -131,7 +131,7 @@ async fn income(state: &AppState, id: i64) -> Result<Vec<Income>> {
     rows.into_iter()
         .map(|row| {
             Ok(Income {
-                currency: checksum(&row.token)?,
+                currency: row.token.to_string(),
                 received: row.received,
                 distributed: row.distributed,
                 reserved: row.reserved,

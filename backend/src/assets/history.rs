@@ -2,6 +2,7 @@
 
 use alloy::primitives::Address;
 use axum::extract::State;
+use facts::Hash;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -12,7 +13,6 @@ use crate::{
     extract::{Path, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::hex32,
 };
 
 /// One thing that happened to a work on chain.
@@ -43,7 +43,7 @@ pub async fn history(
     require(&state, id).await?;
     let rows = sqlx::query!(
         r#"SELECT event AS "event!", details AS "details!", at AS "at!", block_number AS "block_number!",
-                  log_index AS "log_index!", tx_hash AS "tx_hash!: Vec<u8>", chain.finality($1, block_number) AS "finality!"
+                  log_index AS "log_index!", tx_hash AS "tx_hash!: Hash", chain.finality($1, block_number) AS "finality!"
            FROM (
                SELECT 'registered' AS event, block_number, log_index, tx_hash, at, jsonb_build_object(
                    'registrant', hex_address(registrant), 'owner', hex_address(first_owner), 'royaltyBps', royalty_bps,
@@ -86,7 +86,7 @@ pub async fn history(
             at: row.at,
             block_number: row.block_number,
             log_index: row.log_index,
-            tx_hash: hex32(&row.tx_hash),
+            tx_hash: row.tx_hash.to_string(),
             finality: row.finality,
         })
         .collect();

@@ -1,8 +1,8 @@
 //! GET /v1/assets
 
 use axum::{extract::State, response::IntoResponse};
+use facts::{Account, Hash};
 use serde::{Deserialize, Serialize};
-use store::values;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     extract::Query,
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::{address_field, checksum, hash_field, hex32, parse_optional},
+    values::{address_field, hash_field, parse_optional},
 };
 
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -91,14 +91,14 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
     let pattern =
         words.map(|words| format!("%{}%", words.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     let rows = sqlx::query!(
-        r#"SELECT a.asset_id, a.kind, a.owner AS "owner: Vec<u8>", a.content_hash AS "content_hash: Vec<u8>", a.cid,
+        r#"SELECT a.asset_id, a.kind, a.owner AS "owner: Account", a.content_hash AS "content_hash: Hash", a.cid,
                   a.royalty_bps, a.registered_at, a.block_number, chain.finality($1, a.block_number) AS "finality!",
                   w.title AS "title?", left(w.description, 300) AS description,
                   cardinality(a.parents)::bigint AS "parents!",
                   (SELECT count(*) FROM chain.asset_parents p WHERE p.chain_id = $1 AND p.parent_id = a.asset_id) AS "derived!",
                   (SELECT count(DISTINCT c.contributor_id) FROM contributions c
                    WHERE c.work_id = w.id AND c.state = 'accepted') AS "contributors!",
-                  o.hash AS "order_hash?: Vec<u8>", o.price::text AS order_price, o.currency AS "order_currency?: Vec<u8>",
+                  o.hash AS "order_hash?: Hash", o.price::text AS order_price, o.currency AS "order_currency?: Account",
                   o.end_time AS "order_ends?"
            FROM chain.assets a
            -- Looked up for each row (the limit keeps it so): joined as a whole, the view would be computed for all assets.
@@ -141,7 +141,7 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
     for row in rows {
         let listing = match (row.order_hash, row.order_price, row.order_currency, row.order_ends) {
             (Some(hash), Some(price), Some(currency), Some(ends_at)) => {
-                Some(Listing { order_hash: hex32(&hash), price, currency: checksum(&currency)?, ends_at })
+                Some(Listing { order_hash: hash.to_string(), price, currency: currency.to_string(), ends_at })
             }
             _ => None,
         };
@@ -151,8 +151,8 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
             kind: row.kind,
             title: row.title.unwrap_or_else(|| format!("Asset {}", row.asset_id)),
             description: row.description.unwrap_or_default(),
-            owner: values::address(&row.owner)?.to_checksum(None),
-            content_hash: hex32(&row.content_hash),
+            owner: row.owner.0.to_checksum(None),
+            content_hash: row.content_hash.to_string(),
             cid: row.cid,
             royalty_bps: row.royalty_bps,
             registered_at: row.registered_at,

@@ -76,7 +76,7 @@ fn check_message(state: &AppState, message: &siwe::Message) -> Result<()> {
     if message.domain.as_str() != host {
         return Err(Problem::sign_in_refused(format!("The message is for {}, this is {host}.", message.domain)));
     }
-    if message.chain_id != state.chain_id() {
+    if message.chain_id != state.chain_id().0 {
         return Err(Problem::sign_in_refused(format!(
             "The message is for chain {}, this is chain {}.",
             message.chain_id,

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::merkle::PayoutTree;
+use facts::Account;
 use serde::Serialize;
 use store::roots;
 use utoipa::ToSchema;
@@ -11,7 +12,7 @@ use crate::{
     extract::{Path, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::{address_field, checksum, parse},
+    values::{address_field, parse},
 };
 
 /// What an account earned in one currency, in base units.
@@ -60,7 +61,7 @@ pub async fn earnings(State(state): State<AppState>, Path(address): Path<String>
     .fetch_optional(&mut *tx)
     .await?;
     let rows = sqlx::query!(
-        r#"SELECT p.token AS "token: Vec<u8>", p.earned::text AS "earned!", c.claimed::text AS "claimed!",
+        r#"SELECT p.token AS "token: Account", p.earned::text AS "earned!", c.claimed::text AS "claimed!",
                   greatest(e.cumulative - c.claimed, 0)::text AS "claimable!",
                   (p.earned - greatest(e.cumulative, c.claimed))::text AS "pending!", e.cumulative::text AS "cumulative!"
            FROM (SELECT token, sum(amount) AS earned FROM payouts WHERE chain_id = $1 AND account = $2 GROUP BY token) p
@@ -70,7 +71,7 @@ pub async fn earnings(State(state): State<AppState>, Path(address): Path<String>
                                WHERE root_id = $3 AND account = $2 AND token = p.token) e
            ORDER BY p.token"#,
         state.chain(),
-        account.as_slice() as _,
+        Account(account) as _,
         active.as_ref().map(|root| root.id)
     )
     .fetch_all(&mut *tx)
@@ -78,13 +79,13 @@ pub async fn earnings(State(state): State<AppState>, Path(address): Path<String>
     let tree = match &active {
         Some(root) if rows.iter().any(|row| row.claimable != "0") => {
             let entries = roots::entries(&mut tx, root.id).await?;
-            Some(PayoutTree::new(state.chain_id(), state.deployment.payouts, entries).map_err(Problem::internal)?)
+            Some(PayoutTree::new(state.chain_id().0, state.deployment.payouts, entries).map_err(Problem::internal)?)
         }
         _ => None,
     };
     let mut earnings = Vec::with_capacity(rows.len());
     for row in rows {
-        let token = store::values::address(&row.token)?;
+        let token = row.token.0;
         let claim = tree.as_ref().filter(|_| row.claimable != "0").and_then(|tree| {
             let proof = tree.proof(account, token)?;
             Some(Claim {
@@ -136,12 +137,12 @@ pub async fn payouts(
     let account = parse("address", &address, address_field)?;
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let rows = sqlx::query!(
-        r#"SELECT p.id, p.distribution_id, d.asset_id, p.account AS "account: Vec<u8>", p.token AS "token: Vec<u8>",
+        r#"SELECT p.id, p.distribution_id, d.asset_id, p.account AS "account: Account", p.token AS "token: Account",
                   p.amount::text AS "amount!", p.reserve_id IS NOT NULL AS "released!", p.created_at
            FROM payouts p JOIN distributions d ON d.id = p.distribution_id
            WHERE p.chain_id = $1 AND p.account = $2 AND p.id < $3 ORDER BY p.id DESC LIMIT $4::bigint + 1"#,
         state.chain(),
-        account.as_slice() as _,
+        Account(account) as _,
         below,
         limit
     )
@@ -154,8 +155,8 @@ pub async fn payouts(
                 id: row.id.to_string(),
                 distribution_id: row.distribution_id.to_string(),
                 asset_id: row.asset_id.to_string(),
-                account: checksum(&row.account)?,
-                currency: checksum(&row.token)?,
+                account: row.account.to_string(),
+                currency: row.token.to_string(),
                 amount: row.amount,
                 released: row.released,
                 created_at: row.created_at,

@@ -1,5 +1,6 @@
 //! GET /v1/payouts/{id}/derivation: why a payout is what it is.
 
+use facts::Account;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
@@ -15,7 +16,6 @@ use crate::{
     AppState,
     extract::Path,
     problem::{Problem, Result},
-    values::checksum,
 };
 
 /// The most parts that are listed, over all steps. Sums include all parts.
@@ -133,7 +133,7 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
     let number: i64 = id.parse().map_err(|_| missing())?;
     let mut conn = state.pool.acquire().await?;
     let payout = sqlx::query!(
-        r#"SELECT p.account AS "account: Vec<u8>", p.token AS "token: Vec<u8>", p.amount::text AS "amount!", p.distribution_id,
+        r#"SELECT p.account AS "account: Account", p.token AS "token: Account", p.amount::text AS "amount!", p.distribution_id,
                   d.asset_id, d.amount::text AS "income!", r.beneficiary AS "beneficiary?", r.work_id AS "work_id?",
                   c.brought::text AS "brought?",
                   (SELECT max(e.distribution_id) FROM distribution_carries e
@@ -149,7 +149,7 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
     .fetch_optional(&mut *conn)
     .await?
     .ok_or_else(missing)?;
-    let account = store::values::address(&payout.account)?;
+    let account = payout.account.0;
     let recipient = match (&payout.beneficiary, payout.work_id) {
         // The payout was released from a reserve, which was kept under the contributor's name in one work's records.
         (Some(name), Some(work)) => Recipient::Reserved(Beneficiary::Identity(distribution::scoped(work, name))),
@@ -167,7 +167,7 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
         distribution_id: payout.distribution_id.to_string(),
         asset_id: payout.asset_id.to_string(),
         account: account.to_checksum(None),
-        currency: checksum(&payout.token)?,
+        currency: payout.token.to_string(),
         amount: payout.amount,
         income: payout.income,
         brought,

@@ -1,6 +1,7 @@
 //! GET /v1/distributions and GET /v1/distributions/{id}
 
 use axum::extract::State;
+use facts::Account;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -9,7 +10,6 @@ use crate::{
     extract::{Path, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::checksum,
 };
 
 /// One exact division of a pot: `amount` = `distributed` + `reserved`.
@@ -89,7 +89,7 @@ pub async fn get(State(state): State<AppState>, Path(id): Path<String>) -> Resul
     let number: i64 = id.parse().map_err(|_| missing())?;
     let distribution = select(&state, Some(number), None, i64::MAX, 1).await?.pop().ok_or_else(missing)?;
     let payouts = sqlx::query!(
-        r#"SELECT id, account AS "account: Vec<u8>", amount::text AS "amount!", count(*) OVER () AS "total!" FROM payouts
+        r#"SELECT id, account AS "account: Account", amount::text AS "amount!", count(*) OVER () AS "total!" FROM payouts
            WHERE distribution_id = $1 AND reserve_id IS NULL ORDER BY payouts.amount DESC, account LIMIT 1000"#,
         number
     )
@@ -111,7 +111,7 @@ pub async fn get(State(state): State<AppState>, Path(id): Path<String>) -> Resul
         payouts: payouts
             .into_iter()
             .map(|row| {
-                Ok(PayoutLine { payout_id: row.id.to_string(), account: checksum(&row.account)?, amount: row.amount })
+                Ok(PayoutLine { payout_id: row.id.to_string(), account: row.account.to_string(), amount: row.amount })
             })
             .collect::<Result<_>>()?,
         reserves: reserves
@@ -129,7 +129,7 @@ async fn select(
     limit: i64,
 ) -> Result<Vec<DistributionView>> {
     let rows = sqlx::query!(
-        r#"SELECT id, asset_id, token AS "token: Vec<u8>", amount::text AS "amount!", distributed::text AS "distributed!",
+        r#"SELECT id, asset_id, token AS "token: Account", amount::text AS "amount!", distributed::text AS "distributed!",
                   reserved::text AS "reserved!", policy, through_block, created_at FROM distributions
            WHERE chain_id = $1 AND ($2::bigint IS NULL OR id = $2) AND ($3::bigint IS NULL OR asset_id = $3) AND id < $4
            ORDER BY id DESC LIMIT $5"#,
@@ -146,7 +146,7 @@ async fn select(
             Ok(DistributionView {
                 id: row.id.to_string(),
                 asset_id: row.asset_id.to_string(),
-                currency: checksum(&row.token)?,
+                currency: row.token.to_string(),
                 amount: row.amount,
                 distributed: row.distributed,
                 reserved: row.reserved,

@@ -2,6 +2,7 @@
 
 use alloy::primitives::Address;
 use axum::extract::State;
+use facts::Account;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, types::Json};
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +13,7 @@ use crate::{
     extract::Query,
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::{checksum, hex32},
+    values::hex32,
 };
 
 /// A name, the account that claims it, and what became of the claim.
@@ -97,7 +98,7 @@ struct Asked {
 
 async fn select(conn: &mut PgConnection, asked: Asked) -> Result<Vec<IdentityView>> {
     let rows = sqlx::query!(
-        r#"SELECT k.id, k.key, k.account AS "account: Vec<u8>", k.statement, k.signature, k.created_at,
+        r#"SELECT k.id, k.key, k.account AS "account: Account", k.statement, k.signature, k.created_at,
                   CASE WHEN p.proven THEN 'proven' WHEN p.refused THEN 'refused' ELSE 'open' END AS "state!",
                   p.decisions AS "decisions!: Json<Vec<Decision>>"
            FROM identity_claims k
@@ -128,12 +129,12 @@ async fn select(conn: &mut PgConnection, asked: Asked) -> Result<Vec<IdentityVie
         .map(|row| {
             let mut decisions = row.decisions.0;
             for decision in &mut decisions {
-                decision.owner = checksum(&hex::decode(&decision.owner[2..]).unwrap_or_default())?;
+                decision.owner = decision.owner.parse::<Account>().map_err(Problem::internal)?.to_string();
             }
             Ok(IdentityView {
                 id: row.id.to_string(),
                 identity: row.key,
-                account: checksum(&row.account)?,
+                account: row.account.to_string(),
                 state: row.state,
                 statement: row.statement,
                 signature: hex32(&row.signature),

@@ -91,7 +91,7 @@ pub async fn head(State(state): State<AppState>) -> Result<axum::Json<LedgerHead
     let tree = match size {
         0 => None,
         _ => Some(TreeHead {
-            chain_id: state.chain_id(),
+            chain_id: state.chain_id().0,
             contract: state.deployment.anchor,
             size,
             root: ledger::root_at(&mut tx, size).await?,
@@ -110,7 +110,7 @@ pub async fn head(State(state): State<AppState>) -> Result<axum::Json<LedgerHead
         root: tree.map(|tree| tree.root.to_string()),
         signature: signature.map(SignatureView::from),
         pending,
-        chain_id: state.chain_id(),
+        chain_id: state.chain_id().0,
         contract: state.deployment.anchor.to_checksum(None),
         unanchored: size.saturating_sub(anchor.map_or(0, |anchored| anchored.anchor.size)),
         anchor: anchor.map(AnchorView::from),

@@ -35,7 +35,7 @@ pub async fn receipt(State(state): State<AppState>, Path(seq): Path<String>) -> 
         }
     };
     let proof = ledger::proof(&mut tx, number, size).await?;
-    let tree = TreeHead { chain_id: state.chain_id(), contract: state.deployment.anchor, size, root };
+    let tree = TreeHead { chain_id: state.chain_id().0, contract: state.deployment.anchor, size, root };
     let anchored = newest.map(|newest| Anchored {
         transaction: newest.transaction,
         block: newest.block,

@@ -2,6 +2,7 @@
 
 use alloy::primitives::B256;
 use axum::extract::State;
+use facts::{Account, Hash};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -12,7 +13,7 @@ use crate::{
     page::{Page, PageQuery},
     problem::{Problem, Result},
     risk::{OrderRisk, screenings},
-    values::{address_field, checksum, hex32, one_of, parse_optional},
+    values::{address_field, hex32, one_of, parse_optional},
 };
 
 /// A stored order and how it stands.
@@ -98,10 +99,10 @@ async fn select(
 ) -> Result<Vec<OrderView>> {
     let maker = parse_optional("maker", filters.maker.as_deref(), address_field)?;
     let rows = sqlx::query!(
-        r#"SELECT id AS "id!", hash AS "hash!: Vec<u8>", maker AS "maker!: Vec<u8>", side AS "side!", asset_id AS "asset_id!",
-                  asset_epoch AS "asset_epoch!", currency AS "currency!: Vec<u8>", start_price::text AS "start_price!",
+        r#"SELECT id AS "id!", hash AS "hash!: Hash", maker AS "maker!: Account", side AS "side!", asset_id AS "asset_id!",
+                  asset_epoch AS "asset_epoch!", currency AS "currency!: Account", start_price::text AS "start_price!",
                   end_price::text AS "end_price!", start_time AS "start_time!", end_time AS "end_time!",
-                  taker AS "taker!: Vec<u8>", nonce::text AS "nonce!", maker_epoch AS "maker_epoch!",
+                  taker AS "taker!: Account", nonce::text AS "nonce!", maker_epoch AS "maker_epoch!",
                   max_fee_bps AS "max_fee_bps!", min_net::text AS "min_net!", signature AS "signature!", state AS "state!",
                   order_price(side, start_price, end_price, start_time, end_time, now())::text AS "price!", created_at AS "created_at!"
            FROM order_states
@@ -121,24 +122,24 @@ async fn select(
     )
     .fetch_all(&state.pool)
     .await?;
-    let hashes = rows.iter().map(|row| store::values::hash(&row.hash)).collect::<Result<Vec<B256>, _>>()?;
+    let hashes: Vec<B256> = rows.iter().map(|row| row.hash.0).collect();
     let mut risks = screenings(state, &hashes).await?;
     rows.into_iter()
         .zip(hashes)
         .map(|(row, hash)| {
             Ok(OrderView {
-                hash: hex32(&row.hash),
+                hash: row.hash.to_string(),
                 order: OrderFields {
-                    maker: checksum(&row.maker)?,
+                    maker: row.maker.to_string(),
                     side: row.side,
                     asset_id: row.asset_id.to_string(),
                     asset_epoch: row.asset_epoch as u64,
-                    currency: checksum(&row.currency)?,
+                    currency: row.currency.to_string(),
                     start_price: row.start_price,
                     end_price: row.end_price,
                     start_time: row.start_time.timestamp() as u64,
                     end_time: row.end_time.timestamp() as u64,
-                    taker: checksum(&row.taker)?,
+                    taker: row.taker.to_string(),
                     nonce: row.nonce,
                     maker_epoch: row.maker_epoch as u64,
                     max_fee_bps: row.max_fee_bps as u16,

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::coherence::Inputs;
+use facts::Hash;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::{
     assets::parse_id,
     extract::Path,
     problem::{Problem, Result},
-    values::{hex32, number},
+    values::number,
 };
 
 /// How coherent a work is, measured from its repository when it was imported, and where each part of that comes from.
@@ -63,7 +64,7 @@ struct Source {
 
 struct Row {
     work_id: i64,
-    content_hash: Vec<u8>,
+    content_hash: Hash,
     commit: String,
     coherence: String,
     confidence: String,
@@ -78,7 +79,7 @@ struct Row {
 pub async fn of_work(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<CoherenceView>> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT work_id, content_hash AS "content_hash: Vec<u8>", commit, trim_scale(coherence)::text AS "coherence!",
+        r#"SELECT work_id, content_hash AS "content_hash: Hash", commit, trim_scale(coherence)::text AS "coherence!",
                   trim_scale(confidence)::text AS "confidence!", sources, measured_at
            FROM work_measurements WHERE work_id = $1 ORDER BY id DESC LIMIT 1"#,
         number(&id)
@@ -95,7 +96,7 @@ pub async fn of_work(State(state): State<AppState>, Path(id): Path<String>) -> R
 pub async fn of_asset(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<CoherenceView>> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT m.work_id, m.content_hash AS "content_hash: Vec<u8>", m.commit, trim_scale(m.coherence)::text AS "coherence!",
+        r#"SELECT m.work_id, m.content_hash AS "content_hash: Hash", m.commit, trim_scale(m.coherence)::text AS "coherence!",
                   trim_scale(m.confidence)::text AS "confidence!", m.sources, m.measured_at
            FROM asset_works aw JOIN chain.assets a ON a.chain_id = $1 AND a.asset_id = $2
            JOIN work_measurements m ON m.work_id = aw.work_id AND m.content_hash = a.content_hash
@@ -129,7 +130,7 @@ fn view(row: Option<Row>, what: &str) -> Result<axum::Json<CoherenceView>> {
     });
     Ok(axum::Json(CoherenceView {
         work_id: row.work_id.to_string(),
-        content_hash: hex32(&row.content_hash),
+        content_hash: row.content_hash.to_string(),
         commit: row.commit,
         total: row.coherence,
         confidence: row.confidence,

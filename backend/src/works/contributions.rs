@@ -3,6 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use commands::record_contributions::{self, New};
 use domain::contribution::{Fault, State as Standing};
+use facts::Account;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json as FromJson;
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +15,7 @@ use crate::{
     extract::{Json, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result, refused},
-    values::{checksum, id_of, paid_at},
+    values::{id_of, paid_at},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -127,14 +128,14 @@ pub async fn list(
                   p.kind AS contributor_kind, c.kind, trim_scale(c.cost)::text AS "cost!",
                   trim_scale(c.coherence)::text AS "coherence!", trim_scale(c.confidence)::text AS "confidence!",
                   c.weight::text AS "weight!", c.source_key, c.summary, c.evidence, c.evidence_kind, c.basis, c.occurred_at,
-                  c.recorded_by AS "recorded_by: Vec<u8>", c.state, c.revision, c.corrects, c.decided_by AS "decided_by: Vec<u8>",
+                  c.recorded_by AS "recorded_by: Account", c.state, c.revision, c.corrects, c.decided_by AS "decided_by: Account",
                   c.decided_at, c.reason,
                   (SELECT coalesce(jsonb_agg(jsonb_build_object('contributorId', t.id::text, 'contributor', t.name) ORDER BY o.place),
                                    '[]')
                    FROM unnest(c.triggered_by) WITH ORDINALITY AS o (id, place) JOIN contributors t ON t.id = o.id)
                    AS "triggered_by!: FromJson<Vec<Trigger>>",
                   (SELECT a.address FROM contributor_addresses a WHERE a.work_id = c.work_id AND a.contributor_id = c.contributor_id
-                   ORDER BY a.id DESC LIMIT 1) AS "address?: Vec<u8>"
+                   ORDER BY a.id DESC LIMIT 1) AS "address?: Account"
            FROM contributions c JOIN contributors p ON p.id = c.contributor_id
            WHERE ($2::bigint IS NULL OR c.work_id = (SELECT work_id FROM asset_works WHERE chain_id = $1 AND asset_id = $2))
              AND ($3::bigint IS NULL OR c.work_id = $3) AND ($4::bigint IS NULL OR c.contributor_id = $4) AND c.state = $5
@@ -159,7 +160,7 @@ pub async fn list(
                 contributor_id: row.contributor_id.to_string(),
                 contributor: row.name,
                 contributor_kind: row.contributor_kind,
-                address: paid_at(row.address.as_deref(), &row.key)?,
+                address: paid_at(row.address, &row.key),
                 kind: row.kind,
                 cost: row.cost,
                 coherence: row.coherence,
@@ -172,11 +173,11 @@ pub async fn list(
                 basis: row.basis,
                 triggered_by: row.triggered_by.0,
                 occurred_at: row.occurred_at,
-                recorded_by: checksum(&row.recorded_by)?,
+                recorded_by: row.recorded_by.to_string(),
                 state: row.state,
                 revision: row.revision,
                 corrects: row.corrects.map(|id| id.to_string()),
-                decided_by: row.decided_by.as_deref().map(checksum).transpose()?,
+                decided_by: row.decided_by.map(|account| account.to_string()),
                 decided_at: row.decided_at,
                 reason: row.reason,
             })

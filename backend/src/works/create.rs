@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use commands::create_work;
+use facts::{Account, Hash};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +12,7 @@ use crate::{
     extract::{Json, Query},
     page::{Page, PageQuery},
     problem::{Problem, Result},
-    values::{hash_field, hex32, parse},
+    values::{hash_field, parse},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -78,7 +79,7 @@ pub async fn list(
 ) -> Result<axum::Json<Page<WorkView>>> {
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let rows = sqlx::query!(
-        r#"SELECT w.id, w.kind, w.title, w.description, w.created_at, v.content_hash AS "content_hash: Vec<u8>", v.cid,
+        r#"SELECT w.id, w.kind, w.title, w.description, w.created_at, v.content_hash AS "content_hash: Hash", v.cid,
                   (SELECT min(a.asset_id) FROM work_versions x
                    JOIN chain.assets a ON a.chain_id = $1 AND a.content_hash = x.content_hash
                    WHERE x.work_id = w.id AND w.id = (SELECT aw.work_id FROM asset_works aw
@@ -87,7 +88,7 @@ pub async fn list(
            JOIN LATERAL (SELECT * FROM work_versions v WHERE v.work_id = w.id ORDER BY v.created_at DESC LIMIT 1) v ON true
            WHERE w.owner = $2 AND w.id < $3 ORDER BY w.id DESC LIMIT $4::bigint + 1"#,
         state.chain(),
-        caller.account.as_slice() as _,
+        Account(caller.account) as _,
         below,
         limit
     )
@@ -100,7 +101,7 @@ pub async fn list(
             kind: row.kind,
             title: row.title,
             description: row.description,
-            content_hash: hex32(&row.content_hash),
+            content_hash: row.content_hash.to_string(),
             cid: row.cid,
             asset_id: row.asset_id.map(|id| id.to_string()),
             created_at: row.created_at,

@@ -2,6 +2,7 @@
 
 use advisors::pricing::{Memory, advise_on_listed};
 use anyhow::Result;
+use facts::ChainId;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -113,11 +114,15 @@ async fn what_is_on_sale_is_advised_on_every_day() -> Result<()> {
     }
     app.mirror().await?;
     let (pool, mut memory) = (&app.state.pool, Memory::default());
-    assert_eq!(advise_on_listed(pool, 31337, &mut memory, 0, 1).await?, [1]);
-    assert_eq!(advise_on_listed(pool, 31337, &mut memory, 1, 1).await?, [3], "2 is not on sale");
-    assert_eq!(advise_on_listed(pool, 31337, &mut memory, 3, 1).await?, Vec::<u64>::new());
-    assert_eq!(advise_on_listed(pool, 31337, &mut memory, 0, 9).await?, Vec::<u64>::new(), "all of today is said");
+    assert_eq!(advise_on_listed(pool, ChainId(31337), &mut memory, 0, 1).await?, [1]);
+    assert_eq!(advise_on_listed(pool, ChainId(31337), &mut memory, 1, 1).await?, [3], "2 is not on sale");
+    assert_eq!(advise_on_listed(pool, ChainId(31337), &mut memory, 3, 1).await?, Vec::<u64>::new());
+    assert_eq!(
+        advise_on_listed(pool, ChainId(31337), &mut memory, 0, 9).await?,
+        Vec::<u64>::new(),
+        "all of today is said"
+    );
     sqlx::query("UPDATE advice SET day = day - 1 WHERE subject = 'asset:3'").execute(pool).await?;
-    assert_eq!(advise_on_listed(pool, 31337, &mut memory, 0, 9).await?, [3], "another day");
+    assert_eq!(advise_on_listed(pool, ChainId(31337), &mut memory, 0, 9).await?, [3], "another day");
     Ok(())
 }

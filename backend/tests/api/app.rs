@@ -378,7 +378,7 @@ impl SignInMessage {
             domain: app.origin.trim_start_matches("http://").to_owned(),
             account,
             uri: app.origin.clone(),
-            chain_id: app.market.deployment.chain_id,
+            chain_id: app.market.deployment.chain_id.0,
             nonce: nonce["nonce"].as_str().context("no nonce")?.to_owned(),
             issued: chrono::Utc::now(),
             expires: None,

@@ -7,6 +7,7 @@ use alloy::{
 };
 use anyhow::Result;
 use bindings::{AssetRegistry, Order, Payouts};
+use facts::ChainId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -370,7 +371,7 @@ async fn advice_tells_a_price_its_ranges_and_its_reasons() -> Result<()> {
     assert_eq!(app.get("/v1/assets/1/advice").await?.expect(200), json!({}));
     app.get("/v1/assets/2/advice").await?.problem(404, "not_found");
 
-    let id = pricing::advise_on(&app.state.pool, 31337, &mut Memory::default(), 1).await?;
+    let id = pricing::advise_on(&app.state.pool, ChainId(31337), &mut Memory::default(), 1).await?;
     let price = app.get("/v1/assets/1/advice").await?.expect(200)["price"].take();
     // The rules give 0.8 x 0.9 coins, with ranges of a factor of 3 and 5.
     assert_eq!(price["fair"], "720000000000000000");

@@ -222,7 +222,7 @@ async fn receipts_hold_by_the_contract_and_by_the_signature() -> Result<()> {
     let anchors = Anchor::new(contract, &app.market.chain.provider);
     let latest = anchors.latest().call().await?;
     let latest = Latest { seq: latest.seq, size: latest.size, head: latest.head };
-    let trust = Trust::Latest { chain_id, contract, latest };
+    let trust = Trust::Latest { chain_id: chain_id.0, contract, latest };
     for seq in 1..=7 {
         let receipt = receipt_of(&app.get(&format!("/v1/ledger/events/{seq}/receipt")).await?.bytes)?;
         let verified = verify_receipt(&receipt, &trust)?;

@@ -2,6 +2,7 @@
 
 use advisors::market::{Memory, advise};
 use anyhow::Result;
+use facts::ChainId;
 use serde_json::{Value, json};
 
 use crate::app::{App, Work};
@@ -33,7 +34,7 @@ async fn with_sales(days: i32) -> Result<App> {
     let app = App::start().await?;
     app.register(testkit::account(1), Work::new()).await?;
     sell(&app, days).await?;
-    advise(&app.state.pool, 31337, &mut Memory::default()).await?;
+    advise(&app.state.pool, ChainId(31337), &mut Memory::default()).await?;
     Ok(app)
 }
 
@@ -44,7 +45,7 @@ async fn an_empty_market_says_so() -> Result<()> {
     assert_eq!(app.get("/v1/market/state").await?.expect(200), nothing);
     assert_eq!(app.get("/v1/market/days").await?.expect(200), json!({"items": []}));
     app.register(testkit::account(1), Work::new()).await?;
-    advise(&app.state.pool, 31337, &mut Memory::default()).await?;
+    advise(&app.state.pool, ChainId(31337), &mut Memory::default()).await?;
     assert_eq!(app.get("/v1/market/state").await?.expect(200), nothing);
     Ok(())
 }

@@ -60,7 +60,7 @@ pub fn body(order: &Order, signature: &[u8]) -> Value {
 impl App {
     /// Returns a signature over an order in this market.
     pub fn sign(&self, order: &Order, signer: &PrivateKeySigner) -> Result<alloy::primitives::Signature> {
-        let hash = bindings::order_hash(order, self.market.deployment.chain_id, self.market.deployment.market);
+        let hash = bindings::order_hash(order, self.market.deployment.chain_id.0, self.market.deployment.market);
         Ok(signer.sign_hash_sync(&hash)?)
     }
 

@@ -4,6 +4,7 @@ use advisors::{pricing, risk::Memory};
 use alloy::primitives::U256;
 use anyhow::{Context, Result};
 use bindings::{AssetRegistry, Order};
+use facts::ChainId;
 use reqwest::header;
 use serde_json::{Value, json};
 use store::{advice, watch};
@@ -13,7 +14,7 @@ use crate::{
     offers::{BID, sale},
 };
 
-const CHAIN: u64 = 31337;
+const CHAIN: ChainId = ChainId(31337);
 
 impl App {
     /// Makes everything so far final, mirrors it, and lets the risk agent learn it.

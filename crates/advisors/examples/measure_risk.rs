@@ -2,6 +2,7 @@
 //! must be migrated and empty: a million transfers (or as many as the first argument says) among 16 384 accounts.
 //! Prints lines `name value` in milliseconds: reading and making the memory, and 99th percentiles of 300 questions.
 
+use facts::ChainId;
 use std::{error::Error, time::Instant};
 
 use advisors::risk::{self, Memory, Standing};
@@ -10,7 +11,7 @@ use chrono::Utc;
 use sqlx::{Connection, PgConnection};
 use store::screenings;
 
-const CHAIN: u64 = 1;
+const CHAIN: ChainId = ChainId(1);
 const QUESTIONS: u64 = 300;
 
 async fn fill(conn: &mut PgConnection, transfers: i64) -> Result<(), sqlx::Error> {

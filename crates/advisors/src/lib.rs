@@ -90,6 +90,8 @@ mod tests {
     use serde_json::Value;
     use store::advice::Advice;
 
+    use facts::ChainId;
+
     use super::*;
 
     /// A record as it was stored, in the version of its time.
@@ -104,7 +106,7 @@ mod tests {
 
     fn recorded(golden: Golden) -> Recorded {
         let Golden { agent, subject, version, question, answer } = golden;
-        let (chain_id, day, hash) = (31337, NaiveDate::default(), Default::default());
+        let (chain_id, day, hash) = (ChainId(31337), NaiveDate::default(), Default::default());
         let advice = Advice { chain_id, agent, subject, day, version, question, answer, rule_base: hash, model: None };
         Recorded { id: 1, advice, hash, at: DateTime::UNIX_EPOCH }
     }

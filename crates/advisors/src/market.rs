@@ -9,6 +9,7 @@ use agents::{
 };
 use alloy_primitives::{B256, hex};
 use chrono::NaiveDate;
+use facts::ChainId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -137,7 +138,7 @@ impl Learned {
 
 /// Records every settled day that is not recorded yet, and says of the newest how the market stands: the advice's number. None when it
 /// says nothing new, or nothing was sold yet.
-pub async fn advise(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result<Option<i64>> {
+pub async fn advise(pool: &PgPool, chain_id: ChainId, memory: &mut Memory) -> Result<Option<i64>> {
     let mut conn = pool.acquire().await?;
     let Some(before) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };
     let analyst = memory.0.take();

@@ -3,6 +3,7 @@
 //! Questions are answered from memory, as of the newest refresh, and not recorded. What the workers ask of works that changed, once a day,
 //! is recorded, with the people it was made from as the model, so that it can be made again whatever became of them.
 
+use facts::ChainId;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -100,7 +101,7 @@ pub struct Answer {
 impl Directory {
     /// # Errors
     /// When the database does not answer.
-    async fn load(pool: &PgPool, chain_id: u64) -> Result<Self> {
+    async fn load(pool: &PgPool, chain_id: ChainId) -> Result<Self> {
         // One snapshot, so that the version is that of the people.
         let mut tx = store::snapshot(pool).await?;
         let version = records::version(&mut tx).await?;
@@ -239,7 +240,7 @@ pub struct Cache(memory::Memory<Chain>);
 
 /// The people of one chain, to be held in memory.
 struct Chain {
-    chain_id: u64,
+    chain_id: ChainId,
 }
 
 impl Source for Chain {
@@ -263,7 +264,7 @@ impl Source for Chain {
 
 impl Cache {
     /// Creates an empty cache: the first question fills it.
-    pub fn new(pool: PgPool, chain_id: u64) -> Self {
+    pub fn new(pool: PgPool, chain_id: ChainId) -> Self {
         Self(memory::Memory::new(pool, Chain { chain_id }))
     }
 
@@ -298,7 +299,7 @@ pub struct Memory(Option<Version>);
 ///
 /// # Errors
 /// When the database does not answer, or the rule base lacks a rule.
-pub async fn advise_on_changed(pool: &PgPool, chain_id: u64, memory: &mut Memory) -> Result<usize> {
+pub async fn advise_on_changed(pool: &PgPool, chain_id: ChainId, memory: &mut Memory) -> Result<usize> {
     let mut conn = pool.acquire().await?;
     let version = records::version(&mut conn).await?;
     if memory.0 == Some(version) || advice::learned_today(&mut conn, chain_id, AGENT).await? {
@@ -333,7 +334,7 @@ pub async fn advise_on_changed(pool: &PgPool, chain_id: u64, memory: &mut Memory
     Ok(recorded)
 }
 
-fn news(directory: &Directory, chain_id: u64, work: i64, model: B256) -> Result<Option<Record>> {
+fn news(directory: &Directory, chain_id: ChainId, work: i64, model: B256) -> Result<Option<Record>> {
     let wish = Wish { count: NAMED, ..Wish::default() };
     let Some(Answer { question, advice }) = directory.ask(Subject::Work(work), &wish)? else { return Ok(None) };
     Ok(Some(Record {

@@ -9,12 +9,12 @@ use agents::{
 use alloy_primitives::{Address, B256, U256};
 use chrono::NaiveDate;
 use domain::money::COIN;
+use facts::{Account, ChainId};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 use store::{
     advice::{self, Advice, Model},
     sales::{self, Sold},
-    values,
 };
 
 use crate::{Result, asked, blocking, kind_of, refused, rules_of};
@@ -42,7 +42,7 @@ struct DayForecaster {
 
 /// Advises on the price of an asset, as of the newest settled day; the record's number. None when the newest advice says the
 /// same, or the asset is gone.
-pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset: u64) -> Result<Option<i64>> {
+pub async fn advise_on(pool: &PgPool, chain_id: ChainId, memory: &mut Memory, asset: u64) -> Result<Option<i64>> {
     let mut conn = pool.acquire().await?;
     let Some(question) = question(&mut conn, chain_id, asset).await? else { return Ok(None) };
     let Some(before) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };
@@ -70,7 +70,7 @@ pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset:
 /// Those looked at.
 pub async fn advise_on_listed(
     pool: &PgPool,
-    chain_id: u64,
+    chain_id: ChainId,
     memory: &mut Memory,
     after: u64,
     limit: i64,
@@ -119,7 +119,7 @@ fn answer(forecaster: &Forecaster, today: &Today, rules: &RuleBase, question: &Q
 /// All that was sold before the day, learned and kept.
 async fn remember(
     pool: &PgPool,
-    chain_id: u64,
+    chain_id: ChainId,
     ready: Option<DayForecaster>,
     before: NaiveDate,
 ) -> Result<DayForecaster> {
@@ -141,7 +141,7 @@ async fn remember(
 }
 
 /// Returns what was kept last, with the history before it; nothing when nothing was kept.
-async fn recall(pool: &PgPool, chain_id: u64, before: NaiveDate) -> Result<(Forecaster, NaiveDate)> {
+async fn recall(pool: &PgPool, chain_id: ChainId, before: NaiveDate) -> Result<(Forecaster, NaiveDate)> {
     let mut conn = pool.acquire().await?;
     let Some(model) = advice::model(&mut conn, chain_id, AGENT, None).await?.filter(|model| model.day <= before) else {
         return Ok((Forecaster::new(Settings::default()), NaiveDate::MIN));
@@ -209,18 +209,18 @@ fn whole_coins(wei: U256) -> f64 {
 }
 
 /// Returns what is asked about an asset, from what the chain says of it. None when it is not there.
-async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<Question>> {
+async fn question(conn: &mut PgConnection, chain_id: ChainId, asset: u64) -> Result<Option<Question>> {
     let row = sqlx::query!(
-        r#"SELECT kind, registrant AS "registrant: Vec<u8>", owner AS "owner: Vec<u8>", parents FROM chain.assets
+        r#"SELECT kind, registrant AS "registrant: Account", owner AS "owner: Account", parents FROM chain.assets
            WHERE chain_id = $1 AND asset_id = $2"#,
-        chain_id as i64,
+        chain_id.get(),
         asset as i64
     )
     .fetch_optional(&mut *conn)
     .await?;
     let utilities = utilities(conn, chain_id, asset).await?;
     row.map(|row| {
-        let registrant = values::address(&row.registrant)?;
+        let registrant = row.registrant.0;
         Ok(Question {
             work: asset,
             traits: traits(&row.kind, &registrant, &row.parents),
@@ -232,7 +232,7 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
                 reputation: 50.0,
                 elasticity: None,
             },
-            seller: Some(number(&values::address(&row.owner)?)),
+            seller: Some(number(&row.owner.0)),
         })
     })
     .transpose()
@@ -240,7 +240,7 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
 
 /// Returns what the licences that an asset's owner offers allow, in the words of the rules: they are what the asset earns
 /// with.
-async fn utilities(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Vec<String>> {
+async fn utilities(conn: &mut PgConnection, chain_id: ChainId, asset: u64) -> Result<Vec<String>> {
     let words = sqlx::query_scalar!(
         r#"SELECT word AS "word!" FROM chain.module_events o
            JOIN chain.assets a ON a.chain_id = o.chain_id AND a.asset_id = o.asset_id
@@ -255,7 +255,7 @@ async fn utilities(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result
                                AND w.event = 'OfferWithdrawn' AND w.details ->> 'termsId' = o.details ->> 'termsId'
                                AND (w.block_number, w.log_index) > (o.block_number, o.log_index))
            GROUP BY word ORDER BY word"#,
-        chain_id as i64,
+        chain_id.get(),
         asset as i64
     )
     .fetch_all(conn)

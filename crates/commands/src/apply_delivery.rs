@@ -4,6 +4,7 @@
 //! became of it, and [`give_up`] writes down that it could not be applied. Because a commit counts once in a work, a delivery may be
 //! applied again, and deliveries may be applied in another order: there is the same in the end.
 
+use facts::Account;
 use std::fmt;
 
 use alloy::primitives::Address;
@@ -13,7 +14,7 @@ use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 use store::{
     StoreError,
     commits::{self, Commit},
-    github as hooks, values,
+    github as hooks,
 };
 
 use crate::import_repository::author;
@@ -110,7 +111,7 @@ pub enum Failed {
 /// When the database fails, or somebody else holds the work for longer than the transaction's `lock_timeout`.
 pub async fn next(tx: &mut Transaction<'_, Postgres>, work: i64) -> Result<Option<Delivery>, StoreError> {
     let owner =
-        sqlx::query_scalar!(r#"SELECT owner AS "owner: Vec<u8>" FROM works WHERE id = $1 FOR NO KEY UPDATE"#, work)
+        sqlx::query_scalar!(r#"SELECT owner AS "owner: Account" FROM works WHERE id = $1 FOR NO KEY UPDATE"#, work)
             .fetch_optional(&mut **tx)
             .await?;
     let Some(owner) = owner else { return Ok(None) };
@@ -125,7 +126,7 @@ pub async fn next(tx: &mut Transaction<'_, Postgres>, work: i64) -> Result<Optio
     Ok(Some(Delivery {
         id: waiting.id,
         work,
-        owner: values::address(&owner)?,
+        owner: owner.0,
         hook: waiting.hook,
         event: waiting.event,
         payload: waiting.payload,

@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, eip191_hash_message};
 use domain::identity::{Fault, Identity};
+use facts::Account;
 use store::identities::{self, Claim};
 
 use crate::{Actor, Conflict, Market, Result, Tx, nonce, signature};
@@ -56,7 +57,7 @@ pub async fn claim(tx: &mut Tx, signed: &Signed) -> Result<(i64, bool)> {
     let open = sqlx::query_scalar!(
         r#"SELECT count(*) AS "open!" FROM identity_claims k WHERE account = $1 AND NOT EXISTS (
                SELECT FROM identity_proofs p WHERE p.claim_id = k.id AND p.state = 'proven')"#,
-        account.as_slice() as _
+        Account(*account) as _
     )
     .fetch_one(&mut **tx)
     .await?;

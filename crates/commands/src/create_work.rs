@@ -3,6 +3,7 @@
 use alloy::primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::work::{self, Fault};
+use facts::{ChainId, Hash};
 use store::{uploads, works};
 
 use crate::{Actor, Conflict, Fault as AnyFault, Result, Tx};
@@ -34,7 +35,7 @@ pub struct Work {
 /// # Errors
 /// When the description breaks rules, the content is no upload of the actor's or an asset on `chain_id` already, or the
 /// actor recorded it before.
-pub async fn create(tx: &mut Tx, chain_id: u64, actor: Actor, new: NewWork) -> Result<Work> {
+pub async fn create(tx: &mut Tx, chain_id: ChainId, actor: Actor, new: NewWork) -> Result<Work> {
     let (title, description) = (new.title.trim().to_owned(), new.description.trim().to_owned());
     if bindings::kind_number(&new.kind).is_none() {
         return Err(Fault::UnknownKind { kind: new.kind }.into());
@@ -65,11 +66,11 @@ pub async fn create(tx: &mut Tx, chain_id: u64, actor: Actor, new: NewWork) -> R
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn asset_of(conn: &mut sqlx::PgConnection, chain_id: u64, content_hash: B256) -> Result<Option<i64>> {
+pub async fn asset_of(conn: &mut sqlx::PgConnection, chain_id: ChainId, content_hash: B256) -> Result<Option<i64>> {
     Ok(sqlx::query_scalar!(
         "SELECT asset_id FROM chain.assets WHERE chain_id = $1 AND content_hash = $2",
-        chain_id as i64,
-        content_hash.as_slice() as _
+        chain_id.get(),
+        Hash(content_hash) as _
     )
     .fetch_optional(conn)
     .await?)

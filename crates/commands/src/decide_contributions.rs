@@ -1,6 +1,7 @@
 //! Accepts or rejects what others proposed to the actor's works. An accepted correction takes the place of what it
 //! corrects. A decision cannot be turned around: an accepted contribution can be corrected, a rejected one recorded.
 
+use facts::Account;
 use std::collections::BTreeSet;
 
 use domain::contribution::{self, Outcome, State, Verdict};
@@ -20,7 +21,7 @@ pub async fn decide(tx: &mut Tx, actor: Actor, ids: &[i64], verdict: Verdict, re
         "SELECT c.id, c.state, c.corrects FROM contributions c JOIN works w ON w.id = c.work_id
          WHERE c.id = ANY ($1) AND w.owner = $2 ORDER BY c.id FOR NO KEY UPDATE OF c",
         &ids,
-        actor.0.as_slice() as _
+        Account(actor.0) as _
     )
     .fetch_all(&mut **tx)
     .await?;

@@ -1,6 +1,7 @@
 //! A work's owner confirms or refuses that a name is an account's, for all works of theirs. Either can be turned around.
 
 use domain::contribution::check_reason;
+use facts::Account;
 use store::identities;
 
 use crate::{Actor, Error, Result, Tx};
@@ -16,7 +17,7 @@ pub async fn decide(tx: &mut Tx, actor: Actor, claim: i64, confirm: bool, reason
                SELECT FROM identity_claims k JOIN contributors c ON c.key = k.key JOIN works w ON w.owner = $2
                WHERE k.id = $1 AND takes_part(w.id, c.id)) AS "is!""#,
         claim,
-        actor.0.as_slice() as _
+        Account(actor.0) as _
     )
     .fetch_one(&mut **tx)
     .await?;

@@ -4,7 +4,7 @@
 //! [`Sound`] could be filled now, and [`place`] stores it. The chain is asked in between, in one request and outside of
 //! any transaction.
 
-use ::facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
+use ::facts::{ChainId, Fact, NewFact, OrderRecorded, Stream, Subject};
 use advisors::risk::{self, Grounds, Standing};
 use alloy::primitives::{Address, B256, Bytes, U256};
 use bindings::{AssetRegistry, Market as MarketContract, TestToken};
@@ -25,7 +25,7 @@ use crate::{
 /// A well-formed order with the maker's signature, which is not checked yet.
 #[derive(Clone, Debug)]
 pub struct Signed {
-    chain_id: u64,
+    chain_id: ChainId,
     order: Order,
     signature: Vec<u8>,
     hash: B256,
@@ -49,7 +49,7 @@ impl Signed {
         let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
         refuse(order.check_shape(now))?;
         let chain_id = market.deployment.chain_id;
-        let hash = bindings::order_hash(&as_contract(&order), chain_id, market.deployment.market);
+        let hash = bindings::order_hash(&as_contract(&order), chain_id.0, market.deployment.market);
         Ok(Self { chain_id, order, signature, hash, now })
     }
 
@@ -234,7 +234,7 @@ const fn side_number(side: Side) -> u8 {
 }
 
 /// Decides whether a sale is shown. Where the agent does not know enough yet, a worker does it in a moment.
-async fn screen(tx: &mut Tx, chain_id: u64, grounds: &Grounds, hash: B256) -> Result<()> {
+async fn screen(tx: &mut Tx, chain_id: ChainId, grounds: &Grounds, hash: B256) -> Result<()> {
     let Some(offer) = screenings::offer(tx, chain_id, hash).await? else { return Ok(()) };
     let screening = risk::screen(tx, grounds, &offer, Standing::sound(&offer), Utc::now()).await?;
     risk::record(tx, &screening).await?;
@@ -242,7 +242,7 @@ async fn screen(tx: &mut Tx, chain_id: u64, grounds: &Grounds, hash: B256) -> Re
 }
 
 /// Tells of an order. The hash binds all of it; what becomes of it is on chain.
-async fn tell(tx: &mut Tx, chain_id: u64, order: &Order, hash: B256) -> Result<()> {
+async fn tell(tx: &mut Tx, chain_id: ChainId, order: &Order, hash: B256) -> Result<()> {
     let asset = order.asset_id.saturating_to::<u64>();
     let body = OrderRecorded {
         hash: hash.into(),

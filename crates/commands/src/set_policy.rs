@@ -2,7 +2,8 @@
 
 use alloy::primitives::Address;
 use domain::contribution::{Proposals, State};
-use store::{StoreError, values, works};
+use facts::Account;
+use store::{StoreError, works};
 
 use crate::{Actor, Conflict, Error, Result, Tx};
 
@@ -27,7 +28,7 @@ pub async fn set(tx: &mut Tx, actor: Actor, work: i64, policy: Policy) -> Result
     let row = sqlx::query!(
         "SELECT proposals, preaccepted FROM works WHERE id = $1 AND owner = $2 FOR NO KEY UPDATE",
         work,
-        actor.0.as_slice() as _
+        Account(actor.0) as _
     )
     .fetch_optional(&mut **tx)
     .await?
@@ -43,13 +44,13 @@ pub async fn set(tx: &mut Tx, actor: Actor, work: i64, policy: Policy) -> Result
 /// transaction ends, so that limits hold for requests at the same time too.
 pub(crate) async fn standing(tx: &mut Tx, actor: Actor, work: i64, brings: usize) -> Result<State> {
     let row = sqlx::query!(
-        r#"SELECT id, owner AS "owner: Vec<u8>", proposals FROM works WHERE id = $1 FOR NO KEY UPDATE"#,
+        r#"SELECT id, owner AS "owner: Account", proposals FROM works WHERE id = $1 FOR NO KEY UPDATE"#,
         work
     )
     .fetch_optional(&mut **tx)
     .await?
     .ok_or_else(|| Error::NotFound(format!("work {work}")))?;
-    let owner = values::address(&row.owner)?;
+    let owner = row.owner.0;
     if owner == actor.0 {
         return Ok(State::Accepted);
     }
@@ -73,8 +74,8 @@ async fn check_open(tx: &mut Tx, actor: Actor, (work, owner): (i64, Address), br
         r#"SELECT count(*) FILTER (WHERE recorded_by = $2) AS "own!", count(*) AS "all!" FROM contributions c
            WHERE work_id = $1 AND state = 'proposed' AND recorded_by <> $3"#,
         work,
-        actor.0.as_slice() as _,
-        owner.as_slice() as _
+        Account(actor.0) as _,
+        Account(owner) as _
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -95,7 +96,7 @@ async fn contributes(tx: &mut Tx, work: i64, actor: Actor) -> Result<bool> {
                    UNION SELECT a.contributor_id FROM contributor_addresses a WHERE a.work_id = $1 AND a.address = $3)) AS "is!""#,
         work,
         format!("account:{}", actor.0.to_checksum(None)),
-        actor.0.as_slice() as _
+        Account(actor.0) as _
     )
     .fetch_one(&mut **tx)
     .await?;

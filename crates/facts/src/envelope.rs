@@ -1,6 +1,6 @@
 //! Facts with their context, before and after they are stored.
 
-use crate::{Fact, Hash, Stream, Subject, TraceContext};
+use crate::{ChainId, Fact, Hash, Stream, Subject, TraceContext};
 
 /// Where in a chain a fact was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewFact {
     /// The chain it belongs to, if it belongs to one.
-    pub chain: Option<u64>,
+    pub chain: Option<ChainId>,
     /// Where the chain says so, where the chain does.
     pub place: Option<Place>,
     /// What it is about.
@@ -37,12 +37,12 @@ impl NewFact {
     }
 
     /// Creates a fact that belongs to a chain, but does not come from a log.
-    pub fn of_chain(chain: u64, subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
+    pub fn of_chain(chain: ChainId, subject: Subject, streams: impl IntoIterator<Item = Stream>, fact: Fact) -> Self {
         Self { chain: Some(chain), ..Self::new(subject, streams, fact) }
     }
 
     /// Creates a fact about a chain as a whole.
-    pub fn about_chain(chain: u64, fact: Fact) -> Self {
+    pub fn about_chain(chain: ChainId, fact: Fact) -> Self {
         Self::of_chain(chain, Subject::Chain { chain }, [Stream::Chain { chain }], fact)
     }
 }
@@ -56,7 +56,7 @@ pub struct Envelope {
     /// The version of its kind in which it was stored.
     pub version: u16,
     /// The chain it belongs to, if it belongs to one.
-    pub chain: Option<u64>,
+    pub chain: Option<ChainId>,
     /// The block whose log says so, where the chain does.
     pub block: Option<u64>,
     /// What it is about.

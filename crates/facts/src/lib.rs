@@ -18,6 +18,7 @@
 pub mod body;
 mod envelope;
 mod schema;
+mod sql;
 pub mod state;
 pub mod stream;
 pub mod trace;
@@ -32,7 +33,7 @@ pub use schema::schema;
 use serde_json::Value;
 pub use stream::{Stream, Subject, Uuid};
 pub use trace::TraceContext;
-pub use value::{Account, Asset, Hash, Id, ParseError, Units};
+pub use value::{Account, Asset, ChainId, Hash, Id, ParseError, Units};
 
 /// Where facts of a kind are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::value::{Account, Asset, Hash, Id, ParseError};
+use crate::value::{Account, Asset, ChainId, Hash, Id, ParseError};
 
 /// Declares an enum whose variants have a name and parts, which are written one after the other and separated by colons.
 macro_rules! names {
@@ -70,7 +70,7 @@ names! {
     /// A list of facts that can be followed.
     Stream, "the name of a stream, such as `asset:31337:7`",
     /// What happened to an asset. The ledger shows it together with the streams of the works that speak for the asset.
-    Asset = "asset" { chain: u64, asset: Asset },
+    Asset = "asset" { chain: ChainId, asset: Asset },
     /// What happened to a work, before and after it became an asset.
     Work = "work" { work: Id },
     /// What an account did, and what was done to it.
@@ -82,22 +82,22 @@ names! {
     /// One division of income, and what was released of its reserves.
     Distribution = "distribution" { distribution: Id },
     /// All divisions of income on a chain, and the claims.
-    Payouts = "payouts" { chain: u64 },
+    Payouts = "payouts" { chain: ChainId },
     /// All payout roots of a chain.
-    Roots = "roots" { chain: u64 },
+    Roots = "roots" { chain: ChainId },
     /// One payout root.
     Root = "root" { root: Hash },
     /// Checks of a chain's books.
-    Books = "books" { chain: u64 },
+    Books = "books" { chain: ChainId },
     /// What concerns a chain's market as a whole.
-    Chain = "chain" { chain: u64 },
+    Chain = "chain" { chain: ChainId },
 }
 
 names! {
     /// The one thing that a fact is about.
     Subject, "the name of a subject, such as `asset:31337:7`",
     /// An asset of a chain.
-    Asset = "asset" { chain: u64, asset: Asset },
+    Asset = "asset" { chain: ChainId, asset: Asset },
     /// A work.
     Work = "work" { work: Id },
     /// An account.
@@ -121,9 +121,9 @@ names! {
     /// An entry of the watch list.
     Watch = "watch" { entry: Id },
     /// The books of a chain.
-    Books = "books" { chain: u64 },
+    Books = "books" { chain: ChainId },
     /// A chain's market as a whole.
-    Chain = "chain" { chain: u64 },
+    Chain = "chain" { chain: ChainId },
     /// A webhook at GitHub, by its UUID as a number.
     GithubHook = "github_hook" { hook: Uuid },
 }
@@ -151,7 +151,7 @@ impl FromStr for Uuid {
 
 impl Stream {
     /// Creates an asset's stream.
-    pub fn asset(chain: u64, asset: u64) -> Self {
+    pub fn asset(chain: ChainId, asset: u64) -> Self {
         Self::Asset { chain, asset: asset.into() }
     }
 

@@ -29,6 +29,32 @@ pub struct Id(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Asset(pub AssetId);
 
+/// The number of a chain (EIP-155), as a JSON number. It is at most 2^63 - 37 (EIP-2294), so that it fits a `bigint`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChainId(pub u64);
+
+impl ChainId {
+    /// The number as PostgreSQL stores it. A number beyond EIP-2294 would become the largest one, which no chain has.
+    pub fn get(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+}
+
+impl fmt::Display for ChainId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ChainId {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        text.parse().map(Self).map_err(|_| ParseError::new("the number of a chain", text))
+    }
+}
+
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_checksum(None))
@@ -172,6 +198,12 @@ impl From<domain::U256> for Units {
     }
 }
 
+impl From<u128> for Units {
+    fn from(units: u128) -> Self {
+        Self(units.into())
+    }
+}
+
 impl From<domain::Amount> for Units {
     fn from(amount: domain::Amount) -> Self {
         Self(amount)
@@ -180,6 +212,12 @@ impl From<domain::Amount> for Units {
 
 impl From<i64> for Id {
     fn from(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+impl From<u64> for ChainId {
+    fn from(id: u64) -> Self {
         Self(id)
     }
 }

@@ -9,7 +9,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{Account, BodyError, Fact, Kind, ParseError, Subject};
+use crate::{Account, BodyError, ChainId, Fact, Kind, ParseError, Subject};
 
 /// The version in which facts are stored.
 pub const CURRENT: u16 = 1;
@@ -54,7 +54,7 @@ pub fn read(version: u16, kind: &str, subject: &str, body: Value) -> Result<(Sub
 }
 
 /// Returns the chain of a fact of version 0, if it belongs to one. Its key begins with the chain.
-pub fn chain_of_version_0(topic: &str, key: &str) -> Option<u64> {
+pub fn chain_of_version_0(topic: &str, key: &str) -> Option<ChainId> {
     let of_a_work = matches!(topic, "contributor.address_known" | "webhook.received");
     if of_a_work { None } else { key.split(':').next()?.parse().ok() }
 }

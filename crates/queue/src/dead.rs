@@ -1,6 +1,7 @@
 //! Jobs that were given up, and jobs that are done.
 
 use chrono::{DateTime, Utc};
+use facts::ChainId;
 use sqlx::{PgConnection, Postgres, Row, Transaction};
 
 use crate::{QueueError, Stored};
@@ -82,7 +83,7 @@ pub async fn retry(tx: &mut Transaction<'_, Postgres>, ids: Option<&[String]>) -
 ///
 /// # Errors
 /// When the database fails.
-pub async fn forget_done(conn: &mut PgConnection, chain_id: u64, limit: i64) -> Result<u64, QueueError> {
+pub async fn forget_done(conn: &mut PgConnection, chain_id: ChainId, limit: i64) -> Result<u64, QueueError> {
     let queues: Vec<String> = crate::Queue::ALL.iter().map(|queue| queue.name(chain_id)).collect();
     // Names of jobs begin with the time.
     let forgotten = sqlx::query(

@@ -1,5 +1,6 @@
 //! What a job is.
 
+use facts::ChainId;
 use std::{collections::BTreeMap, error::Error, future::Future, pin::Pin};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -21,7 +22,7 @@ impl Queue {
     pub const ALL: [Self; 3] = [Self::Chain, Self::Hooks, Self::Agents];
 
     /// Returns the queue's name on a chain, as the database has it.
-    pub fn name(self, chain_id: u64) -> String {
+    pub fn name(self, chain_id: ChainId) -> String {
         let purpose = match self {
             Self::Chain => "chain",
             Self::Hooks => "hooks",

@@ -13,6 +13,7 @@ mod run;
 mod stored;
 
 pub use dead::{Dead, dead, forget_done, retry};
+use facts::ChainId;
 pub use job::{Failure, Job, Queue, Registry};
 pub use run::run;
 use sqlx::{PgPool, Postgres, Transaction};
@@ -58,7 +59,11 @@ pub async fn check(pool: &PgPool) -> Result<(), store::StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn enqueue(tx: &mut Transaction<'_, Postgres>, chain_id: u64, request: &Request) -> Result<(), QueueError> {
+pub async fn enqueue(
+    tx: &mut Transaction<'_, Postgres>,
+    chain_id: ChainId,
+    request: &Request,
+) -> Result<(), QueueError> {
     // The waiting job is locked, so that it begins after this transaction and sees its changes. This is not one of the checked
     // macros, because the table belongs to the queue's package.
     let waiting: Option<i32> = sqlx::query_scalar(

@@ -1,5 +1,6 @@
 //! Runs the jobs of a chain's queues until the shutdown.
 
+use facts::ChainId;
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -52,7 +53,7 @@ impl PollStrategy for Pulse {
 /// Runs the jobs of one queue.
 struct Runner<C> {
     pool: PgPool,
-    chain_id: u64,
+    chain_id: ChainId,
     queue: Queue,
     context: Arc<C>,
     registry: Arc<Registry<C>>,
@@ -64,7 +65,7 @@ struct Runner<C> {
 /// Runs the jobs of all queues of a chain until the shutdown.
 pub async fn run<C: Send + Sync + 'static>(
     pool: PgPool,
-    chain_id: u64,
+    chain_id: ChainId,
     context: Arc<C>,
     registry: Registry<C>,
     shutdown: Shutdown,

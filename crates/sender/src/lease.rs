@@ -12,8 +12,8 @@ use alloy::{
     transports::RpcError,
 };
 use chain::AccountSigner;
+use facts::{Account, Units};
 use sqlx::PgConnection;
-use store::values;
 
 use crate::{Sender, SenderError, sign};
 
@@ -68,8 +68,8 @@ impl Sender {
         .await?;
         sqlx::query!(
             "UPDATE sender_accounts SET next_nonce = $3 WHERE chain_id = $1 AND account = $2",
-            self.chain_id as i64,
-            account.as_slice() as _,
+            self.chain_id.get(),
+            Account(account) as _,
             nonce + 1
         )
         .execute(&mut *tx)
@@ -83,8 +83,8 @@ impl Sender {
         let waiting = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM sender_transactions
                               WHERE chain_id = $1 AND account = $2 AND state = 'queued') AS "waiting!""#,
-            self.chain_id as i64,
-            account.as_slice() as _
+            self.chain_id.get(),
+            Account(account) as _
         )
         .fetch_one(&self.pool)
         .await?;
@@ -97,8 +97,8 @@ impl Sender {
             "INSERT INTO sender_accounts AS a (chain_id, account, next_nonce) VALUES ($1, $2, $3)
              ON CONFLICT (chain_id, account) DO UPDATE SET next_nonce = greatest(a.next_nonce, excluded.next_nonce)
              RETURNING next_nonce",
-            self.chain_id as i64,
-            account.as_slice() as _,
+            self.chain_id.get(),
+            Account(account) as _,
             on_chain as i64
         )
         .fetch_one(tx)
@@ -108,21 +108,21 @@ impl Sender {
 
     async fn oldest(&self, tx: &mut PgConnection, account: Address) -> Result<Option<Queued>, SenderError> {
         let found = sqlx::query!(
-            r#"SELECT id, key, recipient AS "recipient: Vec<u8>", value::text AS "value!", data FROM sender_transactions
+            r#"SELECT id, key, recipient AS "recipient: Account", value AS "value!: Units", data FROM sender_transactions
                WHERE chain_id = $1 AND account = $2 AND state = 'queued' ORDER BY id LIMIT 1 FOR UPDATE"#,
-            self.chain_id as i64,
-            account.as_slice() as _
+            self.chain_id.get(),
+            Account(account) as _
         )
         .fetch_optional(tx)
         .await?;
         let Some(intent) = found else { return Ok(None) };
         let request = TransactionRequest::default()
             .with_from(account)
-            .with_chain_id(self.chain_id)
-            .with_value(values::amount(&intent.value)?)
+            .with_chain_id(self.chain_id.0)
+            .with_value(intent.value.0.0)
             .with_input(intent.data);
         let request = match intent.recipient {
-            Some(recipient) => request.with_to(values::address(&recipient)?),
+            Some(recipient) => request.with_to(recipient.0),
             None => request.into_create(),
         };
         Ok(Some(Queued { id: intent.id, key: intent.key, request }))
@@ -134,7 +134,7 @@ impl Sender {
         let needed = sqlx::query_scalar!(
             r#"SELECT coalesce(max(block_number), 0) AS "needed!" FROM sender_transactions
                WHERE chain_id = $1 AND state IN ('mined', 'final')"#,
-            self.chain_id as i64
+            self.chain_id.get()
         )
         .fetch_one(tx)
         .await? as u64;

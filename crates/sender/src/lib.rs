@@ -15,6 +15,7 @@ mod lease;
 mod settle;
 mod sign;
 
+use facts::{Account, ChainId, Hash, Units};
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
 use alloy::{
@@ -25,7 +26,7 @@ use alloy::{
 use chain::{AccountSigner, Signers};
 use service::{Shutdown, error_chain};
 use sqlx::{PgConnection, PgPool};
-use store::{StoreError, values};
+use store::StoreError;
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -81,16 +82,16 @@ impl From<sqlx::Error> for SenderError {
 ///
 /// # Errors
 /// When the database fails, or another intent is stored under the same key.
-pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> Result<bool, SenderError> {
-    let to = intent.to.map(|address| address.to_vec());
+pub async fn enqueue(tx: &mut PgConnection, chain_id: ChainId, intent: &Intent) -> Result<bool, SenderError> {
+    let to = intent.to.map(Account);
     let added = sqlx::query!(
         "INSERT INTO sender_transactions (chain_id, account, key, recipient, value, data)
-         VALUES ($1, $2, $3, $4, $5::text::numeric, $6) ON CONFLICT (chain_id, key) DO NOTHING",
-        chain_id as i64,
-        intent.account.as_slice() as _,
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (chain_id, key) DO NOTHING",
+        chain_id.get(),
+        Account(intent.account) as _,
         intent.key,
         to as _,
-        intent.value.to_string(),
+        Units::from(intent.value) as _,
         intent.data.as_ref()
     )
     .execute(&mut *tx)
@@ -102,12 +103,12 @@ pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> R
     let same = sqlx::query_scalar!(
         r#"SELECT EXISTS (
              SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $3 AND account = $2
-                AND recipient IS NOT DISTINCT FROM $4 AND value = $5::text::numeric AND data = $6) AS "same!""#,
-        chain_id as i64,
-        intent.account.as_slice() as _,
+                AND recipient IS NOT DISTINCT FROM $4 AND value = $5 AND data = $6) AS "same!""#,
+        chain_id.get(),
+        Account(intent.account) as _,
         intent.key,
         to as _,
-        intent.value.to_string(),
+        Units::from(intent.value) as _,
         intent.data.as_ref()
     )
     .fetch_one(tx)
@@ -120,17 +121,17 @@ pub async fn enqueue(tx: &mut PgConnection, chain_id: u64, intent: &Intent) -> R
 pub struct Sender {
     pool: PgPool,
     provider: DynProvider,
-    chain_id: u64,
+    chain_id: ChainId,
     signers: BTreeMap<Address, Arc<dyn AccountSigner>>,
 }
 
 impl Sender {
-    pub fn new(pool: PgPool, provider: DynProvider, chain_id: u64, signers: impl Into<Signers>) -> Self {
+    pub fn new(pool: PgPool, provider: DynProvider, chain_id: ChainId, signers: impl Into<Signers>) -> Self {
         let signers = signers.into().iter().map(|signer| (signer.account(), signer.clone())).collect();
         Self { pool, provider, chain_id, signers }
     }
 
-    pub fn chain_id(&self) -> u64 {
+    pub fn chain_id(&self) -> ChainId {
         self.chain_id
     }
 
@@ -197,15 +198,15 @@ impl Sender {
     pub async fn wait(&self, key: &str, shutdown: &Shutdown) -> Result<Settled, SenderError> {
         loop {
             let row = sqlx::query!(
-                r#"SELECT state, error, tx_hash AS "tx_hash: Vec<u8>", block_number, gas_used FROM sender_transactions
+                r#"SELECT state, error, tx_hash AS "tx_hash: Hash", block_number, gas_used FROM sender_transactions
                    WHERE chain_id = $1 AND key = $2"#,
-                self.chain_id as i64,
+                self.chain_id.get(),
                 key
             )
             .fetch_optional(&self.pool)
             .await?
             .ok_or_else(|| SenderError::Unknown { key: key.to_owned() })?;
-            let tx_hash = row.tx_hash.as_deref().map(values::hash).transpose()?.unwrap_or_default();
+            let tx_hash = row.tx_hash.map(|hash| hash.0).unwrap_or_default();
             match row.state.as_str() {
                 "mined" | "final" => {
                     return Ok(Settled {

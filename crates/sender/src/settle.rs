@@ -1,5 +1,6 @@
 //! Follows signed bytes until their receipt is final.
 
+use facts::{Account, Hash, Units};
 use std::time::Duration;
 
 use alloy::{
@@ -12,7 +13,6 @@ use alloy::{
     transports::RpcError,
 };
 use chain::AccountSigner;
-use store::values;
 
 use crate::{Sender, SenderError, sign};
 
@@ -45,8 +45,8 @@ impl Sender {
         let rows = sqlx::query!(
             r#"SELECT id, key, state, extract(epoch FROM now() - updated_at)::float8 AS "age!" FROM sender_transactions
                WHERE chain_id = $1 AND account = $2 AND state IN ('sent', 'mined') ORDER BY nonce"#,
-            self.chain_id as i64,
-            account.as_slice() as _
+            self.chain_id.get(),
+            Account(account) as _
         )
         .fetch_all(&self.pool)
         .await?;
@@ -64,8 +64,8 @@ impl Sender {
         transaction: &Unsettled,
     ) -> Result<(), SenderError> {
         let attempts = sqlx::query!(
-            r#"SELECT attempt, raw, tx_hash AS "tx_hash: Vec<u8>", max_fee::text AS "max_fee!",
-                      priority_fee::text AS "priority_fee!",
+            r#"SELECT attempt, raw, tx_hash AS "tx_hash: Hash", max_fee AS "max_fee!: Units",
+                      priority_fee AS "priority_fee!: Units",
                       extract(epoch FROM now() - created_at)::float8 AS "age!"
                FROM sender_attempts WHERE transaction_id = $1 ORDER BY attempt DESC"#,
             transaction.id
@@ -73,7 +73,7 @@ impl Sender {
         .fetch_all(&self.pool)
         .await?;
         for attempt in &attempts {
-            let hash = values::hash(&attempt.tx_hash)?;
+            let hash = attempt.tx_hash.0;
             if let Some(receipt) = self.provider.get_transaction_receipt(hash).await? {
                 return self.record_receipt(transaction, &receipt).await;
             }
@@ -83,7 +83,7 @@ impl Sender {
             tracing::warn!("transaction `{}` left the chain with a reorganisation; sending it again", transaction.key);
             self.set_state(transaction.id, "sent").await?;
         } else if newest.age > BUMP_AFTER.as_secs_f64() {
-            let fees = (values::amount(&newest.max_fee)?, values::amount(&newest.priority_fee)?);
+            let fees = (newest.max_fee.0.0, newest.priority_fee.0.0);
             let next = Attempt { number: newest.attempt + 1, raw: &newest.raw, fees };
             return self.bump(signer, transaction, next).await;
         } else if transaction.age < RESEND_AFTER.as_secs_f64() {
@@ -120,14 +120,14 @@ impl Sender {
         let block_hash = receipt.block_hash.unwrap_or_default();
         sqlx::query!(
             "UPDATE sender_transactions SET state = $2, tx_hash = $3, block_number = $4, block_hash = $5, gas_used = $6,
-                    gas_price = $7::text::numeric, updated_at = now() WHERE id = $1",
+                    gas_price = $7, updated_at = now() WHERE id = $1",
             transaction.id,
             state,
-            receipt.transaction_hash.as_slice() as _,
+            Hash(receipt.transaction_hash) as _,
             block as i64,
-            block_hash.as_slice() as _,
+            Hash(block_hash) as _,
             receipt.gas_used as i64,
-            receipt.effective_gas_price.to_string()
+            Units::from(receipt.effective_gas_price) as _
         )
         .execute(&self.pool)
         .await?;

@@ -7,6 +7,7 @@ use alloy::{
     rpc::types::TransactionRequest,
 };
 use chain::AccountSigner;
+use facts::{Hash, Units};
 use sqlx::PgConnection;
 
 use crate::SenderError;
@@ -29,13 +30,13 @@ pub(crate) async fn store_attempt(
 ) -> Result<(), SenderError> {
     sqlx::query!(
         "INSERT INTO sender_attempts (transaction_id, attempt, raw, tx_hash, max_fee, priority_fee)
-         VALUES ($1, $2, $3, $4, $5::text::numeric, $6::text::numeric)",
+         VALUES ($1, $2, $3, $4, $5, $6)",
         id,
         attempt,
         envelope.encoded_2718(),
-        envelope.tx_hash().as_slice() as _,
-        max_fee.to_string(),
-        priority_fee.to_string()
+        Hash(*envelope.tx_hash()) as _,
+        Units::from(max_fee) as _,
+        Units::from(priority_fee) as _
     )
     .execute(tx)
     .await?;

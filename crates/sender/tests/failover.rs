@@ -88,7 +88,7 @@ fn calls(pool: &Pool) -> Vec<u64> {
 async fn a_first_url_that_is_dead_from_the_beginning_stops_nothing() -> Result<()> {
     let (chain, db, shutdown) = (Chain::start().await?, testkit::database().await?, Shutdown::new());
     let (_, provider) = connect(&[&dead().await?, &chain.url()]).await?;
-    assert_eq!(provider.get_chain_id().await?, chain.chain_id);
+    assert_eq!(provider.get_chain_id().await?, chain.chain_id.0);
     let (sender, intent) = (working(&db, &provider, &chain, &shutdown), pay("a", 5));
     tokio::time::timeout(Duration::from_secs(20), sender.send(&intent, &shutdown)).await??;
     assert_eq!(received(&chain, account(8)).await?, U256::from(5));

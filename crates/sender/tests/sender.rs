@@ -14,6 +14,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use bindings::AssetRegistry;
 use chain::{AccountSigner, signer::SigningError};
+use facts::ChainId;
 use sender::{Intent, Sender, SenderError, enqueue};
 use service::Shutdown;
 use sqlx::PgPool;
@@ -58,10 +59,10 @@ async fn one_key_is_sent_once() -> Result<()> {
 async fn the_same_intent_stored_by_two_at_once_is_one() -> Result<()> {
     let pool = testkit::database().await?;
     let mut first = pool.begin().await?;
-    assert!(enqueue(&mut first, 1, &pay("a", 5)).await?);
+    assert!(enqueue(&mut first, ChainId(1), &pay("a", 5)).await?);
     let second = tokio::spawn({
         let pool = pool.clone();
-        async move { enqueue(&mut *pool.acquire().await?, 1, &pay("a", 5)).await }
+        async move { enqueue(&mut *pool.acquire().await?, ChainId(1), &pay("a", 5)).await }
     });
     let waits =
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";

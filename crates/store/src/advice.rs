@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use ::facts::{AdviceGiven, Fact, NewFact, Stream, Subject};
+use ::facts::{AdviceGiven, ChainId, Fact, Hash, NewFact, Stream, Subject};
 use alloy_primitives::B256;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use crate::{StoreError, facts, values};
+use crate::{StoreError, facts};
 
 /// What an agent advised, and what it was made from.
 #[derive(Clone, Debug)]
 pub struct Advice {
-    pub chain_id: u64,
+    pub chain_id: ChainId,
     /// `pricing`, `risk`, `collaboration` or `market`.
     pub agent: String,
     /// What it is about: `asset:7`, `work:3`, `order:0x..`, `account:0x..` or `market`.
@@ -53,13 +53,13 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
          WHERE $9 IS DISTINCT FROM (SELECT hash FROM advice WHERE chain_id = $1 AND subject = $3 AND agent = $2
                                     ORDER BY id DESC LIMIT 1)
          RETURNING id",
-        new.chain_id as i64,
+        new.chain_id.get(),
         new.agent,
         new.subject,
         new.day,
         new.question,
-        new.rule_base.as_slice() as _,
-        new.model.as_ref().map(|model| model.as_slice()) as _,
+        Hash(new.rule_base) as _,
+        new.model.map(Hash) as _,
         new.answer,
         hash.as_slice(),
         new.version as i16
@@ -83,7 +83,7 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
 }
 
 /// Where what is said of a subject (`asset:7`, `account:0x..`) is listed.
-pub(crate) fn stream(chain_id: u64, subject: &str) -> Result<Stream, StoreError> {
+pub(crate) fn stream(chain_id: ChainId, subject: &str) -> Result<Stream, StoreError> {
     let stream = match subject.strip_prefix("asset:") {
         Some(asset) => format!("asset:{chain_id}:{asset}").parse(),
         None if subject == "market" => Ok(Stream::Chain { chain: chain_id }),
@@ -93,13 +93,13 @@ pub(crate) fn stream(chain_id: u64, subject: &str) -> Result<Stream, StoreError>
 }
 
 /// The newest advice of every agent about a subject.
-pub async fn newest(conn: &mut PgConnection, chain_id: u64, subject: &str) -> Result<Vec<Recorded>, StoreError> {
+pub async fn newest(conn: &mut PgConnection, chain_id: ChainId, subject: &str) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT DISTINCT ON (agent) id, chain_id, agent, subject, day, version, question, advice, rule_base AS "rule_base: Vec<u8>",
-                  model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
+        r#"SELECT DISTINCT ON (agent) id, chain_id AS "chain_id: ChainId", agent, subject, day, version, question, advice, rule_base AS "rule_base: Hash",
+                  model AS "model: Hash", hash AS "hash: Hash", created_at
            FROM advice WHERE chain_id = $1 AND subject = $2 ORDER BY agent, id DESC"#,
-        chain_id as i64,
+        chain_id.get(),
         subject
     )
     .fetch_all(conn)
@@ -111,8 +111,8 @@ pub async fn newest(conn: &mut PgConnection, chain_id: u64, subject: &str) -> Re
 pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT id, chain_id, agent, subject, day, version, question, advice, rule_base AS "rule_base: Vec<u8>",
-                  model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
+        r#"SELECT id, chain_id AS "chain_id: ChainId", agent, subject, day, version, question, advice, rule_base AS "rule_base: Hash",
+                  model AS "model: Hash", hash AS "hash: Hash", created_at
            FROM advice WHERE id = $1"#,
         id
     )
@@ -124,7 +124,7 @@ pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, 
 /// Assets that are on sale now and whose price nobody advised on as of this day or later, ascending, after one of them.
 pub async fn unadvised(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     day: NaiveDate,
     after: u64,
     limit: i64,
@@ -135,7 +135,7 @@ pub async fn unadvised(
              AND NOT EXISTS (SELECT FROM advice a WHERE a.chain_id = $1 AND a.subject = 'asset:' || o.asset_id
                                                     AND a.agent = 'pricing' AND a.day >= $2)
            ORDER BY 1 LIMIT $4"#,
-        chain_id as i64,
+        chain_id.get(),
         day,
         after as i64,
         limit
@@ -149,8 +149,8 @@ pub async fn unadvised(
 pub async fn by_ids(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT id, chain_id, agent, subject, day, version, question, advice, rule_base AS "rule_base: Vec<u8>",
-                  model AS "model: Vec<u8>", hash AS "hash: Vec<u8>", created_at
+        r#"SELECT id, chain_id AS "chain_id: ChainId", agent, subject, day, version, question, advice, rule_base AS "rule_base: Hash",
+                  model AS "model: Hash", hash AS "hash: Hash", created_at
            FROM advice WHERE id = ANY ($1) ORDER BY id"#,
         ids
     )
@@ -161,16 +161,16 @@ pub async fn by_ids(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Recorded
 
 struct Row {
     id: i64,
-    chain_id: i64,
+    chain_id: ChainId,
     agent: String,
     subject: String,
     day: NaiveDate,
     version: i16,
     question: String,
     advice: String,
-    rule_base: Vec<u8>,
-    model: Option<Vec<u8>>,
-    hash: Vec<u8>,
+    rule_base: Hash,
+    model: Option<Hash>,
+    hash: Hash,
     created_at: DateTime<Utc>,
 }
 
@@ -179,17 +179,17 @@ impl TryFrom<Row> for Recorded {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let advice = Advice {
-            chain_id: row.chain_id as u64,
+            chain_id: row.chain_id,
             agent: row.agent,
             subject: row.subject,
             version: u16::try_from(row.version).unwrap_or_default(),
             day: row.day,
             question: row.question,
             answer: row.advice,
-            rule_base: values::hash(&row.rule_base)?,
-            model: row.model.map(|model| values::hash(&model)).transpose()?,
+            rule_base: row.rule_base.0,
+            model: row.model.map(|model| model.0),
         };
-        Ok(Self { id: row.id, advice, hash: values::hash(&row.hash)?, at: row.created_at })
+        Ok(Self { id: row.id, advice, hash: row.hash.0, at: row.created_at })
     }
 }
 
@@ -198,7 +198,7 @@ pub async fn keep_rules(tx: &mut PgConnection, version: B256, files: &[(&str, &s
     let files: Vec<Value> = files.iter().map(|(name, text)| json!({ "name": name, "text": text })).collect();
     sqlx::query!(
         "INSERT INTO rule_bases (version, files) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        version.as_slice() as _,
+        Hash(version) as _,
         Value::from(files)
     )
     .execute(tx)
@@ -213,7 +213,7 @@ pub async fn rules(conn: &mut PgConnection, version: B256) -> Result<Vec<(String
            FROM rule_bases b, ROWS FROM (jsonb_to_recordset(b.files) AS (name text, text text)) WITH ORDINALITY
                 AS f (name, text, place)
            WHERE b.version = $1 ORDER BY f.place"#,
-        version.as_slice() as _
+        Hash(version) as _
     )
     .fetch_all(conn)
     .await?;
@@ -229,13 +229,18 @@ pub struct Model {
 }
 
 /// Keeps what an agent knows now. What it knew before goes, unless advice was made with it or another process may be about to.
-pub async fn keep_model(tx: &mut PgConnection, chain_id: u64, agent: &str, model: &Model) -> Result<(), StoreError> {
+pub async fn keep_model(
+    tx: &mut PgConnection,
+    chain_id: ChainId,
+    agent: &str,
+    model: &Model,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO agent_models (chain_id, agent, version, day, model) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING",
-        chain_id as i64,
+        chain_id.get(),
         agent,
-        model.version.as_slice() as _,
+        Hash(model.version) as _,
         model.day,
         model.bytes
     )
@@ -245,9 +250,9 @@ pub async fn keep_model(tx: &mut PgConnection, chain_id: u64, agent: &str, model
         "DELETE FROM agent_models m
          WHERE chain_id = $1 AND agent = $2 AND version <> $3 AND created_at < now() - interval '7 days'
            AND NOT EXISTS (SELECT FROM advice a WHERE (a.chain_id, a.agent, a.model) = (m.chain_id, m.agent, m.version))",
-        chain_id as i64,
+        chain_id.get(),
         agent,
-        model.version.as_slice() as _
+        Hash(model.version) as _
     )
     .execute(tx)
     .await?;
@@ -257,28 +262,28 @@ pub async fn keep_model(tx: &mut PgConnection, chain_id: u64, agent: &str, model
 /// What an agent knew by a version; the newest when none is named.
 pub async fn model(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     agent: &str,
     version: Option<B256>,
 ) -> Result<Option<Model>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT version AS "version: Vec<u8>", day, model FROM agent_models
+        r#"SELECT version AS "version: Hash", day, model FROM agent_models
            WHERE chain_id = $1 AND agent = $2 AND ($3::bytea IS NULL OR version = $3)
            ORDER BY id DESC LIMIT 1"#,
-        chain_id as i64,
+        chain_id.get(),
         agent,
         version.as_ref().map(|version| version.as_slice())
     )
     .fetch_optional(conn)
     .await?;
-    row.map(|row| Ok(Model { version: values::hash(&row.version)?, day: row.day, bytes: row.model })).transpose()
+    row.map(|row| Ok(Model { version: row.version.0, day: row.day, bytes: row.model })).transpose()
 }
 
 /// Whether an agent kept what it knows today (UTC).
-pub async fn learned_today(conn: &mut PgConnection, chain_id: u64, agent: &str) -> Result<bool, StoreError> {
+pub async fn learned_today(conn: &mut PgConnection, chain_id: ChainId, agent: &str) -> Result<bool, StoreError> {
     let learned = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM agent_models WHERE chain_id = $1 AND agent = $2 AND day = (now() AT TIME ZONE 'UTC')::date) AS "learned!""#,
-        chain_id as i64,
+        chain_id.get(),
         agent
     );
     Ok(learned.fetch_one(conn).await?)
@@ -287,12 +292,12 @@ pub async fn learned_today(conn: &mut PgConnection, chain_id: u64, agent: &str) 
 /// What an agent was asked last, by subject.
 pub async fn questions(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     agent: &str,
 ) -> Result<BTreeMap<String, (u16, String)>, StoreError> {
     let rows = sqlx::query!(
         "SELECT DISTINCT ON (subject) subject, version, question FROM advice WHERE chain_id = $1 AND agent = $2 ORDER BY subject, id DESC",
-        chain_id as i64,
+        chain_id.get(),
         agent
     )
     .fetch_all(conn)

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::facts::{BooksBalanced, BooksFault, BooksStopped, Fact, NewFact, Stream, Subject};
+use ::facts::{Account, BooksBalanced, BooksFault, BooksStopped, ChainId, Fact, Hash, NewFact, Stream, Subject, Units};
 use alloy_primitives::{Address, B256, U256};
 use domain::money::Amount;
 use serde::{Deserialize, Serialize};
@@ -94,54 +94,56 @@ impl Books {
 ///
 /// # Errors
 /// When the database fails, or holds what no amount can be.
-pub async fn read(pool: &PgPool, chain_id: u64) -> Result<Option<Books>, StoreError> {
-    let chain = chain_id as i64;
+pub async fn read(pool: &PgPool, chain_id: ChainId) -> Result<Option<Books>, StoreError> {
+    let chain = chain_id.get();
     let mut tx = snapshot(pool).await?;
     let cursor = sqlx::query!(
-        r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>" FROM chain.cursors WHERE chain_id = $1 AND NOT in_bulk"#,
+        r#"SELECT block_number, block_hash AS "block_hash: Hash" FROM chain.cursors WHERE chain_id = $1 AND NOT in_bulk"#,
         chain
     )
     .fetch_optional(&mut *tx)
     .await?;
     let Some(cursor) = cursor else { return Ok(None) };
     let rows = sqlx::query!(
-        r#"SELECT token AS "token!: Vec<u8>", account AS "account!", balance::text AS "balance!",
-                  coalesce(debits, 0)::text AS "debits!", (-coalesce(credits, 0))::text AS "credits!"
+        r#"SELECT token AS "token!: Account", account AS "account!", balance::text AS "balance!",
+                  coalesce(debits, 0) AS "debits!: Units", (-coalesce(credits, 0)) AS "credits!: Units"
            FROM book_balances WHERE chain_id = $1 ORDER BY token, account"#,
         chain
     )
     .fetch_all(&mut *tx)
     .await?;
-    let mut accounts: BTreeMap<Address, BTreeMap<String, Account>> = BTreeMap::new();
+    let mut accounts: BTreeMap<Address, BTreeMap<String, Position>> = BTreeMap::new();
     for row in rows {
         // An overdrawn account is a fault of its own; here it holds nothing.
         let balance = values::amount(row.balance.trim_start_matches('-'))?;
-        let account = Account { balance, debits: values::amount(&row.debits)?, credits: values::amount(&row.credits)? };
-        accounts.entry(values::address(&row.token)?).or_default().insert(row.account, account);
+        let account = Position { balance, debits: row.debits.0.0, credits: row.credits.0.0 };
+        accounts.entry(row.token.0).or_default().insert(row.account, account);
     }
-    let faults =
-        sqlx::query!(r#"SELECT token AS "token!", rule AS "rule!", detail AS "detail!" FROM book_faults($1)"#, chain)
-            .fetch_all(&mut *tx)
-            .await?
-            .into_iter()
-            .map(|row| Ok(Fault { token: values::address(&row.token)?, rule: row.rule, detail: row.detail }))
-            .collect::<Result<Vec<_>, StoreError>>()?;
+    let faults = sqlx::query!(
+        r#"SELECT token AS "token!: Account", rule AS "rule!", detail AS "detail!" FROM book_faults($1)"#,
+        chain
+    )
+    .fetch_all(&mut *tx)
+    .await?
+    .into_iter()
+    .map(|row| Ok(Fault { token: row.token.0, rule: row.rule, detail: row.detail }))
+    .collect::<Result<Vec<_>, StoreError>>()?;
     Ok(Some(Books {
         block_number: cursor.block_number as u64,
-        block_hash: values::hash(&cursor.block_hash)?,
+        block_hash: cursor.block_hash.0,
         currencies: accounts.into_iter().map(|(token, accounts)| currency(token, &accounts)).collect(),
         faults,
     }))
 }
 
 #[derive(Clone, Copy, Default)]
-struct Account {
+struct Position {
     balance: U256,
     debits: U256,
     credits: U256,
 }
 
-fn currency(token: Address, accounts: &BTreeMap<String, Account>) -> Currency {
+fn currency(token: Address, accounts: &BTreeMap<String, Position>) -> Currency {
     let of = |name: &str| accounts.get(name).copied().unwrap_or_default();
     let (fees, gas) = (of("fees").balance, of("gas").balance);
     Currency {
@@ -164,8 +166,8 @@ fn currency(token: Address, accounts: &BTreeMap<String, Account>) -> Currency {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record(tx: &mut PgConnection, chain_id: u64, books: &Books) -> Result<(), StoreError> {
-    let chain = chain_id as i64;
+pub async fn record(tx: &mut PgConnection, chain_id: ChainId, books: &Books) -> Result<(), StoreError> {
+    let chain = chain_id.get();
     let stopped_before = stopped(tx, chain_id).await?;
     let encode = |value: serde_json::Result<Value>| {
         value.map_err(|error| StoreError::Refused(format!("the books cannot be written as JSON: {error}")))
@@ -174,7 +176,7 @@ pub async fn record(tx: &mut PgConnection, chain_id: u64, books: &Books) -> Resu
         "INSERT INTO book_checks (chain_id, block_number, block_hash, currencies, faults) VALUES ($1, $2, $3, $4, $5)",
         chain,
         books.block_number as i64,
-        books.block_hash.as_slice() as _,
+        Hash(books.block_hash) as _,
         encode(serde_json::to_value(&books.currencies))?,
         encode(serde_json::to_value(&books.faults))?
     )
@@ -214,7 +216,7 @@ pub async fn record(tx: &mut PgConnection, chain_id: u64, books: &Books) -> Resu
 ///
 /// # Errors
 /// When the database fails.
-pub async fn stopped(tx: &mut PgConnection, chain_id: u64) -> Result<BTreeSet<Address>, StoreError> {
+pub async fn stopped(tx: &mut PgConnection, chain_id: ChainId) -> Result<BTreeSet<Address>, StoreError> {
     Ok(newest(tx, chain_id).await?.map(|check| check.books.stopped()).unwrap_or_default())
 }
 
@@ -229,11 +231,11 @@ pub struct Check {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn newest(tx: &mut PgConnection, chain_id: u64) -> Result<Option<Check>, StoreError> {
+pub async fn newest(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<Check>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>", currencies, faults, created_at
+        r#"SELECT block_number, block_hash AS "block_hash: Hash", currencies, faults, created_at
            FROM book_checks WHERE chain_id = $1 ORDER BY id DESC LIMIT 1"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_optional(tx)
     .await?;
@@ -241,7 +243,7 @@ pub async fn newest(tx: &mut PgConnection, chain_id: u64) -> Result<Option<Check
     row.map(|row| {
         let books = Books {
             block_number: row.block_number as u64,
-            block_hash: values::hash(&row.block_hash)?,
+            block_hash: row.block_hash.0,
             currencies: serde_json::from_value(row.currencies).map_err(corrupt)?,
             faults: serde_json::from_value(row.faults).map_err(corrupt)?,
         };

@@ -4,6 +4,7 @@
 //! other source names its author in another way. An import reads `.mailmap`, a push cannot: where the two differ the first record
 //! stays, the import says how many commits that concerns, and the owner may correct them.
 
+use ::facts::Account;
 use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::{Address, U256};
@@ -129,7 +130,7 @@ async fn known(
            FROM contributions c JOIN contributors p ON p.id = c.contributor_id
            WHERE c.work_id = $1 AND c.recorded_by = $2 AND c.source_key = ANY ($3) GROUP BY c.source_key"#,
         work_id,
-        owner.as_slice() as _,
+        Account(owner) as _,
         &keys
     )
     .fetch_all(tx)

@@ -8,7 +8,7 @@
 //! A row never changes but for its state and who decided it. Every change is told to the ledger in the same transaction.
 //! People are named there by their number alone: an address of mail does not belong into a record that nobody can take back.
 
-use ::facts::{Contribution, Fact, Id, NewFact, Stream, Subject};
+use ::facts::{Account, Contribution, Fact, Id, NewFact, Stream, Subject, Units};
 use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
 pub use domain::contribution::{State, UnknownState};
@@ -21,7 +21,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use crate::{StoreError, facts, identities, values};
+use crate::{StoreError, facts, identities};
 
 /// What happened to contributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub async fn record(
          JOIN contributors c ON c.key = r.key ORDER BY r.place
          ON CONFLICT DO NOTHING RETURNING id",
         record.work_id,
-        record.recorded_by.as_slice() as _,
+        Account(record.recorded_by) as _,
         record.state.as_str(),
         record.corrects.map(|(id, _)| id),
         record.corrects.map_or(0, |(_, revision)| revision),
@@ -188,7 +188,7 @@ pub async fn decide(
         "UPDATE contributions SET state = $2, decided_by = $3, decided_at = now(), reason = $4 WHERE id = ANY ($1)",
         ids,
         state.as_str(),
-        by.as_slice() as _,
+        Account(by) as _,
         reason
     )
     .execute(&mut **tx)
@@ -205,7 +205,7 @@ pub async fn replace(tx: &mut Transaction<'_, Postgres>, ids: &[i64], by: Addres
         "UPDATE contributions SET state = 'corrected', decided_by = $2, decided_at = now(), reason = ''
          WHERE id = ANY ($1) AND state = 'accepted' RETURNING id",
         ids,
-        by.as_slice() as _
+        Account(by) as _
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -225,8 +225,8 @@ async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64]) -
     let rows = sqlx::query!(
         r#"SELECT id, work_id, contributor_id, triggered_by, kind, trim_scale(cost)::text AS "cost!",
                   trim_scale(coherence)::text AS "coherence!", trim_scale(confidence)::text AS "confidence!",
-                  weight::text AS "weight!", basis, source_key, evidence, evidence_kind, revision, corrects,
-                  recorded_by AS "recorded_by: Vec<u8>"
+                  weight AS "weight!: Units", basis, source_key, evidence, evidence_kind, revision, corrects,
+                  recorded_by AS "recorded_by: Account"
            FROM contributions WHERE id = ANY ($1) ORDER BY id"#,
         ids
     )
@@ -248,11 +248,11 @@ async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64]) -
                 cost: number("cost", &row.cost)?,
                 coherence: number("coherence", &row.coherence)?,
                 confidence: number("confidence", &row.confidence)?,
-                weight: values::amount(&row.weight)?.into(),
+                weight: row.weight.0.0.into(),
                 reference: row.source_key,
                 evidence: row.evidence,
                 evidence_kind: row.evidence_kind,
-                recorded_by: values::address(&row.recorded_by)?.into(),
+                recorded_by: row.recorded_by.0.into(),
                 by: by.into(),
                 revision: row.revision,
                 basis: basis.transpose()?,

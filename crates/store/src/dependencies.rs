@@ -1,14 +1,11 @@
 //! What a work's lock files use: external works, which ones the work depends on, and who of them uses whom.
 
-use ::facts::{DependenciesChanged, Fact, NewFact, Stream, Subject};
+use ::facts::{DependenciesChanged, Fact, Hash, NewFact, Stream, Subject};
 use alloy_primitives::B256;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{
-    StoreError, facts,
-    values::{self, hex_bytes},
-};
+use crate::{StoreError, facts, values::hex_bytes};
 
 /// A package that a lock file names.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +92,7 @@ pub async fn replace(
 async fn digest(tx: &mut PgConnection, work_id: i64) -> Result<(B256, i64), StoreError> {
     let graph = sqlx::query!(
         r#"SELECT sha256(convert_to(coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), ''), 'UTF8'))
-                  AS "digest!", count(*) AS "uses!"
+                  AS "digest!: Hash", count(*) AS "uses!"
            FROM (SELECT concat_ws(' ', coalesce(u.purl, '-'), d.purl, w.uses) AS line FROM work_uses w
                  LEFT JOIN external_works u ON u.id = w.user_id JOIN external_works d ON d.id = w.dependency_id
                  WHERE w.work_id = $1) lines"#,
@@ -103,5 +100,5 @@ async fn digest(tx: &mut PgConnection, work_id: i64) -> Result<(B256, i64), Stor
     )
     .fetch_one(tx)
     .await?;
-    Ok((values::hash(&graph.digest)?, graph.uses))
+    Ok((graph.digest.0, graph.uses))
 }

@@ -1,16 +1,17 @@
 //! Where the market's contracts are on each chain.
 
+use ::facts::{Account, ChainId};
 use alloy_primitives::Address;
 use sqlx::PgConnection;
 
-use crate::{StoreError, values};
+use crate::StoreError;
 
 macro_rules! contracts {
     ($($field:ident = $name:literal,)*) => {
         /// The contracts of one market on one chain.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         pub struct Deployment {
-            pub chain_id: u64,
+            pub chain_id: ChainId,
             /// The first block that can hold one of their events.
             pub from_block: u64,
             $(pub $field: Address,)*
@@ -22,7 +23,7 @@ macro_rules! contracts {
                 vec![$(($name, self.$field),)*]
             }
 
-            fn of(chain_id: u64, from_block: u64, find: impl Fn(&str) -> Result<Option<Address>, StoreError>)
+            fn of(chain_id: ChainId, from_block: u64, find: impl Fn(&str) -> Result<Option<Address>, StoreError>)
                 -> Result<Option<Self>, StoreError>
             {
                 Ok(Some(Self { chain_id, from_block, $($field: match find($name)? {
@@ -59,9 +60,9 @@ pub async fn record(tx: &mut PgConnection, deployment: &Deployment) -> Result<()
         sqlx::query!(
             "INSERT INTO chain.deployments (chain_id, contract, address, block_number) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
-            deployment.chain_id as i64,
+            deployment.chain_id.get(),
             contract,
-            address.as_slice() as _,
+            Account(address) as _,
             deployment.from_block as i64
         )
         .execute(&mut *tx)
@@ -71,16 +72,16 @@ pub async fn record(tx: &mut PgConnection, deployment: &Deployment) -> Result<()
 }
 
 /// The deployment on a chain, if `tributary deploy` recorded one. One that lacks contracts was made by an older version.
-pub async fn find(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Deployment>, StoreError> {
+pub async fn find(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<Deployment>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT contract, address AS "address: Vec<u8>", block_number FROM chain.deployments WHERE chain_id = $1"#,
-        chain_id as i64
+        r#"SELECT contract, address AS "address: Account", block_number FROM chain.deployments WHERE chain_id = $1"#,
+        chain_id.get()
     )
     .fetch_all(conn)
     .await?;
     let from_block = rows.iter().map(|row| row.block_number).min().unwrap_or_default() as u64;
     let found = Deployment::of(chain_id, from_block, |name| {
-        rows.iter().find(|row| row.contract == name).map(|row| values::address(&row.address)).transpose()
+        rows.iter().find(|row| row.contract == name).map(|row| Ok(row.address.0)).transpose()
     })?;
     if found.is_none() && !rows.is_empty() {
         return Err(StoreError::Refused(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::facts::{DistributionClosed, Fact, NewFact, ReserveReleased, Stream, Subject};
+use ::facts::{Account, ChainId, DistributionClosed, Fact, Hash, NewFact, ReserveReleased, Stream, Subject, Units};
 use alloy_primitives::{Address, B256, U256};
 use domain::{
     coherence::Weight,
@@ -15,7 +15,7 @@ use domain::{
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use crate::{StoreError, facts, lineage::upstream, values, values::hex_bytes};
+use crate::{StoreError, facts, lineage::upstream, values::hex_bytes};
 
 /// Finalized income of one asset in one currency that no distribution covers yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,17 +45,17 @@ pub struct Pot {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock(tx: &mut Transaction<'_, Postgres>, chain_id: u64) -> Result<(), StoreError> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('distribution', $1))", chain_id as i64)
+pub async fn lock(tx: &mut Transaction<'_, Postgres>, chain_id: ChainId) -> Result<(), StoreError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('distribution', $1))", chain_id.get())
         .execute(&mut **tx)
         .await?;
     Ok(())
 }
 
 /// The pots that are ready, in the order of their assets.
-pub async fn pots(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Pot>, StoreError> {
+pub async fn pots(tx: &mut PgConnection, chain_id: ChainId) -> Result<Vec<Pot>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT i.asset_id, i.token AS "token: Vec<u8>", sum(i.amount)::text AS "amount!", c.finalized_number
+        r#"SELECT i.asset_id, i.token AS "token: Account", sum(i.amount) AS "amount!: Units", c.finalized_number
            FROM chain.incomes i
            JOIN chain.cursors c ON c.chain_id = i.chain_id AND i.block_number <= c.finalized_number
            -- Money given to an asset that does not exist waits until it does, for good: a registration that may still
@@ -66,7 +66,7 @@ pub async fn pots(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Pot>, Stor
                SELECT FROM distributed_incomes d
                WHERE d.chain_id = i.chain_id AND d.block_number = i.block_number AND d.log_index = i.log_index)
            GROUP BY i.asset_id, i.token, c.finalized_number ORDER BY i.asset_id, i.token"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_all(tx)
     .await?;
@@ -74,8 +74,8 @@ pub async fn pots(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Pot>, Stor
         .map(|row| {
             Ok(Pot {
                 asset_id: row.asset_id as u64,
-                token: values::address(&row.token)?,
-                amount: values::amount(&row.amount)?,
+                token: row.token.0,
+                amount: row.amount.0.0,
                 through_block: row.finalized_number as u64,
             })
         })
@@ -95,7 +95,7 @@ struct Builder {
 }
 
 /// Loads the ancestors of an asset with their owners and contributions, and the external works they use.
-pub async fn lineage(tx: &mut PgConnection, chain_id: u64, asset_id: u64) -> Result<Lineage, StoreError> {
+pub async fn lineage(tx: &mut PgConnection, chain_id: ChainId, asset_id: u64) -> Result<Lineage, StoreError> {
     let mut builder = Builder { works: Vec::new(), assets: BTreeMap::new(), externals: BTreeMap::new() };
     let parents = builder.load_assets(tx, chain_id, asset_id).await?;
     let works = works_of(tx, chain_id, &builder.assets).await?;
@@ -140,7 +140,7 @@ impl Builder {
     async fn load_assets(
         &mut self,
         tx: &mut PgConnection,
-        chain_id: u64,
+        chain_id: ChainId,
         asset_id: u64,
     ) -> Result<Vec<(i64, Vec<i64>)>, StoreError> {
         let rows = sqlx::query!(
@@ -149,7 +149,7 @@ impl Builder {
                    UNION SELECT p.parent_id FROM up JOIN chain.asset_parents p ON p.chain_id = $1 AND p.asset_id = up.id)
                SELECT a.asset_id, a.shares, a.parents FROM up JOIN chain.assets a ON a.chain_id = $1 AND a.asset_id = up.id
                ORDER BY a.asset_id"#,
-            chain_id as i64,
+            chain_id.get(),
             asset_id as i64
         )
         .fetch_all(tx)
@@ -176,7 +176,7 @@ impl Builder {
         let ids: Vec<i64> = works.iter().map(|(_, work)| *work).collect();
         let nodes = self.nodes(works);
         let rows = sqlx::query!(
-            r#"SELECT id, work_id, contributor_id, triggered_by, weight::text AS "weight!" FROM contributions
+            r#"SELECT id, work_id, contributor_id, triggered_by, weight AS "weight!: Units" FROM contributions
                WHERE work_id = ANY ($1) AND state = 'accepted' AND weight > 0 ORDER BY id"#,
             &ids
         )
@@ -186,7 +186,7 @@ impl Builder {
         let parties = parties(tx, &ids).await?;
         for row in rows {
             let contributor = contributor(&parties, row.work_id, row.contributor_id, &row.triggered_by)?;
-            let weight = Weight(values::amount(&row.weight)?);
+            let weight = Weight(row.weight.0.0);
             for node in &nodes[&row.work_id] {
                 let contribution = Contribution { id: row.id as u64, contributor: contributor.clone(), weight };
                 self.works[node.0 as usize].contributions.push(contribution);
@@ -232,14 +232,14 @@ impl Builder {
 
 async fn works_of(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     assets: &BTreeMap<i64, NodeIndex>,
 ) -> Result<Vec<(i64, i64)>, StoreError> {
     let ids: Vec<i64> = assets.keys().copied().collect();
     let rows = sqlx::query!(
         r#"SELECT asset_id AS "asset_id!", work_id AS "work_id!" FROM asset_works
            WHERE chain_id = $1 AND asset_id = ANY ($2) ORDER BY asset_id"#,
-        chain_id as i64,
+        chain_id.get(),
         &ids
     )
     .fetch_all(tx)
@@ -262,19 +262,19 @@ async fn parties(tx: &mut PgConnection, works: &[i64]) -> Result<BTreeMap<(i64, 
                WHERE work_id = ANY ($1))
            SELECT u.work_id AS "work_id!", c.id, c.key, c.kind,
                   (SELECT a.address FROM contributor_addresses a WHERE a.work_id = u.work_id AND a.contributor_id = c.id
-                   ORDER BY a.id DESC LIMIT 1) AS "address?: Vec<u8>"
+                   ORDER BY a.id DESC LIMIT 1) AS "address?: Account"
            FROM used u JOIN contributors c ON c.id = u.id"#,
         works
     )
     .fetch_all(tx)
     .await?;
-    let party = |work_id, key: String, kind: &str, address: Option<Vec<u8>>| {
+    let party = |work_id, key: String, kind: &str, address: Option<Account>| {
         if kind == "SYSTEM" {
             return Ok::<_, StoreError>(Party::System(key));
         }
         let own = key.strip_prefix("account:").and_then(|account| account.parse().ok());
         Ok(Party::Human(match (address, own) {
-            (Some(address), _) => Recipient::Account(values::address(&address)?),
+            (Some(address), _) => Recipient::Account(address.0),
             (None, Some(account)) => Recipient::Account(account),
             (None, None) => Recipient::Reserved(Beneficiary::Identity(scoped(work_id, &key))),
         }))
@@ -335,22 +335,22 @@ fn owners(shares: &Value) -> Result<Vec<(Address, BasisPoints)>, StoreError> {
 /// What earlier distributions in this currency carried for these accounts.
 pub async fn waiting(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     token: Address,
     accounts: &BTreeSet<Address>,
 ) -> Result<BTreeMap<Address, Amount>, StoreError> {
     let accounts: Vec<Vec<u8>> = accounts.iter().map(|account| account.to_vec()).collect();
     let rows = sqlx::query!(
-        r#"SELECT account AS "account: Vec<u8>", (sum(carried) - sum(brought))::text AS "amount!" FROM distribution_carries
+        r#"SELECT account AS "account: Account", (sum(carried) - sum(brought)) AS "amount!: Units" FROM distribution_carries
            WHERE chain_id = $1 AND token = $2 AND account = ANY ($3)
            GROUP BY account HAVING sum(carried) > sum(brought)"#,
-        chain_id as i64,
-        token.as_slice() as _,
+        chain_id.get(),
+        Account(token) as _,
         &accounts as _
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter().map(|row| Ok((values::address(&row.account)?, Amount(values::amount(&row.amount)?)))).collect()
+    rows.into_iter().map(|row| Ok((row.account.0, Amount(row.amount.0.0)))).collect()
 }
 
 /// A recorded distribution's canonical input and result, by which it can be made again.
@@ -363,14 +363,14 @@ pub struct Recorded {
 /// What decided a distribution; none where there is no such distribution, or where inputs were not kept yet.
 pub async fn recorded(tx: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT input AS "input!", input_hash AS "input_hash!: Vec<u8>", result_hash AS "result_hash!: Vec<u8>"
+        r#"SELECT input AS "input!", input_hash AS "input_hash!: Hash", result_hash AS "result_hash!: Hash"
            FROM distributions WHERE id = $1 AND input IS NOT NULL"#,
         id
     )
     .fetch_optional(tx)
     .await?;
     row.map(|row| {
-        let (input_hash, result_hash) = (values::hash(&row.input_hash)?, values::hash(&row.result_hash)?);
+        let (input_hash, result_hash) = (row.input_hash.0, row.result_hash.0);
         Ok(Recorded { input: row.input, input_hash, result_hash })
     })
     .transpose()
@@ -379,7 +379,7 @@ pub async fn recorded(tx: &mut PgConnection, id: i64) -> Result<Option<Recorded>
 /// Records a division: the distribution, its flows, payouts, reserves and carries, and the incomes it covers, each once.
 pub async fn record(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     pot: &Pot,
     input: &Input,
     result: &Distribution,
@@ -394,22 +394,22 @@ pub async fn record(
     let id = sqlx::query_scalar!(
         "INSERT INTO distributions (chain_id, asset_id, token, amount, distributed, reserved, brought, carried, policy,
                                     through_block, rules, input, input_hash, result_hash)
-         VALUES ($1, $2, $3, $4::text::numeric, $5::text::numeric, $6::text::numeric, $7::text::numeric, $8::text::numeric, $9,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
                  $10, $11, $12, $13, $14) RETURNING id",
-        chain_id as i64,
+        chain_id.get(),
         pot.asset_id as i64,
-        pot.token.as_slice() as _,
-        pot.amount.to_string(),
-        distributed.to_string(),
-        reserved.to_string(),
-        brought.to_string(),
-        carried.to_string(),
+        Account(pot.token) as _,
+        Units::from(pot.amount) as _,
+        Units::from(distributed) as _,
+        Units::from(reserved) as _,
+        Units::from(brought) as _,
+        Units::from(carried) as _,
         input.options.policy.as_str(),
         pot.through_block as i64,
         RULES_VERSION as i32,
         bytes,
-        input_hash.as_slice() as _,
-        result_hash.as_slice() as _
+        Hash(input_hash) as _,
+        Hash(result_hash) as _
     )
     .fetch_one(&mut *tx)
     .await?;
@@ -420,9 +420,9 @@ pub async fn record(
              SELECT FROM distributed_incomes d
              WHERE d.chain_id = i.chain_id AND d.block_number = i.block_number AND d.log_index = i.log_index)",
         id,
-        chain_id as i64,
+        chain_id.get(),
         pot.asset_id as i64,
-        pot.token.as_slice() as _,
+        Account(pot.token) as _,
         pot.through_block as i64
     )
     .execute(&mut *tx)
@@ -507,7 +507,7 @@ pub async fn differing_flow(
 
 async fn record_payouts(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     id: i64,
     pot: &Pot,
     result: &Distribution,
@@ -520,8 +520,8 @@ async fn record_payouts(
     sqlx::query!(
         "INSERT INTO payouts (chain_id, account, token, amount, distribution_id)
          SELECT $1, account, $2, amount, $3 FROM jsonb_to_recordset($4) AS p (account bytea, amount numeric)",
-        chain_id as i64,
-        pot.token.as_slice() as _,
+        chain_id.get(),
+        Account(pot.token) as _,
         id,
         Value::Array(rows)
     )
@@ -532,7 +532,7 @@ async fn record_payouts(
 
 async fn record_reserves(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     id: i64,
     pot: &Pot,
     result: &Distribution,
@@ -551,8 +551,8 @@ async fn record_reserves(
          SELECT $1, $2, $3, beneficiary, work_id, amount
          FROM jsonb_to_recordset($4) AS r (beneficiary text, work_id bigint, amount numeric)",
         id,
-        chain_id as i64,
-        pot.token.as_slice() as _,
+        chain_id.get(),
+        Account(pot.token) as _,
         Value::Array(rows)
     )
     .execute(tx)
@@ -562,7 +562,7 @@ async fn record_reserves(
 
 async fn record_carries(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     id: i64,
     pot: &Pot,
     result: &Distribution,
@@ -584,8 +584,8 @@ async fn record_carries(
          SELECT $1, $2, $3, account, brought, carried
          FROM jsonb_to_recordset($4) AS c (account bytea, brought numeric, carried numeric)",
         id,
-        chain_id as i64,
-        pot.token.as_slice() as _,
+        chain_id.get(),
+        Account(pot.token) as _,
         Value::Array(rows)
     )
     .execute(tx)
@@ -596,7 +596,7 @@ async fn record_carries(
 /// Turns reserves into payouts where the contributor's address has become known, except in the currencies given; returns how many.
 pub async fn release_reserves(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     except: &BTreeSet<Address>,
 ) -> Result<u64, StoreError> {
     let except: Vec<Vec<u8>> = except.iter().map(|token| token.to_vec()).collect();
@@ -609,7 +609,7 @@ pub async fn release_reserves(
                        ORDER BY a.id DESC LIMIT 1) a ON true
          WHERE r.chain_id = $1 AND r.token <> ALL ($2) AND NOT EXISTS (SELECT FROM payouts p WHERE p.reserve_id = r.id)
          ORDER BY r.id RETURNING id",
-        chain_id as i64,
+        chain_id.get(),
         &except as _
     )
     .fetch_all(&mut *tx)
@@ -619,9 +619,9 @@ pub async fn release_reserves(
 }
 
 /// Tells the ledger of payouts that this transaction made of reserves.
-async fn tell_released(tx: &mut PgConnection, chain_id: u64, payouts: &[i64]) -> Result<(), StoreError> {
+async fn tell_released(tx: &mut PgConnection, chain_id: ChainId, payouts: &[i64]) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT p.id, p.account AS "account: Vec<u8>", p.token AS "token: Vec<u8>", p.amount::text AS "amount!",
+        r#"SELECT p.id, p.account AS "account: Account", p.token AS "token: Account", p.amount AS "amount!: Units",
                   p.distribution_id, r.id AS reserve_id, d.asset_id, c.id AS contributor_id
            FROM payouts p JOIN reserves r ON r.id = p.reserve_id JOIN contributors c ON c.key = r.beneficiary
            JOIN distributions d ON d.id = p.distribution_id
@@ -633,15 +633,15 @@ async fn tell_released(tx: &mut PgConnection, chain_id: u64, payouts: &[i64]) ->
     let facts = rows
         .into_iter()
         .map(|row| {
-            let account = values::address(&row.account)?;
+            let account = row.account.0;
             let distribution = row.distribution_id.into();
             let body = ReserveReleased {
                 payout: row.id.into(),
                 distribution,
                 contributor: row.contributor_id.into(),
                 account: account.into(),
-                token: values::address(&row.token)?.into(),
-                amount: values::amount(&row.amount)?.into(),
+                token: row.token.0.into(),
+                amount: row.amount.0.0.into(),
             };
             let streams = [
                 Stream::Distribution { distribution },

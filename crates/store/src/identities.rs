@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use ::facts::{Fact, IdentityClaimed, IdentityLinked, IdentityRefused, NewFact, Stream, Subject};
+use ::facts::{Account, Fact, Hash, IdentityClaimed, IdentityLinked, IdentityRefused, NewFact, Stream, Subject};
 use alloy_primitives::Address;
 use domain::identity::Identity;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use sqlx::PgConnection;
 
 use crate::{
     StoreError, facts,
-    values::{self, hex_bytes},
+    values::hex_bytes,
     works::{self, payees_changed},
 };
 
@@ -49,7 +49,7 @@ pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, boo
         "INSERT INTO identity_claims (key, account, statement, signature) VALUES ($1, $2, $3, $4)
          ON CONFLICT (key, account) DO NOTHING RETURNING id",
         key,
-        claim.account.as_slice() as _,
+        Account(claim.account) as _,
         claim.statement,
         claim.signature
     )
@@ -59,7 +59,7 @@ pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, boo
         let id = sqlx::query_scalar!(
             "SELECT id FROM identity_claims WHERE key = $1 AND account = $2",
             key,
-            claim.account.as_slice() as _
+            Account(claim.account) as _
         )
         .fetch_one(&mut *tx)
         .await?;
@@ -105,7 +105,7 @@ pub async fn decide(
          SET state = excluded.state, reason = excluded.reason, decided_at = excluded.decided_at
          WHERE p.state <> excluded.state",
         claim,
-        owner.as_slice() as _,
+        Account(owner) as _,
         if confirm { "proven" } else { "refused" },
         reason
     )
@@ -122,7 +122,7 @@ pub async fn decide(
         "UPDATE identity_proofs SET state = 'refused', reason = $3, decided_at = now()
          WHERE claim_id = $1 AND owner = $2 AND state = 'proven'",
         claim,
-        owner.as_slice() as _,
+        Account(owner) as _,
         reason
     )
     .execute(&mut *tx)
@@ -130,9 +130,9 @@ pub async fn decide(
     let ended = sqlx::query_as!(
         Link,
         r#"DELETE FROM contributor_addresses a USING works w WHERE a.claim_id = $1 AND w.id = a.work_id AND w.owner = $2
-           RETURNING a.work_id, a.contributor_id, a.address AS "address: Vec<u8>", a.source, a.claim_id AS "claim_id!""#,
+           RETURNING a.work_id, a.contributor_id, a.address AS "address: Account", a.source, a.claim_id AS "claim_id!""#,
         claim,
-        owner.as_slice() as _
+        Account(owner) as _
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -143,10 +143,10 @@ pub async fn decide(
 
 /// Keeps claims to this work's people from being confirmed until the transaction ends.
 pub(crate) async fn hold_confirmations(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreError> {
-    let owner = sqlx::query_scalar!(r#"SELECT owner AS "owner: Vec<u8>" FROM works WHERE id = $1"#, work_id)
+    let owner = sqlx::query_scalar!(r#"SELECT owner AS "owner: Account" FROM works WHERE id = $1"#, work_id)
         .fetch_one(&mut *tx)
         .await?;
-    let owner = values::address(&owner)?.to_string();
+    let owner = owner.0.to_string();
     sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtextextended('identities ' || $1, 0))", owner)
         .execute(tx)
         .await?;
@@ -226,7 +226,7 @@ pub async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Option<i64
                              WHERE (a.work_id, a.contributor_id, a.claim_id) = (w.id, c.id, k.id))
            ORDER BY p.decided_at, k.id
            ON CONFLICT DO NOTHING
-           RETURNING work_id, contributor_id, address AS "address: Vec<u8>", source, claim_id AS "claim_id!""#,
+           RETURNING work_id, contributor_id, address AS "address: Account", source, claim_id AS "claim_id!""#,
         claim,
         work_id
     )
@@ -246,7 +246,7 @@ pub async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Option<i64
 struct Link {
     work_id: i64,
     contributor_id: i64,
-    address: Vec<u8>,
+    address: Account,
     source: String,
     claim_id: i64,
 }
@@ -260,7 +260,7 @@ async fn tell_links(
         let body = IdentityLinked {
             work: link.work_id.into(),
             contributor: link.contributor_id.into(),
-            address: values::address(&link.address)?.into(),
+            address: link.address.0.into(),
             source: link.source.clone(),
         };
         let streams = [Stream::work(link.work_id), Stream::contributor(link.contributor_id)];
@@ -273,15 +273,15 @@ async fn tell_links(
 /// statement's hash binds it.
 async fn tell(tx: &mut PgConnection, claim: i64, refused_by: Option<Address>) -> Result<(), StoreError> {
     let row = sqlx::query!(
-        r#"SELECT k.account AS "account: Vec<u8>", sha256(convert_to(k.statement, 'UTF8')) AS "statement!",
+        r#"SELECT k.account AS "account: Account", sha256(convert_to(k.statement, 'UTF8')) AS "statement!: Hash",
                   c.id AS "contributor?"
            FROM identity_claims k LEFT JOIN contributors c ON c.key = k.key WHERE k.id = $1"#,
         claim
     )
     .fetch_one(&mut *tx)
     .await?;
-    let account = values::address(&row.account)?;
-    let statement_hash = values::hash(&row.statement)?.into();
+    let account = row.account.0;
+    let statement_hash = row.statement.0.into();
     let fact = match refused_by {
         None => Fact::IdentityClaimed(IdentityClaimed { account: account.into(), statement_hash }),
         Some(owner) => {

@@ -1,11 +1,12 @@
 //! The market day by day (UTC): what was sold, listed and registered, and what the market agent said of it.
 
+use ::facts::{ChainId, Units};
 use alloy_primitives::U256;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// What the market agent says when a day is over.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,11 +44,11 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 }
 
 /// The first day on which something was registered or sold.
-pub async fn first(conn: &mut PgConnection, chain_id: u64) -> Result<Option<NaiveDate>, StoreError> {
+pub async fn first(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<NaiveDate>, StoreError> {
     let time = sqlx::query_scalar!(
         "SELECT least((SELECT at FROM chain.registrations WHERE chain_id = $1 ORDER BY block_number, log_index LIMIT 1),
                       (SELECT at FROM chain.fills WHERE chain_id = $1 ORDER BY block_number, log_index LIMIT 1))",
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_one(conn)
     .await?;
@@ -55,14 +56,14 @@ pub async fn first(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Naiv
 }
 
 /// The newest day that is recorded.
-pub async fn newest(conn: &mut PgConnection, chain_id: u64) -> Result<Option<NaiveDate>, StoreError> {
-    let day = sqlx::query_scalar!("SELECT max(day) FROM market_days WHERE chain_id = $1", chain_id as i64);
+pub async fn newest(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<NaiveDate>, StoreError> {
+    let day = sqlx::query_scalar!("SELECT max(day) FROM market_days WHERE chain_id = $1", chain_id.get());
     Ok(day.fetch_one(conn).await?)
 }
 
 /// Records settled days with their figures, in one statement however many they are; those that are recorded stay as they are.
 /// The days must follow each other.
-pub async fn record(tx: &mut PgConnection, chain_id: u64, told: &[Told]) -> Result<(), StoreError> {
+pub async fn record(tx: &mut PgConnection, chain_id: ChainId, told: &[Told]) -> Result<(), StoreError> {
     let (Some(first), Some(last)) = (told.first(), told.last()) else { return Ok(()) };
     let rows = told.iter().map(
         |told| json!({"day": told.day, "direction": told.direction, "mood": told.mood, "anomalies": told.anomalies}),
@@ -116,7 +117,7 @@ pub async fn record(tx: &mut PgConnection, chain_id: u64, told: &[Told]) -> Resu
                 prices[1], prices[2], prices[3], floor, listed, coalesce(registrations, 0), direction, mood, anomalies
          FROM told JOIN listings USING (day) LEFT JOIN daily USING (day) LEFT JOIN floors USING (day) LEFT JOIN registered USING (day)
          ON CONFLICT DO NOTHING",
-        chain_id as i64,
+        chain_id.get(),
         Value::from_iter(rows),
         midnight(first.day),
         midnight(last.day.succ_opt().unwrap_or(last.day))
@@ -129,34 +130,34 @@ pub async fn record(tx: &mut PgConnection, chain_id: u64, told: &[Told]) -> Resu
 /// The days from one through another, in order.
 pub async fn between(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     from: NaiveDate,
     through: NaiveDate,
     limit: i64,
 ) -> Result<Vec<MarketDay>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT day, sales, volume::text AS "volume!", buyers, sellers, median::text, low::text, high::text, floor::text, listed,
+        r#"SELECT day, sales, volume AS "volume!: Units", buyers, sellers, median AS "median: Units", low AS "low: Units", high AS "high: Units", floor AS "floor: Units", listed,
                   registrations, direction, mood, anomalies
            FROM market_days WHERE chain_id = $1 AND day BETWEEN $2 AND $3 ORDER BY day LIMIT $4"#,
-        chain_id as i64,
+        chain_id.get(),
         from,
         through,
         limit
     )
     .fetch_all(conn)
     .await?;
-    let price = |text: Option<String>| text.map(|text| values::amount(&text)).transpose();
+    let price = |units: Option<Units>| units.map(|units| units.0.0);
     rows.into_iter()
         .map(|row| {
             Ok(MarketDay {
                 sales: row.sales,
-                volume: values::amount(&row.volume)?,
+                volume: row.volume.0.0,
                 buyers: row.buyers,
                 sellers: row.sellers,
-                median: price(row.median)?,
-                low: price(row.low)?,
-                high: price(row.high)?,
-                floor: price(row.floor)?,
+                median: price(row.median),
+                low: price(row.low),
+                high: price(row.high),
+                floor: price(row.floor),
                 listed: row.listed,
                 registrations: row.registrations,
                 told: Told { day: row.day, direction: row.direction, mood: row.mood, anomalies: row.anomalies },

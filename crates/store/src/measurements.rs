@@ -3,14 +3,14 @@
 //! A measurement is the work's, for one of its versions. Contributions keep a coherence of their own, which a commit hints at
 //! ([`domain::coherence::hint_for_commit`]).
 
-use ::facts::{Fact, NewFact, Stream, Subject, WorkMeasured};
+use ::facts::{Fact, Hash, NewFact, Stream, Subject, Units, WorkMeasured};
 use alloy_primitives::B256;
 use domain::coherence::{Coherence, Inputs, Weight};
 use futures::{Stream as Rows, StreamExt};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::{StoreError, facts, values};
+use crate::{StoreError, facts};
 
 /// Works made from a work are counted up to this number: ten are as good as more.
 const MOST_DOWNSTREAM: i64 = 1000;
@@ -39,7 +39,7 @@ pub async fn record(
     let known = sqlx::query_scalar!(
         "SELECT sources FROM work_measurements WHERE work_id = $1 AND content_hash = $2 ORDER BY id DESC LIMIT 1",
         work_id,
-        content_hash.as_slice() as _
+        Hash(content_hash) as _
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -50,7 +50,7 @@ pub async fn record(
         "INSERT INTO work_measurements (work_id, content_hash, commit, coherence, confidence, sources)
          VALUES ($1, $2, $3, $4::text::numeric, $5::text::numeric, $6)",
         work_id,
-        content_hash.as_slice() as _,
+        Hash(content_hash) as _,
         new.commit,
         new.coherence.score.to_string(),
         new.coherence.confidence.to_string(),
@@ -77,13 +77,13 @@ pub async fn record(
 /// When the database fails, or holds something that is no weight.
 pub async fn contributor_weights(tx: &mut PgConnection, work_id: i64) -> Result<Vec<Weight>, StoreError> {
     let sums = sqlx::query_scalar!(
-        r#"SELECT sum(weight)::text AS "sum!" FROM contributions WHERE work_id = $1 AND state = 'accepted'
+        r#"SELECT sum(weight) AS "sum!: Units" FROM contributions WHERE work_id = $1 AND state = 'accepted'
            GROUP BY contributor_id ORDER BY contributor_id"#,
         work_id
     )
     .fetch_all(tx)
     .await?;
-    sums.iter().map(|sum| values::amount(sum).map(Weight)).collect()
+    Ok(sums.into_iter().map(|sum| Weight(sum.0.0)).collect())
 }
 
 /// Returns how many assets were made, directly or not, from those that are versions of the work, on all chains.
@@ -134,7 +134,7 @@ pub async fn keep_signature(
     sqlx::query!(
         "INSERT INTO work_signatures (work_id, content_hash, hashes) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         work_id,
-        content_hash.as_slice() as _,
+        Hash(content_hash) as _,
         &stored(hashes)
     )
     .execute(tx)
@@ -171,7 +171,7 @@ pub fn earlier_alike<'a>(
            AND s.id < (SELECT id FROM work_signatures WHERE work_id = $2 AND content_hash = $3) ORDER BY s.id",
         &stored(hashes),
         work_id,
-        content_hash.as_slice() as _
+        Hash(content_hash) as _
     )
     .fetch(tx)
     .map(|row| {

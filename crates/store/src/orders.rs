@@ -1,5 +1,6 @@
 //! Signed orders. What becomes of an order is on chain: the view `order_states` computes it.
 
+use ::facts::{Account, ChainId, Hash, Units};
 use alloy_primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::order::Order;
@@ -10,7 +11,7 @@ use crate::StoreError;
 /// An order with what it is known by.
 #[derive(Clone, Copy, Debug)]
 pub struct NewOrder<'a> {
-    pub chain_id: u64,
+    pub chain_id: ChainId,
     /// Its EIP-712 hash.
     pub hash: B256,
     pub order: &'a Order,
@@ -27,24 +28,24 @@ pub async fn insert(tx: &mut Transaction<'_, Postgres>, new: &NewOrder<'_>) -> R
     let stored = sqlx::query!(
         "INSERT INTO orders (chain_id, hash, maker, side, asset_id, asset_epoch, currency, start_price, end_price, start_time,
                              end_time, taker, nonce, maker_epoch, max_fee_bps, min_net, signature)
-         VALUES ($1, $2, $3, $4, $5::text::bigint, $6, $7, $8::text::numeric, $9::text::numeric, $10, $11, $12,
-                 $13::text::numeric, $14, $15, $16::text::numeric, $17) ON CONFLICT DO NOTHING",
-        chain_id as i64,
-        hash.as_slice() as _,
-        order.maker.as_slice() as _,
+         VALUES ($1, $2, $3, $4, $5::text::bigint, $6, $7, $8, $9, $10, $11, $12,
+                 $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING",
+        chain_id.get(),
+        Hash(hash) as _,
+        Account(order.maker) as _,
         order.side.name(),
         order.asset_id.to_string(),
         order.asset_epoch as i64,
-        order.currency.as_slice() as _,
-        order.start_price.to_string(),
-        order.end_price.to_string(),
+        Account(order.currency) as _,
+        Units::from(order.start_price) as _,
+        Units::from(order.end_price) as _,
         time(order.start_time)?,
         time(order.end_time)?,
-        order.taker.as_slice() as _,
-        order.nonce.to_string(),
+        Account(order.taker) as _,
+        Units::from(order.nonce) as _,
         order.maker_epoch as i64,
         i32::from(order.max_fee_bps),
-        order.min_net.to_string(),
+        Units::from(order.min_net) as _,
         signature
     )
     .execute(&mut **tx)

@@ -1,6 +1,6 @@
 //! The outbox: facts stored in the transaction that made them true, read in order by whoever acts on them.
 
-use ::facts::{Envelope, NewFact, version};
+use ::facts::{ChainId, Envelope, NewFact, version};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
 use crate::{StoreError, trace};
@@ -67,14 +67,14 @@ fn row(fact: &NewFact) -> Result<serde_json::Value, StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn retract(tx: &mut PgConnection, chain_id: u64, above: u64) -> Result<u64, StoreError> {
+pub async fn retract(tx: &mut PgConnection, chain_id: ChainId, above: u64) -> Result<u64, StoreError> {
     let retracted = sqlx::query!(
         "INSERT INTO outbox (topic, key, payload, version, chain_id, block_number, log_index, streams, trace, retracts)
          SELECT topic, key, payload, version, chain_id, block_number, log_index, streams, trace, id FROM outbox o
          WHERE chain_id = $1 AND block_number > $2 AND retracts IS NULL
            AND NOT EXISTS (SELECT FROM outbox r WHERE r.retracts = o.id)
          ORDER BY block_number DESC, log_index DESC, id DESC",
-        chain_id as i64,
+        chain_id.get(),
         above as i64
     )
     .execute(tx)
@@ -139,7 +139,7 @@ impl Row {
         let version = u16::try_from(self.version).unwrap_or(u16::MAX);
         let chain = match version {
             0 => version::chain_of_version_0(&self.topic, &self.key),
-            _ => self.chain_id.map(|chain| chain as u64),
+            _ => self.chain_id.map(|chain| ChainId(chain as u64)),
         };
         let (subject, fact) = version::read(version, &self.topic, &self.key, self.payload)
             .map_err(|error| unreadable(&self.topic, error.to_string()))?;

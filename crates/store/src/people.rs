@@ -3,13 +3,14 @@
 //! Only accepted contributions count, and only of people whose account is known: as the work's records say, or because they contribute
 //! as an account. What a SYSTEM did counts for the person who set it to work.
 
+use ::facts::{Account, ChainId};
 use std::collections::BTreeMap;
 
 use alloy_primitives::Address;
 use futures::TryStreamExt;
 use sqlx::PgConnection;
 
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// Names a state of all that is told here. Two equal versions tell the same; another one may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub async fn parts(conn: &mut PgConnection) -> Result<Vec<Part>, StoreError> {
                LEFT JOIN LATERAL (SELECT address FROM contributor_addresses x WHERE x.work_id = s.work_id AND x.contributor_id = s.who
                                   ORDER BY x.id DESC LIMIT 1) a ON true
                WHERE p.kind = 'HUMAN')
-           SELECT work_id AS "work!", account AS "account!: Vec<u8>", min(name) AS "name!",
+           SELECT work_id AS "work!", account AS "account!: Account", min(name) AS "name!",
                   array_agg(DISTINCT kind) AS "kinds!: Vec<String>", count(*) AS "contributions!",
                   (sum(cost) * 1000000)::numeric(78, 0)::text AS "cost!", avg(coherence)::float8 AS "coherence!",
                   floor(extract(epoch FROM min(occurred_at)))::bigint AS "first!",
@@ -97,7 +98,7 @@ pub async fn parts(conn: &mut PgConnection) -> Result<Vec<Part>, StoreError> {
     while let Some(row) = rows.try_next().await? {
         parts.push(Part {
             work: row.work,
-            account: values::address(&row.account)?,
+            account: row.account.0,
             name: row.name,
             kinds: row.kinds,
             contributions: row.contributions,
@@ -113,7 +114,7 @@ pub async fn parts(conn: &mut PgConnection) -> Result<Vec<Part>, StoreError> {
 /// The works with accepted contributions.
 pub async fn works(conn: &mut PgConnection) -> Result<BTreeMap<i64, Work>, StoreError> {
     let mut rows = sqlx::query!(
-        r#"SELECT w.id, w.owner AS "owner: Vec<u8>", w.kind, coalesce(e.ecosystems, '{}') AS "ecosystems!: Vec<String>"
+        r#"SELECT w.id, w.owner AS "owner: Account", w.kind, coalesce(e.ecosystems, '{}') AS "ecosystems!: Vec<String>"
            FROM works w
            LEFT JOIN (SELECT d.work_id, array_agg(DISTINCT split_part(substr(x.purl, 5), '/', 1)) AS ecosystems
                       FROM work_dependencies d JOIN external_works x ON x.id = d.external_id
@@ -123,27 +124,27 @@ pub async fn works(conn: &mut PgConnection) -> Result<BTreeMap<i64, Work>, Store
     .fetch(conn);
     let mut works = BTreeMap::new();
     while let Some(row) = rows.try_next().await? {
-        works.insert(row.id, Work { owner: values::address(&row.owner)?, kind: row.kind, ecosystems: row.ecosystems });
+        works.insert(row.id, Work { owner: row.owner.0, kind: row.kind, ecosystems: row.ecosystems });
     }
     Ok(works)
 }
 
 /// What became of proposals that accounts made for themselves, and who was paid from what.
-pub async fn records(conn: &mut PgConnection, chain_id: u64) -> Result<BTreeMap<Address, Record>, StoreError> {
+pub async fn records(conn: &mut PgConnection, chain_id: ChainId) -> Result<BTreeMap<Address, Record>, StoreError> {
     let mut rows = sqlx::query!(
-        r#"SELECT account AS "account!: Vec<u8>", sum(rejected)::bigint AS "rejected!", sum(paid_by)::bigint AS "paid_by!"
+        r#"SELECT account AS "account!: Account", sum(rejected)::bigint AS "rejected!", sum(paid_by)::bigint AS "paid_by!"
            FROM (SELECT c.recorded_by::bytea AS account, count(*) AS rejected, 0 AS paid_by FROM contributions c
                  WHERE c.state = 'rejected' AND c.decided_by <> c.recorded_by GROUP BY 1
                  UNION ALL
                  SELECT p.account::bytea, 0, count(DISTINCT d.asset_id) FROM payouts p JOIN distributions d ON d.id = p.distribution_id
                  WHERE p.chain_id = $1 GROUP BY 1) r
            GROUP BY account"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch(conn);
     let mut records = BTreeMap::new();
     while let Some(row) = rows.try_next().await? {
-        records.insert(values::address(&row.account)?, Record { rejected: row.rejected, paid_by: row.paid_by });
+        records.insert(row.account.0, Record { rejected: row.rejected, paid_by: row.paid_by });
     }
     Ok(records)
 }

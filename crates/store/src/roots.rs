@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use ::facts::{Fact, NewFact, RootBuilt, Stream, Subject, Total};
+use ::facts::{Account, ChainId, Fact, Hash, NewFact, RootBuilt, Stream, Subject, Total, Units};
 use alloy_primitives::{Address, B256, U256};
-use domain::{Amount, merkle::Entry};
+use domain::merkle::Entry;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{StoreError, facts, values, values::hex_bytes};
+use crate::{StoreError, facts, values::hex_bytes};
 
 /// The contract takes the totals of so many currencies with one root.
 const MAX_TOTALS: usize = 32;
@@ -41,26 +41,26 @@ pub struct Pending {
     pub wait: Duration,
 }
 
-pub async fn newest(tx: &mut PgConnection, chain_id: u64) -> Result<Option<NewestRoot>, StoreError> {
+pub async fn newest(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<NewestRoot>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT root AS "root!: Vec<u8>", state AS "state!"
+        r#"SELECT root AS "root!: Hash", state AS "state!"
            FROM payout_root_states WHERE chain_id = $1 ORDER BY id DESC LIMIT 1"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_optional(tx)
     .await?;
-    row.map(|row| Ok(NewestRoot { root: values::hash(&row.root)?, state: row.state })).transpose()
+    row.map(|row| Ok(NewestRoot { root: row.root.0, state: row.state })).transpose()
 }
 
 /// The root that waits on chain; the contract allows one at a time.
-pub async fn pending(tx: &mut PgConnection, chain_id: u64) -> Result<Option<Pending>, StoreError> {
+pub async fn pending(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<Pending>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT p.number, extract(epoch FROM least(p.activatable_at, now() + interval '1 year') - now())::float8 AS "wait!"
            FROM chain.root_proposals p
            WHERE p.chain_id = $1 AND NOT EXISTS (
                SELECT FROM chain.root_decisions d WHERE d.chain_id = p.chain_id AND d.number = p.number)
            ORDER BY p.number DESC LIMIT 1"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_optional(tx)
     .await?;
@@ -68,25 +68,25 @@ pub async fn pending(tx: &mut PgConnection, chain_id: u64) -> Result<Option<Pend
 }
 
 /// The root that was proposed under a number, as the mirror has it.
-pub async fn proposed(tx: &mut PgConnection, chain_id: u64, number: u64) -> Result<Option<B256>, StoreError> {
+pub async fn proposed(tx: &mut PgConnection, chain_id: ChainId, number: u64) -> Result<Option<B256>, StoreError> {
     let root = sqlx::query_scalar!(
-        r#"SELECT root AS "root: Vec<u8>" FROM chain.root_proposals WHERE chain_id = $1 AND number = $2"#,
-        chain_id as i64,
+        r#"SELECT root AS "root: Hash" FROM chain.root_proposals WHERE chain_id = $1 AND number = $2"#,
+        chain_id.get(),
         number as i64
     );
-    root.fetch_optional(tx).await?.map(|root| values::hash(&root)).transpose()
+    Ok(root.fetch_optional(tx).await?.map(|root| root.0))
 }
 
 /// What the next root is to commit to: what everybody was paid in all, through the newest payout.
 ///
 /// Anyone may give an asset income in any token, so there can be more changed currencies than one root takes. Those paid
 /// first go first; the others stay as the active root has them, and the root after that takes them.
-pub async fn cumulative(tx: &mut PgConnection, chain_id: u64) -> Result<Cumulative, StoreError> {
+pub async fn cumulative(tx: &mut PgConnection, chain_id: ChainId) -> Result<Cumulative, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT account AS "account!: Vec<u8>", token AS "token!: Vec<u8>", sum(amount)::text AS "amount!",
+        r#"SELECT account AS "account!: Account", token AS "token!: Account", sum(amount) AS "amount!: Units",
                   max(max(id)) OVER () AS "newest!", min(min(id)) OVER (PARTITION BY token) AS "first!"
            FROM payouts WHERE chain_id = $1 GROUP BY account, token ORDER BY account, token"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -94,7 +94,7 @@ pub async fn cumulative(tx: &mut PgConnection, chain_id: u64) -> Result<Cumulati
     let mut paid = Vec::with_capacity(rows.len());
     let mut first_paid = BTreeMap::new();
     for row in rows {
-        let entry = entry(&row.account, &row.token, &row.amount)?;
+        let entry = entry(row.account, row.token, row.amount);
         first_paid.insert(entry.token, row.first);
         paid.push(entry);
     }
@@ -120,11 +120,11 @@ fn sums(entries: &[Entry]) -> BTreeMap<Address, U256> {
     sums
 }
 
-async fn active_entries(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Entry>, StoreError> {
+async fn active_entries(tx: &mut PgConnection, chain_id: ChainId) -> Result<Vec<Entry>, StoreError> {
     let active = sqlx::query_scalar!(
         r#"SELECT id AS "id!" FROM payout_root_states
            WHERE chain_id = $1 AND state = 'activated' ORDER BY number DESC LIMIT 1"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -134,18 +134,14 @@ async fn active_entries(tx: &mut PgConnection, chain_id: u64) -> Result<Vec<Entr
     }
 }
 
-fn entry(account: &[u8], token: &[u8], amount: &str) -> Result<Entry, StoreError> {
-    Ok(Entry {
-        account: values::address(account)?,
-        token: values::address(token)?,
-        cumulative: Amount(values::amount(amount)?),
-    })
+fn entry(account: Account, token: Account, cumulative: Units) -> Entry {
+    Entry { account: account.0, token: token.0, cumulative: cumulative.0 }
 }
 
 /// Records a root with all its entries.
 pub async fn record(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     root: B256,
     data_cid: &str,
     cumulative: &Cumulative,
@@ -154,8 +150,8 @@ pub async fn record(
     let totals: Vec<Total> = cumulative.totals.iter().map(total).collect();
     let id = sqlx::query_scalar!(
         "INSERT INTO payout_roots (chain_id, root, data_cid, totals, through_payout) VALUES ($1, $2, $3, $4, $5) RETURNING id",
-        chain_id as i64,
-        root.as_slice() as _,
+        chain_id.get(),
+        Hash(root) as _,
         data_cid,
         sqlx::types::Json(&totals) as _,
         cumulative.through_payout
@@ -193,7 +189,7 @@ pub async fn record(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn tell(tx: &mut PgConnection, chain_id: u64, root: B256, fact: Fact) -> Result<(), StoreError> {
+pub async fn tell(tx: &mut PgConnection, chain_id: ChainId, root: B256, fact: Fact) -> Result<(), StoreError> {
     let root = root.into();
     let streams = [Stream::Root { root }, Stream::Roots { chain: chain_id }];
     facts::tell_one(tx, NewFact::of_chain(chain_id, Subject::Root { root }, streams, fact)).await
@@ -202,11 +198,11 @@ pub async fn tell(tx: &mut PgConnection, chain_id: u64, root: B256, fact: Fact) 
 /// The entries of a root, in the order of its leaves.
 pub async fn entries(tx: &mut PgConnection, root_id: i64) -> Result<Vec<Entry>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT account AS "account: Vec<u8>", token AS "token: Vec<u8>", cumulative::text AS "cumulative!"
+        r#"SELECT account AS "account: Account", token AS "token: Account", cumulative AS "cumulative!: Units"
            FROM payout_root_entries WHERE root_id = $1 ORDER BY account, token"#,
         root_id
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter().map(|row| entry(&row.account, &row.token, &row.cumulative)).collect()
+    Ok(rows.into_iter().map(|row| entry(row.account, row.token, row.cumulative)).collect())
 }

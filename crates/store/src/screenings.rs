@@ -1,10 +1,11 @@
 //! Orders as the risk agent screens them, and what it decided.
 
+use ::facts::{Account, ChainId, Hash, Units};
 use alloy_primitives::{Address, B256, U256};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// A stored order to sell, as it stands in the mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Offer {
 }
 
 /// An order to sell. None when there is no such order, or it is a bid.
-pub async fn offer(conn: &mut PgConnection, chain_id: u64, hash: B256) -> Result<Option<Offer>, StoreError> {
+pub async fn offer(conn: &mut PgConnection, chain_id: ChainId, hash: B256) -> Result<Option<Offer>, StoreError> {
     let hashes = [hash.to_vec()];
     Ok(select(conn, chain_id, Some(&hashes), None, None, 1).await?.pop())
 }
@@ -44,7 +45,7 @@ pub async fn offer(conn: &mut PgConnection, chain_id: u64, hash: B256) -> Result
 /// The newest orders to sell an asset, or of a maker, that can be filled or will be; `limit` at most.
 pub async fn open_offers(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     asset: Option<u64>,
     maker: Option<Address>,
     limit: i64,
@@ -56,17 +57,17 @@ pub async fn open_offers(
 
 async fn select(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     hashes: Option<&[Vec<u8>]>,
     asset: Option<u64>,
     maker: Option<Address>,
     limit: i64,
 ) -> Result<Vec<Offer>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT o.hash AS "hash!: Vec<u8>", o.maker AS "maker!: Vec<u8>", o.asset_id AS "asset!", o.asset_epoch AS "asset_epoch!",
-                  o.currency AS "currency!: Vec<u8>", o.created_at AS "signed!", o.end_time AS "ends!", o.state AS "state!",
-                  order_price(o.side, o.start_price, o.end_price, o.start_time, o.end_time, now())::text AS "price!",
-                  a.owner AS "owner?: Vec<u8>", a.epoch AS "epoch?",
+        r#"SELECT o.hash AS "hash!: Hash", o.maker AS "maker!: Account", o.asset_id AS "asset!", o.asset_epoch AS "asset_epoch!",
+                  o.currency AS "currency!: Account", o.created_at AS "signed!", o.end_time AS "ends!", o.state AS "state!",
+                  order_price(o.side, o.start_price, o.end_price, o.start_time, o.end_time, now()) AS "price!: Units",
+                  a.owner AS "owner?: Account", a.epoch AS "epoch?",
                   (SELECT f.frozen_until FROM chain.freezes f WHERE f.chain_id = o.chain_id AND f.asset_id = o.asset_id
                    ORDER BY f.block_number DESC, f.log_index DESC LIMIT 1) AS frozen_until
            FROM order_states o
@@ -75,10 +76,10 @@ async fn select(
              AND ($3::bigint IS NULL OR o.asset_id = $3) AND ($4::bytea IS NULL OR o.maker = $4)
              AND ($2::bytea[] IS NOT NULL OR o.state IN ('open', 'scheduled'))
            ORDER BY o.id DESC LIMIT $5"#,
-        chain_id as i64,
+        chain_id.get(),
         hashes,
         asset.map(|asset| asset as i64),
-        maker.map(|maker| maker.to_vec()),
+        maker.map(Account) as _,
         limit
     )
     .fetch_all(conn)
@@ -86,16 +87,16 @@ async fn select(
     rows.into_iter()
         .map(|row| {
             Ok(Offer {
-                hash: values::hash(&row.hash)?,
-                maker: values::address(&row.maker)?,
+                hash: row.hash.0,
+                maker: row.maker.0,
                 asset: row.asset as u64,
                 asset_epoch: row.asset_epoch as u64,
-                currency: values::address(&row.currency)?,
-                price: values::amount(&row.price)?,
+                currency: row.currency.0,
+                price: row.price.0.0,
                 signed: row.signed,
                 ends: row.ends,
                 state: row.state,
-                owner: row.owner.as_deref().map(values::address).transpose()?,
+                owner: row.owner.map(|owner| owner.0),
                 epoch: row.epoch.map(|epoch| epoch as u64),
                 frozen_until: row.frozen_until,
             })
@@ -106,15 +107,15 @@ async fn select(
 /// Notes what a recorded screening decided: `allow`, `warn` or `block`.
 pub async fn note(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     (advice, order): (i64, B256),
     decision: &str,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO order_screenings (advice_id, chain_id, order_hash, decision) VALUES ($1, $2, $3, $4)",
         advice,
-        chain_id as i64,
-        order.as_slice() as _,
+        chain_id.get(),
+        Hash(order) as _,
         decision
     )
     .execute(tx)
@@ -123,11 +124,11 @@ pub async fn note(
 }
 
 /// The advice that holds the newest screening of each of these orders, of those that were screened.
-pub async fn newest(conn: &mut PgConnection, chain_id: u64, orders: &[Vec<u8>]) -> Result<Vec<i64>, StoreError> {
+pub async fn newest(conn: &mut PgConnection, chain_id: ChainId, orders: &[Vec<u8>]) -> Result<Vec<i64>, StoreError> {
     let ids = sqlx::query_scalar!(
         r#"SELECT DISTINCT ON (order_hash) advice_id FROM order_screenings
            WHERE chain_id = $1 AND order_hash = ANY ($2::bytea[]) ORDER BY order_hash, advice_id DESC"#,
-        chain_id as i64,
+        chain_id.get(),
         orders
     )
     .fetch_all(conn)

@@ -1,10 +1,11 @@
 //! Sessions of accounts that are signed in. A session is found by the SHA-256 of its token; the token itself is not stored.
 
+use ::facts::Account;
 use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// A session that was found by its token.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub struct Session {
 /// When the database fails.
 pub async fn find(conn: &mut PgConnection, token_hash: [u8; 32], minutes: i32) -> Result<Option<Found>, StoreError> {
     let found = sqlx::query!(
-        r#"SELECT id::text AS "id!", account AS "account: Vec<u8>",
+        r#"SELECT id::text AS "id!", account AS "account: Account",
                   last_seen_at < now() - make_interval(mins => $2) AS "seen_long_ago!"
            FROM sessions WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > now()"#,
         &token_hash[..],
@@ -52,7 +53,7 @@ pub async fn find(conn: &mut PgConnection, token_hash: [u8; 32], minutes: i32) -
     .fetch_optional(conn)
     .await?;
     let Some(found) = found else { return Ok(None) };
-    let account = values::address(&found.account)?;
+    let account = found.account.0;
     Ok(Some(Found { id: found.id, account, seen_long_ago: found.seen_long_ago }))
 }
 
@@ -78,7 +79,7 @@ pub async fn start(tx: &mut Transaction<'_, Postgres>, new: NewSession<'_>) -> R
            VALUES ($1, $2, $3, now() + make_interval(days => $4))
            RETURNING id::text AS "id!", user_agent, created_at, expires_at"#,
         &new.token_hash[..],
-        new.account.as_slice() as _,
+        Account(new.account) as _,
         new.user_agent,
         new.days
     )
@@ -96,7 +97,7 @@ pub async fn live(conn: &mut PgConnection, account: Address) -> Result<Vec<Sessi
         Session,
         r#"SELECT id::text AS "id!", user_agent, created_at, expires_at FROM sessions
            WHERE account = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY created_at DESC"#,
-        account.as_slice() as _
+        Account(account) as _
     )
     .fetch_all(conn)
     .await?;
@@ -111,7 +112,7 @@ pub async fn end(conn: &mut PgConnection, account: Address, id: &str) -> Result<
     let ended = sqlx::query!(
         "UPDATE sessions SET revoked_at = now() WHERE id::text = $1 AND account = $2 AND revoked_at IS NULL",
         id,
-        account.as_slice() as _
+        Account(account) as _
     )
     .execute(conn)
     .await?;

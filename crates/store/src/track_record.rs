@@ -1,5 +1,6 @@
 //! How good advice on prices was: every sale, beside what was advised before it.
 
+use ::facts::ChainId;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 
@@ -33,7 +34,7 @@ pub struct TrackRecord {
 /// The record of sales from one moment on and before another: of all, then week by week, newest first.
 pub async fn track_record(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     from: DateTime<Utc>,
     before: DateTime<Utc>,
 ) -> Result<Vec<TrackRecord>, StoreError> {
@@ -83,7 +84,7 @@ pub async fn track_record(
                   percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(floor / price - 1))
                       FILTER (WHERE fair + last + floor IS NOT NULL) AS floor_error
            FROM told GROUP BY GROUPING SETS ((), (monday)) ORDER BY grouping(monday) DESC, monday DESC"#,
-        chain_id as i64,
+        chain_id.get(),
         from,
         before
     )

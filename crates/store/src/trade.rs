@@ -5,6 +5,7 @@
 //! contracts; money paid into the pot belongs to all upstream and to nobody in particular. So a purchase paid with the
 //! seller's own money is found only where it came from a claim.
 
+use ::facts::{Account, ChainId, Hash, Units};
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, U256};
@@ -13,7 +14,7 @@ use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// The newest block with a fact that the detectors look at and that no reorganisation can take back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub struct Published {
 }
 
 /// The newest settled fact. None before there is one.
-pub async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Settled>, StoreError> {
+pub async fn settled(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<Settled>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT newest.block_number AS "block!", newest.at AS "at!"
            FROM chain.cursors c, LATERAL (
@@ -70,7 +71,7 @@ pub async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Se
                 WHERE t.chain_id = c.chain_id AND t.block_number <= c.finalized_number ORDER BY block_number DESC LIMIT 1)
            ) newest
            WHERE c.chain_id = $1 ORDER BY newest.block_number DESC LIMIT 1"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_optional(conn)
     .await?;
@@ -80,7 +81,11 @@ pub async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<Option<Se
 /// How long it may take until a block is final: as long as the oldest one waits that is not, less how old this one is by the chain's own
 /// clock, and where that came to nothing an eighth of its age, or of the time since the mirror moved, so that nobody keeps asking of a
 /// chain that stands still. None when it is final.
-pub async fn settles_in(conn: &mut PgConnection, chain_id: u64, block: u64) -> Result<Option<Duration>, StoreError> {
+pub async fn settles_in(
+    conn: &mut PgConnection,
+    chain_id: ChainId,
+    block: u64,
+) -> Result<Option<Duration>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT c.finalized_number AS finalized,
                   extract(epoch FROM greatest(this.at - oldest.at, (newest.at - this.at) / 8, (now() - c.updated_at) / 8)
@@ -92,7 +97,7 @@ pub async fn settles_in(conn: &mut PgConnection, chain_id: u64, block: u64) -> R
                               WHERE b.chain_id = $1 AND b.number > c.finalized_number ORDER BY number LIMIT 1) oldest ON true
            LEFT JOIN LATERAL (SELECT timestamp AS at FROM chain.blocks b WHERE b.chain_id = $1 ORDER BY number DESC LIMIT 1) newest ON true
            WHERE c.chain_id = $1"#,
-        chain_id as i64,
+        chain_id.get(),
         block as i64
     )
     .fetch_optional(conn)
@@ -104,13 +109,13 @@ pub async fn settles_in(conn: &mut PgConnection, chain_id: u64, block: u64) -> R
 /// Every transfer of an asset up to a block, which must be settled.
 pub async fn transfers(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     through: u64,
     mut each: impl FnMut(Transferred),
 ) -> Result<(), StoreError> {
     let mut rows = sqlx::query!(
-        r#"SELECT t.block_number, t.log_index, t.at, t.asset_id, t.sender AS "sender: Vec<u8>",
-                  t.recipient AS "recipient: Vec<u8>", f.price::text
+        r#"SELECT t.block_number, t.log_index, t.at, t.asset_id, t.sender AS "sender: Account",
+                  t.recipient AS "recipient: Account", f.price AS "price?: Units"
            FROM chain.transfers t
            LEFT JOIN chain.fills f
              ON f.chain_id = t.chain_id AND f.block_number = t.block_number AND f.tx_hash = t.tx_hash AND f.asset_id = t.asset_id
@@ -119,7 +124,7 @@ pub async fn transfers(
             AND CASE f.side WHEN 'SELL' THEN f.taker ELSE f.maker END = t.recipient
            WHERE t.chain_id = $1 AND t.block_number <= $2 AND t.sender <> decode(repeat('00', 20), 'hex')
            ORDER BY t.block_number, t.log_index, abs(f.log_index - t.log_index), f.log_index"#,
-        chain_id as i64,
+        chain_id.get(),
         through as i64
     )
     .fetch(conn);
@@ -132,9 +137,9 @@ pub async fn transfers(
         each(Transferred {
             at: row.at,
             asset: row.asset_id as u64,
-            from: values::address(&row.sender)?,
-            to: values::address(&row.recipient)?,
-            price: row.price.as_deref().map(values::amount).transpose()?,
+            from: row.sender.0,
+            to: row.recipient.0,
+            price: row.price.map(|price| price.0.0),
         });
     }
     Ok(())
@@ -143,26 +148,21 @@ pub async fn transfers(
 /// Every payment from one account to another up to a block, which must be settled.
 pub async fn payments(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     through: u64,
     mut each: impl FnMut(Paid),
 ) -> Result<(), StoreError> {
     let mut rows = sqlx::query!(
-        r#"SELECT at, account AS "account: Vec<u8>", recipient AS "recipient: Vec<u8>", amount::text AS "amount!"
+        r#"SELECT at, account AS "account: Account", recipient AS "recipient: Account", amount AS "amount!: Units"
            FROM chain.claims
            WHERE chain_id = $1 AND block_number <= $2 AND token = decode(repeat('00', 20), 'hex') AND recipient <> account
            ORDER BY block_number, log_index"#,
-        chain_id as i64,
+        chain_id.get(),
         through as i64
     )
     .fetch(conn);
     while let Some(row) = rows.try_next().await? {
-        each(Paid {
-            at: row.at,
-            from: values::address(&row.account)?,
-            to: values::address(&row.recipient)?,
-            amount: values::amount(&row.amount)?,
-        });
+        each(Paid { at: row.at, from: row.account.0, to: row.recipient.0, amount: row.amount.0.0 });
     }
     Ok(())
 }
@@ -170,13 +170,13 @@ pub async fn payments(
 /// Every content that an asset had up to a block, which must be settled: twice at each registration, by hash and by CID.
 pub async fn publications(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     through: u64,
     mut each: impl FnMut(Published),
 ) -> Result<(), StoreError> {
     let mut rows = sqlx::query!(
-        r#"SELECT at AS "at!", asset_id AS "asset_id!", registrant AS "registrant!: Vec<u8>",
-                  content_hash AS "content_hash: Vec<u8>", cid AS "cid!"
+        r#"SELECT at AS "at!", asset_id AS "asset_id!", registrant AS "registrant!: Account",
+                  content_hash AS "content_hash: Hash", cid AS "cid!"
            FROM (SELECT block_number, log_index, at, asset_id, registrant, content_hash, cid FROM chain.registrations
                  WHERE chain_id = $1 AND block_number <= $2
                  UNION ALL
@@ -184,14 +184,14 @@ pub async fn publications(
                  FROM chain.cid_updates u JOIN chain.registrations r ON r.chain_id = u.chain_id AND r.asset_id = u.asset_id
                  WHERE u.chain_id = $1 AND u.block_number <= $2) published
            ORDER BY block_number, log_index"#,
-        chain_id as i64,
+        chain_id.get(),
         through as i64
     )
     .fetch(conn);
     while let Some(row) = rows.try_next().await? {
-        let (at, asset, registrant) = (row.at, row.asset_id as u64, values::address(&row.registrant)?);
+        let (at, asset, registrant) = (row.at, row.asset_id as u64, row.registrant.0);
         if let Some(hash) = row.content_hash {
-            each(Published { at, asset, registrant, content: values::hash(&hash)? });
+            each(Published { at, asset, registrant, content: hash.0 });
         }
         if !row.cid.is_empty() {
             each(Published { at, asset, registrant, content: B256::from_slice(&Sha256::digest(&row.cid)) });

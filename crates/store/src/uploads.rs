@@ -1,5 +1,6 @@
 //! Uploads: which account brought which content. The bytes are in the vault.
 
+use ::facts::{Account, Hash};
 use alloy_primitives::{Address, B256};
 use sqlx::PgConnection;
 
@@ -22,8 +23,8 @@ pub struct Upload<'a> {
 pub async fn record(conn: &mut PgConnection, account: Address, upload: Upload<'_>) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO uploads (content_hash, account, cid, size) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        upload.content_hash.as_slice() as _,
-        account.as_slice() as _,
+        Hash(upload.content_hash) as _,
+        Account(account) as _,
         upload.cid,
         upload.size as i64
     )
@@ -39,8 +40,8 @@ pub async fn record(conn: &mut PgConnection, account: Address, upload: Upload<'_
 pub async fn cid(conn: &mut PgConnection, account: Address, content_hash: B256) -> Result<Option<String>, StoreError> {
     let cid = sqlx::query_scalar!(
         "SELECT cid FROM uploads WHERE content_hash = $1 AND account = $2",
-        content_hash.as_slice() as _,
-        account.as_slice() as _
+        Hash(content_hash) as _,
+        Account(account) as _
     )
     .fetch_optional(conn)
     .await?;

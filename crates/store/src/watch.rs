@@ -1,6 +1,6 @@
 //! The watch list: accounts and assets that are looked at twice, by whom, and why. Entries are only ever added.
 
-use ::facts::{Fact, NewFact, Subject, WatchEntry};
+use ::facts::{ChainId, Fact, NewFact, Subject, WatchEntry};
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -27,10 +27,10 @@ pub struct Entry {
 }
 
 /// The newest entry that anybody but the agent made; 0 before the first. It names a state of the list.
-pub async fn last(conn: &mut PgConnection, chain_id: u64) -> Result<i64, StoreError> {
+pub async fn last(conn: &mut PgConnection, chain_id: ChainId) -> Result<i64, StoreError> {
     let last = sqlx::query_scalar!(
         r#"SELECT coalesce(max(id), 0) AS "last!" FROM watch_entries WHERE chain_id = $1 AND watcher <> $2"#,
-        chain_id as i64,
+        chain_id.get(),
         AGENT
     )
     .fetch_one(conn)
@@ -39,14 +39,14 @@ pub async fn last(conn: &mut PgConnection, chain_id: u64) -> Result<i64, StoreEr
 }
 
 /// What everybody but the agent watched as of an entry.
-pub async fn as_of(conn: &mut PgConnection, chain_id: u64, last: i64) -> Result<Vec<Entry>, StoreError> {
+pub async fn as_of(conn: &mut PgConnection, chain_id: ChainId, last: i64) -> Result<Vec<Entry>, StoreError> {
     let entries = sqlx::query_as!(
         Entry,
         "SELECT id, subject, score, why, watcher, created_at AS since
          FROM (SELECT DISTINCT ON (subject, watcher) * FROM watch_entries
                WHERE chain_id = $1 AND id <= $2 AND watcher <> $3 ORDER BY subject, watcher, id DESC) newest
          WHERE score > 0 ORDER BY id",
-        chain_id as i64,
+        chain_id.get(),
         last,
         AGENT
     )
@@ -56,13 +56,18 @@ pub async fn as_of(conn: &mut PgConnection, chain_id: u64, last: i64) -> Result<
 }
 
 /// What is watched now, newest first, below an entry's number.
-pub async fn list(conn: &mut PgConnection, chain_id: u64, below: i64, limit: i64) -> Result<Vec<Entry>, StoreError> {
+pub async fn list(
+    conn: &mut PgConnection,
+    chain_id: ChainId,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
     let entries = sqlx::query_as!(
         Entry,
         r#"SELECT id AS "id!", subject AS "subject!", score AS "score!", why AS "why!", watcher AS "watcher!",
                   created_at AS "since!"
            FROM watch_list WHERE chain_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"#,
-        chain_id as i64,
+        chain_id.get(),
         below,
         limit
     )
@@ -78,7 +83,7 @@ pub async fn list(conn: &mut PgConnection, chain_id: u64, below: i64, limit: i64
 /// When the score lies outside 0 to 1.
 pub async fn watch(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     (subject, watcher): (&str, &str),
     score: f64,
     why: &str,
@@ -96,7 +101,7 @@ pub async fn watch(
     let newest = sqlx::query!(
         "SELECT score, why FROM watch_entries WHERE chain_id = $1 AND subject = $2 AND watcher = $3
          ORDER BY id DESC LIMIT 1",
-        chain_id as i64,
+        chain_id.get(),
         subject,
         watcher
     )
@@ -111,7 +116,7 @@ pub async fn watch(
     }
     let id = sqlx::query_scalar!(
         "INSERT INTO watch_entries (chain_id, subject, score, why, watcher) VALUES ($1, $2, $3, $4, $5) RETURNING id",
-        chain_id as i64,
+        chain_id.get(),
         subject,
         score,
         why,

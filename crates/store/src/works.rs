@@ -1,12 +1,14 @@
 //! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it: they may name
 //! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
 
-use ::facts::{AddressKnown, Fact, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded, WorkCreated};
+use ::facts::{
+    Account, AddressKnown, Fact, Hash, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded, WorkCreated,
+};
 use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::{StoreError, facts, values};
+use crate::{StoreError, facts};
 
 /// A work to be described.
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ pub async fn create(tx: &mut PgConnection, new: &NewWork<'_>) -> Result<Describe
     let row = sqlx::query!(
         "INSERT INTO works (owner, kind, title, description, source, source_key, source_url) VALUES ($1, $2, $3, $4, $5, $6, $7)
          RETURNING id, created_at",
-        new.owner.as_slice() as _,
+        Account(new.owner) as _,
         new.kind,
         new.title,
         new.description,
@@ -64,7 +66,7 @@ pub async fn describe(tx: &mut PgConnection, new: &NewWork<'_>) -> Result<Descri
            VALUES ($1, $2, $3, $4, $5, $6, $7)
            ON CONFLICT (owner, source, source_key) DO UPDATE SET description = excluded.description, source_url = excluded.source_url
            RETURNING id, created_at, xmax = 0 AS "new!""#,
-        new.owner.as_slice() as _,
+        Account(new.owner) as _,
         new.kind,
         new.title,
         new.description,
@@ -94,7 +96,7 @@ pub async fn add_version(
     let added = sqlx::query!(
         "INSERT INTO work_versions (work_id, content_hash, cid, label) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         work_id,
-        content_hash.as_slice() as _,
+        Hash(content_hash) as _,
         cid,
         label
     )
@@ -124,13 +126,13 @@ pub async fn set_policy(
 /// Tells of a work that this transaction created.
 async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreError> {
     let work = sqlx::query!(
-        r#"SELECT owner AS "owner: Vec<u8>", kind, source, CASE source WHEN 'git' THEN source_key END AS source_key
+        r#"SELECT owner AS "owner: Account", kind, source, CASE source WHEN 'git' THEN source_key END AS source_key
            FROM works WHERE id = $1"#,
         work_id
     )
     .fetch_one(&mut *tx)
     .await?;
-    let owner = values::address(&work.owner)?;
+    let owner = work.owner.0;
     let body = WorkCreated {
         work: work_id.into(),
         owner: owner.into(),
@@ -150,25 +152,22 @@ fn about(work_id: i64) -> Subject {
 /// Tells of a version that this transaction added to a work. Its commitment is the SHA-256 of the content hash.
 async fn tell_version(tx: &mut PgConnection, work_id: i64, content_hash: B256) -> Result<(), StoreError> {
     let version = sqlx::query!(
-        r#"SELECT sha256(content_hash) AS "commitment!", label FROM work_versions
+        r#"SELECT sha256(content_hash) AS "commitment!: Hash", label FROM work_versions
            WHERE work_id = $1 AND content_hash = $2"#,
         work_id,
-        content_hash.as_slice() as _
+        Hash(content_hash) as _
     )
     .fetch_one(&mut *tx)
     .await?;
-    let body = VersionAdded {
-        work: work_id.into(),
-        content_commitment: values::hash(&version.commitment)?.into(),
-        label: version.label,
-    };
+    let body =
+        VersionAdded { work: work_id.into(), content_commitment: version.commitment.0.into(), label: version.label };
     facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkVersionAdded(body))).await
 }
 
 /// Tells of rows of `contributor_addresses` that this transaction stored: where contributors are paid for a work.
 pub async fn tell_addresses(tx: &mut PgConnection, ids: &[i64]) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT work_id, contributor_id, address AS "address: Vec<u8>", source FROM contributor_addresses
+        r#"SELECT work_id, contributor_id, address AS "address: Account", source FROM contributor_addresses
            WHERE id = ANY ($1) ORDER BY id"#,
         ids
     )
@@ -177,7 +176,7 @@ pub async fn tell_addresses(tx: &mut PgConnection, ids: &[i64]) -> Result<(), St
     let facts = rows
         .into_iter()
         .map(|row| {
-            let address = values::address(&row.address)?;
+            let address = row.address.0;
             let body = AddressKnown {
                 work: row.work_id.into(),
                 contributor: row.contributor_id.into(),

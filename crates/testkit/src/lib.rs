@@ -11,6 +11,7 @@ mod prepared;
 mod queries;
 pub mod sim;
 
+use facts::ChainId;
 use std::{future::poll_fn, pin::pin, process::Command, sync::Arc, task::Poll, time::Duration};
 
 use alloy::{
@@ -60,7 +61,7 @@ fn random() -> u128 {
 /// A chain of the caller's own, ended with this value.
 pub struct Chain {
     pub provider: DynProvider,
-    pub chain_id: u64,
+    pub chain_id: ChainId,
     node: Node,
 }
 
@@ -74,7 +75,7 @@ impl Chain {
     pub async fn start_with_epoch(blocks: u32) -> Result<Self> {
         let node = Node::start(blocks)?;
         let (provider, chain_id) = chain::rpc::connect(&node.url("http")).await?;
-        Ok(Self { provider, chain_id, node })
+        Ok(Self { provider, chain_id: ChainId(chain_id), node })
     }
 
     /// Starts a chain on which the prepared market stands, as databases of [`market_database_url`] know it, with epochs of so

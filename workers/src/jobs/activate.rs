@@ -43,7 +43,7 @@ pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
     let mut conn = context.pool.acquire().await?;
     let decided = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.root_decisions WHERE chain_id = $1 AND number = $2) AS "decided!""#,
-        chain_id as i64,
+        chain_id.get(),
         number as i64
     )
     .fetch_one(&mut *conn)

@@ -14,6 +14,7 @@ mod introduce;
 mod publish;
 mod screen;
 
+use facts::ChainId;
 use std::time::Duration;
 
 pub use activate::{Activate, activate};
@@ -50,7 +51,7 @@ pub fn registry() -> Registry<Worker> {
 /// Stores a job within the caller's transaction, to be run after a while.
 async fn enqueue<J: Job>(
     tx: &mut Transaction<'_, Postgres>,
-    chain_id: u64,
+    chain_id: ChainId,
     job: &J,
     delay: Duration,
 ) -> Result<(), JobError> {

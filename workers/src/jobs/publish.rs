@@ -66,7 +66,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     if cumulative.totals.is_empty() {
         return Ok(());
     }
-    let tree = PayoutTree::new(chain_id, context.deployment.payouts, cumulative.entries.clone())
+    let tree = PayoutTree::new(chain_id.0, context.deployment.payouts, cumulative.entries.clone())
         .map_err(|error| JobError::Refused(error.to_string()))?;
     let root = tree.root();
     let known = newest.filter(|newest| newest.root == root);

@@ -7,13 +7,14 @@ use alloy::{
 };
 use anyhow::{Context as _, Result};
 use bindings::{Licences, Terms};
+use facts::ChainId;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::{advice, ledger};
 
 use crate::stage::{Running, Stage, content, whole};
 
-const CHAIN: u64 = 31337;
+const CHAIN: ChainId = ChainId(31337);
 
 /// Three works a day are sold for 60 days, at 2 coins when one's number is even and at 1 coin otherwise, give or take a little.
 pub async fn sell(stage: &Stage) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The ledger is anchored once for every size, when it is due, and only when it extends what was anchored.
 
+use facts::ChainId;
 use std::time::Duration;
 
 use alloy::{primitives::U256, providers::ext::AnvilApi};
@@ -100,12 +101,12 @@ async fn every_size_is_anchored_once_and_only_when_due() -> Result<()> {
         assert_eq!(anchor().await?, None, "nothing is new");
     }
     let mut conn = stage.pool().acquire().await?;
-    let newest = ledger::newest_anchor(&mut conn, 31_337, false).await?.context("an anchor")?;
+    let newest = ledger::newest_anchor(&mut conn, ChainId(31_337), false).await?.context("an anchor")?;
     assert_eq!((newest.anchor.seq, newest.anchor.root), (1, ledger::root_at(&mut conn, 3).await?));
     assert_eq!((newest.previous_head, newest.anchor.head(Head::ZERO)), (Head::ZERO, newest.head));
     assert_eq!((1, 3, newest.head), latest(&stage).await?);
     assert!(!newest.finalized);
-    assert_eq!(ledger::newest_anchor(&mut conn, 31_337, true).await?, None);
+    assert_eq!(ledger::newest_anchor(&mut conn, ChainId(31_337), true).await?, None);
 
     // By number, whichever comes first.
     stage.context.anchoring = Anchoring { after: Duration::from_secs(3600), events: 4 };
@@ -113,10 +114,10 @@ async fn every_size_is_anchored_once_and_only_when_due() -> Result<()> {
     assert_eq!(workers::anchor(&stage.context).await?, None, "three wait, for less than an hour");
     events(&stage, 1).await?;
     assert_eq!(anchored(&stage).await?, 7);
-    let second = ledger::newest_anchor(&mut conn, 31_337, false).await?.context("an anchor")?;
+    let second = ledger::newest_anchor(&mut conn, ChainId(31_337), false).await?.context("an anchor")?;
     assert_eq!((second.anchor.seq, second.previous_head), (2, newest.head));
     stage.settle().await?;
-    let last = ledger::newest_anchor(&mut conn, 31_337, true).await?;
+    let last = ledger::newest_anchor(&mut conn, ChainId(31_337), true).await?;
     assert_eq!(last.map(|last| last.anchor), Some(second.anchor));
     assert_eq!(keys(&stage).await?, ["anchor:3", "anchor:7"]);
     Ok(())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use facts::{Fact, IncomeFinalized, NewFact, RootProposed, Stream, Subject};
+use facts::{ChainId, Fact, IncomeFinalized, NewFact, RootProposed, Stream, Subject};
 use queue::{Queue, dead, retry};
 use serde_json::{Value, json};
 use store::{distribution, facts::tell};
@@ -60,7 +60,7 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
     distribution::lock(&mut busy, stage.context.deployment.chain_id).await?;
     for n in 0..FACTS {
         let mut tx = stage.pool().begin().await?;
-        let income = NewFact::about_chain(31337, Fact::IncomeFinalized(IncomeFinalized { through: n }));
+        let income = NewFact::about_chain(ChainId(31337), Fact::IncomeFinalized(IncomeFinalized { through: n }));
         // Another chain's facts make no jobs here.
         tell(&mut tx, &[income, proposed_elsewhere()]).await?;
         tx.commit().await?;
@@ -94,7 +94,12 @@ fn proposed_elsewhere() -> NewFact {
         totals: vec![],
         activatable_at: Some(chrono::DateTime::UNIX_EPOCH),
     };
-    NewFact::of_chain(1, Subject::Root { root }, [Stream::Roots { chain: 1 }], Fact::RootProposed(body))
+    NewFact::of_chain(
+        ChainId(1),
+        Subject::Root { root },
+        [Stream::Roots { chain: ChainId(1) }],
+        Fact::RootProposed(body),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,7 +198,8 @@ async fn what_was_read_and_done_a_week_ago_is_forgotten() -> Result<()> {
     stage.mirror().await?;
     let mut tx = stage.pool().begin().await?;
     // Facts of a chain that nobody serves here.
-    let facts = [1, 2, 3].map(|through| NewFact::about_chain(7, Fact::IncomeFinalized(IncomeFinalized { through })));
+    let facts =
+        [1, 2, 3].map(|through| NewFact::about_chain(ChainId(7), Fact::IncomeFinalized(IncomeFinalized { through })));
     tell(&mut tx, &facts).await?;
     tx.commit().await?;
     let running = Running::start(&stage).await?;

@@ -7,6 +7,7 @@ use advisors::{
 use alloy::primitives::U256;
 use anyhow::{Context as _, Result};
 use chrono::{Days, NaiveDate, NaiveTime, Utc};
+use facts::ChainId;
 use store::{advice, market_days, market_days::MarketDay};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     stage::{Running, Stage, content, whole},
 };
 
-const CHAIN: u64 = 31337;
+const CHAIN: ChainId = ChainId(31337);
 const COIN: u64 = 1_000_000_000_000_000_000;
 
 /// Two works, and 60 days of sales of them.

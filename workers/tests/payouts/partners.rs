@@ -6,13 +6,14 @@ use advisors::{
 };
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result};
+use facts::ChainId;
 use serde_json::{Value, json};
 use store::advice;
 use testkit::account;
 
 use crate::stage::{Running, Stage, person, repository};
 
-const CHAIN: u64 = 31337;
+const CHAIN: ChainId = ChainId(31337);
 
 /// Two works, the second by somebody of the first and somebody else.
 async fn two_teams(stage: &Stage) -> Result<[i64; 2]> {

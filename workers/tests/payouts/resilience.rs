@@ -45,7 +45,7 @@ async fn check_end(stage: &Stage) -> Result<()> {
     assert_eq!(next.totals, [], "something is not published");
     let (root, entries) = stage.entries().await?;
     assert_eq!(next.entries, entries);
-    let tree = PayoutTree::new(stage.context.deployment.chain_id, stage.context.deployment.payouts, entries)?;
+    let tree = PayoutTree::new(stage.context.deployment.chain_id.0, stage.context.deployment.payouts, entries)?;
     assert_eq!(tree.root(), root);
     let sent: Vec<String> = sqlx::query_scalar(
         "SELECT key FROM sender_transactions WHERE key LIKE 'propose:%' OR key LIKE 'activate:%' ORDER BY id",

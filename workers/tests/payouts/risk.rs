@@ -8,7 +8,7 @@ use agents::risk::{Advice, Decision};
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result};
 use chrono::Utc;
-use facts::{Fact, NewFact, OrderRecorded, Stream, Subject};
+use facts::{ChainId, Fact, NewFact, OrderRecorded, Stream, Subject};
 use store::{
     advice::{self, Recorded},
     screenings::{self, Offer},
@@ -18,7 +18,7 @@ use testkit::account;
 
 use crate::stage::{Running, Stage, content, whole};
 
-const CHAIN: u64 = 31337;
+const CHAIN: ChainId = ChainId(31337);
 
 /// Accounts 1 and 2 sell an asset to each other at one price, six times in six days.
 async fn wash(stage: &Stage, asset: u64) -> Result<()> {

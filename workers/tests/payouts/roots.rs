@@ -120,7 +120,7 @@ async fn what_the_chain_refused_for_a_while_is_sent_again() -> Result<()> {
         "INSERT INTO sender_transactions (chain_id, account, key, recipient, data, state, error)
          VALUES ($1, $2, 'activate:1', $3, '', 'refused', 'the node had a bad day')",
     )
-    .bind(stage.context.deployment.chain_id as i64)
+    .bind(stage.context.deployment.chain_id.get())
     .bind(account(0).as_slice())
     .bind(payouts.as_slice())
     .execute(stage.pool())

@@ -177,7 +177,7 @@ impl Stage {
     pub async fn claim(&self, who: Address, token: Address) -> Result<U256> {
         let (root, entries) = self.entries().await?;
         let Context { deployment, .. } = &self.context;
-        let tree = PayoutTree::new(deployment.chain_id, deployment.payouts, entries)?;
+        let tree = PayoutTree::new(deployment.chain_id.0, deployment.payouts, entries)?;
         anyhow::ensure!(tree.root() == root, "the entries do not make the root");
         let entry = tree
             .entries()
@@ -186,7 +186,7 @@ impl Stage {
             .context("no such entry")?;
         let proof = tree.proof(who, token).context("no proof")?;
         anyhow::ensure!(
-            verify(root, leaf(deployment.chain_id, deployment.payouts, entry), &proof),
+            verify(root, leaf(deployment.chain_id.0, deployment.payouts, entry), &proof),
             "the proof of {who} does not lead to the root"
         );
         let call = Payouts::claimCall { account: who, token, cumulative: entry.cumulative.0, proof };

@@ -1,5 +1,6 @@
 //! What the risk agent remembers: everything final that the detectors look at, with what they found.
 
+use facts::ChainId;
 use std::sync::Arc;
 
 use agents::{
@@ -29,7 +30,7 @@ pub struct Memory(store::memory::Memory<Chain>);
 
 /// Everything final of one chain, to be held in memory.
 struct Chain {
-    chain_id: u64,
+    chain_id: ChainId,
 }
 
 /// What an answer rests on: what was found up to a settled block, and the watch list as of an entry.
@@ -40,7 +41,7 @@ pub struct Grounds {
 }
 
 pub(super) struct Findings {
-    pub(super) chain_id: u64,
+    pub(super) chain_id: ChainId,
     /// The newest block with a record; 0 before the first.
     pub(super) block: u64,
     pub(super) day: NaiveDate,
@@ -101,7 +102,7 @@ impl Source for Chain {
 
 impl Memory {
     /// Creates an empty memory: the first question fills it.
-    pub fn new(pool: PgPool, chain_id: u64) -> Self {
+    pub fn new(pool: PgPool, chain_id: ChainId) -> Self {
         Self(store::memory::Memory::new(pool, Chain { chain_id }))
     }
 
@@ -136,7 +137,7 @@ impl Memory {
 }
 
 /// Returns the newest settled block with a record, and its day.
-async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<(u64, NaiveDate)> {
+async fn settled(conn: &mut PgConnection, chain_id: ChainId) -> Result<(u64, NaiveDate)> {
     let settled = trade::settled(conn, chain_id).await?;
     Ok(settled.map_or((0, DateTime::UNIX_EPOCH.date_naive()), |settled| (settled.block, settled.at.date_naive())))
 }
@@ -144,7 +145,7 @@ async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<(u64, NaiveDa
 /// Returns everything up to a settled block, looked at by these rules, and what was watched as of an entry.
 pub(super) async fn load(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     settled: (u64, NaiveDate),
     last: i64,
     files: Vec<(String, String)>,
@@ -156,7 +157,7 @@ pub(super) async fn load(
 /// Returns everything up to a settled block, looked at by these rules.
 async fn find(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     (block, day): (u64, NaiveDate),
     files: Vec<(String, String)>,
 ) -> Result<Findings> {
@@ -170,7 +171,7 @@ async fn find(
     .await
 }
 
-async fn records(conn: &mut PgConnection, chain_id: u64, block: u64) -> Result<Records> {
+async fn records(conn: &mut PgConnection, chain_id: ChainId, block: u64) -> Result<Records> {
     let mut records = Records::default();
     trade::transfers(conn, chain_id, block, |transfer| {
         records.transfers.push(Transfer {
@@ -202,7 +203,7 @@ async fn records(conn: &mut PgConnection, chain_id: u64, block: u64) -> Result<R
     Ok(records)
 }
 
-async fn watch_list(conn: &mut PgConnection, chain_id: u64, last: i64) -> Result<Watch> {
+async fn watch_list(conn: &mut PgConnection, chain_id: ChainId, last: i64) -> Result<Watch> {
     let mut list = WatchList::default();
     for entry in watch::as_of(conn, chain_id, last).await? {
         let what: Watched = parse_subject(&entry.subject).map_err(refused)?;

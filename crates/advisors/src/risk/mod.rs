@@ -17,12 +17,12 @@ use agents::{
 use alloy_primitives::Address;
 use chrono::{DateTime, Utc};
 use domain::{Amount, AssetId, money::COIN};
+use facts::{Account, ChainId};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use store::{
     advice::{self, Advice},
     screenings::{self, Offer},
-    values,
 };
 
 pub use self::memory::{Grounds, Memory};
@@ -164,8 +164,8 @@ pub async fn assess_work(
     asset: u64,
 ) -> Result<Option<Answered<risk::Advice>>> {
     let row = sqlx::query!(
-        r#"SELECT kind, registrant AS "registrant: Vec<u8>" FROM chain.assets WHERE chain_id = $1 AND asset_id = $2"#,
-        grounds.findings.chain_id as i64,
+        r#"SELECT kind, registrant AS "registrant: Account" FROM chain.assets WHERE chain_id = $1 AND asset_id = $2"#,
+        grounds.findings.chain_id.get(),
         asset as i64
     )
     .fetch_optional(&mut *conn)
@@ -175,7 +175,7 @@ pub async fn assess_work(
         asset: AssetId(asset),
         kind: kind_of(&row.kind),
         market: mood(conn, grounds.findings.chain_id).await?,
-        registrant: values::address(&row.registrant)?,
+        registrant: row.registrant.0,
         // Nothing measures it yet.
         reputation: None,
     };
@@ -183,7 +183,7 @@ pub async fn assess_work(
 }
 
 /// Returns the mood that the market agent found the market in last.
-async fn mood(conn: &mut PgConnection, chain_id: u64) -> Result<String> {
+async fn mood(conn: &mut PgConnection, chain_id: ChainId) -> Result<String> {
     let Some(newest) = advice::newest(conn, chain_id, market::SUBJECT).await?.pop() else {
         return Ok("neutral".into());
     };
@@ -242,7 +242,7 @@ pub async fn screen(
 }
 
 /// Returns the 90 % range of the newest pricing advice on an asset, in wei, where it may be relied on.
-async fn range(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<PriceRange>> {
+async fn range(conn: &mut PgConnection, chain_id: ChainId, asset: u64) -> Result<Option<PriceRange>> {
     let newest = advice::newest(conn, chain_id, &asset_subject(asset)).await?;
     let Some(priced) = newest.into_iter().find(|one| one.advice.agent == "pricing") else { return Ok(None) };
     let advice: agents::pricing::Advice = said(&priced)?;

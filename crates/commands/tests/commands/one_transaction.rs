@@ -15,9 +15,10 @@ use domain::{
     contribution::{Cost, Proposals, State, Verdict},
     identity::Identity,
 };
+use facts::ChainId;
 use sqlx::PgPool;
 
-const CHAIN: u64 = 31_337;
+const CHAIN: ChainId = ChainId(31_337);
 
 fn hour(reference: &str, by: Actor) -> New {
     let given = Changes {

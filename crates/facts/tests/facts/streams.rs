@@ -1,7 +1,7 @@
 //! Streams and subjects as text, and back.
 
 use domain::{Address, B256};
-use facts::{Stream, Subject};
+use facts::{ChainId, Stream, Subject};
 use proptest::prelude::*;
 
 #[test]
@@ -43,6 +43,7 @@ fn streams_and_subjects_have_the_names_that_the_ledger_uses() {
 proptest! {
     #[test]
     fn every_name_leads_back(chain: u64, asset in 0..=i64::MAX as u64, row: i64, address: [u8; 20], hash: [u8; 32], uuid: u128) {
+        let chain = ChainId(chain);
         let streams = [
             Stream::asset(chain, asset),
             Stream::work(row),

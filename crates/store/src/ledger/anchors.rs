@@ -1,11 +1,12 @@
 //! What the mirror saw anchored on a chain.
 
+use ::facts::{ChainId, Hash};
 use alloy_primitives::B256;
 use domain::ledger::anchor::{Anchor, Head};
 use sqlx::PgConnection;
 
 use super::unsigned;
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// An anchor, and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,19 +24,19 @@ pub struct Anchored {
 /// The newest anchor on a chain, or the newest whose block is final. It covers all that an older one covers.
 pub async fn newest_anchor(
     tx: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     finalized: bool,
 ) -> Result<Option<Anchored>, StoreError> {
     // The second row is the one before.
     let rows = sqlx::query!(
         r#"SELECT a.seq AS "seq!", a.size::bigint AS "size!", a.time::bigint AS "time!",
-                  decode(substr(a.root, 3), 'hex') AS "root!", decode(substr(a.head, 3), 'hex') AS "head!",
-                  a.tx_hash AS "tx_hash!: Vec<u8>", a.block_number AS "block_number!",
+                  decode(substr(a.root, 3), 'hex') AS "root!: Hash", decode(substr(a.head, 3), 'hex') AS "head!",
+                  a.tx_hash AS "tx_hash!: Hash", a.block_number AS "block_number!",
                   a.block_number <= c.finalized_number AS "finalized!"
            FROM chain.anchors a JOIN chain.cursors c ON c.chain_id = a.chain_id
            WHERE a.chain_id = $1 AND (NOT $2 OR a.block_number <= c.finalized_number)
            ORDER BY a.block_number DESC, a.log_index DESC LIMIT 2"#,
-        chain_id as i64,
+        chain_id.get(),
         finalized
     )
     .fetch_all(tx)
@@ -44,13 +45,13 @@ pub async fn newest_anchor(
     Ok(Some(Anchored {
         anchor: Anchor {
             seq: unsigned(newest.seq),
-            root: values::hash(&newest.root)?,
+            root: newest.root.0,
             size: unsigned(newest.size),
             time: unsigned(newest.time),
         },
         previous_head: rows.get(1).map(|before| head(&before.head)).transpose()?.unwrap_or_default(),
         head: head(&newest.head)?,
-        transaction: values::hash(&newest.tx_hash)?,
+        transaction: newest.tx_hash.0,
         block: unsigned(newest.block_number),
         finalized: newest.finalized,
     }))
@@ -62,13 +63,13 @@ fn head(bytes: &[u8]) -> Result<Head, StoreError> {
 
 /// The number of the newest anchor, if it covers all that decided what everybody was paid on a chain: every distribution and
 /// every release of a reserve has its event in the stream `payouts:CHAIN`. None while one of them is not anchored.
-pub async fn payouts_anchor(tx: &mut PgConnection, chain_id: u64) -> Result<Option<u64>, StoreError> {
+pub async fn payouts_anchor(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<u64>, StoreError> {
     let Some(Anchored { anchor, .. }) = newest_anchor(tx, chain_id, false).await? else { return Ok(None) };
     let covered = sqlx::query_scalar!(
         r#"SELECT (SELECT count(*) FROM ledger.streams WHERE stream = 'payouts:' || $1::bigint AND seq <= $2)
                 = (SELECT count(*) FROM distributions WHERE chain_id = $1)
                 + (SELECT count(*) FROM payouts WHERE chain_id = $1 AND reserve_id IS NOT NULL) AS "covered!""#,
-        chain_id as i64,
+        chain_id.get(),
         super::signed(anchor.size)
     )
     .fetch_one(tx)

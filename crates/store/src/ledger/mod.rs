@@ -9,6 +9,7 @@ mod proof;
 mod seal;
 mod verify;
 
+use ::facts::Hash;
 use alloy_primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::ledger::{Entry, Event, NewEvent};
@@ -21,7 +22,7 @@ pub use proof::{consistency, proof, root_at};
 pub use seal::{Sealed, seal};
 pub use verify::{Fault, Verified, verify, verify_since};
 
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// So many events wait in one row: more would make rows of many megabytes, fewer cost a row each.
 const EVENTS_PER_ROW: usize = 256;
@@ -81,38 +82,38 @@ fn waiting(events: &[NewEvent]) -> Result<String, StoreError> {
 
 /// Where the ledger ends now.
 pub async fn head(tx: &mut PgConnection) -> Result<Head, StoreError> {
-    let row = sqlx::query!(r#"SELECT size, hash AS "hash: Vec<u8>" FROM ledger.head"#).fetch_one(tx).await?;
-    Ok(Head { size: unsigned(row.size), hash: values::hash(&row.hash)? })
+    let row = sqlx::query!(r#"SELECT size, hash AS "hash: Hash" FROM ledger.head"#).fetch_one(tx).await?;
+    Ok(Head { size: unsigned(row.size), hash: row.hash.0 })
 }
 
 /// Every root that the mirror saw anchored, on any chain, and how many events it covers.
 pub async fn anchored(tx: &mut PgConnection) -> Result<Vec<(u64, B256)>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT size::bigint AS "size!", decode(substr(root, 3), 'hex') AS "root!" FROM chain.anchors ORDER BY size"#
+        r#"SELECT size::bigint AS "size!", decode(substr(root, 3), 'hex') AS "root!: Hash" FROM chain.anchors ORDER BY size"#
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter().map(|row| Ok((unsigned(row.size), values::hash(&row.root)?))).collect()
+    rows.into_iter().map(|row| Ok((unsigned(row.size), row.root.0))).collect()
 }
 
 /// The entry with this number.
 pub async fn entry(tx: &mut PgConnection, seq: u64) -> Result<Option<Entry>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Vec<u8>", hash AS "hash: Vec<u8>"
+        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Hash", hash AS "hash: Hash"
            FROM ledger.events WHERE seq = $1"#,
         signed(seq)
     )
     .fetch_optional(tx)
     .await?;
-    row.map(Row::entry).transpose()
+    Ok(row.map(Row::entry))
 }
 
 /// The entries after entry `after` and not after entry `through`, oldest first, `limit` at most.
 pub async fn range(tx: &mut PgConnection, after: u64, through: u64, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Vec<u8>", hash AS "hash: Vec<u8>"
+        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Hash", hash AS "hash: Hash"
            FROM ledger.events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3"#,
         signed(after),
         signed(through),
@@ -120,7 +121,7 @@ pub async fn range(tx: &mut PgConnection, after: u64, through: u64, limit: i64) 
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter().map(Row::entry).collect()
+    Ok(rows.into_iter().map(Row::entry).collect())
 }
 
 /// A stream's events after entry `after` and not after entry `through`, oldest first, `limit` at most: what happened to
@@ -138,7 +139,7 @@ pub async fn history(
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT e.seq, e.at, e.kind, e.subject, e.streams, e.body,
-                  e.previous AS "previous: Vec<u8>", e.hash AS "hash: Vec<u8>"
+                  e.previous AS "previous: Hash", e.hash AS "hash: Hash"
            FROM (SELECT DISTINCT s.seq FROM unnest($1::text[]) AS w (stream), LATERAL (
                      SELECT seq FROM ledger.streams s WHERE s.stream = w.stream AND s.seq > $2 AND s.seq <= $3
                      ORDER BY seq LIMIT $4) s) s
@@ -150,7 +151,7 @@ pub async fn history(
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter().map(Row::entry).collect()
+    Ok(rows.into_iter().map(Row::entry).collect())
 }
 
 /// A stream's events before entry `before`, newest first, `limit` at most. The next page is before the last one's number.
@@ -159,7 +160,7 @@ pub async fn newest(tx: &mut PgConnection, stream: &str, before: u64, limit: i64
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT e.seq, e.at, e.kind, e.subject, e.streams, e.body,
-                  e.previous AS "previous: Vec<u8>", e.hash AS "hash: Vec<u8>"
+                  e.previous AS "previous: Hash", e.hash AS "hash: Hash"
            FROM (SELECT DISTINCT s.seq FROM unnest($1::text[]) AS w (stream), LATERAL (
                      SELECT seq FROM ledger.streams s WHERE s.stream = w.stream AND s.seq < $2
                      ORDER BY seq DESC LIMIT $3) s) s
@@ -170,7 +171,7 @@ pub async fn newest(tx: &mut PgConnection, stream: &str, before: u64, limit: i64
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter().map(Row::entry).collect()
+    Ok(rows.into_iter().map(Row::entry).collect())
 }
 
 /// The streams that one shows: itself, and of an asset those of the works that speak for it. That is joined here, because
@@ -198,15 +199,15 @@ struct Row {
     subject: String,
     streams: Vec<String>,
     body: String,
-    previous: Vec<u8>,
-    hash: Vec<u8>,
+    previous: Hash,
+    hash: Hash,
 }
 
 impl Row {
-    fn entry(self) -> Result<Entry, StoreError> {
+    fn entry(self) -> Entry {
         let Self { seq, at, kind, subject, streams, body, previous, hash } = self;
         let event = Event { seq: unsigned(seq), at: micros(at), kind, subject, streams, body };
-        Ok(Entry { event, previous: values::hash(&previous)?, hash: values::hash(&hash)? })
+        Entry { event, previous: previous.0, hash: hash.0 }
     }
 }
 

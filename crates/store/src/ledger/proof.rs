@@ -1,5 +1,6 @@
 //! Roots and proofs from what is stored: a few dozen nodes, and the hashes of at most two times 63 events.
 
+use ::facts::Hash;
 use std::collections::HashMap;
 
 use alloy_primitives::B256;
@@ -7,7 +8,7 @@ use domain::ledger::tree::{self, Consistency, Frontier, Node};
 use sqlx::PgConnection;
 
 use super::{head, seal::STORED_LEVEL, signed, unsigned};
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// The root over the first `size` events: what is anchored.
 ///
@@ -76,7 +77,7 @@ async fn hashes(tx: &mut PgConnection, nodes: &[Node]) -> Result<HashMap<Node, B
         let lasts: Vec<i64> = stored.iter().map(|node| signed(node.last())).collect();
         let levels: Vec<i16> = stored.iter().map(|node| i16::from(node.level)).collect();
         let rows = sqlx::query!(
-            r#"SELECT n.last, n.level, n.hash AS "hash: Vec<u8>"
+            r#"SELECT n.last, n.level, n.hash AS "hash: Hash"
                FROM unnest($1::bigint[], $2::smallint[]) AS w (last, level)
                JOIN ledger.nodes n ON n.last = w.last AND n.level = w.level"#,
             &lasts,
@@ -86,14 +87,14 @@ async fn hashes(tx: &mut PgConnection, nodes: &[Node]) -> Result<HashMap<Node, B
         .await?;
         for row in rows {
             let level = row.level as u8;
-            hashes.insert(Node { level, index: (unsigned(row.last) >> level) - 1 }, values::hash(&row.hash)?);
+            hashes.insert(Node { level, index: (unsigned(row.last) >> level) - 1 }, row.hash.0);
         }
     }
     if !below.is_empty() {
         let seqs: Vec<i64> = below.iter().flat_map(|node| node.first()..=node.last()).map(signed).collect();
-        let rows = sqlx::query!(r#"SELECT seq, hash AS "hash: Vec<u8>" FROM ledger.events WHERE seq = ANY($1)"#, &seqs);
+        let rows = sqlx::query!(r#"SELECT seq, hash AS "hash: Hash" FROM ledger.events WHERE seq = ANY($1)"#, &seqs);
         let rows = rows.fetch_all(tx).await?.into_iter();
-        let leaves = rows.map(|row| Ok((unsigned(row.seq), tree::leaf(unsigned(row.seq), values::hash(&row.hash)?))));
+        let leaves = rows.map(|row| Ok((unsigned(row.seq), tree::leaf(unsigned(row.seq), row.hash.0))));
         let leaves = leaves.collect::<Result<HashMap<u64, B256>, StoreError>>()?;
         hashes.extend(below.into_iter().filter_map(|node| Some((node, over(node, &leaves)?))));
     }

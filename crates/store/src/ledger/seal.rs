@@ -1,5 +1,6 @@
 //! Sealing: what was committed gets its numbers and hashes.
 
+use ::facts::Hash;
 use alloy_primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::ledger::{
@@ -9,7 +10,7 @@ use domain::ledger::{
 use sqlx::PgConnection;
 
 use super::{Waiting, micros, proof, signed, unsigned};
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// Nodes from this level up are stored; see the migration.
 pub(super) const STORED_LEVEL: u8 = 6;
@@ -35,8 +36,8 @@ pub async fn seal(tx: &mut PgConnection, limit: i64) -> Result<Sealed, StoreErro
         return Ok(Sealed { events: 0, size: 0 });
     }
     let head =
-        sqlx::query!(r#"SELECT size, hash AS "hash: Vec<u8>" FROM ledger.head FOR UPDATE"#).fetch_one(&mut *tx).await?;
-    let (size, hash) = (unsigned(head.size), values::hash(&head.hash)?);
+        sqlx::query!(r#"SELECT size, hash AS "hash: Hash" FROM ledger.head FOR UPDATE"#).fetch_one(&mut *tx).await?;
+    let (size, hash) = (unsigned(head.size), head.hash.0);
     let events = take(tx, limit).await?;
     if events.is_empty() {
         return Ok(Sealed { events: 0, size });
@@ -47,7 +48,7 @@ pub async fn seal(tx: &mut PgConnection, limit: i64) -> Result<Sealed, StoreErro
     let moved = sqlx::query!(
         "UPDATE ledger.head SET size = $1, hash = $2 WHERE size = $3 AND hash = $4",
         signed(batch.frontier.size()),
-        batch.hash.as_slice() as _,
+        Hash(batch.hash) as _,
         head.size,
         head.hash as _
     );

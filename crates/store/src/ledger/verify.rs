@@ -1,5 +1,6 @@
 //! Reading the whole ledger again and comparing everything that is stored with what it must be.
 
+use ::facts::Hash;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
@@ -11,7 +12,7 @@ use domain::ledger::{
 use sqlx::PgConnection;
 
 use super::{Head, Row, head, proof, seal::STORED_LEVEL, signed, unsigned};
-use crate::{StoreError, values};
+use crate::StoreError;
 
 /// So many events are read at a time; with bodies at their longest they take 64 MB.
 const CHUNK: i64 = 1_000;
@@ -124,7 +125,7 @@ async fn read_on(
     loop {
         let rows = chunk(tx, after, head.size).await?;
         let Some(last) = rows.last().map(|row| row.seq) else { break };
-        let entries = rows.into_iter().map(Row::entry).collect::<Result<Vec<_>, _>>()?;
+        let entries = rows.into_iter().map(Row::entry).collect::<Vec<_>>();
         if let Some(fault) = reader.read(tx, &entries).await? {
             return Ok(Err(fault));
         }
@@ -140,7 +141,7 @@ async fn read_on(
 async fn chunk(tx: &mut PgConnection, after: i64, through: u64) -> Result<Vec<Row>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Vec<u8>", hash AS "hash: Vec<u8>"
+        r#"SELECT seq, at, kind, subject, streams, body, previous AS "previous: Hash", hash AS "hash: Hash"
            FROM ledger.events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3"#,
         after,
         signed(through),
@@ -252,12 +253,12 @@ async fn stored_nodes(
     through: u64,
 ) -> Result<Option<Fault>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT last, level, hash AS "hash: Vec<u8>" FROM ledger.nodes WHERE last > $1 AND last <= $2"#,
+        r#"SELECT last, level, hash AS "hash: Hash" FROM ledger.nodes WHERE last > $1 AND last <= $2"#,
         signed(after),
         signed(through)
     );
     let rows = rows.fetch_all(tx).await?.into_iter();
-    let stored = rows.map(|row| Ok(((unsigned(row.last), row.level as u8), values::hash(&row.hash)?)));
+    let stored = rows.map(|row| Ok(((unsigned(row.last), row.level as u8), row.hash.0)));
     let stored = stored.collect::<Result<BTreeMap<(u64, u8), B256>, StoreError>>()?;
     let missing = computed.keys().find(|key| !stored.contains_key(key)).map(|&(last, level)| {
         let node = Node { level, index: (last >> level) - 1 };
@@ -285,9 +286,9 @@ async fn outside(tx: &mut PgConnection) -> Result<Option<Fault>, StoreError> {
         return Ok(Some(Fault::NotOfStream { seq: unsigned(row.seq), stream: row.stream }));
     }
     let node = sqlx::query!(
-        r#"SELECT last, level, hash AS "hash: Vec<u8>" FROM ledger.nodes
+        r#"SELECT last, level, hash AS "hash: Hash" FROM ledger.nodes
            WHERE last > (SELECT size FROM ledger.head) OR last < 1 ORDER BY last LIMIT 1"#
     );
     let Some(row) = node.fetch_optional(tx).await? else { return Ok(None) };
-    Ok(Some(Fault::Node { level: row.level as u8, last: unsigned(row.last), stored: values::hash(&row.hash)? }))
+    Ok(Some(Fault::Node { level: row.level as u8, last: unsigned(row.last), stored: row.hash.0 }))
 }

@@ -10,6 +10,7 @@
 pub mod names;
 pub mod upstream;
 
+use ::facts::ChainId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
@@ -39,7 +40,7 @@ pub struct Version {
 }
 
 /// The present version: two look-ups by key.
-pub async fn version(conn: &mut PgConnection, chain_id: u64) -> Result<Version, StoreError> {
+pub async fn version(conn: &mut PgConnection, chain_id: ChainId) -> Result<Version, StoreError> {
     let row = sqlx::query!(
         r#"SELECT c.generation AS "generation?", c.reorganisations AS "reorganisations?",
                   r.block_number AS "block_number?", r.log_index AS "log_index?"
@@ -47,7 +48,7 @@ pub async fn version(conn: &mut PgConnection, chain_id: u64) -> Result<Version, 
            LEFT JOIN chain.cursors c ON c.chain_id = $1
            LEFT JOIN LATERAL (SELECT block_number, log_index FROM chain.registrations WHERE chain_id = $1
                               ORDER BY block_number DESC, log_index DESC LIMIT 1) r ON true"#,
-        chain_id as i64
+        chain_id.get()
     )
     .fetch_one(conn)
     .await?;
@@ -59,11 +60,11 @@ pub async fn version(conn: &mut PgConnection, chain_id: u64) -> Result<Version, 
 }
 
 /// Loads the whole lineage of a chain, row by row.
-pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Graph, StoreError> {
+pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Graph, StoreError> {
     let licensed = upstream::licensed(conn, chain_id, None).await?;
     let mut rows = sqlx::query!(
         "SELECT asset_id, parents FROM chain.assets WHERE chain_id = $1 ORDER BY asset_id",
-        chain_id as i64
+        chain_id.get()
     )
     .fetch(conn);
     let (mut works, mut edges) = (Vec::new(), Vec::new());
@@ -108,7 +109,7 @@ fn graph(works: Vec<Node>, mut edges: Vec<Edge>) -> Result<Graph, StoreError> {
 /// What an asset was made from, as [`Graph::ancestors`] tells it, by a recursive query. `None` when there is no such asset.
 pub async fn ancestors(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     id: AssetId,
     limits: Limits,
 ) -> Result<Option<Reach>, StoreError> {
@@ -120,7 +121,7 @@ pub async fn ancestors(
            SELECT up.id AS "id!", min(up.depth) AS "depth!"
            FROM up JOIN chain.assets a ON a.chain_id = $1 AND a.asset_id = up.id
            GROUP BY up.id ORDER BY min(up.depth), up.id LIMIT $4"#,
-        chain_id as i64,
+        chain_id.get(),
         id.0 as i64,
         deeper(limits),
         more(limits)
@@ -133,7 +134,7 @@ pub async fn ancestors(
 /// What was made from an asset, as [`Graph::descendants`] tells it, by a recursive query. `None` when there is no such asset.
 pub async fn descendants(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     id: AssetId,
     limits: Limits,
 ) -> Result<Option<Reach>, StoreError> {
@@ -143,7 +144,7 @@ pub async fn descendants(
                UNION SELECT p.asset_id, down.depth + 1
                FROM down JOIN chain.asset_parents p ON p.chain_id = $1 AND p.parent_id = down.id WHERE down.depth < $3)
            SELECT id AS "id!", min(depth) AS "depth!" FROM down GROUP BY id ORDER BY min(depth), id LIMIT $4"#,
-        chain_id as i64,
+        chain_id.get(),
         id.0 as i64,
         deeper(limits),
         more(limits)
@@ -178,7 +179,7 @@ fn within(rows: impl Iterator<Item = (i64, i32)>, limits: Limits) -> Option<Reac
 /// there is no such asset.
 pub async fn neighbourhood(
     conn: &mut PgConnection,
-    chain_id: u64,
+    chain_id: ChainId,
     id: AssetId,
     limits: Limits,
 ) -> Result<Option<Neighbourhood>, StoreError> {
@@ -189,7 +190,7 @@ pub async fn neighbourhood(
     let ids: Vec<i64> = ids.into_iter().collect();
     let rows = sqlx::query!(
         "SELECT asset_id, parents FROM chain.assets WHERE chain_id = $1 AND asset_id = ANY ($2) ORDER BY asset_id",
-        chain_id as i64,
+        chain_id.get(),
         &ids
     )
     .fetch_all(&mut *conn)
@@ -208,13 +209,13 @@ pub async fn neighbourhood(
 pub type Cache = Memory<Lineage>;
 
 /// An empty memory of a chain's lineage.
-pub fn cache(pool: PgPool, chain_id: u64) -> Cache {
+pub fn cache(pool: PgPool, chain_id: ChainId) -> Cache {
     Memory::new(pool, Lineage { chain_id })
 }
 
 /// The lineage of one chain, to be held in memory.
 pub struct Lineage {
-    pub chain_id: u64,
+    pub chain_id: ChainId,
 }
 
 /// A graph, and what its assets were called when it was made.

@@ -1,6 +1,7 @@
 //! What the assets of a lineage are called, beside its graph: with a thousand of them on a page, asking the database for each
 //! takes longer than everything else.
 
+use ::facts::ChainId;
 use futures::TryStreamExt;
 use sqlx::PgConnection;
 
@@ -43,14 +44,14 @@ struct Asset {
 
 impl Names {
     /// All of a chain.
-    pub(super) async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Self, StoreError> {
+    pub(super) async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Self, StoreError> {
         let mut rows = sqlx::query!(
             r#"SELECT a.asset_id, a.kind, aw.work_id AS "work_id?", w.title AS "title?"
                FROM chain.assets a
                LEFT JOIN asset_works aw ON aw.chain_id = a.chain_id AND aw.asset_id = a.asset_id
                LEFT JOIN works w ON w.id = aw.work_id
                WHERE a.chain_id = $1 ORDER BY a.asset_id"#,
-            chain_id as i64
+            chain_id.get()
         )
         .fetch(conn);
         let (mut kinds, mut assets) = (Vec::new(), Vec::new());
@@ -80,7 +81,7 @@ impl Names {
 }
 
 /// The names of these assets, as the database has them; those that are not there are left out.
-pub async fn ask(conn: &mut PgConnection, chain_id: u64, ids: &[i64]) -> Result<Vec<(AssetId, Name)>, StoreError> {
+pub async fn ask(conn: &mut PgConnection, chain_id: ChainId, ids: &[i64]) -> Result<Vec<(AssetId, Name)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT a.asset_id, a.kind, w.title AS "title?"
            FROM chain.assets a
@@ -88,7 +89,7 @@ pub async fn ask(conn: &mut PgConnection, chain_id: u64, ids: &[i64]) -> Result<
                   ON aw.asset_id = a.asset_id
            LEFT JOIN works w ON w.id = aw.work_id
            WHERE a.chain_id = $1 AND a.asset_id = ANY ($2)"#,
-        chain_id as i64,
+        chain_id.get(),
         ids
     )
     .fetch_all(conn)

@@ -1,5 +1,6 @@
 //! What a work passes on to the works it was made from.
 
+use ::facts::ChainId;
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
@@ -18,11 +19,11 @@ pub type Licensed = BTreeMap<(i64, i64), u16>;
 ///
 /// # Errors
 /// When the database fails, or holds a share that the contract does not let through.
-pub async fn licensed(tx: &mut PgConnection, chain_id: u64, among: Option<&[i64]>) -> Result<Licensed, StoreError> {
+pub async fn licensed(tx: &mut PgConnection, chain_id: ChainId, among: Option<&[i64]>) -> Result<Licensed, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT asset_id::bigint AS "asset_id!", parent_id AS "parent_id!", share AS "share!" FROM chain.licensed_shares
            WHERE chain_id = $1 AND ($2::bigint[] IS NULL OR (parent_id = ANY ($2) AND asset_id = ANY ($2)))"#,
-        chain_id as i64,
+        chain_id.get(),
         among
     )
     .fetch_all(tx)

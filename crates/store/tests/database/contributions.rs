@@ -8,6 +8,7 @@ use domain::{
     distribution::{Contributor, Recipient, WorkKey},
     identity::Identity,
 };
+use facts::ChainId;
 use rust_decimal::Decimal;
 use sqlx::{PgConnection, PgPool};
 use store::{
@@ -15,7 +16,7 @@ use store::{
     distribution, identities,
 };
 
-const CHAIN: u64 = 5;
+const CHAIN: ChainId = ChainId(5);
 const OWNER: Address = Address::repeat_byte(1);
 const ADA: Address = Address::repeat_byte(0xaa);
 const BOB: Address = Address::repeat_byte(0xbb);
@@ -24,7 +25,7 @@ const BOB: Address = Address::repeat_byte(0xbb);
 async fn stage() -> Result<(PgPool, i64)> {
     let pool = testkit::database().await?;
     sqlx::query("SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1)")
-        .bind(CHAIN as i64)
+        .bind(CHAIN.get())
         .execute(&pool)
         .await?;
     let mut tx = pool.begin().await?;
@@ -34,13 +35,13 @@ async fn stage() -> Result<(PgPool, i64)> {
                                     open, content_hash, royalty_bps, cid, shares, parents)
          VALUES ($1, 1, 0, $2, now(), 1, $3, $3, 'CODE', true, $2, 0, '', $4::jsonb, '{}')",
     )
-    .bind(CHAIN as i64)
+    .bind(CHAIN.get())
     .bind([7_u8; 32].as_slice())
     .bind(OWNER.as_slice())
     .bind(format!(r#"[{{"account": "{OWNER}", "bps": 10000}}]"#))
     .execute(&mut *tx)
     .await?;
-    sqlx::query("SELECT chain.refresh_assets($1, ARRAY[1::bigint])").bind(CHAIN as i64).execute(&mut *tx).await?;
+    sqlx::query("SELECT chain.refresh_assets($1, ARRAY[1::bigint])").bind(CHAIN.get()).execute(&mut *tx).await?;
     tx.commit().await?;
     let work = sqlx::query_scalar(
         "INSERT INTO works (owner, kind, title, source, source_key) VALUES ($1, 'CODE', 'Work', 'upload', 'x') RETURNING id",

@@ -1,5 +1,6 @@
 //! Memory and database tell the same of a lineage, and the cache holds what the chain says now.
 
+use facts::ChainId;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
@@ -17,14 +18,14 @@ use store::{
 };
 use testkit::sim::Rng;
 
-const CHAIN: u64 = 5;
+const CHAIN: ChainId = ChainId(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database with the tables of a chain, as a mirror begins them.
 async fn database() -> Result<PgPool> {
     let pool = testkit::database().await?;
     sqlx::query("SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1)")
-        .bind(CHAIN as i64)
+        .bind(CHAIN.get())
         .execute(&pool)
         .await?;
     Ok(pool)
@@ -40,7 +41,7 @@ async fn register(pool: &PgPool, block: i64, assets: &[(i64, Vec<i64>)]) -> Resu
                                         open, content_hash, royalty_bps, cid, shares, parents)
              VALUES ($1, $2, $3, $4, now(), $5, $6, $6, 'CODE', true, $4, 0, '', '[]', $7)",
         )
-        .bind(CHAIN as i64)
+        .bind(CHAIN.get())
         .bind(block)
         .bind(log)
         .bind([[0_u8; 24].as_slice(), &id.to_be_bytes()].concat())
@@ -51,7 +52,7 @@ async fn register(pool: &PgPool, block: i64, assets: &[(i64, Vec<i64>)]) -> Resu
         .await?;
     }
     let ids: Vec<i64> = assets.iter().map(|(id, _)| *id).collect();
-    sqlx::query("SELECT chain.refresh_assets($1, $2)").bind(CHAIN as i64).bind(&ids).execute(&mut *tx).await?;
+    sqlx::query("SELECT chain.refresh_assets($1, $2)").bind(CHAIN.get()).bind(&ids).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -152,7 +153,7 @@ async fn the_cache_follows_the_chain() -> Result<()> {
         "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, safe_number, head_number)
          VALUES ($1, 1, $2, 0, 0, 1)",
     )
-    .bind(CHAIN as i64)
+    .bind(CHAIN.get())
     .bind([7_u8; 32].as_slice())
     .execute(&pool)
     .await?;

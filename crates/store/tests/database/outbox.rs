@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
-use facts::{DeliveryReceived, Fact, IncomeReceived, NewFact, Place, Stream, Subject, TraceContext};
+use facts::{ChainId, DeliveryReceived, Fact, IncomeReceived, NewFact, Place, Stream, Subject, TraceContext};
 use sqlx::PgPool;
 use store::{distribution, facts::tell_one, outbox, trace};
 
@@ -137,7 +137,7 @@ async fn two_readers_at_once_take_each_event_once() -> Result<()> {
 #[tokio::test]
 async fn a_fact_is_read_with_all_that_surrounds_it_and_taken_back_word_for_word() -> Result<()> {
     let pool = testkit::database().await?;
-    let (chain, account) = (31337, alloy::primitives::Address::repeat_byte(7));
+    let (chain, account) = (ChainId(31337), alloy::primitives::Address::repeat_byte(7));
     let income = |block: u64, log: u32| NewFact {
         chain: Some(chain),
         place: Some(Place { block, log, transaction: alloy::primitives::B256::ZERO.into(), time: 0 }),
@@ -159,7 +159,7 @@ async fn a_fact_is_read_with_all_that_surrounds_it_and_taken_back_word_for_word(
     // Another chain's blocks have the same numbers.
     for (above, retracted) in [(6, 0), (5, 2), (5, 0), (4, 1)] {
         let mut tx = pool.begin().await?;
-        assert_eq!(outbox::retract(&mut tx, 1, 0).await?, 0);
+        assert_eq!(outbox::retract(&mut tx, ChainId(1), 0).await?, 0);
         assert_eq!(outbox::retract(&mut tx, chain, above).await?, retracted, "above {above}");
         tx.commit().await?;
     }
@@ -216,7 +216,7 @@ async fn rows_of_another_program_hold_nobody_up() -> Result<()> {
         unreadable.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>(),
         ["asset.bought", "income.finalized"]
     );
-    assert_eq!(facts.iter().map(|fact| fact.chain).collect::<Vec<_>>(), [Some(31337), None]);
+    assert_eq!(facts.iter().map(|fact| fact.chain).collect::<Vec<_>>(), [Some(ChainId(31337)), None]);
     Ok(())
 }
 
@@ -227,11 +227,12 @@ async fn every_chain_has_a_lock_of_its_own() -> Result<()> {
     // Ids beyond 32 bits exist: 2^31 is the first that an integer cannot hold.
     for chain in [1, 31337, 1 << 31, 1_313_161_554, (1 << 32) + 1, i64::MAX as u64] {
         let mut tx = pool.begin().await?;
-        tokio::time::timeout(Duration::from_secs(5), distribution::lock(&mut tx, chain)).await??;
+        tokio::time::timeout(Duration::from_secs(5), distribution::lock(&mut tx, ChainId(chain))).await??;
         transactions.push(tx);
     }
     let mut again = pool.begin().await?;
-    let waits = tokio::time::timeout(Duration::from_millis(200), distribution::lock(&mut again, 1 << 31)).await;
+    let waits =
+        tokio::time::timeout(Duration::from_millis(200), distribution::lock(&mut again, ChainId(1 << 31))).await;
     assert!(waits.is_err(), "a lock was given twice");
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::Result;
+use facts::ChainId;
 use sqlx::PgPool;
 use store::roots::{self, Cumulative};
 
-const CHAIN: u64 = 5;
+const CHAIN: ChainId = ChainId(5);
 const ACCOUNT: Address = Address::repeat_byte(7);
 
 fn token(n: u8) -> Address {
@@ -18,7 +19,7 @@ async fn pay(pool: &PgPool, token: Address, amount: i64) -> Result<()> {
                     VALUES ($1, 1, $2, $3, $3, 0, 'pass_down', 1) RETURNING id)
          INSERT INTO payouts (chain_id, account, token, amount, distribution_id) SELECT $1, $4, $2, $3, id FROM d",
     )
-    .bind(CHAIN as i64)
+    .bind(CHAIN.get())
     .bind(token.as_slice())
     .bind(amount)
     .bind(ACCOUNT.as_slice())
@@ -42,7 +43,7 @@ async fn activate(pool: &PgPool, number: i64) -> Result<Cumulative> {
              VALUES ($1, $2, 0, $3, now(), $2, {values})"
         );
         let insert = sqlx::query(sqlx::AssertSqlSafe(insert));
-        insert.bind(CHAIN as i64).bind(number).bind(root.as_slice()).execute(&mut *tx).await?;
+        insert.bind(CHAIN.get()).bind(number).bind(root.as_slice()).execute(&mut *tx).await?;
     }
     tx.commit().await?;
     Ok(next)
@@ -58,7 +59,7 @@ async fn many_currencies_are_published_some_at_a_time_the_oldest_first() -> Resu
     let pool = testkit::database().await?;
     // As a mirror does when it begins.
     sqlx::query("SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1)")
-        .bind(CHAIN as i64)
+        .bind(CHAIN.get())
         .execute(&pool)
         .await?;
     // The first paid has the highest address, so that order by address would be seen.

@@ -2,11 +2,12 @@
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, Result};
+use facts::ChainId;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use store::trade::{self, Transferred};
 
-const CHAIN: u64 = 5;
+const CHAIN: ChainId = ChainId(5);
 
 fn account(n: u8) -> Address {
     Address::repeat_byte(n)
@@ -59,7 +60,7 @@ async fn transfers_have_the_price_of_their_own_sale() -> Result<()> {
     let mut conn = pool.acquire().await?;
     let settled = trade::settled(&mut conn, CHAIN).await?.context("nothing is settled")?;
     assert_eq!((settled.block, settled.at.timestamp()), (9, 9), "the newest record, not the newest block");
-    assert_eq!(trade::settled(&mut conn, 6).await?, None);
+    assert_eq!(trade::settled(&mut conn, ChainId(6)).await?, None);
 
     let mut found = Vec::new();
     trade::transfers(&mut conn, CHAIN, settled.block, |one: Transferred| {

@@ -167,7 +167,7 @@ fn named(name: &str) -> Address {
 /// Returns the contracts of every simulated chain.
 pub fn deployment() -> Deployment {
     Deployment {
-        chain_id: CHAIN_ID,
+        chain_id: facts::ChainId(CHAIN_ID),
         from_block: 1,
         access_manager: named("AccessManager"),
         payouts: named("Payouts"),

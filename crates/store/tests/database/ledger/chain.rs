@@ -50,7 +50,7 @@ async fn the_contract_accepts_what_the_ledger_proves() -> Result<()> {
     }
     let Contract::latestReturn { seq, size, head } = contract.latest().call().await?;
     let trust = Trust::Latest {
-        chain_id: market.chain.chain_id,
+        chain_id: market.chain.chain_id.0,
         contract: market.deployment.anchor,
         latest: Latest { seq, size, head },
     };
@@ -92,7 +92,7 @@ async fn the_contract_accepts_what_the_ledger_proves() -> Result<()> {
 }
 
 fn tree_of(market: &Market, anchor: Anchor) -> TreeHead {
-    let (chain_id, contract) = (market.chain.chain_id, market.deployment.anchor);
+    let (chain_id, contract) = (market.chain.chain_id.0, market.deployment.anchor);
     TreeHead { chain_id, contract, size: anchor.size, root: anchor.root }
 }
 
