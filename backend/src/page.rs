@@ -57,15 +57,28 @@ impl PageQuery {
     }
 }
 
-impl<T: ToSchema> Page<T> {
-    /// Cuts the rows to a page. One row more than the limit was read, which only tells that there are more.
-    pub fn cut(mut items: Vec<T>, limit: i64, key: impl Fn(&T) -> (i64, i64)) -> Self {
-        let more = items.len() as i64 > limit;
-        items.truncate(limit as usize);
-        let next_cursor = items.last().filter(|_| more).map(|last| {
-            let (major, minor) = key(last);
-            hex::encode(((u128::from(major as u64) << 64) | u128::from(minor as u64)).to_be_bytes())
-        });
-        Self { items, next_cursor }
+/// The rows of a page, and after which of them the next page begins.
+pub struct Cut<R> {
+    rows: Vec<R>,
+    next_cursor: Option<String>,
+}
+
+/// Cuts rows to a page. One row more than the limit was read, which only tells that there are more. `key` is what a cursor names a
+/// row by: rows come in falling order of it.
+pub fn cut<R>(mut rows: Vec<R>, limit: i64, key: impl Fn(&R) -> (i64, i64)) -> Cut<R> {
+    let more = rows.len() as i64 > limit;
+    rows.truncate(limit as usize);
+    let next_cursor = rows.last().filter(|_| more).map(|last| {
+        let (major, minor) = key(last);
+        hex::encode(((u128::from(major as u64) << 64) | u128::from(minor as u64)).to_be_bytes())
+    });
+    Cut { rows, next_cursor }
+}
+
+impl<R> Cut<R> {
+    /// The page as it is shown.
+    pub fn show<T: ToSchema>(self, view: impl FnMut(R) -> Result<T>) -> Result<axum::Json<Page<T>>> {
+        let items = self.rows.into_iter().map(view).collect::<Result<_>>()?;
+        Ok(axum::Json(Page { items, next_cursor: self.next_cursor }))
     }
 }

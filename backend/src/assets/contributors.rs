@@ -9,7 +9,7 @@ use super::{parse_id, require};
 use crate::{
     AppState,
     extract::{Path, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
     values::paid_at,
 };
@@ -32,9 +32,6 @@ pub struct ContributorSummary {
     pub share_ppm: i64,
     pub first_at: chrono::DateTime<chrono::Utc>,
     pub last_at: chrono::DateTime<chrono::Utc>,
-    #[serde(skip)]
-    #[schema(ignore)]
-    rank: i64,
 }
 
 /// Who contributed to a work, the largest part first.
@@ -73,22 +70,17 @@ pub async fn contributors(
     )
     .fetch_all(&state.pool)
     .await?;
-    let items = rows
-        .into_iter()
-        .map(|row| {
-            Ok(ContributorSummary {
-                id: row.id.to_string(),
-                name: row.name,
-                kind: row.kind,
-                address: paid_at(row.address, &row.key),
-                contributions: row.contributions,
-                cost: row.cost,
-                share_ppm: row.share_ppm,
-                first_at: row.first_at,
-                last_at: row.last_at,
-                rank: row.rank,
-            })
+    cut(rows, limit, |row| (row.rank, 0)).show(|row| {
+        Ok(ContributorSummary {
+            id: row.id.to_string(),
+            name: row.name,
+            kind: row.kind,
+            address: paid_at(row.address, &row.key),
+            contributions: row.contributions,
+            cost: row.cost,
+            share_ppm: row.share_ppm,
+            first_at: row.first_at,
+            last_at: row.last_at,
         })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(axum::Json(Page::cut(items, limit, |item: &ContributorSummary| (item.rank, 0))))
+    })
 }

@@ -11,7 +11,7 @@ use super::{parse_id, require};
 use crate::{
     AppState,
     extract::{Path, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
 };
 
@@ -78,9 +78,8 @@ pub async fn history(
     )
     .fetch_all(&state.pool)
     .await?;
-    let items = rows
-        .into_iter()
-        .map(|row| HistoryEntry {
+    cut(rows, limit, |row| (row.block_number, i64::from(row.log_index))).show(|row| {
+        Ok(HistoryEntry {
             event: row.event,
             details: checksummed(row.details),
             at: row.at,
@@ -89,8 +88,7 @@ pub async fn history(
             tx_hash: row.tx_hash.to_string(),
             finality: row.finality,
         })
-        .collect();
-    Ok(axum::Json(Page::cut(items, limit, |item: &HistoryEntry| (item.block_number, i64::from(item.log_index)))))
+    })
 }
 
 /// Adds checksums to addresses. The database writes addresses in lower case, but the API gives them

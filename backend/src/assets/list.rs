@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     extract::Query,
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
     values::{address_field, hash_field, parse_optional},
 };
@@ -137,15 +137,14 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
     )
     .fetch_all(&state.pool)
     .await?;
-    let mut items = Vec::with_capacity(rows.len());
-    for row in rows {
+    cut(rows, limit, |row| (row.asset_id, 0)).show(|row| {
         let listing = match (row.order_hash, row.order_price, row.order_currency, row.order_ends) {
             (Some(hash), Some(price), Some(currency), Some(ends_at)) => {
                 Some(Listing { order_hash: hash.to_string(), price, currency: currency.to_string(), ends_at })
             }
             _ => None,
         };
-        items.push(AssetSummary {
+        Ok(AssetSummary {
             id: row.asset_id.to_string(),
             caip19: state.caip19(row.asset_id),
             kind: row.kind,
@@ -162,7 +161,6 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
             listing,
             finality: row.finality,
             block_number: row.block_number,
-        });
-    }
-    Ok(axum::Json(Page::cut(items, limit, |item| (item.id.parse().unwrap_or_default(), 0))))
+        })
+    })
 }

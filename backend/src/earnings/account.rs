@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::{
     AppState,
     extract::{Path, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
     values::{address_field, parse},
 };
@@ -148,20 +148,16 @@ pub async fn payouts(
     )
     .fetch_all(&state.pool)
     .await?;
-    let items = rows
-        .into_iter()
-        .map(|row| {
-            Ok(PayoutView {
-                id: row.id.to_string(),
-                distribution_id: row.distribution_id.to_string(),
-                asset_id: row.asset_id.to_string(),
-                account: row.account.to_string(),
-                currency: row.token.to_string(),
-                amount: row.amount,
-                released: row.released,
-                created_at: row.created_at,
-            })
+    cut(rows, limit, |row| (row.id, 0)).show(|row| {
+        Ok(PayoutView {
+            id: row.id.to_string(),
+            distribution_id: row.distribution_id.to_string(),
+            asset_id: row.asset_id.to_string(),
+            account: row.account.to_string(),
+            currency: row.token.to_string(),
+            amount: row.amount,
+            released: row.released,
+            created_at: row.created_at,
         })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(axum::Json(Page::cut(items, limit, |item: &PayoutView| (item.id.parse().unwrap_or_default(), 0))))
+    })
 }

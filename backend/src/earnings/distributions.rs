@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     extract::{Path, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
 };
 
@@ -78,7 +78,7 @@ pub async fn list(
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let items = select(&state, None, filters.asset, below, limit + 1).await?;
-    Ok(axum::Json(Page::cut(items, limit, |item| (item.id.parse().unwrap_or_default(), 0))))
+    cut(items, limit, |item| (item.id.parse().unwrap_or_default(), 0)).show(Ok)
 }
 
 /// One distribution with its payouts and reserves.

@@ -12,7 +12,7 @@ use crate::{
     AppState,
     caller::{ManageWebhooks, OwnedWork},
     extract::{Path, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
     values::one_of,
 };
@@ -81,7 +81,7 @@ pub async fn list(
     one_of("state", filters.state.as_deref(), &STATES)?;
     let mut conn = state.pool.acquire().await?;
     let items = select(&mut conn, work.id, None, filters.state.as_deref(), below, limit + 1).await?;
-    Ok(axum::Json(Page::cut(items, limit, |item: &DeliveryView| (item.id.parse().unwrap_or_default(), 0))))
+    cut(items, limit, |item: &DeliveryView| (item.id.parse().unwrap_or_default(), 0)).show(Ok)
 }
 
 /// One delivery, with what came.
@@ -148,14 +148,7 @@ pub async fn replay(
     if !github::replay(&mut tx, work.id, number).await? {
         return Err(missing());
     }
-    let view = sqlx::query_as!(
-        DeliveryView,
-        r#"SELECT id::text AS "id!", hook_id::text AS "hook_id!", guid, event, action, state, message, attempts,
-                  octet_length(payload) AS "bytes!", received_at, settled_at FROM github_deliveries WHERE id = $1"#,
-        number
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let view = select(&mut tx, work.id, Some(number), None, i64::MAX, 1).await?.pop().ok_or_else(missing)?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
 }

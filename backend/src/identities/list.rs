@@ -11,7 +11,7 @@ use crate::{
     AppState,
     caller::SignedIn,
     extract::Query,
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
     values::hex32,
 };
@@ -76,7 +76,7 @@ pub async fn list(
     let asked =
         Asked { by: caller.account, id: None, waiting: filters.waiting.unwrap_or(false), below, limit: limit + 1 };
     let items = select(&mut conn, asked).await?;
-    Ok(axum::Json(Page::cut(items, limit, |item: &IdentityView| (item.id.parse().unwrap_or_default(), 0))))
+    cut(items, limit, |item: &IdentityView| (item.id.parse().unwrap_or_default(), 0)).show(Ok)
 }
 
 /// Returns a claim in the form in which `by` may see it, who made the claim or decides on it.

@@ -10,7 +10,7 @@ use super::OrderFields;
 use crate::{
     AppState,
     extract::{Path, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
     risk::{OrderRisk, screenings},
     values::{address_field, hex32, one_of, parse_optional},
@@ -71,7 +71,7 @@ pub async fn list(
     one_of("side", filters.side.as_deref(), &bindings::SIDES)?;
     one_of("state", filters.state.as_deref(), &STATES)?;
     let items = select(&state, &filters, None, below, limit + 1).await?;
-    Ok(axum::Json(Page::cut(items, limit, |order| (order.id, 0))))
+    cut(items, limit, |order| (order.id, 0)).show(Ok)
 }
 
 /// One order.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     AppState,
     extract::Query,
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
 };
 
@@ -25,9 +25,6 @@ pub struct WatchEntry {
     /// Whose entry it is: `operator`, or `risk agent`, which tells what it found and does not weigh it again.
     pub by: String,
     pub since: chrono::DateTime<chrono::Utc>,
-    #[serde(skip)]
-    #[schema(ignore)]
-    place: i64,
 }
 
 /// Everything that is watched, newest first.
@@ -40,14 +37,14 @@ pub async fn list(
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let mut conn = state.pool.acquire().await?;
     let entries = watch::list(&mut conn, state.chain_id(), below, limit + 1).await?;
-    let entry = |entry: watch::Entry| WatchEntry {
-        id: entry.id.to_string(),
-        subject: entry.subject,
-        score: entry.score,
-        why: entry.why,
-        by: entry.watcher,
-        since: entry.since,
-        place: entry.id,
-    };
-    Ok(axum::Json(Page::cut(entries.into_iter().map(entry).collect(), limit, |entry| (entry.place, 0))))
+    cut(entries, limit, |entry| (entry.id, 0)).show(|entry| {
+        Ok(WatchEntry {
+            id: entry.id.to_string(),
+            subject: entry.subject,
+            score: entry.score,
+            why: entry.why,
+            by: entry.watcher,
+            since: entry.since,
+        })
+    })
 }

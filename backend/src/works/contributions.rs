@@ -13,7 +13,7 @@ use crate::{
     AppState,
     caller::{Allowed, WriteListings},
     extract::{Json, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result, refused},
     values::{id_of, paid_at},
 };
@@ -151,39 +151,35 @@ pub async fn list(
     )
     .fetch_all(&state.pool)
     .await?;
-    let items = rows
-        .into_iter()
-        .map(|row| {
-            Ok(ContributionView {
-                id: row.id.to_string(),
-                work_id: row.work_id.to_string(),
-                contributor_id: row.contributor_id.to_string(),
-                contributor: row.name,
-                contributor_kind: row.contributor_kind,
-                address: paid_at(row.address, &row.key),
-                kind: row.kind,
-                cost: row.cost,
-                coherence: row.coherence,
-                confidence: row.confidence,
-                weight: row.weight,
-                reference: row.source_key,
-                summary: row.summary,
-                evidence: row.evidence,
-                evidence_kind: row.evidence_kind,
-                basis: row.basis,
-                triggered_by: row.triggered_by.0,
-                occurred_at: row.occurred_at,
-                recorded_by: row.recorded_by.to_string(),
-                state: row.state,
-                revision: row.revision,
-                corrects: row.corrects.map(|id| id.to_string()),
-                decided_by: row.decided_by.map(|account| account.to_string()),
-                decided_at: row.decided_at,
-                reason: row.reason,
-            })
+    cut(rows, limit, |row| (row.id, 0)).show(|row| {
+        Ok(ContributionView {
+            id: row.id.to_string(),
+            work_id: row.work_id.to_string(),
+            contributor_id: row.contributor_id.to_string(),
+            contributor: row.name,
+            contributor_kind: row.contributor_kind,
+            address: paid_at(row.address, &row.key),
+            kind: row.kind,
+            cost: row.cost,
+            coherence: row.coherence,
+            confidence: row.confidence,
+            weight: row.weight,
+            reference: row.source_key,
+            summary: row.summary,
+            evidence: row.evidence,
+            evidence_kind: row.evidence_kind,
+            basis: row.basis,
+            triggered_by: row.triggered_by.0,
+            occurred_at: row.occurred_at,
+            recorded_by: row.recorded_by.to_string(),
+            state: row.state,
+            revision: row.revision,
+            corrects: row.corrects.map(|id| id.to_string()),
+            decided_by: row.decided_by.map(|account| account.to_string()),
+            decided_at: row.decided_at,
+            reason: row.reason,
         })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(axum::Json(Page::cut(items, limit, |item: &ContributionView| (item.id.parse().unwrap_or_default(), 0))))
+    })
 }
 
 /// Records contributions to a work of the account that is signed in, or proposes them to another's work.

@@ -10,7 +10,7 @@ use crate::{
     AppState,
     caller::{Allowed, ReadMarket, WriteListings},
     extract::{Json, Query},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
     values::{hash_field, parse},
 };
@@ -94,9 +94,8 @@ pub async fn list(
     )
     .fetch_all(&state.pool)
     .await?;
-    let items = rows
-        .into_iter()
-        .map(|row| WorkView {
+    cut(rows, limit, |row| (row.id, 0)).show(|row| {
+        Ok(WorkView {
             id: row.id.to_string(),
             kind: row.kind,
             title: row.title,
@@ -106,6 +105,5 @@ pub async fn list(
             asset_id: row.asset_id.map(|id| id.to_string()),
             created_at: row.created_at,
         })
-        .collect();
-    Ok(axum::Json(Page::cut(items, limit, |work: &WorkView| (work.id.parse().unwrap_or_default(), 0))))
+    })
 }

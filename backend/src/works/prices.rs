@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     extract::Query,
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, cut},
     problem::{Problem, Result},
 };
 
@@ -42,9 +42,6 @@ pub struct PriceProfile {
     /// It prices what happened from then on, until the next version does.
     pub valid_from: chrono::DateTime<chrono::Utc>,
     pub source: String,
-    #[serde(skip)]
-    #[schema(ignore)]
-    number: i64,
 }
 
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -72,7 +69,8 @@ pub async fn list(
     let names = filters.name.map(|name| vec![name]);
     let filter = Filter { kind: filters.kind.as_deref(), names: names.as_deref(), below: Some(below) };
     let mut conn = state.pool.acquire().await?;
-    let items = prices::list(&mut conn, filter, limit + 1).await?.into_iter().map(|(number, profile)| {
+    let profiles = prices::list(&mut conn, filter, limit + 1).await?;
+    cut(profiles, limit, |(number, _)| (*number, 0)).show(|(_, profile)| {
         let mut view = PriceProfile {
             id: profile.id.clone(),
             kind: profile.kind(),
@@ -86,7 +84,6 @@ pub async fn list(
             lifetime_hours: None,
             valid_from: profile.valid_from,
             source: profile.source,
-            number,
         };
         match profile.rates {
             Rates::Tool { input, output } => {
@@ -99,7 +96,6 @@ pub async fn list(
                 view.lifetime_hours = Some(lifetime_hours.to_string());
             }
         }
-        view
-    });
-    Ok(axum::Json(Page::cut(items.collect(), limit, |item: &PriceProfile| (item.number, 0))))
+        Ok(view)
+    })
 }
