@@ -1,4 +1,5 @@
-//! One database transaction per commit: raw logs, block hashes, projections, outbox and cursor together, or nothing.
+//! One database transaction per commit: raw logs, block hashes, projections, outbox and cursor are stored together, or nothing
+//! is.
 //!
 //! Statements here name projections without a schema: [`enter`] puts the chain's present generation first in the search path, so
 //! that rows go straight into its partition, and a rebuild can use the same functions for the next one.
@@ -27,11 +28,11 @@ pub struct Cursor {
     pub block: BlockId,
     pub safe: u64,
     pub finalized: u64,
-    /// Of the leader that may move it.
+    /// The epoch of the leader that may move it.
     pub epoch: i64,
     /// The projections that are attached.
     pub generation: i64,
-    /// Which decoder made them.
+    /// The version of the decoder that made them.
     pub version: i32,
     /// A backfill is under way.
     pub in_bulk: bool,
@@ -54,7 +55,7 @@ pub enum CommitError {
         stream: Vec<u8>,
         last: u64,
         next: u64,
-        /// The first block of the range in which it showed.
+        /// The first block of the range in which it appeared.
         from: u64,
     },
     #[error("{0} is missing: the node's answer lacks logs")]
@@ -72,6 +73,9 @@ impl From<sqlx::Error> for CommitError {
 }
 
 /// Returns the stored cursor, and why the mirror halted, if it did.
+///
+/// # Errors
+/// When the database fails, or a stored value is malformed.
 pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Option<(Cursor, Option<String>)>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT block_number, block_hash AS "block_hash: Vec<u8>", finalized_number, safe_number, epoch, halted, generation,
@@ -97,6 +101,9 @@ pub async fn load(conn: &mut PgConnection, chain_id: u64) -> Result<Option<(Curs
 }
 
 /// Begins the mirror of a chain just before the first block that matters.
+///
+/// # Errors
+/// When the database fails.
 pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: bool) -> Result<(), StoreError> {
     let chain = chain_id as i64;
     let mut tx = leader.conn.begin().await?;
@@ -114,7 +121,7 @@ pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: b
     .execute(&mut *tx)
     .await?;
     if begun.rows_affected() == 1 {
-        // Where the chain begins for us, everything above may be replaced.
+        // This is where the chain begins for us, so everything above may be replaced.
         sqlx::query!(
             "INSERT INTO chain.blocks (chain_id, number, hash, parent_hash, timestamp) VALUES ($1, $2, $3, $4, to_timestamp($5))",
             chain,
@@ -137,7 +144,10 @@ pub async fn begin(leader: &mut Leader, chain_id: u64, block: &Block, in_bulk: b
     Ok(())
 }
 
-/// Stops the mirror until an operator resumes it; reads go on.
+/// Halts the mirror until an operator resumes it. Reads go on.
+///
+/// # Errors
+/// When the database fails.
 pub async fn halt(leader: &mut Leader, chain_id: u64, reason: &str) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE chain.cursors SET halted = $2, updated_at = now() WHERE chain_id = $1 AND epoch = $3",
@@ -151,6 +161,9 @@ pub async fn halt(leader: &mut Leader, chain_id: u64, reason: &str) -> Result<()
 }
 
 /// Lets a halted mirror try again.
+///
+/// # Errors
+/// When the database fails.
 pub async fn clear_halt(conn: &mut PgConnection, chain_id: u64) -> Result<(), StoreError> {
     sqlx::query!("UPDATE chain.cursors SET halted = NULL, updated_at = now() WHERE chain_id = $1", chain_id as i64)
         .execute(conn)
@@ -158,7 +171,10 @@ pub async fn clear_halt(conn: &mut PgConnection, chain_id: u64) -> Result<(), St
     Ok(())
 }
 
-/// Returns the stored hash of a block, where it is kept.
+/// Returns the stored hash of a block, if it is kept.
+///
+/// # Errors
+/// When the database fails, or the stored value is malformed.
 pub async fn stored_hash(conn: &mut PgConnection, chain_id: u64, number: u64) -> Result<Option<BlockId>, StoreError> {
     let hash = sqlx::query_scalar!(
         r#"SELECT hash AS "hash: Vec<u8>" FROM chain.blocks WHERE chain_id = $1 AND number = $2"#,
@@ -171,6 +187,9 @@ pub async fn stored_hash(conn: &mut PgConnection, chain_id: u64, number: u64) ->
 }
 
 /// Returns the kept blocks of a span, oldest first.
+///
+/// # Errors
+/// When the database fails, or a stored value is malformed.
 pub async fn kept(conn: &mut PgConnection, chain_id: u64, from: u64, to: u64) -> Result<Vec<BlockId>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT number, hash AS "hash: Vec<u8>" FROM chain.blocks
@@ -184,7 +203,10 @@ pub async fn kept(conn: &mut PgConnection, chain_id: u64, from: u64, to: u64) ->
     rows.into_iter().map(|row| Ok(BlockId { number: row.number as u64, hash: values::hash(&row.hash)? })).collect()
 }
 
-/// Puts a generation of the projections first for the rest of the transaction.
+/// Puts a generation of the projections first in the search path, for the rest of the transaction.
+///
+/// # Errors
+/// When the database fails.
 pub async fn enter(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Result<(), StoreError> {
     sqlx::query("SELECT set_config('search_path', format('chain_%s_%s, chain, public', $1::bigint, $2::bigint), true)")
         .bind(chain_id as i64)
@@ -194,8 +216,12 @@ pub async fn enter(tx: &mut PgConnection, chain_id: u64, generation: i64) -> Res
     Ok(())
 }
 
-/// Commits verified batches, each on top of the one before, the first on top of `ancestor`. Where `ancestor` lies below the cursor
-/// this is a reorganisation: what the mirror held above it goes, and the outbox says so.
+/// Commits verified batches, each on top of the one before, and the first on top of `ancestor`. If `ancestor` is below the
+/// cursor, this is a reorganisation: what the mirror held above it is removed, and the outbox is told.
+///
+/// # Errors
+/// When the batches do not follow each other, when an event is missing, when another leader has moved the cursor, or when the
+/// database fails.
 pub async fn commit(
     leader: &mut Leader,
     chain_id: u64,
@@ -248,7 +274,7 @@ pub async fn commit(
             None => heads.insert(Heads::load(&mut tx, chain).await?),
         };
         if let Some(error) = batches.iter().find_map(|batch| known.advance(batch).err()) {
-            // Half advanced: they are read anew.
+            // They are only partly advanced, so they are read anew.
             *heads = None;
             return Err(error);
         }
@@ -268,16 +294,16 @@ pub async fn commit(
         }
     }
     if let Err(error) = tx.commit().await {
-        // It may have been stored or not: what is held in memory is read anew.
+        // It is unknown whether the commit was stored, so what is held in memory is read anew.
         leader.heads = None;
         return Err(error.into());
     }
     Ok(Cursor { block: place, safe, finalized, generation, ..*cursor })
 }
 
-/// Returns how far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back. A
-/// mirror on another branch than the one that most endpoints call final does not call its own blocks so: only a block whose
-/// hash they gave is.
+/// Returns up to which blocks the mirror is safe and final at a height. What is final stays final, but what is safe may have to
+/// be taken back. A mirror on another branch than the one that most endpoints call final does not call its own blocks final.
+/// Only a block whose hash they gave is final.
 async fn marks(
     conn: &mut PgConnection,
     chain_id: u64,
@@ -306,7 +332,10 @@ async fn marks(
     Ok((head.safe.min(height).max(finalized), finalized))
 }
 
-/// Moves only the marks of finality, when no new block came and they have moved.
+/// Moves only the marks of finality, if they have moved and no new block came.
+///
+/// # Errors
+/// When another leader has moved the cursor, or the database fails.
 pub async fn settle(leader: &mut Leader, chain_id: u64, cursor: &Cursor, head: &Head) -> Result<(), CommitError> {
     let (safe, finalized) = marks(&mut leader.conn, chain_id, cursor, head, cursor.block.number, &[]).await?;
     if (safe, finalized) == (cursor.safe, cursor.finalized) {
@@ -338,7 +367,11 @@ pub async fn settle(leader: &mut Leader, chain_id: u64, cursor: &Cursor, head: &
     Ok(())
 }
 
-/// Ends a backfill: keys, indexes, the state of all assets, and one word to the outbox. Only now its rows are seen.
+/// Ends a backfill: builds keys and indexes, computes the state of all assets, and tells the outbox once. Its rows become
+/// visible only now.
+///
+/// # Errors
+/// When another leader has moved the cursor, or the database fails.
 pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &Cursor) -> Result<(), CommitError> {
     let chain = chain_id as i64;
     let mut tx = leader.conn.begin().await?;
@@ -355,7 +388,7 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
     .await?
     .ok_or(CommitError::Overtaken)?;
     enter(&mut tx, chain_id, generation).await?;
-    // What is built beside may stay when the rest fails.
+    // Indexes that are built on other connections may stay when the rest fails.
     let beside = async {
         let mut conn = db.acquire().await?;
         sqlx::query("SELECT chain.index_bulk_log($1, $2)").bind(chain).bind(generation).execute(&mut *conn).await?;
@@ -376,7 +409,11 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: u64, cursor: &
     Ok(())
 }
 
-/// Gives a generation filled in bulk its keys, its indexes and its computed state; with `which` only those aside or the others.
+/// Gives a generation that was filled in bulk its keys, its indexes and its computed state. `which` selects only those of the
+/// raw log or only the others.
+///
+/// # Errors
+/// When the database fails.
 pub async fn complete(
     tx: &mut PgConnection,
     chain_id: u64,
@@ -401,6 +438,9 @@ async fn index(conn: &mut PgConnection, chain: i64, generation: i64, which: Opti
 }
 
 /// Computes the state of assets from the event tables.
+///
+/// # Errors
+/// When the database fails.
 pub async fn refresh(tx: &mut PgConnection, chain: i64, assets: &[i64]) -> Result<(), StoreError> {
     if !assets.is_empty() {
         sqlx::query("SELECT chain.refresh_assets($1, $2)").bind(chain).bind(assets).execute(tx).await?;
@@ -408,7 +448,10 @@ pub async fn refresh(tx: &mut PgConnection, chain: i64, assets: &[i64]) -> Resul
     Ok(())
 }
 
-/// Stores the rows of batches, one statement a table.
+/// Stores the rows of batches, with one statement per table.
+///
+/// # Errors
+/// When the database fails.
 pub async fn store_rows(tx: &mut PgConnection, tables: &[Table], batches: &[Batch]) -> Result<(), StoreError> {
     for table in tables {
         let filled: Vec<&Rows> = batches.iter().filter_map(|batch| batch.rows.get(*table)).collect();
@@ -452,6 +495,9 @@ async fn make_partitions(
 }
 
 /// Removes what the mirror held above a block and returns the assets whose state must be computed again.
+///
+/// # Errors
+/// When the database fails.
 pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Vec<i64>, StoreError> {
     let assets: Vec<i64> = sqlx::query_scalar(
         "SELECT asset_id FROM registrations WHERE chain_id = $1 AND block_number > $2
@@ -474,7 +520,8 @@ pub async fn retract(tx: &mut PgConnection, chain: i64, above: u64) -> Result<Ve
     Ok(assets)
 }
 
-/// Every block above the finalized one is kept, and for ever those with logs: the others go when they become final.
+/// Removes blocks that are not needed any more. Every block above the finalized one is kept, and blocks with logs are kept for
+/// ever. The others are removed when they become final.
 async fn forget_blocks(tx: &mut PgConnection, chain: i64, before: u64, finalized: u64) -> Result<(), StoreError> {
     sqlx::query!(
         "DELETE FROM chain.blocks b WHERE b.chain_id = $1 AND b.number >= $2 AND b.number < $3
@@ -488,7 +535,7 @@ async fn forget_blocks(tx: &mut PgConnection, chain: i64, before: u64, finalized
     Ok(())
 }
 
-/// Claims and credits carry running totals instead of numbers.
+/// Checks the running totals that claims and credits have instead of numbers.
 async fn check_totals(tx: &mut PgConnection, chain: i64, batches: &[Batch]) -> Result<(), CommitError> {
     let Some(first) = batches.iter().find(|batch| !batch.totals.is_empty()) else { return Ok(()) };
     let gap: Option<String> =
@@ -496,7 +543,7 @@ async fn check_totals(tx: &mut PgConnection, chain: i64, batches: &[Batch]) -> R
     gap.map_or(Ok(()), |gap| Err(CommitError::Missing(gap)))
 }
 
-/// Income that became final is ready to be distributed.
+/// Tells the outbox of income that became final and is ready to be distributed.
 async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64) -> Result<(), StoreError> {
     let ready = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.incomes
@@ -514,11 +561,14 @@ async fn tell_finalized(tx: &mut PgConnection, chain: i64, before: u64, now: u64
     Ok(())
 }
 
-/// An operator's decision after a halt: everything above a block is taken back, finality included.
+/// Takes back everything above a block, including finality. This is an operator's decision after a halt.
+///
+/// # Errors
+/// When the database fails.
 pub async fn rewind(db: &PgPool, chain_id: u64, to: BlockId) -> Result<(), StoreError> {
     let chain = chain_id as i64;
     let mut tx = db.begin().await?;
-    // What a rebuild takes for final must stay.
+    // What a rebuild considers final must stay.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('rebuild of chain ' || $1::bigint, 0))")
         .bind(chain)
         .execute(&mut *tx)
