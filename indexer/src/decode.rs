@@ -64,12 +64,12 @@ impl Number {
         Some(Self { stream: vec![], seq })
     }
 
-    /// A maker's fills and cancellations.
+    /// Numbers an event among a maker's fills and cancellations.
     fn of_maker(maker: Address, seq: u64) -> Option<Self> {
         Some(Self { stream: maker.to_vec(), seq })
     }
 
-    /// An asset's transfers.
+    /// Numbers an event among an asset's transfers.
     fn of_asset(asset: u64, epoch: u64) -> Option<Self> {
         Some(Self { stream: asset.to_be_bytes().to_vec(), seq: epoch })
     }

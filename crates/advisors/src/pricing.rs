@@ -1,4 +1,4 @@
-//! What a work is worth, from the market's own history.
+//! Advice on what a work is worth, from the market's own history.
 
 use agents::{
     document::Document,
@@ -23,7 +23,7 @@ const AGENT: &str = "pricing";
 /// The version of the form of its records.
 const VERSION: u16 = <agents::pricing::Advice as Document>::VERSION;
 
-/// What the agent has in memory between two questions. Lost, it is made again from the database.
+/// What the agent has in memory between questions. When it is lost, it is built again from the database.
 #[derive(Default)]
 pub struct Memory(Option<Known>);
 
@@ -34,13 +34,16 @@ struct Known {
     /// What all questions of the day share.
     today: Today,
     rules: RuleBase,
-    /// What rules and models are recorded as.
+    /// The hashes under which the rules and the model are recorded.
     rule_base: B256,
     model: Option<B256>,
 }
 
-/// Advises on the price of an asset, as of the newest settled day; the record's number. None when the newest advice says the
-/// same, or the asset is gone.
+/// Advises on the price of an asset, as of the newest settled day, and returns the record's number. `None` when the newest
+/// advice says the same, or when the asset does not exist.
+///
+/// # Errors
+/// When the database does not answer, or the rule base lacks a rule.
 pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset: u64) -> Result<Option<i64>> {
     let mut conn = pool.acquire().await?;
     let Some(question) = question(&mut conn, chain_id, asset).await? else { return Ok(None) };
@@ -65,8 +68,11 @@ pub async fn advise_on(pool: &PgPool, chain_id: u64, memory: &mut Memory, asset:
     Ok(id)
 }
 
-/// Advises on assets on sale whose advice is of an earlier day, at most `limit`, in the order of their numbers after `after`.
-/// Those looked at.
+/// Advises on assets on sale whose advice is from an earlier day: at most `limit`, in the order of their numbers, after the
+/// asset `after`. Returns the assets that were looked at.
+///
+/// # Errors
+/// When the database does not answer, or the rule base lacks a rule.
 pub async fn advise_on_listed(
     pool: &PgPool,
     chain_id: u64,
@@ -115,7 +121,7 @@ fn answer(forecaster: &Forecaster, today: &Today, rules: &RuleBase, question: &Q
     serde_json::to_string(&advice).map_err(refused)
 }
 
-/// Returns all that was sold before the day, learned and kept.
+/// Learns all sales before the day, and stores the model when it changed.
 async fn remember(pool: &PgPool, chain_id: u64, known: Option<Known>, before: NaiveDate) -> Result<Known> {
     let (forecaster, learned) = match known {
         Some(known) if known.before == before => return Ok(known),
@@ -134,7 +140,7 @@ async fn remember(pool: &PgPool, chain_id: u64, known: Option<Known>, before: Na
     Ok(known)
 }
 
-/// Returns what was kept last, with the history before it; nothing when nothing was kept.
+/// Loads the model that was stored last, with the history before it. Without a stored model, nothing is known.
 async fn recall(pool: &PgPool, chain_id: u64, before: NaiveDate) -> Result<(Forecaster, NaiveDate)> {
     let mut conn = pool.acquire().await?;
     let Some(model) = advice::model(&mut conn, chain_id, AGENT, None).await?.filter(|model| model.day <= before) else {
@@ -145,7 +151,7 @@ async fn recall(pool: &PgPool, chain_id: u64, before: NaiveDate) -> Result<(Fore
     blocking(move || Ok((learned(&history, Some(&model))?, model.day))).await
 }
 
-/// Lives through the sales before a day, and gets ready for the day's questions.
+/// Learns the sales before a day, and prepares for the day's questions.
 fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result<(Known, Option<Model>)> {
     forecaster.live(&learnable(news)).map_err(refused)?;
     forecaster.refit(Day::from(before)).map_err(refused)?;
@@ -159,7 +165,7 @@ fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result
     Ok((Known { before, forecaster, today, rules, rule_base, model }, knowledge))
 }
 
-/// Returns a forecaster with this history, and what a model kept.
+/// Returns a forecaster with this history and a stored model.
 fn learned(history: &[Sold], model: Option<&Model>) -> Result<Forecaster> {
     let mut forecaster = Forecaster::new(Settings::default());
     for (day, today) in by_day(&learnable(history)) {
@@ -171,7 +177,7 @@ fn learned(history: &[Sold], model: Option<&Model>) -> Result<Forecaster> {
     Ok(forecaster)
 }
 
-/// Sales as the agents learn from them.
+/// Converts sales into the form from which the agents learn.
 pub(crate) fn learnable(sold: &[Sold]) -> Vec<Sale> {
     let sale = |sold: &Sold| Sale {
         day: Day::from(sold.at.date_naive()),
@@ -183,7 +189,7 @@ pub(crate) fn learnable(sold: &[Sold]) -> Vec<Sale> {
     sold.iter().map(sale).collect()
 }
 
-/// Returns what works have in common that sell alike: their kind, who registered them, and what they were made from.
+/// Returns the traits that works with similar prices share: their kind, who registered them, and what they were made from.
 fn traits(kind: &str, registrant: &Address, parents: &[i64]) -> Vec<String> {
     let mut traits = vec![format!("kind:{kind}"), format!("by:{registrant}")];
     traits.extend(parents.iter().map(|parent| format!("from:{parent}")));
@@ -197,12 +203,12 @@ fn number(account: &Address) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// Wei as coins of 10^18. To learn from; what is paid is never computed from it.
+/// Converts wei into coins of 10^18 wei. This is only used for learning, and never to compute payments.
 fn whole_coins(wei: U256) -> f64 {
     f64::from(wei) / 1e18
 }
 
-/// Returns what is asked about an asset, from what the chain says of it. None when it is not there.
+/// Returns the question about an asset, from what the chain says about it. `None` when it does not exist.
 async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Option<Question>> {
     let row = sqlx::query!(
         r#"SELECT kind, registrant AS "registrant: Vec<u8>", owner AS "owner: Vec<u8>", parents FROM chain.assets
@@ -222,7 +228,7 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
                 kind: kind_of(&row.kind),
                 region: "Global".into(),
                 utilities,
-                // Where everybody starts: nothing measures it yet.
+                // This is where everybody starts, because nothing measures it yet.
                 reputation: 50.0,
                 elasticity: None,
             },
@@ -232,8 +238,8 @@ async fn question(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<
     .transpose()
 }
 
-/// Returns what the licences that an asset's owner offers allow, in the words of the rules: they are what the asset earns
-/// with.
+/// Returns what the licences allow that an asset's owner offers, in the words of the rules, because the asset earns with
+/// them.
 async fn utilities(conn: &mut PgConnection, chain_id: u64, asset: u64) -> Result<Vec<String>> {
     let words = sqlx::query_scalar!(
         r#"SELECT word AS "word!" FROM chain.module_events o

@@ -1,4 +1,4 @@
-//! What the risk agent remembers: everything final that the detectors look at, with what they found.
+//! The memory of the risk agent: everything final that the detectors look at, with what they found.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use store::{
 use super::parse_subject;
 use crate::{AdvisorError, Result, blocking, refused, rules_of};
 
-/// The agent's memory of one chain. Cheap to clone; readers never wait for what is being read anew.
+/// The agent's memory of one chain. It is cheap to clone, and readers never wait while it is read again.
 #[derive(Clone)]
 pub struct Memory(store::memory::Memory<Chain>);
 
@@ -32,7 +32,7 @@ struct Chain {
     chain_id: u64,
 }
 
-/// What was known as of a settled block, and what was watched.
+/// What is known as of a settled block, and what is watched.
 #[derive(Clone)]
 pub struct Known {
     pub(super) findings: Arc<Findings>,
@@ -56,7 +56,7 @@ pub(super) struct Watch {
 }
 
 impl Known {
-    /// Everything up to this block was known.
+    /// Returns the block up to which everything is known.
     pub fn block(&self) -> u64 {
         self.findings.block
     }
@@ -66,7 +66,8 @@ impl Known {
         self.watched.last
     }
 
-    /// Outcomes of the market's own are too few yet to calibrate on, and nothing learned from them: the rules speak.
+    /// Returns the sources of advice. The market's own outcomes are still too few to calibrate on or to learn from, so
+    /// only the rules count.
     pub(super) fn sources<'a>(&'a self, calibration: &'a Calibration) -> Sources<'a> {
         let Findings { market, rules, .. } = &*self.findings;
         Sources { market, watch_list: &self.watched.list, rules, calibration, learned: None }
@@ -100,13 +101,13 @@ impl Source for Chain {
 }
 
 impl Memory {
-    /// Creates an empty memory: the first question fills it.
+    /// Creates an empty memory, which the first question fills.
     pub fn new(pool: PgPool, chain_id: u64) -> Self {
         Self(store::memory::Memory::new(pool, Chain { chain_id }))
     }
 
-    /// Returns what is known now, without waiting for more: what became final meanwhile is learned in the background. None
-    /// before the first is read.
+    /// Returns what is known now, without waiting for more. What became final meanwhile is learned in the background.
+    /// `None` before the first reading is done.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -118,7 +119,7 @@ impl Memory {
         }
     }
 
-    /// Returns what is known when everything final was learned, unless that was done a moment ago.
+    /// Learns everything that is final, unless that was done a moment ago, and returns what is known.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -127,7 +128,7 @@ impl Memory {
         self.with_watch_list(&mut *self.0.pool().acquire().await?, &held).await
     }
 
-    /// Returns the same with the newest watch list, which is short and read each time.
+    /// Adds the newest watch list, which is short and read each time.
     async fn with_watch_list(&self, conn: &mut PgConnection, held: &Held<Chain>) -> Result<Known> {
         let chain_id = self.0.source().chain_id;
         let last = watch::last(conn, chain_id).await?;
@@ -141,7 +142,7 @@ async fn settled(conn: &mut PgConnection, chain_id: u64) -> Result<(u64, NaiveDa
     Ok(settled.map_or((0, DateTime::UNIX_EPOCH.date_naive()), |settled| (settled.block, settled.at.date_naive())))
 }
 
-/// Returns everything up to a settled block, looked at by these rules, and what was watched as of an entry.
+/// Reads everything up to a settled block, with the findings by these rules, and what was watched as of an entry.
 pub(super) async fn load(
     conn: &mut PgConnection,
     chain_id: u64,
@@ -153,7 +154,7 @@ pub(super) async fn load(
     Ok(Known { findings: Arc::new(find(conn, chain_id, settled, files).await?), watched })
 }
 
-/// Returns everything up to a settled block, looked at by these rules.
+/// Reads everything up to a settled block, with the findings by these rules.
 async fn find(
     conn: &mut PgConnection,
     chain_id: u64,
