@@ -151,7 +151,7 @@ pub fn parse_subject(text: &str) -> std::result::Result<Watched, String> {
 /// Assesses an account.
 ///
 /// # Errors
-/// When the rule base lacks a rule, or the database fails.
+/// When the rule base lacks a rule.
 pub async fn assess_account(known: &Known, account: Address) -> Result<Answered<risk::Advice>> {
     assess(known, account_subject(account), Subject::Account(account)).await
 }

@@ -3,7 +3,7 @@
 pub(super) struct Random(u64);
 
 impl Random {
-    /// Creates a stream of its own for each pair.
+    /// Creates a random stream, which is different for each pair.
     pub(super) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03));
         random.next();
