@@ -1,4 +1,4 @@
-//! Assertions: `()` when they hold, else an error that says what differs.
+//! Assertions: they return `()` when they hold, and otherwise an error that says what differs.
 
 use crate::{
     atom::Atom,
@@ -83,7 +83,7 @@ fn includes(_: &mut Metta, request: &Request<'_>) -> Outcome {
         if missing.is_empty() {
             return Outcome::unit();
         }
-        // `not` is a word of the language, and so is what it means here.
+        // `not` is a word of the language, so its meaning must be used here.
         let mut report = vec![Atom::symbol("assertIncludes"), Atom::symbol("error:"), Atom::expression(missing)];
         report.push(metta.parse("not").unwrap_or_else(|_| Atom::symbol("not")));
         report.extend(["included", "in", "result:"].map(Atom::symbol));
