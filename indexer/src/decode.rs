@@ -311,7 +311,7 @@ fn registered(place: &Place, event: AssetRegistry::Registered) -> Result<Decoded
     Ok(about_asset(place, (asset, number), (Table::Registrations, fields), fact, &accounts))
 }
 
-/// PostgreSQL holds no NUL.
+/// Replaces NUL, which PostgreSQL cannot store.
 fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }

@@ -182,7 +182,7 @@ pub async fn event<E: SolEvent>(process: &Process, tx_hash: B256) -> Result<E> {
     Ok(found.with_context(|| format!("no {} in the receipt of {tx_hash}", E::SIGNATURE))?.data)
 }
 
-/// Returns what chain and mirror say of the same things, in pairs that must be equal.
+/// Returns what chain and mirror say about the same things, in pairs that must be equal.
 ///
 /// # Errors
 /// When the node or the database fails.

@@ -99,6 +99,8 @@ pub struct Answer {
 }
 
 impl Known {
+    /// Reads people and works from the database.
+    ///
     /// # Errors
     /// When the database does not answer.
     async fn load(pool: &PgPool, chain_id: u64) -> Result<Self> {

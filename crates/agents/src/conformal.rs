@@ -82,7 +82,7 @@ impl Conformal {
         settings.into_iter().chain(self.scores.iter().copied()).collect()
     }
 
-    /// From what `numbers` gave.
+    /// Restores the margins from what `numbers` gave.
     pub(crate) fn from_numbers(numbers: &[f64]) -> Option<Self> {
         let ([target, alpha, gamma, window], scores) = numbers.split_first_chunk()?;
         // A fractional window would be rounded, and what is stored would differ from what was read.

@@ -41,6 +41,8 @@ pub struct Row<'a> {
 }
 
 impl Table {
+    /// Reads a file.
+    ///
     /// # Errors
     /// When the file cannot be read, is too large, is not UTF-8 or has no header.
     pub fn read(path: &Path) -> Result<Self, CsvError> {
@@ -57,6 +59,8 @@ impl Table {
         Ok(table)
     }
 
+    /// Returns the place of a column.
+    ///
     /// # Errors
     /// When the header has no such column.
     pub fn column(&self, name: &str) -> Result<usize, CsvError> {
@@ -109,6 +113,8 @@ impl Row<'_> {
         self.fields.get(column).unwrap_or("")
     }
 
+    /// Reads a field of the row. `what` names it in the error.
+    ///
     /// # Errors
     /// When the field cannot be read as `T`.
     pub fn parse<T: std::str::FromStr>(&self, column: usize, what: &str) -> Result<T, CsvError> {

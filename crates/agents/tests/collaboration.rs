@@ -24,8 +24,8 @@ fn together(a: u8, b: u8, days: i64) -> Together {
     Together { a: account(a), b: account(b), work: AssetId(1), time: NOW - days * DAY }
 }
 
-/// Account 1 asks. 2 and 3 both write and sing, and 3 worked with 4, who worked with 1. 5 has too little reputation, 6 has
-/// other skills, 7 only sings, and 8 worked with 1 before.
+/// Returns people of whom account 1 asks. 2 and 3 both write and sing, and 3 worked with 4, who worked with 1. 5 has too little
+/// reputation, 6 has other skills, 7 only sings, and 8 worked with 1 before.
 fn people() -> People {
     let people = [
         person(1, &["code"], 70.0),

@@ -45,8 +45,8 @@ impl Desk {
     }
 }
 
-/// Accounts 1 and 2 send asset 7 back and forth. 3 and 4 trade fairly. 5 copies 4's content. Many pay 6, who empties the
-/// account. 8 buys asset 10 with 9's money.
+/// Returns records in which accounts 1 and 2 send asset 7 back and forth. 3 and 4 trade fairly. 5 copies 4's content. Many pay
+/// 6, who empties the account. 8 buys asset 10 with 9's money.
 fn records() -> Records {
     let mut transfers: Vec<Transfer> =
         (0..6).map(|n| sale(7, 1 + n % 2, 2 - n % 2, NOW - 30 * DAY + i64::from(n) * DAY, 500)).collect();

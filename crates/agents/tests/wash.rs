@@ -44,7 +44,7 @@ impl Random {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 
-    /// Few accounts trade often.
+    /// Draws a trader. Few accounts trade often.
     fn trader(&mut self, count: usize) -> usize {
         ((count as f64).powf(self.unit()) - 1.0) as usize % count
     }

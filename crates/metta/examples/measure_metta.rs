@@ -32,7 +32,7 @@ for line in sys.stdin:
     print('%.6f\t%d' % (best, sum(len(r) for r in results)), flush=True)
 ";
 
-/// As the executable has it.
+/// This is the allocator of the executable too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

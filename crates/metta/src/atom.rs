@@ -371,7 +371,7 @@ impl Atom {
         self.keyword() == keyword
     }
 
-    /// Equal atoms have equal hashes.
+    /// Returns a hash. Equal atoms have equal hashes.
     pub(crate) fn hash64(&self) -> u64 {
         match self {
             Self::Symbol(symbol) => symbol.hash64(),

@@ -100,7 +100,7 @@ fn deep_states_are_no_problem() {
     assert_eq!(last(itself, Limits::default()), "True");
 }
 
-/// Terms whose unifier is exponentially large.
+/// Tries terms whose unifier is exponentially large.
 #[test]
 fn exponential_terms_end() {
     let count = 60;
@@ -183,7 +183,7 @@ fn term() -> impl Strategy<Value = String> {
     })
 }
 
-/// Words for programs that can do anything.
+/// Returns words for programs that can do anything.
 fn word() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "(",

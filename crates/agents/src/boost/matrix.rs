@@ -14,6 +14,8 @@ impl Matrix {
         Self { columns, values: Vec::new() }
     }
 
+    /// Adds a row.
+    ///
     /// # Errors
     /// When the row has a different number of columns than the table.
     pub fn push(&mut self, row: &[f64]) -> Result<(), BoostError> {

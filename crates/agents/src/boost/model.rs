@@ -159,6 +159,8 @@ impl Model {
         bytes
     }
 
+    /// Reads a model from the bytes of `to_bytes`.
+    ///
     /// # Errors
     /// When the bytes are not such as `to_bytes` gives.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {

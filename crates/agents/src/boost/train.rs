@@ -85,6 +85,8 @@ pub enum BoostError {
 /// The most cells of a table. Each takes one byte while training.
 const MOST_CELLS: usize = 1 << 31;
 
+/// Trains a model on a sample. With a validation sample, it may stop early.
+///
 /// # Errors
 /// When the sample, the validation sample or the settings cannot be used for training. The error names the place.
 pub fn train(settings: &Settings, sample: &Sample<'_>, validation: Option<&Sample<'_>>) -> Result<Model, BoostError> {

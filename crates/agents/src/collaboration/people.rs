@@ -62,7 +62,7 @@ impl People {
         self.people.get(&account)
     }
 
-    /// Everyone, ascending by account.
+    /// Iterates over everyone, ascending by account.
     pub fn everyone(&self) -> impl Iterator<Item = &Person> {
         self.people.values()
     }

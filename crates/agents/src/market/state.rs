@@ -71,6 +71,8 @@ pub struct Anomaly {
 }
 
 impl MarketState {
+    /// Computes the state of the market on a day.
+    ///
     /// # Errors
     /// When the rule base lacks a rule.
     pub fn on(history: &History, rules: &RuleBase, day: Day) -> Result<Self, RuleError> {

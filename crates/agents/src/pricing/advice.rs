@@ -110,6 +110,8 @@ pub struct Today {
 }
 
 impl Today {
+    /// Prepares the questions of a day.
+    ///
     /// # Errors
     /// When the market's rule base lacks a rule.
     pub fn new(forecaster: &Forecaster, market_rules: &RuleBase, day: Day) -> Result<Self, RuleError> {
@@ -252,7 +254,7 @@ fn prices(range: Range) -> Result<PriceRange, AdviceError> {
     Ok(PriceRange { low: decimal(range.low)?, high: decimal(range.high)? })
 }
 
-/// e^`log`, to six significant digits.
+/// Returns e^`log`, to six significant digits.
 fn decimal(log: f64) -> Result<Decimal, AdviceError> {
     let digits = format!("{:.5e}", log.exp());
     Decimal::from_scientific(&digits).map(|price| price.normalize()).map_err(|_| AdviceError::Range(log))

@@ -153,7 +153,7 @@ impl<'a> Signs<'a> {
         self.reasons.push(reason);
     }
 
-    /// What an account did.
+    /// Adds the signs of an account.
     ///
     /// # Errors
     /// When the rule base lacks a rule.

@@ -34,6 +34,8 @@ pub(super) fn number(rules: &RuleBase, about: &str, what: &str) -> Result<f64, R
 }
 
 impl Limits {
+    /// Reads the limits and weights from the rule base.
+    ///
     /// # Errors
     /// When the rule base lacks a number.
     pub fn read(rules: &RuleBase) -> Result<Self, RuleError> {

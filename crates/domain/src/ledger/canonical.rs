@@ -30,7 +30,7 @@ pub enum CanonicalError {
         /// Where.
         at: String,
     },
-    /// Not JSON at all.
+    /// The text is not JSON.
     #[error("not JSON: {0}")]
     Syntax(String),
     /// JSON, but not in its canonical form.

@@ -103,7 +103,7 @@ pub enum Trust {
 pub struct Verified {
     /// The event.
     pub event: Event,
-    /// The tree it stands in.
+    /// The tree in which it stands.
     pub tree: TreeHead,
     /// The anchor of that tree, if it has one. The event was in the ledger at that time.
     pub anchor: Option<Anchor>,

@@ -92,7 +92,7 @@ pub enum Kind {
     Reported,
     /// Taken from this market's own records.
     Recorded,
-    /// Nothing: there is no value.
+    /// Not measured, so there is no value.
     Unmeasured,
 }
 

@@ -9,6 +9,8 @@ use super::{Secret, SecretUrl};
 
 /// A value that a setting can have.
 pub(super) trait Value: Sized {
+    /// Reads the value from text.
+    ///
     /// # Errors
     /// When the text is not such a value. The error says what is wrong, for people, and does not repeat a
     /// secret.

@@ -14,7 +14,7 @@ use crate::boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train};
 pub struct Schedule {
     /// The share of pairs without a collaboration from which the model learns.
     pub share: f64,
-    /// A year's weight halves every so many years.
+    /// The half-life of a year's weight, in years.
     pub half_life: f64,
     /// How many models are averaged. They differ in their seeds.
     pub members: u64,

@@ -41,7 +41,7 @@ impl Calibration {
         self.outcomes.len()
     }
 
-    /// Offset and slope.
+    /// Returns offset and slope.
     pub fn line(&self) -> [f64; 2] {
         [self.offset, self.slope]
     }

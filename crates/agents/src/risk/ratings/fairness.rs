@@ -38,7 +38,7 @@ pub(super) fn touch(accounts: &mut [Account], source: usize, target: usize) {
     }
 }
 
-/// One round over all accounts.
+/// Does one round over all accounts.
 pub(super) fn sweep(accounts: &mut [Account]) {
     for place in 0..accounts.len() {
         touch(accounts, place, place);

@@ -20,7 +20,7 @@ pub struct Schedule {
     pub growth: f64,
     /// How many models are averaged. They differ in their seeds.
     pub members: u64,
-    /// A rating's weight in a fit halves with every so many later ratings.
+    /// The half-life of a rating's weight in a fit, counted in later ratings.
     pub half_life: f64,
     /// The most ratings that a fit sees. The latest are taken.
     pub window: usize,
