@@ -109,7 +109,7 @@ impl From<U256> for Field {
 }
 
 impl From<&str> for Field {
-    /// Takes a text from the chain, without NUL, which PostgreSQL cannot store.
+    /// Takes a text from the chain. It replaces NUL, which PostgreSQL cannot store.
     fn from(text: &str) -> Self {
         Self::Text(text.replace('\0', "\u{fffd}"))
     }

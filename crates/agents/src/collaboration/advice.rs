@@ -49,8 +49,8 @@ pub struct Partner {
     pub score: f64,
     /// Strongest first.
     pub reasons: Vec<Reason>,
-    /// The shares of the team, in the order of the question, and of the partner, who comes last. They sum to 10
-    /// 000.
+    /// The shares of the team, in the order of the question, and of the partner, who comes last. They
+    /// sum to 10 000.
     pub split: Vec<BasisPoints>,
     /// The score of the team with the partner, from 0 to 1.
     pub team_score: f64,
