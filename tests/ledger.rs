@@ -258,7 +258,7 @@ async fn every_way_of_changing_a_receipt_is_found_and_named() -> Result<()> {
     let refused = stage.verify_on_chain(&serde_json::to_string(&moved)?)?.unwrap_err();
     assert!(refused.contains("digest: it is"), "{refused}");
 
-    // In the file itself.
+    // The file itself is changed.
     let good = text(receipt.clone())?;
     let mut more: Value = serde_json::from_str(&good)?;
     more["note"] = json!("paid");

@@ -482,7 +482,7 @@ impl Indexer {
 /// What a halted mirror takes back before it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rewind {
-    /// Nothing.
+    /// It takes back nothing.
     No,
     /// Everything that the chain no longer has, including finalized blocks.
     ToShared,

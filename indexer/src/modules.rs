@@ -113,7 +113,7 @@ fn json_of(value: &DynSolValue, components: &[Param]) -> Value {
         DynSolValue::Address(value) => value.to_checksum(None).into(),
         DynSolValue::FixedBytes(value, size) => alloy::hex::encode_prefixed(&value[..*size]).into(),
         DynSolValue::Bytes(value) => alloy::hex::encode_prefixed(value).into(),
-        // PostgreSQL holds no NUL.
+        // PostgreSQL cannot store NUL.
         DynSolValue::String(value) => value.replace('\0', "\u{fffd}").into(),
         DynSolValue::Array(values) | DynSolValue::FixedArray(values) => {
             values.iter().map(|value| json_of(value, components)).collect()

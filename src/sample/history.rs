@@ -162,7 +162,7 @@ struct Work {
     id: u64,
     /// The author's place among the traders.
     author: u64,
-    /// In thousandths of an ether.
+    /// The price, in thousandths of an ether.
     price: u64,
 }
 

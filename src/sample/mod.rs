@@ -28,7 +28,7 @@ struct Sample {
     royalty_bps: u16,
     /// Indices in the catalogue.
     parents: &'static [usize],
-    /// In thousandths of an ether.
+    /// The price, in thousandths of an ether.
     price: Option<u64>,
 }
 

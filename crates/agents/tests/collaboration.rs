@@ -1,4 +1,4 @@
-//! What the collaboration agent says.
+//! Checks the advice of the collaboration agent.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 

@@ -184,7 +184,7 @@ impl Metta {
     /// Does the same as [`Self::run`], with a derivation of every result.
     ///
     /// # Errors
-    /// As there.
+    /// In the same cases as [`Self::run`].
     pub fn run_derived(&mut self, file: &str, text: &str) -> Result<Vec<Vec<Derived>>, ParseError> {
         let mut lists = Vec::new();
         self.run_each(file, text, |metta, atom| {

@@ -18,7 +18,7 @@ use crate::{
 /// Something that is probably wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where.
+    /// The place.
     pub place: Place,
     /// The kind of problem.
     pub kind: FindingKind,

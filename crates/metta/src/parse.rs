@@ -40,7 +40,7 @@ pub const MAX_TEXT: usize = 256 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct ParseError {
-    /// Where.
+    /// The place.
     pub place: Place,
     /// What is wrong.
     pub problem: Problem,

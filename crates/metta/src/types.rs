@@ -12,9 +12,9 @@ use crate::{
 /// A type of an atom, or why it has none.
 #[derive(Clone, Debug)]
 pub(crate) enum Type {
-    /// Of a value.
+    /// The type of a value.
     Value(Atom),
-    /// Of what a call returns.
+    /// The type of what a call returns.
     Returned(Atom),
     /// The call does not fit the type of its function; the error says why.
     Wrong { error: Atom, function: Atom },

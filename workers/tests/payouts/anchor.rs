@@ -107,7 +107,7 @@ async fn every_size_is_anchored_once_and_only_when_due() -> Result<()> {
     assert!(!newest.finalized);
     assert_eq!(ledger::newest_anchor(&mut conn, 31_337, true).await?, None);
 
-    // By number, whichever comes first.
+    // The number of events decides, if it is reached first.
     stage.context.anchoring = Anchoring { after: Duration::from_secs(3600), events: 4 };
     events(&stage, 3).await?;
     assert_eq!(workers::anchor(&stage.context).await?, None, "three wait, for less than an hour");
@@ -284,7 +284,7 @@ async fn a_payout_root_names_the_anchor_that_covers_it() -> Result<()> {
     anchored(&stage).await?;
     stage.publish_and_activate().await?;
     assert_eq!(proposed().await?, [0, 1]);
-    // Released reserves decide too.
+    // Released reserves count too.
     let bob = vec![person("mailto:bob", Some(account(7)))];
     stage.import(1, &repository("work", bob, &[(0, 100)])).await?;
     workers::close(&stage.context).await?;

@@ -159,7 +159,7 @@ async fn works_are_listed_while_an_order_could_be_filled() -> Result<()> {
     .await?;
     advise(stage.pool(), CHAIN, &mut Memory::default()).await?;
     let listed: Vec<i64> = days(&stage).await?.iter().rev().take(12).map(|day| day.listed).collect();
-    // Yesterday first.
+    // Yesterday comes first.
     assert_eq!(listed, [0, 0, 1, 1, 2, 2, 1, 1, 1, 1, 0, 0]);
     Ok(())
 }

@@ -60,7 +60,7 @@ async fn check_end(stage: &Stage) -> Result<()> {
         0
     );
     assert_eq!(stage.claim(ADA, Address::ZERO).await?, U256::from(605_899));
-    // The ledger tells each once.
+    // The ledger has each event once.
     while workers::seal(stage.pool()).await? > 0 {}
     let told: Vec<(String, i64)> = sqlx::query_as(
         "SELECT kind, count(*) FROM ledger.events WHERE kind ~ '^(distribution|root)' GROUP BY kind ORDER BY kind",

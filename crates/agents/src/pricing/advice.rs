@@ -30,7 +30,7 @@ pub struct Question {
     pub work: u64,
     /// Kind, tags and attributes, which it may share with others.
     pub traits: Vec<String>,
-    /// For the rules.
+    /// The facts for the rules.
     pub facts: Facts,
     pub seller: Option<u64>,
 }
@@ -68,7 +68,7 @@ pub struct Suggestions {
     pub list: Decimal,
     /// The least to accept.
     pub reserve: Decimal,
-    /// For a licence.
+    /// The suggested price of a licence.
     pub licence: Decimal,
 }
 

@@ -264,7 +264,7 @@ impl Forecaster {
     /// Goes through days of sales: fits anew if a fit is due, forecasts each day's sales, and learns from their outcomes.
     ///
     /// # Errors
-    /// As `refit` and `learn`.
+    /// In the same cases as `refit` and `learn`.
     pub fn live(&mut self, sales: &[Sale]) -> Result<(), BoostError> {
         for (day, today) in by_day(sales) {
             self.refit(day)?;

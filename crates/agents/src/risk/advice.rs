@@ -78,7 +78,7 @@ pub struct Reason {
 /// The same inputs give the same advice, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// Of fraud: 0 to 1.
+    /// The probability of fraud, from 0 to 1.
     pub probability: f64,
     /// low, medium or high.
     pub level: String,

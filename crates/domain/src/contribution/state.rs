@@ -16,7 +16,7 @@ pub enum State {
     Proposed,
     /// Counts.
     Accepted,
-    /// Never counted.
+    /// It never counted.
     Rejected,
     /// Counted until a newer revision took its place.
     Corrected,

@@ -19,7 +19,7 @@ pub enum CanonicalError {
     /// A number has a fraction, or not every reader reads it exactly.
     #[error("{number} at `{at}` is not a whole number below 2^53: write amounts and fractions as text")]
     Number {
-        /// Where.
+        /// The place.
         at: String,
         /// The number.
         number: String,
@@ -27,7 +27,7 @@ pub enum CanonicalError {
     /// Arrays and objects are nested too deeply.
     #[error("the value at `{at}` lies deeper than {MAX_DEPTH} levels")]
     Depth {
-        /// Where.
+        /// The place.
         at: String,
     },
     /// The text is not JSON.

@@ -99,7 +99,7 @@ pub enum Kind {
 /// Where the value of an input comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Which input.
+    /// The input.
     pub input: Input,
     /// Its value, in [0, 1], to 4 decimals. `None` if nothing was measured.
     pub value: Option<Decimal>,

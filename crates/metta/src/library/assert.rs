@@ -36,7 +36,7 @@ fn compare(request: &Request<'_>, evaluate: bool, same: Same) -> Outcome {
         [actual, expected, message] => (actual, expected, Some(message.clone())),
         _ => return Outcome::NotReducible,
     };
-    // The message is said once.
+    // The message occurs only once.
     let call = Atom::expression(request.call.children().get(..3).unwrap_or_default());
     let (expected, space) = (expected.clone(), request.space);
     collected(request, actual, move |_, actual| {

@@ -146,7 +146,7 @@ impl Value for Finality {
 /// How lines of the log are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// As text for people.
     Text,
     /// One JSON object a line.
     Json,

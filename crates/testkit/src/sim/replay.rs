@@ -39,7 +39,7 @@ const ACCOUNTS: usize = 2000;
 pub struct Replay {
     /// Without their logs, by number.
     blocks: Vec<Block>,
-    /// With their transactions' hashes.
+    /// The headers, with their transactions' hashes.
     headers: Vec<Bytes>,
     numbers: HashMap<B256, usize>,
     transactions: HashMap<B256, (u32, u32)>,

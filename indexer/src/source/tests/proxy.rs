@@ -83,7 +83,7 @@ pub enum Fault {
     Body(StatusCode, &'static str),
     /// Sends this many bytes of spaces after the answer.
     Padding(usize),
-    /// Never answers; `eth_chainId` excepted.
+    /// It never answers, except to `eth_chainId`.
     Hang,
     /// Fails once, so that another endpoint is asked, whichever is asked first.
     Stumble(Arc<AtomicBool>),

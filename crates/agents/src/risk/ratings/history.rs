@@ -17,7 +17,7 @@ const LATEST: usize = 200;
 pub(super) struct Vote {
     /// The other side's place.
     pub other: usize,
-    /// From -1 to 1.
+    /// The rating, from -1 to 1.
     pub value: f64,
     /// Seconds since 1970.
     pub time: i64,

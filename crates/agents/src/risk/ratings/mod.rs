@@ -32,7 +32,7 @@ pub struct Rating {
     pub source: u64,
     /// Who is rated.
     pub target: u64,
-    /// From -10 to 10.
+    /// The rating, from -10 to 10.
     pub value: f64,
     /// Seconds since 1970.
     pub time: i64,

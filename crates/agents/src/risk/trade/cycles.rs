@@ -26,7 +26,7 @@ pub struct CycleLimits {
 /// The weight of each circumstance, in log-odds of a wash trade.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CycleWeights {
-    /// Of any cycle.
+    /// The weight of any cycle.
     pub base: f64,
     /// The prices of its sales are all the same.
     pub flat: f64,
