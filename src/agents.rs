@@ -1,4 +1,4 @@
-//! `tributary agents ...`: measuring the agents on data with known outcomes, and making their advice again.
+//! `tributary agents ...`: measures the agents on data with known outcomes, and computes their advice again.
 
 use facts::ChainId;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub enum Command {
     Watch {
         /// account:0x.. or asset:7
         what: String,
-        /// How bad it is held to be: 1 is certain, 0 takes it off the list
+        /// How high the risk is: 1 is certain, 0 takes it off the list
         #[arg(long)]
         score: f64,
         /// The reason, which everybody can read
@@ -89,7 +89,10 @@ impl From<Agent> for Kind {
     }
 }
 
-/// Needs neither settings nor a database.
+/// Measures agents on files. This needs neither settings nor a database.
+///
+/// # Errors
+/// When a file cannot be read or written, or has a line that is wrong.
 pub fn measure(measure: Measure) -> Result<()> {
     match measure {
         Measure::Evaluate { kind, train, test, out } => {
@@ -105,6 +108,9 @@ pub fn measure(measure: Measure) -> Result<()> {
 }
 
 /// Changes the watch list of the chain at RPC_URL as its operator.
+///
+/// # Errors
+/// When the subject is neither an account nor an asset, or when the database or the node fails.
 pub async fn watch(settings: &Settings, what: &str, score: f64, why: &str) -> Result<()> {
     let subject = match risk::parse_subject(what).map_err(anyhow::Error::msg)? {
         Watched::Account(account) => risk::account_subject(account),
@@ -123,7 +129,10 @@ pub async fn watch(settings: &Settings, what: &str, score: f64, why: &str) -> Re
     Ok(())
 }
 
-/// Makes advice again and compares it.
+/// Computes advice again and compares it.
+///
+/// # Errors
+/// When there is no such advice, when it cannot be computed again, when it differs, or when the database fails.
 pub async fn replay(settings: &Settings, id: i64) -> Result<()> {
     let db = process::database(settings).await?;
     let found = advice::find(&mut *db.acquire().await?, id).await?;

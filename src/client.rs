@@ -1,7 +1,7 @@
-//! A client of the API and of the contracts, as one user of the market has it: signing in, uploading, registering, listing,
-//! buying and claiming, over HTTP and through the transaction sender. The demo and the sample catalogue are such users.
+//! A client of the API and of the contracts for one user of the market, who signs in, uploads, registers, lists, buys and
+//! claims, over HTTP and through the transaction sender. The demo and the sample catalogue are such users.
 //!
-//! Every step has a key and may be repeated: what was done before is found, not done again.
+//! Every step has a key and may be repeated. What was done before is found and not done again.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub struct Asset<'a> {
     pub parents: Vec<u64>,
     /// Whether anyone may register works made from it, without consent.
     pub open: bool,
-    /// For each parent: nothing where it is open, else a licence's id or its owner's signature. May be empty.
+    /// One for each parent: nothing if the parent is open, otherwise a licence's id or its owner's signature. May be empty.
     pub consents: Vec<Bytes>,
 }
 
@@ -64,12 +64,19 @@ pub struct Listed {
 }
 
 impl Client {
+    /// Creates a client for a deployment and the API at `origin`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
     pub fn new(deployment: Deployment, sender: Sender, origin: String, shutdown: Shutdown) -> Result<Self> {
         let http = outbound::client().no_proxy().timeout(Duration::from_secs(30)).build()?;
         Ok(Self { deployment, sender, origin, shutdown, http })
     }
 
-    /// One request; problem documents become errors.
+    /// Sends one request, and returns the status and the JSON body of the answer.
+    ///
+    /// # Errors
+    /// When the server does not answer.
     pub async fn request(
         &self,
         method: Method,
@@ -90,6 +97,10 @@ impl Client {
         Ok((status, body))
     }
 
+    /// Gets a path of the API.
+    ///
+    /// # Errors
+    /// When the server does not answer, or the status is not a success. The error has the problem's detail.
     pub async fn get(&self, path: &str) -> Result<Value> {
         let (status, body) = self.request(Method::GET, path, None, None).await?;
         if !status.is_success() {
@@ -98,6 +109,10 @@ impl Client {
         Ok(body)
     }
 
+    /// Posts to a path of the API.
+    ///
+    /// # Errors
+    /// When the server does not answer, or the status is not a success. The error has the problem's detail.
     pub async fn post(&self, path: &str, session: Option<&Session>, body: Value) -> Result<Value> {
         let (status, body) = self.request(Method::POST, path, session, Some(body)).await?;
         if !status.is_success() {
@@ -106,7 +121,10 @@ impl Client {
         Ok(body)
     }
 
-    /// Asks again until `ready` finds what it waits for.
+    /// Asks again until `ready` finds what is waited for.
+    ///
+    /// # Errors
+    /// When a request fails, when it takes too long, or when the shutdown begins.
     pub async fn wait_for<T>(&self, what: &str, path: &str, ready: impl Fn(&Value) -> Option<T>) -> Result<T> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -123,6 +141,9 @@ impl Client {
     }
 
     /// Signs in with Ethereum.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses the signature.
     pub async fn sign_in(&self, signer: &PrivateKeySigner) -> Result<Session> {
         let nonce = self.get("/v1/auth/nonce").await?["nonce"].as_str().context("no nonce")?.to_owned();
         let domain = self.origin.split("://").nth(1).unwrap_or(&self.origin);
@@ -150,6 +171,10 @@ impl Client {
         Ok(Session { cookie })
     }
 
+    /// Uploads bytes, and returns their content hash and CID.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses the upload.
     pub async fn upload(&self, session: &Session, bytes: Vec<u8>) -> Result<Stored> {
         let response = self
             .http
@@ -166,7 +191,10 @@ impl Client {
         })
     }
 
-    /// Describes an upload as a work of the session's account; its id.
+    /// Describes an upload as a work of the session's account, and returns its id.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses the work.
     pub async fn describe(
         &self,
         session: &Session,
@@ -189,6 +217,10 @@ impl Client {
         Ok(work["id"].as_str().context("a work without id")?.to_owned())
     }
 
+    /// Sends a transaction, once under its key, and waits until it is mined.
+    ///
+    /// # Errors
+    /// When the chain refuses the transaction, when the database or the node fails, or when the shutdown begins.
     pub async fn send(
         &self,
         key: &str,
@@ -201,7 +233,10 @@ impl Client {
         Ok(self.sender.send(&intent, &self.shutdown).await?)
     }
 
-    /// Registers a work on chain and waits until the mirror shows it; its id.
+    /// Registers a work on chain, waits until the mirror shows it, and returns its id.
+    ///
+    /// # Errors
+    /// When the kind is unknown, when the transaction fails, or when the mirror does not show the asset in time.
     pub async fn register(&self, key: &str, from: &PrivateKeySigner, asset: &Asset<'_>) -> Result<u64> {
         let mut shares = asset.shares.clone();
         shares.sort_unstable();
@@ -223,6 +258,9 @@ impl Client {
     }
 
     /// Lets the market move an account's assets.
+    ///
+    /// # Errors
+    /// When the transaction fails.
     pub async fn approve(&self, key: &str, owner: &PrivateKeySigner) -> Result<()> {
         let approve =
             AssetRegistry::setApprovalForAllCall { operator: self.deployment.market, approved: true }.abi_encode();
@@ -230,9 +268,12 @@ impl Client {
         Ok(())
     }
 
-    /// Signs a fixed-price sell order for the chain's own coin, as the owner after so many transfers.
+    /// Signs a fixed-price sell order for the chain's own coin, as the owner after `transfers` transfers.
     ///
     /// Everything in the order follows from the asset, so that the same step again gives the same order.
+    ///
+    /// # Errors
+    /// When the asset is unknown, or the owner cannot sign.
     pub async fn offer(&self, owner: &PrivateKeySigner, asset: u64, transfers: u64, price: U256) -> Result<Listed> {
         let detail = self.get(&format!("/v1/assets/{asset}")).await?;
         let registered: chrono::DateTime<chrono::Utc> = detail["registeredAt"].as_str().unwrap_or_default().parse()?;
@@ -259,6 +300,9 @@ impl Client {
     }
 
     /// Approves the market, signs a fixed-price sell order for the chain's own coin, and stores it.
+    ///
+    /// # Errors
+    /// When the approval fails, or the server refuses the order.
     pub async fn list(
         &self,
         key: &str,
@@ -287,6 +331,9 @@ impl Client {
     }
 
     /// Fills an order with the chain's own coin.
+    ///
+    /// # Errors
+    /// When the transaction fails.
     pub async fn fill(&self, key: &str, buyer: &PrivateKeySigner, listed: &Listed) -> Result<Settled> {
         let price = listed.order.startPrice;
         let call = Market::fillCall { order: listed.order.clone(), signature: listed.signature.clone(), limit: price }
@@ -295,6 +342,9 @@ impl Client {
     }
 
     /// Fills a stored order and waits until the mirror has it.
+    ///
+    /// # Errors
+    /// When the transaction fails, or the mirror does not show the sale in time.
     pub async fn buy(&self, key: &str, buyer: &PrivateKeySigner, listed: &Listed) -> Result<Settled> {
         let settled = self.fill(key, buyer, listed).await?;
         let path = format!("/v1/orders/{}", listed.hash);
@@ -302,7 +352,10 @@ impl Client {
         Ok(settled)
     }
 
-    /// Claims what the API says an account can claim in the chain's own coin; none when there is nothing.
+    /// Claims what the API says an account can claim in the chain's own coin. `None` when there is nothing to claim.
+    ///
+    /// # Errors
+    /// When the server does not answer, or the transaction fails.
     pub async fn claim(&self, key: &str, account: &PrivateKeySigner) -> Result<Option<Settled>> {
         let path = format!("/v1/accounts/{}/earnings", account.address());
         let earnings = self.get(&path).await?;

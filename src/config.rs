@@ -1,4 +1,4 @@
-//! `tributary config ...`: what can be set, and what is.
+//! `tributary config ...`: shows what can be set, and what is set.
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -12,6 +12,10 @@ pub enum Command {
     Check,
 }
 
+/// Runs a command of `tributary config`.
+///
+/// # Errors
+/// When a setting is unknown, missing or wrong.
 pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Example => print!("{}", settings::example()),

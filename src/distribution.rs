@@ -1,4 +1,4 @@
-//! `tributary distribution ...`: dividing again what was divided, and comparing.
+//! `tributary distribution ...`: divides again what was divided, and compares the results.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
@@ -17,6 +17,11 @@ pub enum Command {
     },
 }
 
+/// Runs a command of `tributary distribution`.
+///
+/// # Errors
+/// When there is no such distribution, when its stored input was changed, when dividing it again gives another
+/// result, or when the database fails.
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     let Command::Replay { id } = command;
     let db = process::database(settings).await?;

@@ -19,6 +19,11 @@ use vault::Vault;
 
 use crate::process;
 
+/// Runs `tributary import git`, which stores a repository as a work and prints what was recorded.
+///
+/// # Errors
+/// When the repository or the mapping cannot be read, when the owner is unknown, or when the
+/// database or the vault fails.
 pub async fn command(settings: &Settings, path: &Path, owner: Option<Address>, map: Option<&Path>) -> Result<()> {
     let mapping = match map {
         Some(file) => {
@@ -44,7 +49,7 @@ pub async fn command(settings: &Settings, path: &Path, owner: Option<Address>, m
     Ok(())
 }
 
-/// A repository, and what its files show.
+/// A repository, and the survey of its files.
 pub struct Source {
     pub repository: Repository,
     pub survey: Survey,
@@ -55,12 +60,15 @@ pub struct Source {
 pub struct Stored {
     #[serde(flatten)]
     pub imported: Imported,
-    /// The work's, and where each part of it comes from.
+    /// The work's coherence, and where each part of it comes from.
     pub coherence: Coherence,
     pub inputs: Vec<coherence::Source>,
 }
 
 /// Reads a repository, showing progress.
+///
+/// # Errors
+/// When the repository cannot be read.
 pub async fn read(path: PathBuf, options: Options) -> Result<Source> {
     let source = tokio::task::spawn_blocking(move || {
         let mut shown = std::time::Instant::now();
@@ -92,7 +100,10 @@ fn shown_progress(progress: &Progress) -> String {
     }
 }
 
-/// Stores a repository's manifest, records and measured coherence; all of it or nothing.
+/// Stores a repository's manifest, records and measured coherence. All records are stored, or none.
+///
+/// # Errors
+/// When the vault or the database fails.
 pub async fn store(pool: &PgPool, vault: &Vault, owner: Address, source: &Source) -> Result<Stored> {
     let Source { repository, survey } = source;
     let manifest = vault.put_bytes(repository.manifest.clone().into()).await?;

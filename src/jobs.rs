@@ -1,4 +1,4 @@
-//! `tributary jobs`: what was given up, and having it tried again.
+//! `tributary jobs`: lists jobs that were given up, and lets them be tried again.
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
@@ -11,11 +11,11 @@ use crate::process;
 pub enum Command {
     /// Lists the jobs that were given up, newest first, with what they failed at
     Dead {
-        /// At most so many
+        /// The most jobs to list
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Has jobs that were given up tried again from the beginning
+    /// Lets jobs that were given up be tried again from the beginning
     Retry {
         /// The ids that `jobs dead` shows
         ids: Vec<String>,
@@ -28,7 +28,7 @@ pub enum Command {
 /// Does it.
 ///
 /// # Errors
-/// When the database does not answer, and when a job that is named was not given up.
+/// When the database does not answer, or when a named job was not given up.
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     let pool = process::database(settings).await?;
     match command {

@@ -1,4 +1,4 @@
-//! `tributary verify` and `tributary ledger ...`: holding receipts, and the whole ledger, against what was anchored.
+//! `tributary verify` and `tributary ledger ...`: compares receipts, and the whole ledger, with what was anchored.
 
 use std::path::{Path, PathBuf};
 
@@ -22,19 +22,19 @@ use store::ledger;
 
 use crate::process;
 
-/// A receipt is larger only when it was padded.
+/// The largest receipt, in bytes. A receipt is larger only when it was padded.
 const LARGEST_RECEIPT: u64 = 4 << 20;
 
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 pub struct Against {
-    /// The root to hold it against, known from elsewhere
+    /// The root to compare it with, known from elsewhere
     #[arg(long)]
     root: Option<B256>,
     /// A node of the chain; with --contract, the anchors are asked for there
     #[arg(long, requires = "contract")]
     rpc: Option<String>,
-    /// The Anchor contract, known from elsewhere: what the receipt says of itself is no proof
+    /// The Anchor contract, known from elsewhere: what the receipt says about itself proves nothing
     #[arg(long, requires = "rpc")]
     contract: Option<Address>,
     /// Who must have signed; without it, and with --rpc, whoever has the role ENGINE there
@@ -50,7 +50,11 @@ pub struct Verify {
     against: Against,
 }
 
-/// Needs neither settings nor a database.
+/// Checks a receipt, and prints what it proves. This needs neither settings nor a database.
+///
+/// # Errors
+/// When the file cannot be read or is not a receipt, when the receipt does not agree with what it is compared with, or when
+/// the node fails.
 pub async fn verify(Verify { file, against }: Verify) -> Result<()> {
     let receipt = read(&file)?;
     let mut verified = None;
@@ -81,8 +85,11 @@ pub async fn verify(Verify { file, against }: Verify) -> Result<()> {
     Ok(())
 }
 
-/// Holds a receipt against the contract: its newest anchor or, when others came since, the event in the transaction that the
-/// receipt names. One without an anchor holds by the signature of who may anchor.
+/// Compares a receipt with the contract: with its newest anchor or, when others came since, with the event in the
+/// transaction that the receipt names. A receipt without an anchor needs a signature by an account that may anchor.
+///
+/// # Errors
+/// When the receipt does not agree with the contract, when its signer may not anchor, or when the node fails.
 pub async fn verify_on_chain(
     receipt: &Receipt,
     provider: &impl Provider,
@@ -114,7 +121,7 @@ pub async fn verify_on_chain(
     Ok(verified)
 }
 
-/// Returns the anchor that the contract told of in the transaction that a receipt names, if it did.
+/// Returns the anchor that the contract emitted in the transaction that a receipt names, if there is one.
 async fn told(provider: &impl Provider, contract: Address, anchored: &Anchored) -> Result<Option<anchor::Anchor>> {
     let mined = provider.get_transaction_receipt(anchored.transaction).await.context("the node did not answer")?;
     let logs = mined.into_iter().flat_map(|mined| mined.logs().to_vec());
@@ -143,6 +150,10 @@ pub enum Command {
     Verify,
 }
 
+/// Runs a command of `tributary ledger`.
+///
+/// # Errors
+/// When an entry is not as it was written, or the database fails.
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     let Command::Verify = command;
     let db = process::database(settings).await?;

@@ -1,4 +1,4 @@
-//! Local chains: known accounts, and blocks that come without traffic so that things become final.
+//! Local chains: known accounts, and blocks that are mined without traffic so that things become final.
 
 use facts::ChainId;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use chain::{
 };
 use service::Shutdown;
 
-/// Blocks after which a local chain counts a block as final.
+/// After this many blocks, a local chain counts a block as final.
 const FINAL_AFTER: u64 = 3;
 
 pub fn is_local(chain_id: ChainId) -> bool {
@@ -23,6 +23,9 @@ pub fn is_local(chain_id: ChainId) -> bool {
 }
 
 /// Returns the funded accounts of a local chain.
+///
+/// # Errors
+/// When a key is not valid, which does not happen.
 pub fn signers() -> Result<Vec<PrivateKeySigner>> {
     (0..ACCOUNTS).map(|account| Ok(local::signer(account)?)).collect()
 }
@@ -35,7 +38,8 @@ pub fn signers_or(chain_id: ChainId, given: Signers) -> Signers {
     given.with(signers().unwrap_or_default().into())
 }
 
-/// A local chain mines only when something happens. This mines on until what happened is final, then rests.
+/// Mines blocks on a local chain until what happened is final, and then rests. By itself, the chain mines
+/// only when something happens.
 pub async fn keep_finalizing(provider: DynProvider, shutdown: Shutdown) -> &'static str {
     while shutdown.sleep(Duration::from_millis(250)).await {
         if let Err(error) = finalize(&provider).await {

@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand};
 use process::{Part, Process};
 use service::{Settings, Shutdown, error_chain, telemetry};
 
-/// The mirror makes and drops millions of small values on several threads.
+/// This allocator is used because the mirror makes and drops millions of small values on several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -115,7 +115,7 @@ fn main() -> ExitCode {
     match start(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // What happened, and what led to it; the code's own path there is no help to whoever typed the command.
+            // The message says what happened and what led to it. A backtrace of the code would not help the user.
             eprintln!("error: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }

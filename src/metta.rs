@@ -12,7 +12,7 @@ use metta::Shell;
 
 #[derive(Args)]
 pub struct Metta {
-    /// Programs, run one after the other; none starts a conversation on the standard input
+    /// Programs, which are run one after the other; without any, a conversation starts on the standard input
     files: Vec<PathBuf>,
     /// Print how every result came about: rules with file and line, and what their variables stood for
     #[arg(long)]
@@ -20,16 +20,19 @@ pub struct Metta {
     /// Look for mistakes instead of running
     #[arg(long, conflicts_with = "derive")]
     lint: bool,
-    /// Steps that one evaluation may take
+    /// The most steps that one evaluation may take
     #[arg(long)]
     max_steps: Option<u64>,
 }
 
-/// Runs the command. Fails when a result is an error, or the linter finds something.
+/// Runs `tributary metta`.
+///
+/// # Errors
+/// When a result is an error, when the linter finds something, or when a file cannot be read.
 pub fn run(arguments: Metta) -> Result<()> {
     let Metta { files, derive, lint, max_steps } = arguments;
     let prompt = if stdin().is_terminal() { "> ".to_owned() } else { String::new() };
-    // Whoever reads the output may have gone; the program's results will say so.
+    // The reader of the output may be gone. Then writing the program's results fails too, and is reported.
     let printer = Arc::new(|line: &str| drop(writeln!(stdout(), "{line}")));
     let shell = Shell { derive, lint, max_steps, printer: Some(printer), prompt };
     let well = match files.as_slice() {

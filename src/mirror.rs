@@ -1,4 +1,4 @@
-//! `tributary indexer ...`: looking after the mirrors.
+//! `tributary indexer ...`: looks after the mirrors.
 
 use facts::ChainId;
 use std::{
@@ -20,7 +20,7 @@ use crate::process::{self, Process};
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Shows how every mirror fares: lag, finality, speed, endpoints, quarantine
+    /// Shows the status of every mirror: lag, finality, speed, endpoints, quarantine
     Status {
         /// One JSON object a mirror
         #[arg(long)]
@@ -31,24 +31,28 @@ pub enum Command {
         /// Swap them in even when they differ from the present ones
         #[arg(long)]
         accept: bool,
-        /// The chain, where the database has several
+        /// The chain, if the database has several
         #[arg(long)]
         chain: Option<u64>,
     },
     /// Lets a halted mirror go on
     Resume {
-        /// Take back first what the chain no longer has, finalized blocks included
+        /// First take back what the chain no longer has, including finalized blocks
         #[arg(long)]
         rewind: bool,
-        /// Take back first everything above this block, to read it anew: for logs that are missing in what is stored
+        /// First take back everything above this block and read it anew, because stored logs are incomplete
         #[arg(long, value_name = "BLOCK", conflicts_with = "rewind")]
         rewind_to: Option<u64>,
-        /// The chain, where RPC_URL names several
+        /// The chain, if RPC_URL names several
         #[arg(long)]
         chain: Option<u64>,
     },
 }
 
+/// Runs a command of `tributary indexer`.
+///
+/// # Errors
+/// When the database or a node fails, or when the command is refused.
 pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     let db = process::database(settings).await?;
     match command {
@@ -65,7 +69,10 @@ pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     }
 }
 
-/// Follows the served chain until its head is held.
+/// Follows the served chain until the mirror holds its head, or until the shutdown.
+///
+/// # Errors
+/// When no market is recorded for the chain, when a node or the database fails, or when the mirror halts.
 pub async fn until_level(process: Process) -> Result<()> {
     let deployment = process.deployment().await?;
     let (pool, finality) = (process.chains.served.clone(), process.settings.chain.finality);

@@ -1,4 +1,4 @@
-//! Putting a process together: what every command needs, and the parts it runs.
+//! Puts a process together: what every command needs, and the parts that it runs.
 
 use facts::ChainId;
 use std::{iter, net::SocketAddr, sync::Arc, time::Duration};
@@ -28,11 +28,12 @@ use vault::{BlockStore, DiskStore, KuboStore, Vault};
 
 use crate::{local, sample};
 
-/// A block that a Kubo node does not have would be looked for on the network for ever.
+/// The time limit for Kubo, which would otherwise search the network for ever for a block that it
+/// does not have.
 const IPFS_TIME_LIMIT: Duration = Duration::from_secs(20);
-/// An event of the ledger waits at most so long for its anchor, where the settings do not say.
+/// How long an event of the ledger waits for its anchor at most, unless the settings say otherwise.
 const ANCHOR_INTERVAL: Duration = Duration::from_secs(600);
-/// On a local chain, where anchors cost nothing.
+/// The same on a local chain, where anchors cost nothing.
 const ANCHOR_INTERVAL_LOCAL: Duration = Duration::from_secs(5);
 
 /// A part that a process can run.
@@ -57,11 +58,11 @@ pub struct Process {
     tasks: JoinSet<&'static str>,
 }
 
-/// The chains that the settings name endpoints of.
+/// The chains whose endpoints the settings name.
 pub struct Chains {
-    /// The one that the market is on.
+    /// The chain that the market is on.
     pub served: Arc<Pool>,
-    /// The others, which are mirrored where a market is recorded on them.
+    /// The other chains, which are mirrored if a market is recorded on them.
     pub others: Vec<Arc<Pool>>,
 }
 
@@ -71,7 +72,10 @@ impl Chains {
     }
 }
 
-/// Returns the database, whose schema must be the one that this program was built for.
+/// Connects to the database, whose schema must be the one that this program was built for.
+///
+/// # Errors
+/// When the database does not answer, or has another schema. The error says what to do.
 pub async fn database(settings: &Settings) -> Result<PgPool> {
     let pool = connect(settings).await?;
     store::schema::check(&pool).await?;
@@ -79,7 +83,10 @@ pub async fn database(settings: &Settings) -> Result<PgPool> {
     Ok(pool)
 }
 
-/// Returns the database, brought to the schema of this program.
+/// Connects to the database, and brings it to the schema of this program.
+///
+/// # Errors
+/// When the database does not answer, or a migration fails.
 pub async fn migrate(settings: &Settings) -> Result<PgPool> {
     let pool = connect(settings).await?;
     store::migrate(&pool).await?;
@@ -93,7 +100,10 @@ async fn connect(settings: &Settings) -> Result<PgPool> {
     connected.with_context(|| format!("the database at {url} cannot be used"))
 }
 
-/// Returns the vault the settings name: Kubo where its URL is set, else a folder.
+/// Opens the vault that the settings name: Kubo if its URL is set, otherwise a folder.
+///
+/// # Errors
+/// When the folder cannot be opened, or the HTTP client cannot be made.
 pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
     let store: Arc<dyn BlockStore> = match &settings.content.ipfs_api_url {
         Some(url) => Arc::new(KuboStore::new(url.expose(), IPFS_TIME_LIMIT)?),
@@ -103,6 +113,9 @@ pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
 }
 
 /// Connects to the endpoints of the settings.
+///
+/// # Errors
+/// When no endpoint answers, or when it is unclear which chain is to be served.
 pub async fn chains(settings: &Settings) -> Result<Chains> {
     let urls = settings.rpc_urls();
     let options = pool::Options { verify_receipts: settings.chain.verify_receipts, ..Default::default() };
@@ -112,7 +125,7 @@ pub async fn chains(settings: &Settings) -> Result<Chains> {
             .iter()
             .position(|pool| pool.chain_id() == id)
             .with_context(|| format!("no endpoint of RPC_URL that answers serves chain {id}, which CHAIN_ID names"))?,
-        // Nobody knows which chain an endpoint is of that does not answer.
+        // It is unknown to which chain an endpoint belongs that does not answer.
         None if pools.len() > 1 && !urls.first().is_some_and(|url| pools[0].is_first(url)) => {
             bail!(
                 "the first URL of RPC_URL does not answer, and the others are of several chains: set CHAIN_ID to the one to serve"
@@ -123,6 +136,10 @@ pub async fn chains(settings: &Settings) -> Result<Chains> {
     Ok(Chains { served: pools.remove(place), others: pools })
 }
 
+/// Runs `tributary deploy`, which prints the addresses of the contracts.
+///
+/// # Errors
+/// When the database or the node fails, or when the deployment fails.
 pub async fn deploy(settings: Settings, shutdown: Shutdown) -> Result<()> {
     let process = Process::start(settings, shutdown).await?;
     let deployment = process.deployed(&process.signers()?).await?;
@@ -131,13 +148,19 @@ pub async fn deploy(settings: Settings, shutdown: Shutdown) -> Result<()> {
 }
 
 impl Process {
-    /// Connects to everything; the schema of the database must be up to date.
+    /// Connects to everything. The schema of the database must be up to date.
+    ///
+    /// # Errors
+    /// When the database, a node or the vault fails, or when the schema is not up to date.
     pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<Self> {
         let pool = database(&settings).await?;
         Self::on(pool, settings, shutdown).await
     }
 
     /// Connects to everything, and brings the schema of the database up to date.
+    ///
+    /// # Errors
+    /// When the database, a node or the vault fails, or when a migration fails.
     pub async fn start_migrated(settings: Settings, shutdown: Shutdown) -> Result<Self> {
         let pool = migrate(&settings).await?;
         Self::on(pool, settings, shutdown).await
@@ -158,7 +181,10 @@ impl Process {
         Ok(vec![signer].into())
     }
 
-    /// Returns the recorded deployment, or an error that says how to make one.
+    /// Returns the recorded deployment.
+    ///
+    /// # Errors
+    /// When none is recorded, which the error says how to change, or when the database fails.
     pub async fn deployment(&self) -> Result<Deployment> {
         let mut conn = self.pool.acquire().await?;
         deployments::find(&mut conn, self.chain_id).await?.with_context(|| {
@@ -166,7 +192,10 @@ impl Process {
         })
     }
 
-    /// Returns the recorded deployment, or a new one by the engine's key.
+    /// Returns the recorded deployment, or deploys with the engine's key.
+    ///
+    /// # Errors
+    /// When nothing is recorded and nothing can be deployed, or when the deployment fails.
     pub async fn deployed(&self, signers: &Signers) -> Result<Deployment> {
         let Some(engine) = signers.first().map(|signer| signer.account()) else {
             return self.deployment().await.context("ENGINE_KEY is not set, so nothing can be deployed");
@@ -197,6 +226,10 @@ impl Process {
     }
 
     /// Runs parts until the shutdown.
+    ///
+    /// # Errors
+    /// When no market is recorded, when an address cannot be listened on, or when a part ends by
+    /// itself.
     pub async fn run(mut self, parts: &[Part]) -> Result<()> {
         let deployment = self.deployment().await?;
         let signers = self.signers()?;
@@ -219,7 +252,11 @@ impl Process {
         self.wait().await
     }
 
-    /// Everything in one process, on a chain that may be empty.
+    /// Runs everything in one process, on a chain that may be empty.
+    ///
+    /// # Errors
+    /// When the deployment or the sample catalogue fails, when an address cannot be listened on, or
+    /// when a part ends by itself.
     pub async fn up(mut self) -> Result<()> {
         let signers = local::signers_or(self.chain_id, self.signers()?);
         let deployment = self.deployed(&signers).await?;
@@ -240,7 +277,10 @@ impl Process {
         self.wait().await
     }
 
-    /// Starts parts; the address is the backend's.
+    /// Starts parts. Returns the address of the backend, if it is one of them.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or when the database or the vault fails.
     pub async fn spawn(
         &mut self,
         deployment: Deployment,
@@ -292,7 +332,7 @@ impl Process {
         workers::Anchoring { after, events: self.settings.ledger.anchor_events }
     }
 
-    /// A mirror for every chain that an endpoint serves and a market is recorded on.
+    /// Starts a mirror for every chain that an endpoint serves and on which a market is recorded.
     async fn spawn_mirrors(&mut self, deployment: Deployment) -> Result<()> {
         let pools: Vec<Arc<Pool>> = self.chains.all().cloned().collect();
         for pool in pools {
@@ -347,7 +387,10 @@ impl Process {
         Ok(address)
     }
 
-    /// Waits for the shutdown; a part that ends before it ends the process.
+    /// Waits for the shutdown. A part that ends before it ends the process.
+    ///
+    /// # Errors
+    /// When a part ends by itself, or panics.
     pub async fn wait(mut self) -> Result<()> {
         while let Some(ended) = self.tasks.join_next().await {
             let early = !self.shutdown.has_begun();

@@ -1,4 +1,4 @@
-//! What docs/ARCHITECTURE.md says of the code, held against the code: who depends on whom, and who writes which table.
+//! Compares what docs/ARCHITECTURE.md says with the code: who depends on whom, and who writes which table.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// Our crates, each with those of ours that it may depend on. A line that is missing here, or that is not needed any more, fails the
-/// test: the table is the map.
+/// Our crates, each with those of our crates that it may depend on. The test fails when a line is missing here, or is no longer
+/// needed, so the table is the map.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("advisors", &["agents", "domain", "facts", "store"]),
     ("agents", &["domain", "metta"]),
@@ -44,7 +44,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Tables that something of ours writes by name, each with its only writer: a module, by the path that all its files begin with.
+/// The tables that our code writes by name, each with its only writer: a module, given by the path with which all its files
+/// begin.
 const WRITERS: &[(&str, &str)] = &[
     ("advice", "crates/store/src/advice.rs"),
     ("agent_models", "crates/store/src/advice.rs"),
@@ -138,7 +139,7 @@ fn crates_depend_on_those_that_the_table_names() -> Result<()> {
     Ok(())
 }
 
-/// The Rust sources below a folder.
+/// Collects the Rust sources below a folder.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -160,7 +161,7 @@ fn written(text: &str) -> BTreeSet<String> {
             .unwrap_or(word.len());
         word[..end].trim_end_matches('.').to_owned()
     };
-    // What stands before a statement in the source, such as a quotation mark, is no letter.
+    // The character before a statement in the source, such as a quotation mark, is not a letter.
     let begins = |word: &str, keyword: &str| {
         word.strip_suffix(keyword)
             .is_some_and(|before| !before.ends_with(|letter: char| letter.is_ascii_alphanumeric()))
@@ -181,7 +182,7 @@ fn written(text: &str) -> BTreeSet<String> {
     found
 }
 
-/// Returns the tables that the migrations leave.
+/// Returns the tables that exist after all migrations.
 fn tables() -> Result<BTreeSet<String>> {
     let mut migrations: Vec<PathBuf> =
         fs::read_dir(root().join("crates/store/migrations"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;

@@ -1,4 +1,4 @@
-//! The main job, killed at fourteen points: it ends in the same amounts as when nothing happens.
+//! The demo is killed at fourteen points, and must end in the same amounts as an undisturbed run.
 
 use std::{
     io::{BufRead, BufReader},
@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::Chain;
 
-/// The lines after which the process is killed, each with a pause that lands in the midst of the next step.
+/// The lines after which the process is killed, each with a pause in milliseconds, so that it is killed in
+/// the middle of the next step.
 const POINTS: [(&str, u64); 14] = [
     ("Contracts:", 0),
     ("Contracts:", 120),
@@ -60,7 +61,7 @@ impl Stack {
             .spawn()?)
     }
 
-    /// Runs to the end; the amounts of the last line.
+    /// Runs to the end, and returns the amounts of the last line.
     fn finish(&self, repository: &Path) -> Result<Value> {
         let output = self.start(repository)?.wait_with_output()?;
         let text = String::from_utf8(output.stdout)?;
@@ -71,7 +72,7 @@ impl Stack {
         Ok(report)
     }
 
-    /// Runs until a line, and a moment longer, then kills.
+    /// Runs until a line and a moment longer, then kills the process.
     fn kill_after(&self, repository: &Path, line: &str, pause: Duration) -> Result<()> {
         let mut child = self.start(repository)?;
         let lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();

@@ -1,4 +1,4 @@
-//! `tributary verify`, as its user meets it: a real chain, the real contract, and files that somebody changed.
+//! `tributary verify`, as its user sees it: a real chain, the real contract, and files that somebody changed.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -97,7 +97,7 @@ impl Stage {
         Ok(receipt)
     }
 
-    /// Holds a file of this text against something: what was printed, or what was refused.
+    /// Verifies a file with this text, and returns what was printed, or the refusal.
     fn verify(&self, text: &str, against: &[&str]) -> Result<Result<String, String>> {
         let file = self.folder.path().join("receipt.json");
         fs::write(&file, text)?;
@@ -111,7 +111,7 @@ impl Stage {
         ["--rpc".into(), self.market.chain.url(), "--contract".into(), contract]
     }
 
-    /// Holds a receipt against the chain.
+    /// Verifies a receipt against the chain.
     fn verify_on_chain(&self, text: &str) -> Result<Result<String, String>> {
         self.verify(text, &self.on_chain().each_ref().map(String::as_str))
     }
@@ -137,15 +137,16 @@ async fn a_receipt_holds_against_chain_root_and_signer() -> Result<()> {
         assert!(said.contains(expected), "{said}");
     }
     assert!(said.contains(&account(0).to_string()), "{said}");
-    // An older one holds by the event in its transaction.
+    // An older receipt is verified by the event in its transaction.
     let older = text(stage.receipt(7, Some(0)).await?)?;
     let said = stage.verify_on_chain(&older)?.map_err(anyhow::Error::msg)?;
     assert!(said.contains("number 1") && said.contains("20 events"), "{said}");
-    // One that is not anchored holds by who may anchor, and says what it lacks.
+    // A receipt that is not anchored is verified by the signature of an account that may anchor, and the
+    // output says what it lacks.
     let early = stage.receipt(33, None).await?;
     let said = stage.verify_on_chain(&text(early.clone())?)?.map_err(anyhow::Error::msg)?;
     assert!(said.contains("none when the receipt was made"), "{said}");
-    // Offline, by a root or a signer, or by everything at once.
+    // It can be verified offline, by a root or a signer, or by everything at once.
     let (root, engine) = (early.tree.root.to_string(), account(0).to_string());
     let chain = stage.on_chain();
     let all = [&["--root", &root, "--signer", &engine][..], &chain.each_ref().map(String::as_str)].concat();
@@ -155,7 +156,7 @@ async fn a_receipt_holds_against_chain_root_and_signer() -> Result<()> {
     let pretty = serde_json::to_string_pretty(&early)?;
     stage.verify(&pretty, &["--root", &root])?.map_err(anyhow::Error::msg)?;
 
-    // Whoever has the role no longer must be named.
+    // A signer that no longer has the role must be named explicitly.
     let revoke = AccessManager::revokeRoleCall { roleId: sender::deploy::ENGINE, account: account(0) }.abi_encode();
     stage.market.call(0, stage.market.deployment.access_manager, U256::ZERO, revoke).await?;
     let refused = stage.verify_on_chain(&newest)?.unwrap_err();
@@ -167,7 +168,8 @@ async fn a_receipt_holds_against_chain_root_and_signer() -> Result<()> {
 
 type Change = fn(&mut Receipt);
 
-/// What somebody does to a receipt, who also makes its digest anew, and how the program names it.
+/// What somebody changes in a receipt, who also computes its digest again, and how the program names the
+/// fault.
 const WAYS: &[(&str, Change, &str)] = &[
     ("version", |r| r.version = 2, "version 2"),
     ("kind", |r| r.event.kind = "distribution.opened".into(), "hash: it is"),
@@ -250,13 +252,13 @@ async fn every_way_of_changing_a_receipt_is_found_and_named() -> Result<()> {
         assert!(refused.contains(expected), "{name}: {refused}");
     }
     assert!(WAYS.len() >= 20);
-    // Whoever leaves the digest as it is, is found by that even where no proof looks.
+    // If the digest is left as it is, it reveals the change, even in fields that no proof covers.
     let mut moved = receipt.clone();
     anchored(&mut moved).block += 1;
     let refused = stage.verify_on_chain(&serde_json::to_string(&moved)?)?.unwrap_err();
     assert!(refused.contains("digest: it is"), "{refused}");
 
-    // In the file itself.
+    // The file itself is changed.
     let good = text(receipt.clone())?;
     let mut more: Value = serde_json::from_str(&good)?;
     more["note"] = json!("paid");

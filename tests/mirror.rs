@@ -1,5 +1,6 @@
-//! The mirror's process as an operator has it: killed again and again while the chain goes on and is reorganised, it ends with exactly
-//! the canonical rows (`KILLS` says how often; `./dev sim --kills N` sets it); and its metrics are those that the dashboard shows.
+//! The mirror's process, as an operator runs it. It is killed again and again while the chain goes on and is reorganised, and
+//! must end with exactly the canonical rows (`KILLS` says how often; `./dev sim --kills N` sets it). Its metrics must be those
+//! that the dashboard shows.
 
 use std::{
     collections::BTreeSet,
@@ -52,7 +53,7 @@ async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() 
                 market.register(1 + (step % 3) as u32, 1 + kill * 100 + step, &[]).await?;
             }
             if kill % 3 == 1 {
-                // Another branch, longer than the one that is lost.
+                // The chain gets another branch, which is longer than the one that is lost.
                 ensure!(chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
                 chain.mine(8).await?;
             }
@@ -69,7 +70,7 @@ async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() 
     }
     println!("{kills} kills, {moved} of them after something was committed");
     let fresh = market.another_database().await?;
-    // The sender may send again what a lost branch had: compare when the chain stands still.
+    // The sender may send again what a lost branch had, so the comparison is made when the chain stands still.
     loop {
         let head = chain.provider.get_block_number().await?;
         for database in [&pool, &fresh] {
@@ -84,7 +85,7 @@ async fn a_mirror_that_is_killed_again_and_again_ends_with_the_canonical_rows() 
     }
 }
 
-/// Names of our metrics in a text.
+/// Returns the names of our metrics in a text.
 fn metrics_in(text: &str) -> BTreeSet<&str> {
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
         .filter(|word| word.starts_with("indexer_") || word.starts_with("rpc_"))
@@ -98,7 +99,7 @@ async fn dashboard_and_alerts_ask_for_metrics_that_exist() -> Result<()> {
     let market = Market::on(Chain::with_market(64).await?, pool.clone()).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
     market.register(1, 1, &[]).await?;
-    // The second endpoint is none, so that there are errors to count.
+    // The second endpoint does not exist, so that there are errors to count.
     let listen = format!("127.0.0.1:{}", free_port()?);
     let mut process = mirror(&url, &format!("{},http://{listen}/nothing", market.chain.url()), Some(&listen))?;
     let http = outbound::client().no_proxy().build()?;

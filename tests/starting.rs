@@ -1,4 +1,4 @@
-//! How commands start: on a database of their own version only, with settings that are right, over several URLs.
+//! How commands start: only on a database of their own version, only with valid settings, and over several URLs.
 
 use std::process::{Command, Output, Stdio};
 
@@ -19,7 +19,7 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Commands that read or write the database, besides those that bring it up to date.
+/// The commands that read or write the database, besides those that bring it up to date.
 const COMMANDS: [&[&str]; 9] = [
     &["backend"],
     &["indexer"],

@@ -1,4 +1,4 @@
-//! A verified range, decoded: rows ready for PostgreSQL, and what must hold of them before they are stored.
+//! A verified and decoded range: rows ready for PostgreSQL, and what must be true before they are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,24 +11,24 @@ use crate::{
     source::{Block, BlockId, Log, Range},
 };
 
-/// What a consumer of the outbox is told of a batch.
+/// What consumers of the outbox are told about a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Facts {
     /// Every event.
     Each,
-    /// Nothing: a backfill says once what it brought.
+    /// Nothing, because a backfill is told once, at its end.
     None,
 }
 
 #[derive(Default)]
 pub struct Batch {
     pub from: u64,
-    /// The block that must be the mirror's newest when this is stored.
+    /// The block that must be the mirror's newest when this batch is stored.
     pub parent: B256,
     pub to: BlockId,
     /// Whether more than half of the endpoints have block `to`.
     pub agreed: bool,
-    /// When block `to` was mined, in seconds since 1970; unknown for stored logs.
+    /// When block `to` was mined, in seconds since 1970. `None` for stored logs.
     pub time: Option<u64>,
     pub rows: RowSet,
     pub logs: usize,
@@ -44,11 +44,11 @@ pub struct Batch {
     pub partitions: BTreeSet<u64>,
 }
 
-/// Blocks to a partition of the raw log, as `chain.ensure_partition` makes them.
+/// How many blocks a partition of the raw log has, as `chain.ensure_partition` makes them.
 const PARTITION: u64 = 1_000_000;
 
 impl Batch {
-    /// Decodes a range. Blocks at or below `settled` are kept only where they hold logs.
+    /// Decodes a range. Blocks at or below `settled` are kept only if they have logs.
     pub fn decode(decoder: &Decoder, range: Range, settled: u64, facts: Facts) -> Self {
         let chain_id = decoder.deployment.chain_id;
         let mut batch = Self {
@@ -77,7 +77,7 @@ impl Batch {
         batch
     }
 
-    /// Decodes logs that are stored already: projections only.
+    /// Decodes logs that are stored already, into projections only.
     pub fn of_stored(decoder: &Decoder, previous: Option<&Log>, logs: &[(Log, u64)]) -> Self {
         let mut batch = Self { logs: logs.len(), ..Self::default() };
         let mut previous = previous;

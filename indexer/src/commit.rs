@@ -1,4 +1,5 @@
-//! One database transaction per commit: raw logs, block hashes, projections, outbox and cursor together, or nothing.
+//! One database transaction per commit: raw logs, block hashes, projections, outbox and cursor are stored together, or nothing
+//! is.
 //!
 //! Statements here name projections without a schema: [`enter`] puts the chain's present generation first in the search path, so
 //! that rows go straight into its partition, and a rebuild can use the same functions for the next one.
@@ -27,11 +28,11 @@ pub struct Cursor {
     pub block: BlockId,
     pub safe: u64,
     pub finalized: u64,
-    /// Of the leader that may move it.
+    /// The epoch of the leader that may move it.
     pub epoch: i64,
     /// The projections that are attached.
     pub generation: i64,
-    /// Which decoder made them.
+    /// The version of the decoder that made them.
     pub version: i32,
     /// A backfill is under way.
     pub in_bulk: bool,
@@ -54,7 +55,7 @@ pub enum CommitError {
         stream: Vec<u8>,
         last: u64,
         next: u64,
-        /// The first block of the range in which it showed.
+        /// The first block of the range in which it appeared.
         from: u64,
     },
     #[error("{0} is missing: the node's answer lacks logs")]
@@ -114,7 +115,7 @@ pub async fn begin(leader: &mut Leader, chain_id: ChainId, block: &Block, in_bul
     .execute(&mut *tx)
     .await?;
     if begun.rows_affected() == 1 {
-        // Where the chain begins for us, everything above may be replaced.
+        // This is where the chain begins for us, so everything above may be replaced.
         sqlx::query!(
             "INSERT INTO chain.blocks (chain_id, number, hash, parent_hash, timestamp) VALUES ($1, $2, $3, $4, to_timestamp($5))",
             chain,
@@ -198,8 +199,12 @@ pub async fn enter(tx: &mut PgConnection, chain_id: ChainId, generation: i64) ->
     Ok(())
 }
 
-/// Commits verified batches, each on top of the one before, the first on top of `ancestor`. Where `ancestor` lies below the cursor
-/// this is a reorganisation: what the mirror held above it goes, and the outbox says so.
+/// Commits verified batches, each on top of the one before, and the first on top of `ancestor`. If `ancestor` is below the
+/// cursor, this is a reorganisation: what the mirror held above it is removed, and the outbox is told.
+///
+/// # Errors
+/// When the batches do not follow each other, when an event is missing, when another leader has moved the cursor, or when the
+/// database fails.
 pub async fn commit(
     leader: &mut Leader,
     chain_id: ChainId,
@@ -252,7 +257,7 @@ pub async fn commit(
             None => heads.insert(Heads::load(&mut tx, chain).await?),
         };
         if let Some(error) = batches.iter().find_map(|batch| known.advance(batch).err()) {
-            // Half advanced: they are read anew.
+            // They are only partly advanced, so they are read anew.
             *heads = None;
             return Err(error);
         }
@@ -272,16 +277,16 @@ pub async fn commit(
         }
     }
     if let Err(error) = tx.commit().await {
-        // It may have been stored or not: what is held in memory is read anew.
+        // It is unknown whether the commit was stored, so what is held in memory is read anew.
         leader.heads = None;
         return Err(error.into());
     }
     Ok(Cursor { block: place, safe, finalized, generation, ..*cursor })
 }
 
-/// Returns how far the mirror is safe and final at a height. What is final stays so; what is safe may have to be taken back. A
-/// mirror on another branch than the one that most endpoints call final does not call its own blocks so: only a block whose
-/// hash they gave is.
+/// Returns up to which blocks the mirror is safe and final at a height. What is final stays final, but what is safe may have to
+/// be taken back. A mirror on another branch than the one that most endpoints call final does not call its own blocks final.
+/// Only a block whose hash they gave is final.
 async fn marks(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -359,7 +364,7 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: ChainId, curso
     .await?
     .ok_or(CommitError::Overtaken)?;
     enter(&mut tx, chain_id, generation).await?;
-    // What is built beside may stay when the rest fails.
+    // Indexes that are built on other connections may stay when the rest fails.
     let beside = async {
         let mut conn = db.acquire().await?;
         sqlx::query("SELECT chain.index_bulk_log($1, $2)").bind(chain).bind(generation).execute(&mut *conn).await?;
@@ -380,7 +385,11 @@ pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: ChainId, curso
     Ok(())
 }
 
-/// Gives a generation filled in bulk its keys, its indexes and its computed state; with `which` only those aside or the others.
+/// Gives a generation that was filled in bulk its keys, its indexes and its computed state. `which` selects only those of the
+/// raw log or only the others.
+///
+/// # Errors
+/// When the database fails.
 pub async fn complete(
     tx: &mut PgConnection,
     chain_id: ChainId,
@@ -412,7 +421,10 @@ pub async fn refresh(tx: &mut PgConnection, chain: ChainId, assets: &[i64]) -> R
     Ok(())
 }
 
-/// Stores the rows of batches, one statement a table.
+/// Stores the rows of batches, with one statement per table.
+///
+/// # Errors
+/// When the database fails.
 pub async fn store_rows(tx: &mut PgConnection, tables: &[Table], batches: &[Batch]) -> Result<(), StoreError> {
     for table in tables {
         let filled: Vec<&Rows> = batches.iter().filter_map(|batch| batch.rows.get(*table)).collect();
@@ -525,7 +537,7 @@ async fn tell_finalized(tx: &mut PgConnection, chain: ChainId, before: u64, now:
 pub async fn rewind(db: &PgPool, chain_id: ChainId, to: BlockId) -> Result<(), StoreError> {
     let chain = chain_id.get();
     let mut tx = db.begin().await?;
-    // What a rebuild takes for final must stay.
+    // What a rebuild considers final must stay.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('rebuild of chain ' || $1::bigint, 0))")
         .bind(chain)
         .execute(&mut *tx)

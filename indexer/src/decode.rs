@@ -1,4 +1,4 @@
-//! From a log to rows of the event tables, and to the facts the outbox tells others.
+//! Turns a log into rows of the event tables, and into the facts that the outbox tells others.
 
 use alloy::{
     primitives::{Address, B256, U256},
@@ -21,7 +21,8 @@ use crate::{
     source::Log,
 };
 
-/// Grows when the same log gives other rows than before: the projections are then built anew from the raw log.
+/// The version of the decoder. It grows when the same log gives other rows than before. The projections are then built anew
+/// from the raw log.
 pub const VERSION: i32 = 1;
 
 /// What one log means.
@@ -29,7 +30,7 @@ pub const VERSION: i32 = 1;
 pub struct Decoded {
     /// Rows for `chain.<table>`, each with its place in the chain.
     pub rows: Vec<(Table, Row)>,
-    /// The event's number, where it carries one.
+    /// The event's number, if it has one.
     pub number: Option<Number>,
     /// The asset whose state the event changes.
     pub asset: Option<u64>,
@@ -49,11 +50,11 @@ pub struct Total {
     pub after: U256,
 }
 
-/// An event's place in the numbering of its contract, or of the record of the contract that it changes. A gap is a
-/// missing log.
+/// An event's place in the numbering of its contract, or of the record of the contract that it changes. A gap means that a
+/// log is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Number {
-    /// Which record; empty for the contract itself.
+    /// The record. Empty for the contract itself.
     pub stream: Vec<u8>,
     pub seq: u64,
 }
@@ -63,12 +64,12 @@ impl Number {
         Some(Self { stream: vec![], seq })
     }
 
-    /// A maker's fills and cancellations.
+    /// Numbers an event among a maker's fills and cancellations.
     fn of_maker(maker: Address, seq: u64) -> Option<Self> {
         Some(Self { stream: maker.to_vec(), seq })
     }
 
-    /// An asset's transfers.
+    /// Numbers an event among an asset's transfers.
     fn of_asset(asset: u64, epoch: u64) -> Option<Self> {
         Some(Self { stream: asset.to_be_bytes().to_vec(), seq: epoch })
     }
@@ -80,7 +81,7 @@ pub struct Place {
     pub block: u64,
     pub index: u32,
     pub tx_hash: B256,
-    /// Seconds since 1970, of the block.
+    /// The block's time, in seconds since 1970.
     pub time: u64,
 }
 
@@ -94,7 +95,7 @@ impl Place {
         row
     }
 
-    /// Returns a fact that the log at this place says.
+    /// Returns a fact that follows from the log at this place.
     pub fn fact(&self, subject: Subject, streams: Vec<Stream>, fact: Fact) -> NewFact {
         let place =
             facts::Place { block: self.block, log: self.index, transaction: self.tx_hash.into(), time: self.time };
@@ -127,7 +128,7 @@ fn known(id: u64) -> Field {
     Field::Int(id as i64)
 }
 
-/// Short ASCII reasons are stored as text, anything else as hex.
+/// Writes short ASCII reasons as text, and anything else as hex.
 fn reason(value: B256) -> String {
     let end = value.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let short = &value[..end];
@@ -138,7 +139,7 @@ fn reason(value: B256) -> String {
     }
 }
 
-/// Says what logs of one deployment mean.
+/// Decodes the logs of one deployment.
 pub struct Decoder {
     pub deployment: Deployment,
     modules: Modules,
@@ -149,8 +150,8 @@ impl Decoder {
         Self { deployment, modules: Modules::new(&deployment) }
     }
 
-    /// Decodes a log of one of the contracts. What cannot be decoded is quarantined, in sight. `previous` is the log before
-    /// it in the same transaction.
+    /// Decodes a log of one of the contracts. What cannot be decoded goes to the quarantine, where it can be seen. `previous`
+    /// is the log before it in the same transaction.
     pub fn decode(&self, previous: Option<&Log>, log: &Log, place: &Place) -> Decoded {
         let decoded = match log.address {
             address if address == self.deployment.asset_registry => registry(previous, log, place),
@@ -170,8 +171,8 @@ impl Decoder {
         })
     }
 
-    /// An event of ours that does not fit has its number all the same, or the next one would look like a gap: it is the first
-    /// word of what it says.
+    /// Returns the number of an event of ours that does not fit. It has a number all the same, which is the first word of its
+    /// data. Without it, the next event would look like a gap.
     fn number_of_malformed(&self, log: &Log) -> Option<Number> {
         let topic = log.topics.first()?;
         let numbered = match log.address {
@@ -188,7 +189,7 @@ fn unreadable(error: impl std::fmt::Display) -> String {
     format!("not an event of this contract's interface: {error}")
 }
 
-/// An event about an asset: one row, and a fact that the asset's stream lists, with those of some accounts.
+/// Decodes an event about an asset into one row, and a fact in the streams of the asset and of some accounts.
 fn about_asset(
     place: &Place,
     (asset, number): (u64, Option<Number>),
@@ -204,7 +205,7 @@ fn about_asset(
     Decoded { rows: vec![(table, place.row(fields))], number, asset: Some(asset), fact, total: None }
 }
 
-/// An event about an account: one row, and a fact that the account's stream lists.
+/// Decodes an event about an account into one row, and a fact in the account's stream.
 fn about_account(
     place: &Place,
     (account, number): (Address, Option<Number>),
@@ -215,7 +216,7 @@ fn about_account(
     Decoded { rows: vec![(table, place.row(fields))], number, fact: Some(fact), ..Decoded::default() }
 }
 
-/// An event about the market as a whole: one row, and a fact that these streams list.
+/// Decodes an event about the market as a whole into one row, and a fact in these streams.
 fn about_chain(place: &Place, seq: u64, (table, fields): (Table, Row), fact: Fact, streams: Vec<Stream>) -> Decoded {
     let fact = place.fact(Subject::Chain { chain: place.chain_id }, streams, fact);
     Decoded {
@@ -226,7 +227,7 @@ fn about_chain(place: &Place, seq: u64, (table, fields): (Table, Row), fact: Fac
     }
 }
 
-/// An event that changes no state we mirror, but has its number.
+/// Decodes an event that changes no state that we mirror, but has a number.
 fn numbered(seq: u64) -> Decoded {
     Decoded { number: Number::of_contract(seq), ..Decoded::default() }
 }
@@ -269,7 +270,8 @@ fn registry(previous: Option<&Log>, log: &Log, place: &Place) -> Result<Decoded,
         }
         E::Linked(event) => numbered(event.seq),
         E::BaseURISet(event) => numbered(event.seq),
-        // ERC-721, ERC-4906 and access events repeat what ours say, or concern no state we mirror; the raw log has them.
+        // ERC-721, ERC-4906 and access events repeat our own events, or concern no state that we mirror. The raw log has
+        // them.
         _ => Decoded::default(),
     })
 }
@@ -309,12 +311,12 @@ fn registered(place: &Place, event: AssetRegistry::Registered) -> Result<Decoded
     Ok(about_asset(place, (asset, number), (Table::Registrations, fields), fact, &accounts))
 }
 
-/// PostgreSQL holds no NUL.
+/// Replaces NUL, which PostgreSQL cannot store.
 fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
-/// ERC-721's own event, which says from whom to whom; the registry emits it just before `Transferred`.
+/// Reads ERC-721's own event, which has sender and receiver. The registry emits it just before `Transferred`.
 fn transfer_before(previous: Option<&Log>, log: &Log, asset: U256) -> Result<AssetRegistry::Transfer, String> {
     previous
         .filter(|previous| previous.address == log.address)
@@ -557,7 +559,7 @@ fn decided(place: &Place, numbers: (u64, u64), hash: B256, activated: bool) -> R
     root(place, numbers, hash, (Table::RootDecisions, fields), fact)
 }
 
-/// An event about a payout root, by the root's number and the contract's.
+/// Decodes an event about a payout root, with the root's number and the contract's.
 fn root(
     place: &Place,
     (number, seq): (u64, u64),

@@ -1,6 +1,7 @@
-//! Where the numbering of every record stands: the next event continues it, or a log is missing.
+//! The heads of the numbering of every record. The next event must continue the numbering, or a log is missing.
 //!
-//! Live, the database is asked, by index. A backfill has no such index yet and keeps the numbers in memory: some 60 bytes a record.
+//! In live operation, the database is asked, using an index. A backfill has no such index yet, and keeps the numbers in memory:
+//! about 60 bytes per record.
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
@@ -14,7 +15,7 @@ use crate::{
     decode::{Number, Total},
 };
 
-/// A record: contract, length of its name, name.
+/// A record: the contract, the length of the record's name, and the name.
 type Record = [u8; 41];
 
 fn record(contract: &Address, stream: &[u8]) -> Record {
@@ -26,7 +27,7 @@ fn record(contract: &Address, stream: &[u8]) -> Record {
     record
 }
 
-/// The numbering of all records, while no index knows it.
+/// The numbering of all records, as long as there is no index for it.
 #[derive(Default)]
 pub struct Heads {
     numbers: HashMap<Record, u64>,
@@ -34,7 +35,10 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// Reads where a backfill that was interrupted stands.
+    /// Reads the numbering of a backfill that was interrupted.
+    ///
+    /// # Errors
+    /// When the database fails, or a stored value is malformed.
     pub async fn load(conn: &mut PgConnection, chain: i64) -> Result<Self, CommitError> {
         let mut heads = Self::default();
         let numbers: Vec<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
@@ -64,7 +68,10 @@ impl Heads {
         Ok(heads)
     }
 
-    /// Checks a batch and goes on from it. After an error these heads are of no use.
+    /// Checks a batch, and advances by it. After an error, these heads must not be used any more.
+    ///
+    /// # Errors
+    /// When an event is missing, or a running total does not fit.
     pub fn advance(&mut self, batch: &Batch) -> Result<(), CommitError> {
         for (contract, Number { stream, seq }) in &batch.numbers {
             let last = self.numbers.entry(record(contract, stream)).or_default();
@@ -98,7 +105,10 @@ impl Heads {
 /// A record's numbers in a batch, each with the first block of its range.
 type Numbers = Vec<(u64, u64)>;
 
-/// The same check by the database, in one question for all records that the batches continue.
+/// Makes the same check in the database, with one query for all records that the batches continue.
+///
+/// # Errors
+/// When an event is missing, or the database fails.
 pub async fn check(conn: &mut PgConnection, chain: i64, batches: &[Batch]) -> Result<(), CommitError> {
     let mut streams: BTreeMap<(Address, &[u8]), Numbers> = BTreeMap::new();
     for batch in batches {

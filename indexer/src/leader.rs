@@ -1,8 +1,8 @@
-//! One process leads the mirror of a chain; others stand by.
+//! One process leads the mirror of a chain, and the others stand by.
 //!
-//! The leader holds an advisory lock with the very session by which it commits, so that whoever ends the session ends both. Its
-//! epoch, one above its predecessor's, is part of every commit's compare-and-swap: a leader that slept through its own
-//! replacement commits nothing.
+//! The leader holds an advisory lock with the very session by which it commits, so that ending the session ends both. Its
+//! epoch, which is one above its predecessor's, is part of every commit's compare-and-swap. So a leader that did not notice its
+//! own replacement cannot commit anything.
 
 use facts::ChainId;
 use std::{sync::Arc, time::Duration};
@@ -15,19 +15,19 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::heads::Heads;
 
-/// How often the leader says that it lives.
+/// How often the leader reports that it is alive.
 const BEAT: Duration = Duration::from_secs(1);
-/// Silence after which a standby ends the leader's session. The lock is free at once when a leader's process dies; this is for
-/// one that hangs, or whose machine is gone.
+/// Silence after which a standby ends the leader's session. The lock is free at once when a leader's process dies. This is for
+/// a leader that hangs, or whose machine is gone.
 const SILENCE_SECONDS: f64 = 10.0;
 
-/// What a leader tells operators with each beat.
+/// What a leader reports to operators with each beat.
 pub type Report = Arc<dyn Fn() -> Value + Send + Sync>;
 
 pub struct Leader {
     pub conn: PgConnection,
     pub epoch: i64,
-    /// In a backfill, where every record's numbering stands.
+    /// The heads of the numbering of every record, in a backfill.
     pub heads: Option<Heads>,
     _beat: AbortOnDropHandle<()>,
 }
@@ -68,7 +68,7 @@ impl Leader {
     }
 }
 
-/// A leader that has been silent too long loses its session, and with it the lock.
+/// Ends the session of a leader that has been silent for too long, and with it the lock.
 async fn end_silent_leader(conn: &mut PgConnection, chain: i64) -> Result<(), StoreError> {
     let ended = sqlx::query_scalar!(
         r#"WITH silent AS MATERIALIZED (

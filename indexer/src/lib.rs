@@ -1,8 +1,8 @@
-//! The mirror: chain to PostgreSQL, exactly once, right through reorganisations.
+//! The mirror: copies the chain into PostgreSQL, exactly once, and stays right through reorganisations.
 //!
-//! [`Indexer::converge`] is the whole algorithm. `source` fetches and verifies, `decode` and `modules` say what a log means, `batch`
-//! and `row` make rows of it, `heads` finds what is missing, `commit` stores in one transaction what `leader` may store, `rebuild`
-//! makes the projections anew, `status` tells people.
+//! [`Indexer::converge`] is the whole algorithm. `source` fetches and verifies, `decode` and `modules` say what a log means,
+//! `batch` and `row` make rows of it, and `heads` finds missing logs. `commit` stores everything in one transaction, `leader`
+//! decides which process may do so, `rebuild` makes the projections anew, and `status` informs operators.
 
 mod batch;
 mod commit;
@@ -67,7 +67,7 @@ pub enum IndexerError {
 /// What a round of [`Indexer::converge`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Committed something; there may be more.
+    /// Something was committed, and there may be more.
     Advanced,
     /// The mirror holds the head.
     Level,
@@ -75,14 +75,15 @@ pub enum Progress {
     Standby,
 }
 
-/// How much is done at once.
+/// How much work is done at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Ranges fetched at the same time in a backfill.
+    /// How many ranges are fetched at the same time in a backfill.
     pub fetchers: usize,
-    /// Bytes of rows that wait for their commit, or are in it; with the limit on an answer's size this bounds memory.
+    /// How many bytes of rows may wait for their commit or be in it. Together with the limit on an answer's size, this bounds
+    /// memory.
     pub buffer: usize,
-    /// A new mirror with at least so many final blocks to read leaves secondary indexes and computed state to the end.
+    /// A new mirror with at least this many final blocks to read builds secondary indexes and computed state only at the end.
     pub bulk_blocks: u64,
 }
 
@@ -92,19 +93,19 @@ impl Default for Options {
     }
 }
 
-/// The chain has another block where one was final.
+/// The chain has a different block at the height of a final one.
 struct Left {
     held: BlockId,
     /// The hash that most endpoints give.
     chain: B256,
 }
 
-/// A batch that waits for its commit, with its place in the buffer; or why there are no more.
+/// A batch that waits for its commit, with its place in the buffer, or the reason why there are no more.
 type Fetched = Result<(Batch, OwnedSemaphorePermit), IndexerError>;
 
-/// Gaps in a row, with everything checked, before the mirror halts.
+/// After this many gaps in a row, with everything checked, the mirror halts.
 const GAPS: u32 = 3;
-/// Blocks of a replacement that are swapped at once; a deeper reorganisation takes several commits.
+/// How many blocks of a replacement are swapped at once. A deeper reorganisation takes several commits.
 const LARGEST_SWAP: u64 = 10_000;
 
 /// Follows one chain.
@@ -144,13 +145,14 @@ impl Indexer {
         self
     }
 
-    /// Heads from this WebSocket wake the loop; without it the loop polls.
+    /// Lets heads from this WebSocket wake the loop. Without it, the loop polls.
     pub fn with_ws(mut self, url: Option<SecretUrl>) -> Self {
         self.ws_url = url;
         self
     }
 
-    /// Follows the chain until the shutdown. A failure is said, and tried again later; a halt stays until resumed.
+    /// Follows the chain until the shutdown. After a failure, which is logged, it tries again later. A halt lasts until it is
+    /// resumed.
     pub async fn run(mut self, shutdown: Shutdown) {
         let heads = wake::heads(self.ws_url.clone(), shutdown.clone());
         self.stages.begin(self.chain_id());
@@ -186,6 +188,9 @@ impl Indexer {
     }
 
     /// Follows the chain until the mirror holds its head, waiting for the lead while another process has it.
+    ///
+    /// # Errors
+    /// When a node or the database fails, or the mirror halts.
     pub async fn level(&mut self) -> Result<(), IndexerError> {
         loop {
             match self.converge().await {
@@ -201,10 +206,13 @@ impl Indexer {
         self.decoder.deployment.chain_id
     }
 
-    /// One round: compare the mirror with the chain, then commit what it lacks, or the replacement of a branch that left the
-    /// chain. May be dropped at any point: what was not committed was not done.
+    /// Does one round: compares the mirror with the chain, then commits what the mirror lacks, or the replacement of a branch
+    /// that left the chain. The future may be dropped at any point, because only what was committed was done.
+    ///
+    /// # Errors
+    /// When a node or the database fails, when another leader took over, or when the mirror halts.
     pub async fn converge(&mut self) -> Result<Progress, IndexerError> {
-        // Taken out, so that a round that is dropped midway ends its session too.
+        // The leader is taken out, so that a round that is dropped midway also ends the leader's session.
         let mut leader = match self.leader.take() {
             Some(leader) => leader,
             None => match Leader::elect(&self.db, self.chain_id(), self.report()).await? {
@@ -214,7 +222,7 @@ impl Indexer {
         };
         let round = self.round(&mut leader).await;
         match &round {
-            // Whatever the database refused, a new session begins anew.
+            // Whatever the database refused, the next round begins with a new session.
             Err(IndexerError::Store(_) | IndexerError::Commit(CommitError::Store(_) | CommitError::Overtaken)) => {}
             _ => self.leader = Some(leader),
         }
@@ -237,7 +245,7 @@ impl Indexer {
             }
         };
         self.stages.lag(self.chain_id(), &head, ancestor.number, None);
-        // A head that does not reach beyond what is shared has nothing to put in place of the rest yet.
+        // A head that does not reach beyond the shared blocks has no replacement for the others yet.
         if ancestor.number < cursor.block.number && ancestor.number < head.head.number {
             self.reorganise(leader, &cursor, ancestor, &head).await?;
             return Ok(Progress::Advanced);
@@ -255,13 +263,14 @@ impl Indexer {
         Ok(Progress::Advanced)
     }
 
-    /// What is final is fetched by several, decoded as it comes, and committed in order; what is not, as it is mined. What comes
-    /// during a commit waits for the next one, as long as there is room.
+    /// Follows the chain up to the head. Final blocks are fetched in several ranges at a time, decoded as they arrive, and
+    /// committed in order. Other blocks are fetched as they are mined. What arrives during a commit waits for the next one, as
+    /// long as there is room.
     async fn follow(&self, leader: &mut Leader, cursor: Cursor, head: &Head) -> Result<(), IndexerError> {
         let (sender, receiver) = mpsc::unbounded_channel();
         tokio::select! {
             committed = self.commit_in_order(leader, cursor, head, receiver) => committed,
-            // When all is read, this branch is over and the commits go on.
+            // When everything is read, this branch ends and the commits go on.
             Err(never) = self.read_ahead(cursor, head, sender) => match never {},
         }
     }
@@ -293,14 +302,14 @@ impl Indexer {
                     return Ok(());
                 }
             };
-            // A batch that is larger than the buffer takes all of it.
+            // A batch that is larger than the buffer takes all of the buffer.
             let bytes = batch.rows.bytes().min(self.options.buffer) as u32;
             let Ok(place) = room.clone().acquire_many_owned(bytes).await else { return Ok(()) };
             let _ = sender.send(Ok((batch, place)));
         }
     }
 
-    /// Commits what waits, until no more comes. What came before a failure is committed.
+    /// Commits what waits, until no more comes. What arrived before a failure is committed.
     async fn commit_in_order(
         &self,
         leader: &mut Leader,
@@ -323,7 +332,8 @@ impl Indexer {
         Ok(())
     }
 
-    /// Replaces a branch that left the chain, as far as the new one goes: fetched and verified first, swapped at once.
+    /// Replaces a branch that left the chain, as far as the new one goes. The new branch is fetched and verified first, and
+    /// swapped in at once.
     async fn reorganise(
         &self,
         leader: &mut Leader,
@@ -378,7 +388,8 @@ impl Indexer {
             self.stages.time("commit", commit::commit(leader, self.chain_id(), cursor, ancestor, batches, head)).await;
         let moved = match moved {
             Err(error @ (CommitError::Gap { .. } | CommitError::Missing(_))) => {
-                // Once with the usual checks, then with all of them: what is still missing is missing from what is stored.
+                // The range is read once with the usual checks, and then with all of them. What is still missing after that is
+                // missing from what is stored.
                 let often = self.gaps.fetch_add(1, Ordering::Relaxed);
                 if !self.source.doubt() && often >= GAPS {
                     let reason = format!("{error}. Every receipt was checked, so logs are missing among those stored");
@@ -404,7 +415,7 @@ impl Indexer {
                     tracing::info!("the projections of chain {chain_id} are of another version: building them anew");
                     rebuild(&self.db, self.decoder.deployment, true, |_, _| ()).await?;
                 }
-                // The epoch is the leader's own: a commit fails when another's has taken its place.
+                // The epoch is the leader's own, so a commit fails when another leader has taken its place.
                 Some((cursor, None)) => return Ok(Cursor { epoch: leader.epoch, ..cursor }),
                 None => {
                     let before = self.decoder.deployment.from_block.saturating_sub(1);
@@ -416,8 +427,8 @@ impl Indexer {
         }
     }
 
-    /// Returns the newest block that the mirror and the chain share, unless they differ at the finalized one. A head that
-    /// went backwards on the same branch is no difference.
+    /// Returns the newest block that the mirror and the chain share, unless they differ at the finalized one. A head that went
+    /// backwards on the same branch does not count as a difference.
     async fn common_ancestor(
         &self,
         leader: &mut Leader,
@@ -430,7 +441,8 @@ impl Indexer {
             return Ok(Ok(newest));
         }
         if number < newest.number {
-            // The node is behind: compare at its height, if that block is kept. What is final cannot be replaced from there.
+            // The node is behind, so the comparison is made at its height, if that block is kept. What is final cannot be
+            // replaced from there.
             match commit::stored_hash(&mut leader.conn, self.chain_id(), number).await? {
                 Some(block) if block.hash != hash && number <= cursor.finalized => {
                     return Err(SourceError::Missing(cursor.finalized).into());
@@ -448,8 +460,8 @@ impl Indexer {
         }
     }
 
-    /// The node says that no kept block is shared, not even the finalized one: a majority must say so before the mirror halts.
-    /// While the chain is shorter than what was final, nobody can: the mirror waits.
+    /// Handles a node that shares no kept block, not even the finalized one. A majority must confirm this before the mirror
+    /// halts. As long as the chain is shorter than what was final, nobody can confirm it, and the mirror waits.
     async fn settled_ancestor(
         &self,
         leader: &mut Leader,
@@ -461,28 +473,28 @@ impl Indexer {
         Ok(if chain == held.hash { Ok(held) } else { Err(Left { held, chain }) })
     }
 
-    /// Returns what this leader tells operators every second.
+    /// Returns what this leader reports to operators every second.
     fn report(&self) -> leader::Report {
         let (stages, pool) = (self.stages.clone(), self.pool.clone());
         Arc::new(move || status::report(&stages, &pool))
     }
 }
 
-/// What a halted mirror gives back before it goes on.
+/// What a halted mirror takes back before it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rewind {
-    /// Nothing.
+    /// It takes back nothing.
     No,
-    /// What the chain no longer has, below the finalized block too.
+    /// Everything that the chain no longer has, including finalized blocks.
     ToShared,
-    /// Everything above this block: it is read anew.
+    /// Everything above this block, which is then read anew.
     To(u64),
 }
 
-/// Clears a halt, and says how many blocks were given back.
+/// Clears a halt, and returns how many blocks were taken back.
 ///
 /// # Errors
-/// When no endpoint, or no majority of several, says what the chain has there.
+/// When no endpoint, or no majority of several endpoints, says which block the chain has there, or when the database fails.
 pub async fn resume(
     db: &PgPool,
     pool: Arc<Pool>,

@@ -1,5 +1,5 @@
-//! Events of the modules (licences, staking, disputes, arbiters, anchors) by their contracts' ABIs: every event with a `seq`
-//! becomes a row with its fields as JSON, so that a new event needs no code here. Views give them their meaning.
+//! Decodes events of the modules (licences, staking, disputes, arbiters, anchors) by their contracts' ABIs. Every event with
+//! a `seq` becomes a row with its fields as JSON, so that a new event needs no code here. Views give the rows their meaning.
 
 use std::collections::HashMap;
 
@@ -41,12 +41,15 @@ impl Modules {
         self.0.keys().any(|(address, _)| *address == contract)
     }
 
-    /// Returns whether an event carries its contract's number.
+    /// Returns whether an event has its contract's number.
     pub fn numbers(&self, contract: Address, topic: B256) -> bool {
         self.0.get(&(contract, topic)).is_some_and(|(_, event)| is_numbered(event))
     }
 
-    /// An event of a module; those without a number repeat what ours say, or concern no state we mirror.
+    /// Decodes an event of a module. Events without a number repeat our own events, or concern no state that we mirror.
+    ///
+    /// # Errors
+    /// When the log is not an event of the contract's ABI. The text says why, for the quarantine.
     pub fn decode(&self, log: &Log, place: &Place) -> Result<Decoded, String> {
         let unknown = || format!("not an event of {}'s interface", log.address);
         let topic = log.topics.first().ok_or_else(unknown)?;
@@ -101,7 +104,7 @@ fn is_numbered(event: &Event) -> bool {
     event.inputs.first().is_some_and(|first| first.name == "seq")
 }
 
-/// Numbers as decimal strings, bytes as 0x-hex, structs as objects.
+/// Writes a value as JSON: numbers as decimal strings, bytes as 0x-hex, structs as objects.
 fn json_of(value: &DynSolValue, components: &[Param]) -> Value {
     match value {
         DynSolValue::Bool(value) => (*value).into(),
@@ -110,7 +113,7 @@ fn json_of(value: &DynSolValue, components: &[Param]) -> Value {
         DynSolValue::Address(value) => value.to_checksum(None).into(),
         DynSolValue::FixedBytes(value, size) => alloy::hex::encode_prefixed(&value[..*size]).into(),
         DynSolValue::Bytes(value) => alloy::hex::encode_prefixed(value).into(),
-        // PostgreSQL holds no NUL.
+        // PostgreSQL cannot store NUL.
         DynSolValue::String(value) => value.replace('\0', "\u{fffd}").into(),
         DynSolValue::Array(values) | DynSolValue::FixedArray(values) => {
             values.iter().map(|value| json_of(value, components)).collect()

@@ -1,4 +1,4 @@
-//! Projections made anew from the raw log, without asking the chain, while the present ones are read and the mirror goes on.
+//! Makes projections anew from the raw log, without asking the chain, while the present ones are read and the mirror goes on.
 //!
 //! What is final is decoded into the next generation first. Then, in one transaction that holds the cursor, the rest is added, both
 //! generations are compared row by row and byte by byte, and the new one takes the place of the old.
@@ -54,8 +54,12 @@ pub struct Rebuilt {
     pub generation: i64,
 }
 
-/// Rebuilds a chain's projections. `progress` is told how many of how many logs are decoded. Where the rows differ from the present
-/// ones, nothing is swapped unless `accept`.
+/// Rebuilds a chain's projections. `progress` is called with the number of decoded logs and of all logs. If the rows differ
+/// from the present ones, nothing is swapped unless `accept` is set.
+///
+/// # Errors
+/// When the chain has no mirror, when a backfill or another rebuild of it is running, when rows differ and `accept` is not set,
+/// or when the database fails.
 pub async fn rebuild(
     db: &PgPool,
     deployment: Deployment,
@@ -81,7 +85,7 @@ pub async fn rebuild(
         return Err(RebuildError::Backfill(chain_id.0));
     }
     let generation = cursor.generation + 1;
-    // A rebuild that was killed left its tables.
+    // A rebuild that was killed may have left its tables.
     sqlx::query(AssertSqlSafe(format!("DROP SCHEMA IF EXISTS chain_{chain}_{generation} CASCADE")))
         .execute(&mut writer)
         .await?;
@@ -128,7 +132,7 @@ pub async fn rebuild(
     tx.commit().await?;
     compare(&mut writer, chain, cursor.generation, generation, (0, cursor.finalized), &mut rebuilt).await?;
 
-    // Readers that hold the tables are waited for, but not so long that all others queue behind.
+    // Readers that hold the tables are waited for, but not so long that all others have to queue.
     for attempt in 1.. {
         match swap(&mut writer, &mut reader, &decoder, cursor, last.as_ref(), accept, &mut rebuilt).await {
             Err(RebuildError::Store(StoreError::Database(error))) if attempt < 20 && is_lock_timeout(&error) => {
@@ -150,7 +154,7 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
 }
 
-/// Adds what is not final, compares, and swaps, in one transaction that holds the cursor: the mirror waits meanwhile.
+/// Adds what is not final, compares, and swaps, in one transaction that holds the cursor, so that the mirror waits meanwhile.
 async fn swap(
     writer: &mut PgConnection,
     reader: &mut PgConnection,
@@ -215,7 +219,7 @@ async fn swap(
     Ok(())
 }
 
-/// Counts the rows of a span of blocks that are not the same bytes in both generations.
+/// Counts the rows of a span of blocks whose bytes differ between the generations.
 async fn compare(
     conn: &mut PgConnection,
     chain: i64,
@@ -263,7 +267,7 @@ async fn count_differing(
     Ok(())
 }
 
-/// Returns the logs after a place, through a block, each with the time of its block.
+/// Returns the logs after a place, up to and including a block, each with the time of its block.
 async fn read_page(
     conn: &mut PgConnection,
     chain: i64,

@@ -1,4 +1,4 @@
-//! Rows on their way to PostgreSQL: typed fields, written in COPY's binary format, or told as JSON in the outbox.
+//! Rows on their way to PostgreSQL: typed fields that are written in COPY's binary format, or as JSON in the outbox.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use store::values::hex_bytes;
 
 macro_rules! tables {
     ($($variant:ident = $name:literal,)*) => {
-        /// The tables that a batch fills; all but the first two are projections.
+        /// The tables that a batch fills. All except the first two are projections.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Table { $($variant,)* }
 
@@ -48,13 +48,13 @@ tables! {
 }
 
 impl Table {
-    /// Deletes the rows above a block, by chain and number.
+    /// Returns the statement that deletes the rows above a block, by chain and number.
     pub fn retract(self) -> String {
         let number = if self == Self::Blocks { "number" } else { "block_number" };
         format!("DELETE FROM {} WHERE chain_id = $1 AND {number} > $2", self.name())
     }
 
-    /// Returns what is computed from the raw log.
+    /// Returns the tables that are computed from the raw log.
     pub fn projections() -> &'static [Table] {
         &Self::ALL[2..]
     }
@@ -76,10 +76,10 @@ pub enum Field {
     Text(String),
     /// `numeric`, whole
     Amount(U256),
-    /// `numeric`, below zero by this much
+    /// `numeric`, with this amount below zero
     Debit(U256),
-    /// `timestamptz`, seconds since 1970; `infinity` for what lies beyond the calendar, because a hostile order or clock must
-    /// not stop the mirror
+    /// `timestamptz`, in seconds since 1970. It is `infinity` for times beyond the calendar, because a hostile order or clock
+    /// must not stop the mirror
     Time(u64),
     /// `jsonb`
     Json(Value),
@@ -109,7 +109,7 @@ impl From<U256> for Field {
 }
 
 impl From<&str> for Field {
-    /// Text from the chain; PostgreSQL holds no NUL.
+    /// Takes a text from the chain. It replaces NUL, which PostgreSQL cannot store.
     fn from(text: &str) -> Self {
         Self::Text(text.replace('\0', "\u{fffd}"))
     }
@@ -117,7 +117,7 @@ impl From<&str> for Field {
 
 /// The first second of the year 10 000.
 const END_OF_CALENDAR: u64 = 253_402_300_800;
-/// Seconds between 1970, where the chain's time begins, and 2000, where PostgreSQL's does.
+/// Seconds between 1970, when the chain's time begins, and 2000, when PostgreSQL's does.
 const EPOCH_OF_POSTGRES: i64 = 946_684_800;
 const BIGINT: u32 = 20;
 const BYTEA: u32 = 17;
@@ -156,7 +156,7 @@ impl Field {
         out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
 
-    /// As the outbox tells it: bytes in PostgreSQL's hex, amounts as decimal strings, times by RFC 3339.
+    /// Writes the field for the outbox: bytes in PostgreSQL's hex, amounts as decimal strings, times by RFC 3339.
     pub fn json(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -185,7 +185,7 @@ fn microseconds(seconds: u64) -> i64 {
     }
 }
 
-/// Returns a time of the chain, in seconds since 1970; none beyond the end of the calendar.
+/// Converts a time of the chain, in seconds since 1970. `None` beyond the end of the calendar.
 pub fn time_of(seconds: u64) -> Option<DateTime<Utc>> {
     let time = i64::try_from(seconds).ok().filter(|_| seconds < END_OF_CALENDAR);
     time.and_then(|seconds| DateTime::from_timestamp(seconds, 0))
@@ -195,12 +195,13 @@ fn timestamp(seconds: u64) -> Value {
     time_of(seconds).map_or_else(|| "infinity".into(), |time| time.to_rfc3339().into())
 }
 
-/// A whole number in PostgreSQL's form: digits of base 10 000, the weight of the first, no trailing zeros.
+/// Writes a whole number in PostgreSQL's form: digits of base 10 000, with the weight of the first one and without trailing
+/// zeros.
 fn encode_numeric(amount: U256, negative: bool, out: &mut Vec<u8>) {
     let mut digits = [0_u16; 20];
     let mut count = 0;
     let mut rest = amount;
-    // Above 128 bits division is slow, and rare.
+    // Division above 128 bits is slow, but such numbers are rare.
     while rest > U256::from(u128::MAX) {
         let (quotient, digit) = rest.div_rem(U256::from(10_000));
         digits[count] = digit.to::<u16>();
@@ -241,7 +242,7 @@ fn encode_array_header(length: usize, element: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// A row: its columns' names, the same and in the same order for all rows of a table, and values.
+/// A row: the names of its columns, in the same order for all rows of a table, and their values.
 pub type Row = Vec<(&'static str, Field)>;
 
 /// Returns a row as a JSON object.
@@ -256,12 +257,12 @@ pub struct Rows {
     /// Tuples in COPY's binary format, without header and trailer.
     pub tuples: Vec<u8>,
     pub count: usize,
-    /// The same as they came, while they are few.
+    /// The same rows as they came, as long as they are few.
     pub few: Vec<Row>,
 }
 
-/// Rows that are rather inserted as JSON. The end of a COPY is a small packet after another, which a connection that waits for
-/// acknowledgements (Nagle's algorithm; the driver has no other) holds back for some 40 ms.
+/// Up to this many rows are inserted as JSON instead. A COPY ends with a small packet after another one, which a connection
+/// that waits for acknowledgements (Nagle's algorithm, which the driver cannot turn off) holds back for about 40 ms.
 pub const FEW: usize = 500;
 
 pub const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -312,7 +313,7 @@ mod tests {
 
     use super::*;
 
-    /// What COPY stores is what the driver reads back as text.
+    /// Stores a field with COPY, and returns what the driver reads back as text.
     async fn stored(kind: &str, field: &Field) -> anyhow::Result<Option<String>> {
         let pool = testkit::database().await?;
         let mut conn = pool.acquire().await?;

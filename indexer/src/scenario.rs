@@ -1,5 +1,6 @@
-//! The contracts' own scenario, `contracts/test/differential/scenario.txt`: hundreds of calls by ten actors, as Solidity
-//! logged them and as its views told the end. The mirror is fed the logs alone and must tell the same end.
+//! The contracts' own scenario, `contracts/test/differential/scenario.txt`: hundreds of calls by ten actors, with the
+//! logs that Solidity emitted and the final state that its views gave. The mirror gets only the logs, and must arrive at
+//! the same final state.
 
 use facts::ChainId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,8 +141,8 @@ async fn logs_of_the_contracts_rebuild_their_state() -> Result<()> {
     Ok(())
 }
 
-/// The comparison above would hold of a mirror that invents what it misses: without any one log, it refuses the rest
-/// or tells another state.
+/// A mirror that invents what it misses would pass the comparison above. So when any one log is missing, the mirror must
+/// refuse the rest or arrive at another state.
 #[tokio::test]
 async fn without_a_log_the_state_is_another_or_refused() -> Result<()> {
     let mut scenario = parse()?;

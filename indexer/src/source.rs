@@ -1,7 +1,8 @@
-//! Reading the chain from several endpoints: headers and logs of a range, believed only after they agree with each
-//! other, and with the majority where it matters.
+//! Reads the chain from several endpoints: headers and logs of a range, which are accepted only if they agree with each other,
+//! and with the majority where it matters.
 //!
-//! `fetch` takes one range from one endpoint, `verify` says what must agree; here is who is asked, and what is final.
+//! `fetch` takes one range from one endpoint, and `verify` says what must agree. This module decides who is asked, and what is
+//! final.
 
 mod fetch;
 #[cfg(test)]
@@ -24,9 +25,9 @@ use tokio::sync::OnceCell;
 
 use self::{fetch::Fetch, verify::Watched};
 
-/// Blocks behind the head that count as final where a node knows no tags.
+/// How many blocks behind the head count as final if a node does not know tags.
 const DEPTH_WITHOUT_TAGS: u64 = 64;
-/// Chains whose headers are known to be Ethereum's: no endpoint may say otherwise.
+/// Chains whose headers are known to have Ethereum's form, so that no endpoint may claim otherwise.
 const STANDARD_HEADERS: [u64; 7] = [1, 10, 8453, 17_000, 31_337, 560_048, 11_155_111];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl From<&Header> for Block {
     }
 }
 
-/// Where the chain stands: the head, and the numbers up to which it is safe and final.
+/// The state of the chain: its head, and the numbers up to which it is safe and final.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
     pub head: Block,
@@ -69,20 +70,20 @@ pub struct Head {
 /// Why `finalized` is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// There is one endpoint, and it says so.
+    /// There is only one endpoint, and it says so.
     Word,
     /// More than half of the endpoints give this hash.
     Hash(B256),
-    /// The head is below what they agreed on: of a lower block it says nothing.
+    /// The head is below the block that they agreed on, so nothing is said about a lower block.
     None,
 }
 
-/// Whose word on a block's hash is taken.
+/// Whose statement about a block's hash is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// The best endpoint's.
     Best,
-    /// The majority's, as [`Source::agreed`] has it.
+    /// The majority's, as in [`Source::agreed`].
     Majority,
 }
 
@@ -93,13 +94,13 @@ pub struct Range {
     /// The parent of block `from`.
     pub parent: B256,
     pub to: BlockId,
-    /// Whether more than half of the endpoints give the last hash, or the only one does.
+    /// Whether more than half of the endpoints, or the only one, give the last hash.
     pub agreed: bool,
     /// Both ends, blocks with logs, and every block that was not settled.
     pub blocks: BTreeMap<u64, Block>,
     /// Ordered by block and index, without duplicates.
     pub logs: Vec<Log>,
-    /// Size of the answers it was read from.
+    /// The size of the answers from which it was read, in bytes.
     pub bytes: usize,
 }
 
@@ -130,7 +131,7 @@ struct Inner {
     hashes: OnceCell<bool>,
     /// What each endpoint said last, by its name.
     voices: Mutex<HashMap<String, Voice>>,
-    /// The newest finalized block that the endpoints agreed on; without a hash where there is but one.
+    /// The newest finalized block that the endpoints agreed on. It has no hash if there is only one endpoint.
     agreed: Mutex<(u64, Option<B256>)>,
     /// The newest finalized number that they did not agree on.
     disputed: AtomicU64,
@@ -139,7 +140,7 @@ struct Inner {
     receipts_missing: Mutex<Vec<String>>,
 }
 
-/// Up to which number blocks are settled, as one endpoint says.
+/// The numbers up to which blocks are settled, according to one endpoint.
 #[derive(Clone, Copy)]
 struct Voice {
     safe: u64,
@@ -147,7 +148,7 @@ struct Voice {
 }
 
 impl Source {
-    /// Reads the logs of `watched`, which is not empty, from `pool`.
+    /// Creates a source that reads the logs of `watched`, which must not be empty, from `pool`.
     pub fn new(pool: Arc<Pool>, watched: Vec<Address>, finality: Finality) -> Self {
         let inner = Inner {
             pool,
@@ -174,7 +175,7 @@ impl Source {
         let ask = move |endpoint| source.clone().voice(endpoint, hashes);
         let heads = self.inner.pool.poll(Voices::Usable, Read::Head, ask, |_| false).await?;
         let (safe, finalized) = self.vouched();
-        // An endpoint that does not give the blocks it speaks of is believed only when there is no other.
+        // An endpoint that does not give the blocks that it announces is believed only when there is no other.
         let best = heads.iter().max_by_key(|(endpoint, head)| (endpoint.has_voice(), head.number));
         let Some((_, best)) = best else { return Err(SourceError::Missing(0)) };
         let head = Block::from(best);
@@ -191,7 +192,7 @@ impl Source {
     /// Returns the block of this number, as the best endpoint has it.
     ///
     /// # Errors
-    /// When no endpoint holds it, or none gives a verified answer.
+    /// When no endpoint has the block, or none gives a verified answer.
     pub async fn block(&self, number: u64) -> Result<Block, SourceError> {
         let hashes = self.hashes().await?;
         let read = self
@@ -201,12 +202,12 @@ impl Source {
         Ok(Block::from(&read.await.map_err(|error| missing(error, number))?))
     }
 
-    /// Fetches and verifies `from..=to`, wholly from one endpoint. Every block above `settled` is fetched and linked; at
-    /// or below it only the ends and blocks with logs. Whether block `from` follows what the caller holds is left to the
-    /// caller; endpoints on whose branch it follows `expected` are preferred.
+    /// Fetches and verifies `from..=to`, wholly from one endpoint. Every block above `settled` is fetched and linked. At or
+    /// below it, only the ends and blocks with logs are. The caller must check whether block `from` follows what it has.
+    /// Endpoints on whose branch it follows `expected` are preferred.
     ///
     /// # Errors
-    /// When no endpoint holds the range, none gives a verified answer, or the endpoints disagree on its last hash.
+    /// When no endpoint has the range, when none gives a verified answer, or when the endpoints disagree on its last hash.
     pub async fn range(
         &self,
         expected: Option<BlockId>,
@@ -215,7 +216,7 @@ impl Source {
         settled: u64,
     ) -> Result<Range, SourceError> {
         let mut expected = expected.filter(|block| block.number + 1 == from);
-        // The last hash of what is final already is asked of all.
+        // All endpoints are asked for the last hash of what is final already.
         let settles = to <= settled && self.inner.pool.size() > 1;
         let mut rejected = Vec::new();
         for _ in 0..=self.inner.pool.size() {
@@ -239,7 +240,7 @@ impl Source {
         Err(SourceError::NoQuorum { number: to, voices: rejected.join(", ") })
     }
 
-    /// Returns the hash of a block by the voice of the majority.
+    /// Returns the hash of a block according to the majority.
     ///
     /// # Errors
     /// When there is no majority.
@@ -250,11 +251,11 @@ impl Source {
         self.quorum(number).await.map_err(|voices| SourceError::NoQuorum { number, voices })
     }
 
-    /// Returns the newest of these blocks, oldest first, that the chain has as well. Below a fork all are shared, above it
-    /// none: a search by halves.
+    /// Returns the newest of these blocks, which are given oldest first, that the chain also has. Below a fork all are shared,
+    /// and above it none, so this is a binary search.
     ///
     /// # Errors
-    /// When the one that is asked does not answer.
+    /// When the endpoint or the majority that is asked does not answer.
     pub async fn newest_shared(&self, kept: &[BlockId], word: Word) -> Result<Option<BlockId>, SourceError> {
         let (mut shared, mut differing) = (0, kept.len());
         while shared < differing {
@@ -272,8 +273,8 @@ impl Source {
         Ok(shared.checked_sub(1).map(|at| kept[at]))
     }
 
-    /// Something was missing in what passed for complete: from now on every header, link and receipt is checked. False when they
-    /// were already.
+    /// Notes that something was missing in what seemed complete. From now on, every header, link and receipt is checked.
+    /// Returns false when they were checked already.
     pub fn doubt(&self) -> bool {
         self.inner.pool.options().verify_receipts > 1 && !self.inner.doubted.swap(true, Ordering::Relaxed)
     }
@@ -294,7 +295,7 @@ impl Source {
         let read = if from == to { Read::Block } else { Read::Range };
         let every = self.inner.pool.options().verify_receipts.max(1);
         let every = if self.inner.doubted.load(Ordering::Relaxed) { 1 } else { every };
-        // Where every receipt is checked, so is every header and link: settled blocks are read like new ones.
+        // If every receipt is checked, so is every header and link, and settled blocks are read like new ones.
         let settled = if every == 1 { settled.min(from.saturating_sub(1)) } else { settled };
         self.inner
             .pool
@@ -313,8 +314,8 @@ impl Source {
             .await
     }
 
-    /// Returns whether headers of this chain hash as Ethereum's do; decided at first use by whichever endpoint shows that they
-    /// do.
+    /// Returns whether headers of this chain hash as Ethereum's do; this is decided at first use, by the first endpoint that
+    /// shows it.
     async fn hashes(&self) -> Result<bool, Unavailable> {
         let decide = async || {
             if STANDARD_HEADERS.contains(&self.inner.pool.chain_id()) {
@@ -371,7 +372,7 @@ impl Source {
         (majority(|voice| voice.safe), majority(|voice| voice.finalized))
     }
 
-    /// Up to which block the endpoints agree on what is final, which never falls.
+    /// Returns the block up to which the endpoints agree on what is final. It never falls.
     async fn agree(&self, finalized: u64) -> (u64, Option<B256>) {
         let held = || *self.inner.agreed.lock().unwrap_or_else(PoisonError::into_inner);
         let before = held();
@@ -400,8 +401,8 @@ impl Source {
         *agreed
     }
 
-    /// Returns the hash of a finalized block that a strict majority of all endpoints gives, silent ones counted; those that
-    /// give another are dropped. Without a majority, what each said.
+    /// Returns the hash of a finalized block that a strict majority of all endpoints gives. Silent ones count too, and those
+    /// that give another hash are dropped. Without a majority, the error tells what each one said.
     async fn quorum(&self, number: u64) -> Result<B256, String> {
         let hashes = self.hashes().await.map_err(|error| error.to_string())?;
         let size = self.inner.pool.size();
@@ -428,12 +429,12 @@ impl Source {
     }
 }
 
-/// Says which block is missing when that is all that is wrong.
+/// Names the block that is missing, if that is all that is wrong.
 fn missing(error: Unavailable, number: u64) -> SourceError {
     if error.is_missing() { SourceError::Missing(number) } else { SourceError::Unavailable(error) }
 }
 
-/// Adds a name; true when it is new.
+/// Adds a name. Returns true when it is new.
 fn note(names: &Mutex<Vec<String>>, name: &str) -> bool {
     let mut names = lock(names);
     let new = !names.iter().any(|known| known == name);

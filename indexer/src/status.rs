@@ -1,4 +1,5 @@
-//! How the mirror fares: what its metrics count, what the leader reports, and what `tributary indexer status` shows.
+//! The status of the mirror: what its metrics count, what the leader reports, and what `tributary indexer status`
+//! shows.
 
 use facts::ChainId;
 use std::{
@@ -15,7 +16,7 @@ use store::StoreError;
 
 use crate::{batch::Batch, row::Table, source::Head};
 
-/// A stage's time, so that what is slow can be seen.
+/// The time of a stage, which shows what is slow.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stage {
     count: u64,
@@ -23,7 +24,7 @@ struct Stage {
     longest: Duration,
 }
 
-/// What one process counts of one mirror.
+/// What one process counts about one mirror.
 #[derive(Default)]
 pub struct Stages(Mutex<Counted>);
 
@@ -38,7 +39,7 @@ struct Counted {
     head: u64,
     /// When the head was mined, in seconds since 1970.
     head_time: u64,
-    /// Rows a second over the last commits.
+    /// Rows per second over the last commits.
     window: Option<(Instant, u64)>,
     rows_per_second: f64,
 }
@@ -119,7 +120,7 @@ impl Stages {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
-        // Figures stay usable when a thread that held them panicked.
+        // The figures stay usable when a thread that held the lock panicked.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -159,10 +160,10 @@ pub struct Status {
     pub generation: i64,
     pub projection_version: i32,
     pub epoch: i64,
-    /// The process that leads, and how long ago it was last heard of, in seconds.
+    /// The process that leads, and how many seconds ago it was last heard of.
     pub leader: Option<String>,
     pub silent_seconds: Option<f64>,
-    /// How old the newest block that the mirror holds is, in seconds.
+    /// The age of the mirror's newest block, in seconds.
     pub age_seconds: Option<f64>,
     pub quarantined: i64,
     /// The newest quarantined events: block, log index, reason.
@@ -171,7 +172,10 @@ pub struct Status {
     pub report: Option<Value>,
 }
 
-/// Returns every mirror in the database.
+/// Returns the status of every mirror in the database.
+///
+/// # Errors
+/// When the database fails.
 pub async fn status(db: &PgPool) -> Result<Vec<Status>, StoreError> {
     let mirrors = sqlx::query_as!(
         Status,

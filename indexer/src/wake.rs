@@ -1,5 +1,5 @@
-//! WebSocket heads wake the loop and carry no data: what is true is fetched. A lost connection is opened again, and
-//! until then the loop polls.
+//! Heads from a WebSocket wake the loop. Their data is not used, because everything is fetched and verified. A lost
+//! connection is opened again, and until then the loop polls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use chain::heads;
 use service::{SecretUrl, Shutdown, error_chain};
 use tokio::sync::Notify;
 
-/// Notified at each new head while the connection lives.
+/// Returns a notification that fires at each new head while the connection lives.
 pub fn heads(url: Option<SecretUrl>, shutdown: Shutdown) -> Arc<Notify> {
     let notify = Arc::new(Notify::new());
     if let Some(url) = url {

@@ -1,4 +1,4 @@
-//! The mirror against a real chain: what it holds is what the canonical chain says, whatever happened on the way.
+//! Tests the mirror against a real chain: it holds what the canonical chain says, whatever happened meanwhile.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -75,7 +75,7 @@ async fn holds_what_the_contracts_hold() -> Result<()> {
         sqlx::query_scalar("SELECT reason FROM chain.quarantine").fetch_all(&market.pool).await?;
     assert_eq!(quarantined.len(), 1, "{quarantined:?}");
     assert!(quarantined[0].contains("beyond the range"), "{quarantined:?}");
-    // Each contract's events are all here, by their own numbers.
+    // All events of each contract are here, according to their own numbers.
     let payouts = Payouts::new(market.deployment.payouts, &market.chain.provider);
     let numbers: (i64, i64) =
         sqlx::query_as("SELECT count(seq), max(seq) FROM chain.logs WHERE address = $1 AND stream = ''")
@@ -87,7 +87,8 @@ async fn holds_what_the_contracts_hold() -> Result<()> {
     Ok(())
 }
 
-/// A branch of so many blocks, or one more by the sender, that will be lost: it gives money, changes owners, and registers.
+/// Makes a branch of `depth` blocks, or one more by the sender, that will be lost. It gives money, changes owners, and
+/// registers works.
 async fn branch(market: &Market, depth: u64) -> Result<()> {
     let end = market.chain.provider.get_block_number().await? + depth;
     fund(market, 5, U256::from(1), 100 + depth).await?;
@@ -121,33 +122,34 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
         let lost = market.chain.provider.get_block_number().await?;
         assert!(lost >= before + depth);
         ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
-        // A head that went backwards is no reorganisation: nothing changes yet.
+        // A head that went backwards is not a reorganisation, so nothing changes yet.
         let held = mirrored(&market.pool).await?;
         let backwards = mirror.level().await;
-        // A chain that is shorter than what was final is waited for.
+        // The mirror waits for a chain that is shorter than what was final.
         let waits = matches!(backwards, Err(IndexerError::Source(SourceError::Missing(_))));
         assert!(backwards.is_ok() || waits && depth > WINDOW, "depth {depth}: {backwards:?}");
-        // Unless the sender was quick to send its lost transactions again.
+        // This is skipped if the sender has already sent its lost transactions again.
         if market.chain.provider.get_block_number().await? <= before {
             assert_eq!(mirrored(&market.pool).await?, held, "depth {depth}: the mirror changed without a new block");
         }
-        // Another branch: the same contents on other blocks, and new ones. The sender sends its lost transactions again.
+        // The other branch has the same contents in other blocks, and new ones. The sender sends its lost transactions again.
         market.register(4, 2000 * depth, &[1, 2]).await?;
         market.chain.mine(depth + 4).await?;
         if depth > WINDOW {
-            // What was final is gone: a person must say that this is right.
+            // What was final is gone, so a person must confirm that this is right.
             let halted = mirror.level().await.expect_err("the mirror must halt");
             assert!(matches!(halted, IndexerError::Halted(_)), "{halted}");
             assert_eq!(mirrored(&market.pool).await?, held, "a halted mirror keeps what it has");
             let pool = market.chain.pool().await?;
             let finality = Finality::Depth(WINDOW);
             let rewound = indexer::resume(&market.pool, pool, &market.deployment, finality, Rewind::ToShared).await?;
-            // A lost transaction that was sent again within its second makes the same block: not all `depth` of them are gone.
+            // A lost transaction that was sent again within the same second makes the same block, so not all `depth` blocks
+            // are gone.
             assert!(rewound > WINDOW, "{rewound} blocks");
-            // The leader's epoch is of the past now.
+            // The leader's epoch is outdated now.
             let _ = mirror.converge().await;
         }
-        // What it sends while we compare is compared in the next round.
+        // What the sender sends during a comparison is compared in the next round.
         loop {
             let head = market.chain.provider.get_block_number().await?;
             assert!(head > lost, "the chain grew");
@@ -200,7 +202,7 @@ async fn two_mirrors_at_once_commit_each_block_once() -> Result<()> {
     level(&mut first).await?;
     assert_eq!(second.converge().await?, Progress::Standby, "one leads, the other stands by");
     market.register(1, 100, &[]).await?;
-    // The leader ends, and with its session its lock: the standby goes on where it stopped.
+    // The leader ends, and its lock ends with its session. The standby continues where it stopped.
     drop(first);
     level(&mut second).await?;
     assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
@@ -215,7 +217,7 @@ async fn a_leader_that_sleeps_through_its_replacement_commits_nothing() -> Resul
     let mut first = indexer(&market, &market.pool, Finality::Depth(64)).await?;
     market.register(1, 1, &[]).await?;
     level(&mut first).await?;
-    // It says nothing for longer than a standby waits: its session is ended, and the lead changes hands.
+    // The leader is silent for longer than a standby waits, so its session is ended, and another process leads.
     sqlx::query("UPDATE chain.leaders SET epoch = epoch + 1, beat_at = now() - interval '1 minute'")
         .execute(&market.pool)
         .await?;
@@ -248,12 +250,12 @@ async fn rebuilt_projections_are_the_same_bytes_and_take_the_place_of_the_old() 
     let rebuilt = indexer::rebuild(&market.pool, market.deployment, false, |_, _| ()).await?;
     assert!(rebuilt.differing.is_empty(), "{rebuilt:?}");
     assert_eq!((rebuilt.generation, mirrored(&market.pool).await?), (2, held.clone()));
-    // The mirror goes on into the new generation.
+    // The mirror continues in the new generation.
     transfer(&market, 3, 4, 1).await?;
     level(&mut mirror).await?;
     assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
 
-    // Rows that others changed are found, and replaced only when that is wanted.
+    // Rows that others changed are found, and replaced only on request.
     sqlx::query("UPDATE chain.incomes SET amount = amount + 1").execute(&market.pool).await?;
     sqlx::query("DELETE FROM chain.quarantine").execute(&market.pool).await?;
     let refused = indexer::rebuild(&market.pool, market.deployment, false, |_, _| ()).await;
@@ -298,11 +300,11 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
         let pool = market.chain.pool().await?;
         anyhow::Ok(indexer::resume(&market.pool, pool, &market.deployment, Finality::Depth(1), rewind).await?)
     };
-    // Without a rewind it looks again, and halts again.
+    // Without a rewind, it looks again and halts again.
     assert_eq!(resume(Rewind::No).await?, 0);
     assert!(matches!(mirror.converge().await, Err(IndexerError::Halted(_))));
     assert!(resume(Rewind::ToShared).await? > 0);
-    // The leader's epoch is of the past now.
+    // The leader's epoch is outdated now.
     let _ = mirror.converge().await;
     loop {
         level(&mut mirror).await?;
@@ -351,7 +353,7 @@ async fn a_backfill_in_bulk_ends_like_any_other() -> Result<()> {
     market.chain.mine(3).await?;
     let bulk = indexer::Options { bulk_blocks: 1, buffer: 2_000, ..indexer::Options::default() };
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?.with_options(bulk);
-    // Interrupted after its first commit, it goes on where it was.
+    // The backfill is interrupted after its first commit, and continues from there.
     mirror.converge().await?;
     drop(mirror);
     let in_bulk: bool = sqlx::query_scalar("SELECT in_bulk FROM chain.cursors").fetch_one(&market.pool).await?;

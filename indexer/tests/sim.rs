@@ -1,7 +1,8 @@
-//! The mirror against simulated chains: a settled one, whose makers counted its rows, and stories told by a seed, in which
-//! the chain forks, nodes fail and lie, and the mirror is restarted and killed.
+//! Tests the mirror against simulated chains: a settled one, whose rows were counted when it was made, and stories that follow
+//! from a seed, in which the chain forks, nodes fail and lie, and the mirror is restarted and killed.
 //!
-//! `SIM_SEEDS` stories are told from seed `SIM_FIRST` on, or the one of seed `SIM_SEED`; `SIM_WORKERS` at a time.
+//! `SIM_SEEDS` stories are told from seed `SIM_FIRST` on, or only the one of seed `SIM_SEED`. `SIM_WORKERS` stories run at a
+//! time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,15 +32,15 @@ use testkit::{
 };
 use tokio::net::TcpListener;
 
-/// Blocks until a block is final, and so the deepest fork.
+/// How many blocks later a block is final, which is also the deepest fork.
 const FINALITY: u64 = 64;
 const EVENTS: u64 = 10_000;
-/// Rounds in which a mirror must hold the head of a chain that stands still.
+/// Within this many rounds, a mirror must reach the head of a chain that stands still.
 const ROUNDS: u64 = 600;
 
 /// Returns an indexer of a simulated chain, made as the process makes it.
 async fn indexer(pool: &PgPool, urls: &[String], bulk_blocks: u64) -> Result<Indexer> {
-    // Nodes that hang do so for longer, and every block's receipts are checked: two of three nodes lie.
+    // Nodes that hang do so for longer than the timeout. Every block's receipts are checked, because two of three nodes lie.
     let options = chain::pool::Options {
         timeout: Duration::from_millis(if urls.len() > 1 { 250 } else { 10_000 }),
         hedge_after: Duration::from_millis(10),
@@ -52,7 +53,7 @@ async fn indexer(pool: &PgPool, urls: &[String], bulk_blocks: u64) -> Result<Ind
     Ok(mirror.with_options(pace))
 }
 
-/// Returns the endpoints of a story: one tells the truth in the end, two lie; of these one may have a chain of its own.
+/// Returns the endpoints of a story. One tells the truth in the end, and two lie, one of which may have a chain of its own.
 fn plans(rng: &mut Rng) -> Vec<Plan> {
     let other = if rng.chance(50) { Plan::forked(rng) } else { Plan::lying(rng) };
     let mut plans = vec![Plan::flaky(rng), Plan::lying(rng), other];
@@ -60,10 +61,10 @@ fn plans(rng: &mut Rng) -> Vec<Plan> {
     plans
 }
 
-/// Returns a database for one story after another.
+/// Returns a database that is used for one story after another.
 async fn database() -> Result<PgPool> {
     let url = testkit::database_url().await?;
-    // A story does not outlive the server. Connections made from here on are so.
+    // The data of a story need not survive a crash of the server. Connections made from here on are set up for this.
     let lax =
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
     let pool = store::connect(&url, 1).await?;
@@ -72,7 +73,7 @@ async fn database() -> Result<PgPool> {
     Ok(store::connect(&url, 8).await?)
 }
 
-/// Empties all that the mirror writes, and records the deployment.
+/// Empties everything that the mirror writes, and records the deployment.
 async fn clear(pool: &PgPool) -> Result<()> {
     let empty = "DO $$ DECLARE home text; BEGIN
             FOR home IN SELECT nspname FROM pg_namespace WHERE nspname LIKE 'chain\\_%' LOOP
@@ -94,9 +95,9 @@ async fn clear(pool: &PgPool) -> Result<()> {
 /// Block, place in it, kind and subject of a fact, and its body.
 type Told = ((i64, i32, String, String), Value);
 
-/// Returns the outbox as a reader has understood it: every fact that was not taken back. Fails when a fact is told twice, when
-/// what left the chain is not taken back at once, fact by fact and word for word, and when something is taken back that did not
-/// leave it.
+/// Returns the outbox as a reader understands it: every fact that was not taken back. Fails when a fact is told twice, when
+/// facts that left the chain are not taken back at once, one by one and word for word, or when a fact is taken back that did
+/// not leave the chain.
 async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i32, String, String)>> {
     type Row = (i64, String, String, Value, Option<i64>, Option<i32>, Option<i64>);
     let told: Vec<Row> = sqlx::query_as(
@@ -104,7 +105,7 @@ async fn understood(pool: &PgPool) -> Result<BTreeSet<(i64, i32, String, String)
     )
     .fetch_all(pool)
     .await?;
-    // By id: what stands in the chain, and what left it and is to be taken back.
+    // The facts by id: those in the chain, and those that left it and must be taken back.
     let (mut standing, mut lost) = (BTreeMap::<i64, Told>::new(), BTreeMap::<i64, Told>::new());
     for (id, topic, key, payload, block, index, retracts) in told {
         let fact = (block.unwrap_or_default(), index.unwrap_or_default(), topic, key);
@@ -165,7 +166,7 @@ impl Story {
             4..7 => 1 + self.rng.below(6),
             _ => return Change::Grow(1 + self.rng.below(12)),
         };
-        // Mostly longer than what it replaces, or nobody would follow it.
+        // The branch is usually longer than what it replaces, because nobody would follow it otherwise.
         let length = if self.rng.chance(80) { depth + 1 } else { 1 + self.rng.below(depth) };
         Change::Fork { depth, length }
     }
@@ -177,7 +178,7 @@ impl Story {
             self.step().await?;
         }
         locked(&self.net).settle();
-        // The longest branch wins: one that is shorter than what it replaced goes on.
+        // The longest branch wins, so a branch that is shorter than what it replaced grows on.
         locked(&self.net).chain.change(Change::Grow(FINALITY));
         Ok(())
     }
@@ -189,7 +190,7 @@ impl Story {
                 locked(&self.net).chain.change(change);
             }
             4 | 5 => {
-                // A reorganisation while the mirror reads, and perhaps another while it reads that one.
+                // There is a reorganisation while the mirror reads, and perhaps another one while it reads the new branch.
                 for _ in 0..=self.rng.below(2) {
                     let (after, change) = (1 + self.rng.below(60), self.change());
                     locked(&self.net).schedule(after, change);
@@ -209,7 +210,7 @@ impl Story {
         Ok(())
     }
 
-    /// Lets the mirror come to the head of the chain, which stands still; faults go on.
+    /// Lets the mirror reach the head of the chain, which stands still. Faults continue.
     async fn catch_up(&mut self) -> Result<()> {
         let (head, hash) = {
             let net = locked(&self.net);
@@ -221,7 +222,7 @@ impl Story {
                 Err(IndexerError::Halted(reason)) => anyhow::bail!("halted: {reason}"),
                 Err(error) => {
                     last = Some(error.to_string());
-                    // The one node that tells the truth may have to be left alone for a while.
+                    // The only node that tells the truth may have to be left alone for a while.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 Ok(_) => {}
@@ -237,7 +238,7 @@ impl Story {
         anyhow::bail!("not at block {head} after {ROUNDS} rounds; the last failure: {last:?}")
     }
 
-    /// What the mirror holds is the canonical chain, and what a mirror holds that saw nothing else.
+    /// Checks that the mirror holds the canonical chain, and the same as a mirror that never saw anything else.
     async fn judge(&self, fresh: &PgPool) -> Result<()> {
         let watched = traffic::deployment().watched();
         let canonical: Vec<String> = locked(&self.net)
@@ -267,7 +268,7 @@ impl Story {
         indexer(fresh, &urls(&honest), u64::MAX).await?.level().await?;
         same("the mirror", &mirrored(&self.pool).await?, "a fresh mirror", &mirrored(fresh).await?)?;
         let (told, mut plain) = (understood(&self.pool).await?, understood(fresh).await?);
-        // A backfill in bulk says only through which block it went.
+        // A backfill in bulk only tells up to which block it went.
         let through: Option<i64> = sqlx::query_scalar(
             "SELECT max((payload ->> 'through')::bigint) FROM outbox WHERE topic = 'chain.backfilled'",
         )
@@ -283,7 +284,7 @@ fn urls(endpoints: &[Endpoint]) -> Vec<String> {
     endpoints.iter().map(|endpoint| endpoint.url.clone()).collect()
 }
 
-/// Failures are the nodes' and pass; a halt is the mirror's own, and wrong here.
+/// Accepts failures of nodes, which are temporary. A halt is the mirror's own decision, and wrong here.
 fn failed(round: Result<Progress, IndexerError>) -> Result<()> {
     match round {
         Err(IndexerError::Halted(reason)) => anyhow::bail!("halted: {reason}"),

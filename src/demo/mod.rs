@@ -1,9 +1,9 @@
 //! `tributary demo PATH`: the main job on a real repository, on a local chain of its own.
 //!
 //! import -> register -> list -> sell -> mirror -> distribute -> publish -> activate -> claim, for the repository and for
-//! a second work derived from it under a licence, so that value flows down two levels; with stake on the first, a dispute
-//! over the second that is settled, and what was distributed anchored. Each step has a key under which it happens once:
-//! the process may be killed at any time and started again, and ends in the same amounts.
+//! a second work derived from it under a licence, so that value flows down two levels. There is also stake on the first
+//! work, a dispute over the second that is settled, and an anchor of what was distributed. Each step has a key under
+//! which it happens once, so the process may be killed at any time and started again, and ends in the same amounts.
 
 mod modules;
 mod reckoning;
@@ -34,7 +34,7 @@ use crate::{
 /// The royalty of both works.
 const ROYALTY_BPS: u16 = 1000;
 
-/// Who plays which part, by the local chain's accounts. The first account is the engine and deployer.
+/// The accounts of the local chain that play the parts. The first account is the engine and deployer.
 struct Cast {
     creator: PrivateKeySigner,
     buyer: PrivateKeySigner,
@@ -44,9 +44,13 @@ struct Cast {
     editor: PrivateKeySigner,
 }
 
+/// Runs the demo on the repository at `path`, and prints the report as its last line.
+///
+/// # Errors
+/// When the chain is not a local one, when a step fails, or when the shutdown begins.
 pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Result<()> {
     let start = Instant::now();
-    // The demo's own backend, for itself alone.
+    // The demo runs a backend of its own.
     settings.http.listen = ([127, 0, 0, 1], free_port()?).into();
     settings.http.public_url = None;
     settings.market.payout_delay = 1;
@@ -73,7 +77,7 @@ pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Res
     let cast = Cast { creator, buyer, deriver, second_buyer, authors: [first, second], editor };
     let report = async {
         let story = trade(&process, &client, &cast, path).await?;
-        // Distributions close over all of it at once, so that they are the same whenever the demo was killed.
+        // Distributions are closed over all income at once, so that they are the same whenever the demo was killed.
         process.spawn(deployment, signers.into(), &[Part::Workers]).await?;
         pay(&process, &client, &cast, &story.sales).await?;
         reckoning::reckon(&process, &client, &cast, &story, treasury.address(), start).await
@@ -102,7 +106,7 @@ fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Everything that earns, and waits until all of it is final.
+/// Makes everything that earns income, and waits until all of it is final.
 async fn trade(process: &Process, client: &Client, cast: &Cast, path: &Path) -> Result<reckoning::Story> {
     let mut source = import::read(path.to_owned(), Options::default()).await?;
     // The first two people of the history get local accounts, as a mapping file would give them.
@@ -169,7 +173,7 @@ async fn trade(process: &Process, client: &Client, cast: &Cast, path: &Path) -> 
     })
 }
 
-/// A second work, made from the first: a guide to it, by two people.
+/// Creates a second work that is made from the first one: a guide to it, by two people.
 async fn derive(client: &Client, cast: &Cast, name: &str) -> Result<(Stored, Vec<(Address, u16)>)> {
     let session = client.sign_in(&cast.deriver).await?;
     let text = format!("# A field guide to {name}\n\nHow to read it, where to start, and what to leave for later.\n");
@@ -229,7 +233,7 @@ async fn sell(
     Ok(sale)
 }
 
-/// Waits until all that was sent is final and mirrored.
+/// Waits until everything that was sent is final and mirrored.
 async fn finality(process: &Process) -> Result<()> {
     loop {
         let reached = sqlx::query_scalar!(

@@ -1,4 +1,5 @@
-//! Beyond the sale: a licence for a derived work, stake and yield, a dispute that its parties settle, anchored receipts.
+//! What the demo does beyond the sale: a licence for a derived work, stake and yield, a dispute that its parties settle, and
+//! anchored receipts.
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},
@@ -18,7 +19,7 @@ use crate::{client::Client, ledger::verify_on_chain, process::Process};
 
 /// What a licence costs, in thousandths of an ether.
 const LICENCE: u64 = 500;
-/// Derived works may be made and sold, and the licence may be passed on.
+/// The licence's flags: derived works may be made and sold, and the licence may be passed on.
 const FLAGS: u8 = 1 + 2 + 8;
 /// What is staked, in base units of the local chain's test token, and the yield that backers share, in thousandths of an
 /// ether, over seven days.
@@ -35,7 +36,10 @@ pub struct Licence {
     pub price: U256,
 }
 
-/// The owner of an asset offers a licence for derived works, and who wants to make one buys it.
+/// Lets the owner of an asset offer a licence for derived works, and the maker of one buy it.
+///
+/// # Errors
+/// When the server refuses an upload, or a transaction fails.
 pub async fn license(
     process: &Process,
     client: &Client,
@@ -68,7 +72,10 @@ pub async fn license(
     Ok(Licence { id, asset, price })
 }
 
-/// A backer stakes on an asset, and its owner funds yield for whoever does.
+/// Lets a backer stake on an asset, and its owner fund yield for its backers.
+///
+/// # Errors
+/// When the node fails, or a transaction fails.
 pub async fn stake(
     process: &Process,
     client: &Client,
@@ -94,7 +101,10 @@ pub async fn stake(
     Ok(())
 }
 
-/// A claimant raises a dispute over an asset, its owner answers, and both settle: each gets its bond back.
+/// Lets a claimant raise a dispute over an asset, the owner answer, and both settle, so that each gets its bond back.
+///
+/// # Errors
+/// When the server refuses an upload, or a transaction fails.
 pub async fn dispute(
     process: &Process,
     client: &Client,
@@ -139,8 +149,11 @@ pub async fn dispute(
     Ok(())
 }
 
-/// Waits until a distribution is anchored with the whole ledger before it, and holds its receipt against the chain: nobody can
-/// change an amount of it any more without it being seen.
+/// Waits until a distribution is anchored with the whole ledger before it, and checks its receipt against the chain. From then
+/// on, nobody can change an amount without being noticed.
+///
+/// # Errors
+/// When the anchor does not come in time, or the receipt does not agree with the chain.
 pub async fn anchored(process: &Process, client: &Client, distribution: &str) -> Result<()> {
     let path = format!("/v1/ledger/events?stream=distribution:{distribution}");
     let number = |found: &Value| found["items"][0]["event"]["seq"].as_u64();
@@ -155,7 +168,7 @@ pub async fn anchored(process: &Process, client: &Client, distribution: &str) ->
     Ok(())
 }
 
-/// Returns the consent that a licence is, for registering a work made from the licensed one.
+/// Returns the consent that a licence gives, for registering a work made from the licensed one.
 pub fn consent(licence: &Licence) -> Bytes {
     licence.id.abi_encode().into()
 }
@@ -165,6 +178,9 @@ async fn signed(signer: &PrivateKeySigner, hash: B256) -> Result<Bytes> {
 }
 
 /// Returns the first event of a kind in a transaction's receipt.
+///
+/// # Errors
+/// When the node fails, or the receipt has no such event.
 pub async fn event<E: SolEvent>(process: &Process, tx_hash: B256) -> Result<E> {
     use alloy::providers::Provider;
     let receipt = process.provider.get_transaction_receipt(tx_hash).await?.context("a receipt is gone")?;
@@ -172,7 +188,10 @@ pub async fn event<E: SolEvent>(process: &Process, tx_hash: B256) -> Result<E> {
     Ok(found.with_context(|| format!("no {} in the receipt of {tx_hash}", E::SIGNATURE))?.data)
 }
 
-/// Returns what chain and mirror say of the same things, in pairs that must be equal.
+/// Returns what chain and mirror say about the same things, in pairs that must be equal.
+///
+/// # Errors
+/// When the node or the database fails.
 pub async fn compared(
     process: &Process,
     client: &Client,

@@ -1,4 +1,4 @@
-//! Adding it all up, in base units, against the chain itself.
+//! Adds everything up in base units, and compares it with the chain itself.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::{
     process::Process,
 };
 
-/// One sale as the mirror has it.
+/// One sale, as the mirror has it.
 pub struct Sale {
     pub asset: u64,
     pub tx_hash: B256,
@@ -57,7 +57,7 @@ pub struct Report {
     pub differences: Vec<String>,
 }
 
-/// Compares two amounts that must be equal, and remembers where they are not.
+/// Compares amounts that must be equal, and remembers differences.
 struct Ledger(Vec<String>);
 
 impl Ledger {
@@ -68,6 +68,10 @@ impl Ledger {
     }
 }
 
+/// Adds up all sales, distributions and claims, and compares them with the chain.
+///
+/// # Errors
+/// When the server, the node or the database fails.
 pub async fn reckon(
     process: &Process,
     client: &Client,
@@ -111,7 +115,7 @@ pub async fn reckon(
     let unclaimed = process.provider.get_balance(deployment.payouts).await?;
     ledger.equal("declared = claimed, as the mirror has it, + what is left to claim", declared, claimed + unclaimed);
     let received = process.provider.get_balance(treasury).await?;
-    // A local chain gives every account the same to begin with, and the treasury never spends.
+    // A local chain gives every account the same balance at first, and the treasury never spends.
     let before = process.provider.get_balance(treasury).number(0).await?;
     ledger.equal("fees against what the treasury received", fee, received - before);
     finality(process).await?;

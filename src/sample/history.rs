@@ -1,4 +1,4 @@
-//! Trade in the sample catalogue from the chain's beginning until now, where a local chain begins in the past: so that there are
+//! Trade in the sample catalogue from the chain's beginning until now, if a local chain begins in the past, so that there are
 //! prices to learn from and days to look back on.
 
 use facts::ChainId;
@@ -21,11 +21,11 @@ struct Series {
     titles: [&'static str; 3],
     about: &'static str,
     kind: &'static str,
-    /// Index of who makes them among the local accounts.
+    /// The index of their author among the local accounts.
     author: usize,
     /// Index in the catalogue.
     parent: usize,
-    /// What they are sold for at first, in thousandths of an ether.
+    /// Their first price, in thousandths of an ether.
     price: u64,
 }
 
@@ -87,19 +87,22 @@ const SERIES: [Series; 7] = [
         price: 180,
     },
 ];
-/// Every work goes from account to account, round and round, so that none comes back soon, which would look like wash trade. The
-/// first account is the market's own.
+/// The accounts that trade. Every work goes from account to account in a circle, so that none comes back soon, which would look
+/// like wash trading. The first account is the market's own.
 const TRADERS: std::ops::Range<usize> = 1..10;
-/// Sales a day, over and over. All are of different works.
+/// How many sales each day of a week has. All are of different works.
 const DAILY: [u64; 7] = [4, 5, 3, 6, 5, 7, 5];
-/// Days of sales; they are stretched over the time there is.
+/// How many days have sales. They are stretched over the available time.
 const DAYS: u64 = 60;
-/// Works that are for sale in the end.
+/// How many works are for sale in the end.
 const LISTED: u64 = 5;
-/// A chain that begins later than this before now has no past to fill.
+/// A chain that began less than this many seconds ago has no past to fill.
 const SHORTEST: u64 = 14 * 86_400;
 
-/// Trades from the chain's present until now, unless that was done.
+/// Trades from the chain's present until now, unless that was done already.
+///
+/// # Errors
+/// When a transaction fails, or when the node or the database fails.
 pub async fn trade(
     client: &Client,
     (pool, provider): (&PgPool, &DynProvider),
@@ -160,14 +163,14 @@ struct Work {
     id: u64,
     /// The author's place among the traders.
     author: u64,
-    /// In thousandths of an ether.
+    /// The price, in thousandths of an ether.
     price: u64,
 }
 
 struct Works(Vec<Work>);
 
 impl Works {
-    /// Returns which work a sale is of, and how often it was sold before. Each is sold once a round.
+    /// Returns which work a sale is of, and how often it was sold before. Each work is sold once per round.
     fn nth_sale(&self, sale: u64) -> (&Work, u64) {
         let count = self.0.len() as u64;
         (&self.0[(sale * 5 % count) as usize], sale / count)
@@ -175,12 +178,12 @@ impl Works {
 }
 
 impl Work {
-    /// Returns who owns it after so many sales: an index of the local accounts.
+    /// Returns the owner after `sales` sales, as an index of the local accounts.
     fn owner(&self, sales: u64) -> usize {
         TRADERS.start + (self.author + sales) as usize % TRADERS.len()
     }
 
-    /// Prices rise by a sixth over all sales, and scatter by up to 8 % about that. In wei.
+    /// Returns the price of a sale, in wei. Prices rise by a sixth over all sales, and scatter by up to 8 % around that.
     fn price(&self, sale: u64) -> U256 {
         let scatter = scattered(sale) % 161;
         milliether(self.price * (920 + scatter) * (1800 + sale) / (1_000 * 1_800))
@@ -211,7 +214,7 @@ async fn register(client: &Client, people: &[PrivateKeySigner], catalogue: &[u64
     Ok(Works(works))
 }
 
-/// Returns a number that looks like chance and is the same each time (the finalizer of SplitMix64).
+/// Returns a number that looks random and is the same each time (the finalizer of SplitMix64).
 fn scattered(number: u64) -> u64 {
     let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -223,7 +226,7 @@ fn scattered(number: u64) -> u64 {
 async fn pass(provider: &DynProvider, part: u64) -> Result<()> {
     let newest = newest(provider).await?;
     let step = until_now(newest)? / part;
-    // Not the last minute: blocks come in it by themselves.
+    // The last minute is left out, because blocks are mined in it anyway.
     if step > 60 {
         provider.anvil_set_next_block_timestamp(newest + step).await?;
     }

@@ -1,5 +1,5 @@
-//! The sample catalogue: a few works with lineage, orders and a sale, loaded once into an empty local market by the same
-//! steps a user takes.
+//! The sample catalogue: a few works with lineage, orders and a sale. It is loaded once into an empty local market, by
+//! the same steps that a user takes.
 
 mod history;
 
@@ -21,14 +21,14 @@ struct Sample {
     about: &'static str,
     kind: &'static str,
     bytes: &'static [u8],
-    /// Index of the owner among the local accounts.
+    /// The index of the owner among the local accounts.
     owner: usize,
-    /// Another co-owner with 40 of 100.
+    /// A co-owner with 40 %.
     co_owner: Option<usize>,
     royalty_bps: u16,
     /// Indices in the catalogue.
     parents: &'static [usize],
-    /// In thousandths of an ether.
+    /// The price, in thousandths of an ether.
     price: Option<u64>,
 }
 
@@ -100,12 +100,15 @@ const CATALOGUE: [Sample; 6] = [
         price: None,
     },
 ];
-/// The one that is sold, so that there is a payout to look at.
+/// The index of the work that is sold, so that there is a payout to look at.
 const SOLD: usize = 3;
 const BUYER: usize = 7;
 const LAST_STEP: &str = "sample:buy";
 
-/// Loads the catalogue, and trades in it where the chain has a past, unless that was done before.
+/// Loads the catalogue, and trades in it if the chain has a past, unless that was done before.
+///
+/// # Errors
+/// When a step fails, or when the node or the database fails.
 pub async fn load(process: &Process, deployment: &Deployment) -> Result<()> {
     let loaded = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sender_transactions WHERE chain_id = $1 AND key = $2 AND state IN ('mined', 'final')) AS "loaded!""#,
@@ -158,7 +161,7 @@ pub async fn load(process: &Process, deployment: &Deployment) -> Result<()> {
     Ok(())
 }
 
-/// The repository this runs in, where it runs in one.
+/// Imports the repository in which this runs, if it runs in one.
 async fn load_this_repository(process: &Process, client: &Client, owner: &PrivateKeySigner) -> Result<()> {
     let here = std::env::current_dir()?;
     if !here.join(".git").exists() {
@@ -166,7 +169,7 @@ async fn load_this_repository(process: &Process, client: &Client, owner: &Privat
     }
     let source = match import::read(here, Options::default()).await {
         Ok(source) => source,
-        // A fresh or shallow clone has nothing to import; the catalogue does without.
+        // A fresh or shallow clone has nothing to import, so the catalogue is loaded without it.
         Err(error) => {
             eprintln!("  note: this repository is not in the sample catalogue: {error:#}");
             return Ok(());

@@ -1,5 +1,5 @@
-//! Anchoring the ledger: from time to time the root over all of it goes on chain, once, and only if it extends what went
-//! before.
+//! Anchors the ledger: from time to time, the root over all of it is put on chain, once, and only if it extends what was
+//! anchored before.
 
 use facts::ChainId;
 use std::time::Duration;
@@ -21,19 +21,21 @@ use crate::{
 };
 
 const POLL: Duration = Duration::from_secs(1);
-/// A node that does not answer must not keep what waits behind it for ever.
+/// How long a node may take to answer, so that it does not hold up others for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A ledger that must not be anchored is read again so often, and so is what a node or the database failed at.
+/// How long to wait after a failure of a node or the database, and before a ledger that must not be anchored is read
+/// again.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(30);
 
-/// When the ledger is anchored: when its oldest event that is not waits so long, or when so many do.
+/// When the ledger is anchored: when its oldest event that is not anchored has waited for `after`, or when `events` events
+/// wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Anchoring {
     pub after: Duration,
     pub events: u64,
 }
 
-/// Anchors until the shutdown. Several processes may: one goes on, the others wait for it.
+/// Anchors until the shutdown. Several processes may do so at the same time: one proceeds, and the others wait for it.
 pub async fn run(context: Context, shutdown: Shutdown) {
     while !shutdown.has_begun() {
         let anchored = anchor(&context).await;
@@ -55,12 +57,12 @@ pub async fn run(context: Context, shutdown: Shutdown) {
     }
 }
 
-/// Stores the intent to anchor the ledger as it is, when that is due, and says how many events that covers.
+/// Stores the intent to anchor the ledger as it is, when that is due. Returns how many events the anchor covers.
 ///
-/// What came since the newest anchor is read again, and must extend the root that was anchored.
+/// Everything since the newest anchor is read again, and must extend the root that was anchored.
 ///
 /// # Errors
-/// [`JobError::Refused`] when it does not: then nothing is sent.
+/// [`JobError::Refused`] when it does not; then nothing is sent. Other errors when the database or the node fails.
 pub async fn anchor(context: &Context) -> Result<Option<u64>, JobError> {
     let chain_id = context.deployment.chain_id;
     let mut conn = context.pool.acquire().await?;
@@ -72,7 +74,7 @@ pub async fn anchor(context: &Context) -> Result<Option<u64>, JobError> {
     let mut tx = context.pool.begin().await?;
     lock(&mut tx, chain_id).await?;
     let newest = ledger::newest_anchor(&mut tx, chain_id, false).await?;
-    // A mirror that lags would let a ledger pass that does not extend the newest anchor.
+    // With a mirror that lags, a ledger might be accepted that does not extend the newest anchor.
     if newest.map_or(Head::ZERO, |newest| newest.head) != on_chain || !is_due(&mut tx, context).await? {
         return Ok(None);
     }
@@ -114,7 +116,7 @@ async fn latest(context: &Context) -> Result<Head, JobError> {
     }
 }
 
-/// Returns whether it is time, and no other anchor is under way.
+/// Returns whether an anchor is due and no other one is under way.
 async fn is_due(conn: &mut PgConnection, context: &Context) -> Result<bool, JobError> {
     let Anchoring { after, events } = context.anchoring;
     let row = sqlx::query!(
@@ -136,12 +138,12 @@ async fn is_due(conn: &mut PgConnection, context: &Context) -> Result<bool, JobE
     .fetch_one(conn)
     .await?;
     metrics::gauge!("ledger_anchored_size").set(row.size as f64);
-    // One that failed waits its time, however much came since. A ledger that lacks what was anchored is due at once, to be
-    // refused.
+    // After a failure, the interval must pass, however many events came since. A ledger that lacks what was anchored is
+    // due at once, and is then refused.
     Ok(!row.under_way && !row.failed && (row.old || row.many || row.shorter))
 }
 
-/// Returns the ledger as it is, if it extends what was anchored.
+/// Returns the present ledger, if it extends what was anchored.
 async fn extended(tx: &mut PgConnection, newest: Option<Anchored>) -> Result<Verified, JobError> {
     let verified = match newest {
         Some(Anchored { anchor, .. }) => ledger::verify_since(tx, anchor.size, anchor.root).await?,

@@ -1,10 +1,10 @@
-//! Why a job did not do its work.
+//! The reasons why a job did not do its work.
 
 use advisors::AdvisorError;
 use queue::{Failure, QueueError};
 use store::StoreError;
 
-/// Why a job did not do its work.
+/// The reasons why a job did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     #[error(transparent)]

@@ -1,8 +1,8 @@
-//! Background work: jobs, what asks for them, and the two loops that seal and anchor the ledger.
+//! Background work: the jobs, the relay that asks for them, and the two loops that seal and anchor the ledger.
 //!
-//! `relay` turns facts of the outbox into jobs and moves its place in the outbox in the same transaction. Every job may run twice and
-//! does its work once; `queue` says how one that fails comes back. Now and then everything is looked at anew, so that a job that was
-//! given up, or a transaction that failed, holds nothing up for good.
+//! `relay` turns facts of the outbox into jobs, and moves its place in the outbox in the same transaction. Every job may run
+//! twice and does its work once; `queue` says how a failed job is tried again. From time to time everything is looked at anew,
+//! so that a job that was given up, or a transaction that failed, does not hold up anything for good.
 
 mod anchor;
 mod error;
@@ -40,11 +40,11 @@ pub struct Context {
     pub anchoring: Anchoring,
 }
 
-/// How pots are divided, where the rules leave a choice.
+/// How pots are divided, if the rules leave a choice.
 #[derive(Clone, Debug, Default)]
 pub struct DistributionPolicy {
     pub policy: Policy,
-    /// The least that is paid, by currency, in its base units; what is below waits for more.
+    /// The least that is paid, by currency, in base units. Smaller amounts are carried.
     pub min_payouts: BTreeMap<Address, Amount>,
 }
 
@@ -60,7 +60,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), JobError> {
 /// Checks that the queue's own tables are those that this program was built for.
 ///
 /// # Errors
-/// When they are not, with what to do.
+/// When they are not; the error says what to do.
 pub async fn check(pool: &PgPool) -> Result<(), JobError> {
     Ok(queue::check(pool).await?)
 }

@@ -1,5 +1,5 @@
-//! Jobs as the first version stored them, all in one queue (`payouts:31337`) and without names: `{"task":{"Activate":{"number":7}},
-//! "tries":0}`. They are brought into the present form where they lie, whatever became of them.
+//! Converts jobs that the first version stored, all in one queue (`payouts:31337`) and without names:
+//! `{"task":{"Activate":{"number":7}}, "tries":0}`. They are brought into the present form in place, whatever became of them.
 
 use serde::Deserialize;
 use sqlx::PgPool;
@@ -39,7 +39,10 @@ struct Old {
     tries: u32,
 }
 
-/// Converts all of them, in one transaction. What is none of them stays as it is.
+/// Converts all of them, in one transaction. Other jobs stay as they are.
+///
+/// # Errors
+/// When the database fails, or a job cannot be read.
 pub async fn convert(pool: &PgPool) -> Result<(), JobError> {
     let mut tx = pool.begin().await?;
     let rows: Vec<(String, String, Vec<u8>)> =

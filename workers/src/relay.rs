@@ -1,4 +1,4 @@
-//! From facts to jobs, each fact once.
+//! Turns facts into jobs, each fact once.
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,10 @@ use crate::{
 
 const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
-/// What no fact tells of, such as a transaction that failed or a job that was given up, is found so often.
+/// How often to look for things that no fact tells, such as a transaction that failed or a job that was given up.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
-/// Works on sale are looked at again so long after a sale, in case a day was settled; once for all sales of that time.
+/// How long after a sale the works on sale are looked at again, in case a day was settled. This is done once for all sales of
+/// that time.
 const AFTER_SALES: Duration = Duration::from_secs(30);
 const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
@@ -61,7 +62,7 @@ pub async fn run(context: Context, shutdown: Shutdown) {
     }
 }
 
-/// Whatever is left to do is done, whoever left it: these jobs do nothing where there is nothing to do.
+/// Stores jobs for whatever is left to do. These jobs do nothing when there is nothing to do.
 async fn look(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
@@ -81,7 +82,8 @@ async fn look(context: &Context) -> Result<(), JobError> {
     forget(context).await
 }
 
-/// Facts that everybody read and jobs that were done are kept for a week, for whoever asks what happened.
+/// Removes old facts and jobs. Facts that everybody read and jobs that are done are kept for a week, so that one can see what
+/// happened.
 async fn forget(context: &Context) -> Result<(), JobError> {
     let mut conn = context.pool.acquire().await?;
     while outbox::forget(&mut conn, FORGOTTEN_AT_ONCE).await? == FORGOTTEN_AT_ONCE as u64 {}
@@ -89,11 +91,11 @@ async fn forget(context: &Context) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Takes a batch of facts and stores the jobs they make necessary, in one transaction.
+/// Takes a batch of facts and stores the jobs that they make necessary, in one transaction.
 async fn relay(context: &Context) -> Result<usize, JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
-    // Each chain's workers read for themselves: what is not for one of them is for another.
+    // The workers of each chain have their own place in the outbox, because they leave facts of other chains to others.
     let taken = outbox::take(&mut tx, &format!("workers:{chain_id}"), BATCH).await?;
     for row in &taken.unreadable {
         metrics::counter!("outbox_unreadable_total").increment(1);
@@ -125,17 +127,17 @@ fn jobs_for(chain_id: ChainId, told: &Envelope) -> Result<Vec<Request>, QueueErr
     let appraise = |asset: facts::Asset| Request::of(&Appraise { asset: asset.0.0 });
     Ok(match &told.fact {
         Fact::AssetRegistered(fact) => vec![appraise(fact.asset)?, work(fact.asset)?, account(fact.registrant)?],
-        // Every sale is a transfer, too: its risks are looked at with that.
+        // Every sale is a transfer too, and its risks are looked at with the transfer.
         Fact::AssetTransferred(fact) => vec![work(fact.asset)?, account(fact.sender)?, account(fact.recipient)?],
         Fact::AssetCidUpdated(fact) => vec![work(fact.asset)?],
-        // What the sale says of all that is on sale can wait for the next ones.
+        // What the sale means for all works on sale can wait for the next sales.
         Fact::AssetSold(fact) => vec![
             appraise(fact.asset)?,
             Request::of(&Analyse {})?,
             Request::of(&AppraiseListed { after: 0 })?.after(AFTER_SALES),
         ],
         Fact::OrderRecorded(fact) => vec![Request::of(&Screen { order: fact.hash.0 })?],
-        // What the agent itself watches is what it found: it need not look again.
+        // The agent's own entries are what it found, so it need not look again.
         Fact::WatchBegun(fact) | Fact::WatchEnded(fact) if fact.by != store::watch::AGENT => watched(&fact.subject)
             .map(|what| Request::of(&Assess::of(what, through)))
             .into_iter()
@@ -153,7 +155,7 @@ fn jobs_for(chain_id: ChainId, told: &Envelope) -> Result<Vec<Request>, QueueErr
             vec![]
         }
         Fact::ChainBackfilled(_) | Fact::ChainReorganised(_) => vec![],
-        // These stand in the ledger alone.
+        // These facts are in the ledger only.
         Fact::WorkCreated(_) | Fact::WorkVersionAdded(_) | Fact::WorkDependenciesChanged(_) => vec![],
         Fact::WorkPolicySet(_) | Fact::WorkMeasured(_) | Fact::ContributorAddressKnown(_) => vec![],
         Fact::GithubHookCreated(_) | Fact::GithubHookRotated(_) | Fact::GithubHookRevoked(_) => vec![],
@@ -173,10 +175,10 @@ fn watched(subject: &str) -> Option<Watched> {
     advisors::risk::parse_subject(subject).ok()
 }
 
-/// None for a root that can never be activated.
+/// Returns the job that activates a root. `None` for a root that can never be activated.
 fn activation(fact: &facts::RootProposed) -> Result<Option<Request>, QueueError> {
     let Some(due) = fact.activatable_at else { return Ok(None) };
     let wait = (due - chrono::Utc::now()).to_std().unwrap_or_default();
-    // The contract compares with the time of a block, which may lag behind ours.
+    // The contract compares with the time of a block, which may be behind our clock.
     Ok(Some(Request::of(&Activate { number: fact.number })?.after(wait + Duration::from_secs(1))))
 }

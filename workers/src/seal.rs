@@ -1,4 +1,4 @@
-//! Sealing the ledger: what transactions appended gets its number and its hash, in the order in which they committed.
+//! Seals the ledger: what transactions appended gets its number and its hash, in the order in which they committed.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use service::{Shutdown, error_chain};
 use sqlx::PgPool;
 use store::{StoreError, ledger};
 
-/// Appends that are sealed at once.
+/// How many appended events are sealed at once.
 const BATCH: i64 = 2_000;
-/// A pause when little waited. There is no notification to wait for: it would take a lock for every commit of the server.
+/// The pause when only a little waited. Notifications are not used, because they would take a lock for every commit of
+/// the server.
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Seals until the shutdown. Several processes may: one goes on, the others wait for it.
+/// Seals until the shutdown. Several processes may do so at the same time: one proceeds, and the others wait for it.
 pub async fn run(pool: PgPool, shutdown: Shutdown) {
     while !shutdown.has_begun() {
         let pause = match seal(&pool).await {
@@ -27,7 +28,10 @@ pub async fn run(pool: PgPool, shutdown: Shutdown) {
     }
 }
 
-/// Seals what waits, and says how many events that were.
+/// Seals what waits, and returns how many events that were.
+///
+/// # Errors
+/// When the database fails, or the ledger is not as it was written.
 pub async fn seal(pool: &PgPool) -> Result<u64, StoreError> {
     let mut tx = pool.begin().await?;
     let sealed = ledger::seal(&mut tx, BATCH).await?;

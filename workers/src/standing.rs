@@ -1,16 +1,17 @@
-//! How a transaction of ours stands, so that one that failed is sent again and one that did not is not.
+//! The standing of a transaction of ours, so that it is sent again if it failed, and only then.
 
 use facts::ChainId;
 use sqlx::PgConnection;
 
 use crate::JobError;
 
-/// What became of a transaction under a key, and of those that were sent in its place.
+/// What became of a transaction under a key, and of those that replaced it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is on its way, or on chain.
     UnderWay,
-    /// There is none, or the chain refused all of them: the next one goes under this key, for the reason given.
+    /// There is none, or the chain refused all of them. The next one must use this key; `refused` is the reason
+    /// of the last refusal.
     Missing { key: String, refused: Option<String> },
 }
 

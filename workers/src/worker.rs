@@ -1,4 +1,5 @@
-//! What the jobs of a process share: what they work with, what the agents remember, and whose turn it is.
+//! What the jobs of a process share: their context, the agents' memories, and the turns for which they
+//! wait.
 
 use advisors::{market, partners, pricing, risk};
 use facts::ChainId;
@@ -6,25 +7,26 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Context;
 
-/// What jobs work with, and what they keep in memory between them.
+/// The context of jobs, and what they keep in memory.
 pub struct Worker {
     pub(crate) context: Context,
-    /// Jobs under the pots' lock wait for it here, without a connection.
+    /// Jobs that need the pots' lock wait here, without a connection.
     pub(crate) pots: Turn,
     pub(crate) next_close: Mutex<()>,
     pub(crate) next_publish: Mutex<()>,
-    /// What the pricing agent has learned. One question at a time: a fit takes a processor for seconds.
+    /// What the pricing agent has learned. It answers one question at a time, because a fit keeps a
+    /// processor busy for seconds.
     pub(crate) prices: Mutex<pricing::Memory>,
     /// What the risk agent knows.
     pub(crate) risks: risk::Memory,
     /// What the market agent has learned.
     pub(crate) days: Mutex<market::Memory>,
-    /// As of when partners were looked for last.
+    /// When partners were looked for last.
     pub(crate) people: Mutex<partners::Memory>,
 }
 
 impl Worker {
-    /// With empty memories, which the first questions fill.
+    /// Creates a worker with empty memories, which the first questions fill.
     pub fn new(context: Context) -> Self {
         let risks = risk::Memory::new(context.pool.clone(), context.deployment.chain_id);
         Self {
@@ -44,12 +46,13 @@ impl Worker {
     }
 }
 
-/// Something that one job at a time may do.
+/// Something that only one job at a time may do.
 #[derive(Default)]
 pub(crate) struct Turn(Mutex<()>);
 
 impl Turn {
-    /// Waits for the turn; none when an equal job waits already, which will see all that this one is about.
+    /// Waits for the turn. `None` when an equal job waits already, which will see everything that this one
+    /// is about.
     pub(crate) async fn turn_after(&self, next: &Mutex<()>) -> Option<MutexGuard<'_, ()>> {
         let _next = next.try_lock().ok()?;
         Some(self.0.lock().await)

@@ -1,4 +1,4 @@
-//! GET /v1/assets/{id}/advice: what the agents say of a work.
+//! GET /v1/assets/{id}/advice: what the agents say about a work.
 
 use facts::ChainId;
 use std::collections::BTreeMap;

@@ -146,7 +146,7 @@ pub async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// 32 random bytes, in hex.
+/// Returns 32 random bytes, in hex.
 fn new_secret() -> String {
     hex::encode(rand::random::<[u8; 32]>())
 }

@@ -43,7 +43,7 @@ async fn costs_follow_from_rules_and_can_be_computed_again() -> Result<()> {
         (json!({"compute": {"device": "power-140w", "hours": "2"}}), "0.042", Some("compute:power-140w@1")),
         (json!({"compute": {"device": "hardware-7199", "hours": "2"}}), "1.4398", Some("compute:hardware-7199@1")),
         (json!({"compute": {"device": "workstation", "hours": "2"}}), "1.4818", Some("compute:workstation@1")),
-        // The prices of its time.
+        // The prices of that time count.
         (json!({"tool": tokens("gpt-4o"), "occurredAt": "2024-10-01T23:59:59Z"}), "0.0125", Some("tool:gpt-4o@1")),
         (json!({"tool": tokens("gpt-4o"), "occurredAt": "2024-10-02T00:00:00Z"}), "0.0075", Some("tool:gpt-4o@2")),
         (

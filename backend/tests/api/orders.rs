@@ -157,7 +157,7 @@ async fn an_order_is_followed_to_its_end() -> Result<()> {
     let reused = Order { nonce: sold.nonce, ..sale(owner.address(), assets[2]) };
     app.offer(&reused, &owner).await?.problem(422, "invalid").field("order.nonce", "was used or cancelled");
 
-    // Cancelled by its number.
+    // The order is cancelled by its nonce.
     let order = sale(owner.address(), assets[2]);
     let cancelled = offer(order.clone()).await?;
     app.call(owner.address(), market, Market::cancelCall { nonces: vec![order.nonce] }).await?;
@@ -183,7 +183,7 @@ async fn an_order_is_followed_to_its_end() -> Result<()> {
     let renewed = offer(renewed).await?;
     assert_eq!(app.state_of(&renewed).await?, "open");
 
-    // Expired by the clock alone.
+    // The order expires by time alone.
     while now() < brief.endTime {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -374,7 +374,7 @@ async fn a_bid_that_the_market_would_refuse_is_refused() -> Result<()> {
     assert_eq!(own, 2);
     refuse(&app, &good, 2, owner, &faults).await?;
 
-    // A contract, but no token.
+    // The currency is a contract, but not a token.
     let registry = Order { currency: app.market.deployment.asset_registry, ..good.clone() };
     let answer = app.offer(&registry, &testkit::signer(2)).await?;
     answer.problem(422, "invalid").field("order.currency", "does not answer as an ERC-20");

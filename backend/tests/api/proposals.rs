@@ -128,7 +128,7 @@ async fn anyone_proposes_and_the_owner_decides() -> Result<()> {
     let (state, count) = if accepted.status.is_success() { ("accepted", 3 + 20) } else { ("rejected", 2 + 20) };
     assert_eq!(in_state(&app, &work, state).await?.len(), count);
 
-    // Rows are facts.
+    // Rows must not be changed.
     let changed = sqlx::query("UPDATE contributions SET cost = 1").execute(&app.market.pool).await;
     assert!(changed.is_err_and(|error| error.to_string().contains("are facts")));
     Ok(())
@@ -186,7 +186,7 @@ async fn a_correction_takes_the_place_of_what_it_corrects() -> Result<()> {
     record(&app, &owner, &work, &[first.clone()]).await?.expect(201);
     let id = ids(&in_state(&app, &work, "accepted").await?)[0].clone();
 
-    // The owner's own.
+    // The owner corrects the owner's own contribution.
     let change =
         json!({"labour": {"hours": "3", "rate": "5"}, "coherence": "1", "name": "Ada L.", "summary": "More of it"});
     let corrected = correct(&app, &owner, &id, change.clone()).await?.expect(201);

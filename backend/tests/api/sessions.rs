@@ -47,7 +47,7 @@ async fn sessions_are_listed_and_end_at_once() -> Result<()> {
     assert!(out.header(header::SET_COOKIE).contains("Max-Age=0"), "{:?}", out.headers);
     current(&second).await?.problem(401, "sign_in");
 
-    // Time ends it too.
+    // Time ends a session too.
     assert_eq!(list(&third).await?.expect(200).as_array().map(Vec::len), Some(1));
     sqlx::query("UPDATE sessions SET expires_at = now()").execute(&app.market.pool).await?;
     list(&third).await?.problem(401, "sign_in");

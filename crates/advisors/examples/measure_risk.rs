@@ -1,6 +1,6 @@
-//! How long the risk agent takes from the question to the answer, with a market of its own in the database of DATABASE_URL, which
-//! must be migrated and empty: a million transfers (or as many as the first argument says) among 16 384 accounts.
-//! Prints lines `name value` in milliseconds: reading and making the memory, and 99th percentiles of 300 questions.
+//! Measures how long the risk agent takes from the question to the answer. It makes a market in the database of DATABASE_URL,
+//! which must be migrated and empty, with a million transfers (or as many as the first argument says) among 16 384 accounts. It
+//! prints lines `name value` in milliseconds: for reading and building the memory, and 99th percentiles of 300 questions.
 
 use facts::ChainId;
 use std::{error::Error, time::Instant};
@@ -22,7 +22,7 @@ async fn fill(conn: &mut PgConnection, transfers: i64) -> Result<(), sqlx::Error
         "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, safe_number, head_number)
          VALUES (1, 100000000, sha256('head'), 100000000, 100000000, 100000000)",
     ] {
-        // A generation may be made with its tables already.
+        // The generation and its tables may exist already.
         let _ = sqlx::query(statement).execute(&mut *conn).await;
     }
     let account = "decode(lpad(to_hex(hashint4((%)::int)::bigint & 16383), 40, '0'), 'hex')";

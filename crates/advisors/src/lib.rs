@@ -1,8 +1,8 @@
-//! The agents in the running market, one file each: what they ask the database, what they remember between two questions, and
-//! how their advice is recorded and made again.
+//! The agents in the running market, one file each: what they ask the database, what they remember between questions, and how
+//! their advice is recorded and computed again.
 //!
-//! Advice is a pure function (crate `agents`) of rules, history and question. History that is asked for is settled: no block of
-//! it can change any more. So a record of the three makes the same advice again, whenever and wherever it is asked to.
+//! Advice is a pure function (crate `agents`) of rules, history and question. History is settled, which means that no block of
+//! it can change any more. So a record of the three gives the same advice again, whenever and wherever it is computed.
 
 pub mod market;
 pub mod partners;
@@ -33,11 +33,11 @@ impl From<sqlx::Error> for AdvisorError {
 
 type Result<T> = std::result::Result<T, AdvisorError>;
 
-/// Makes recorded advice again, from the rules, the model and the history it was made with. The same bytes, if nothing was
-/// changed since.
+/// Computes recorded advice again, from the rules, the model and the history from which it was made. The bytes are the same if
+/// nothing was changed since.
 ///
 /// # Errors
-/// When something that it was made from is not there.
+/// When something from which it was made does not exist, or the database fails.
 pub async fn replay(pool: &PgPool, recorded: &Recorded) -> Result<String> {
     match recorded.advice.agent.as_str() {
         "collaboration" => partners::replay(pool, &recorded.advice).await,
@@ -48,10 +48,10 @@ pub async fn replay(pool: &PgPool, recorded: &Recorded) -> Result<String> {
     }
 }
 
-/// Returns what was advised, as its agent wrote it down, whichever version of the program that was.
+/// Reads recorded advice, in whatever version of the program its agent recorded it.
 ///
 /// # Errors
-/// When another program wrote it in a form that this one does not know.
+/// When it has a form that this program does not know.
 pub fn said<T: Document>(recorded: &Recorded) -> Result<T> {
     document::read(recorded.advice.version, &recorded.advice.answer)
         .map_err(|error| refused(format!("advice {} cannot be read: {error}", recorded.id)))
@@ -78,7 +78,7 @@ fn refused(error: impl std::fmt::Display) -> AdvisorError {
     AdvisorError::Refused(error.to_string())
 }
 
-/// Fits and forecasts take long: away from the threads that wait for others.
+/// Runs fits and forecasts, which take long, away from the threads that serve others.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(refused)?
 }
@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// A record as it was stored, in the version of its time.
+    /// A record as it was stored, in the version of that time.
     #[derive(Deserialize)]
     struct Golden {
         agent: String,
@@ -111,7 +111,7 @@ mod tests {
         Recorded { id: 1, advice, hash, at: DateTime::UNIX_EPOCH }
     }
 
-    /// Returns what was said, read and written again: in today's form nothing is lost.
+    /// Reads advice and writes it again, which must lose nothing in today's form.
     fn again<A: Document>(recorded: &Recorded) -> Value {
         serde_json::to_value(said::<A>(recorded).unwrap()).unwrap()
     }

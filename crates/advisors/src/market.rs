@@ -1,4 +1,4 @@
-//! How the whole market stands, day by day, and what its week will bring.
+//! Advice on the whole market: its state day by day, and the forecast of its week.
 
 use agents::{
     document::Document,
@@ -26,11 +26,11 @@ use crate::{Result, asked, blocking, pricing::learnable, refused, rules_of};
 const AGENT: &str = "market";
 pub const SUBJECT: &str = "market";
 
-/// What the agent says on a day. The same inputs give the same bytes.
+/// The agent's advice on a day. The same inputs give the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
     pub state: MarketState,
-    /// The week that runs; none while no week with a sale is over.
+    /// The current week. `None` as long as no week with a sale is over.
     pub week: Option<Week>,
     /// SHA-256 that names the history.
     pub inputs: String,
@@ -58,14 +58,14 @@ impl From<WeekForecast> for Week {
 /// What is asked.
 #[derive(Serialize, Deserialize)]
 struct Question {
-    /// How things stand before this day.
+    /// The state before this day is asked for.
     day: NaiveDate,
 }
 
 impl Document for Advice {}
 impl Document for Question {}
 
-/// What the agent has in memory between two days. Lost, it is made again from the database.
+/// What the agent has in memory between two days. When it is lost, it is built again from the database.
 #[derive(Default)]
 pub struct Memory(Option<Analyst>);
 
@@ -83,7 +83,7 @@ impl Analyst {
         Ok(Self { before: first, learned: Learned::default(), rules })
     }
 
-    /// Lives up to a day, and says what is to be recorded of the days after the newest that is.
+    /// Learns all days before a day, and returns what is to be recorded about the days after the newest recorded one.
     fn learn(&mut self, news: &[Sold], before: NaiveDate, recorded: Option<NaiveDate>) -> Result<Vec<Told>> {
         let mut told = Vec::new();
         self.learned.live((self.before, before), &learnable(news), |history, day| {
@@ -96,7 +96,7 @@ impl Analyst {
         Ok(told)
     }
 
-    /// Returns the question and its answer, as they are recorded; none before the first sale.
+    /// Returns the question and its answer, as they are recorded. `None` before the first sale.
     fn say(&mut self, question: Question) -> Result<Option<(String, String)>> {
         if self.learned.history.is_empty() {
             return Ok(None);
@@ -113,7 +113,8 @@ struct Learned {
 }
 
 impl Learned {
-    /// Lives through the days from one on and before another, with or without sales, and says after each what `after` asks for.
+    /// Goes through the days from one day on and before another, with or without sales, and collects what `after` returns for
+    /// each.
     fn live(
         &mut self,
         days: (NaiveDate, NaiveDate),
@@ -125,7 +126,7 @@ impl Learned {
             let day = Day::from(date);
             let (today, later) = rest.split_at(rest.partition_point(|sale| sale.day <= day));
             rest = later;
-            // What came before the first sale changes nothing.
+            // Days before the first sale change nothing.
             if !(today.is_empty() && self.history.is_empty()) {
                 self.history.add(day, today);
                 self.weeks.learn(day, today);
@@ -199,7 +200,7 @@ pub(crate) async fn replay(pool: &PgPool, recorded: &Record) -> Result<String> {
     .await
 }
 
-/// Returns what was learned from these sales before a day.
+/// Returns what is learned from these sales before a day.
 fn recall(history: &[Sold], before: NaiveDate) -> Result<Learned> {
     let mut learned = Learned::default();
     let first = history.first().map_or(before, |sold| sold.at.date_naive());
@@ -218,7 +219,7 @@ fn answer(learned: &mut Learned, rules: &RuleBase, question: &Question) -> Resul
     serde_json::to_string(&Advice { state, week, inputs }).map_err(refused)
 }
 
-/// Returns what is said of a day when it is over.
+/// Returns what is said about a day when it is over.
 fn tell(history: &History, rules: &RuleBase, day: NaiveDate) -> Result<Told> {
     let state = MarketState::on(history, rules, Day::from(day).plus(1)).map_err(refused)?;
     let today = day.to_string();
@@ -231,7 +232,7 @@ fn tell(history: &History, rules: &RuleBase, day: NaiveDate) -> Result<Told> {
     })
 }
 
-/// Returns where prices of like items went, as far as there is evidence: `rising`, `falling` or `none`.
+/// Returns the direction of prices of similar items, as far as there is evidence: `rising`, `falling` or `none`.
 pub fn direction(state: &MarketState) -> &'static str {
     match state.drift.says.as_str() {
         "prices of like items rise" => "rising",

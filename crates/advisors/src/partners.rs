@@ -1,7 +1,8 @@
-//! Who should join a work or a person, and how they might share.
+//! Advice on who should join a work or a person, and how they might share.
 //!
-//! Questions are answered from memory, as of the newest refresh, and not recorded. What the workers ask of works that changed, once a day,
-//! is recorded, with the people it was made from as the model, so that it can be made again whatever became of them.
+//! Questions are answered from memory, as of the newest refresh, and not recorded. Advice on works that changed, for which the
+//! workers ask once a day, is recorded. The people from whom it was made are its model, so that it can be computed again
+//! whatever became of them.
 
 use facts::ChainId;
 use std::{
@@ -35,13 +36,13 @@ use crate::{
 
 /// The agent's name in records.
 pub const AGENT: &str = "collaboration";
-/// A team has so many members at most: those whose parts cost most.
+/// The most members of a team. Those whose parts cost most are taken.
 const TEAM: usize = 20;
-/// Skills looked for when none are named.
+/// How many skills are looked for when none are named.
 const WANTED: usize = 5;
-/// Partners named in what is recorded.
+/// How many partners recorded advice names.
 const NAMED: usize = 10;
-/// Works advised on in one transaction.
+/// How many works are advised on in one transaction.
 const BATCH: usize = 100;
 
 /// Everybody whom the agent knows, and the works they contributed to.
@@ -54,7 +55,7 @@ pub struct Directory {
     snapshot: Snapshot,
     names: BTreeMap<Address, String>,
     works: BTreeMap<i64, (Work, Vec<Part>)>,
-    /// By the kind of works, what people can do who worked on one, the most frequent first.
+    /// For each kind of works, the skills of people who worked on one, the most frequent first.
     usual: BTreeMap<String, Vec<String>>,
     rules: RuleBase,
 }
@@ -65,7 +66,7 @@ struct Snapshot {
     together: Vec<Together>,
 }
 
-/// A snapshot as it is kept with advice: people by their place in the list.
+/// A snapshot as it is kept with advice. People are given by their place in the list.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     people: Vec<Person>,
@@ -81,12 +82,12 @@ pub enum Subject {
     Account(Address),
 }
 
-/// What is asked beside that.
+/// What else is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
-    /// Skills that a partner should bring. None: what others at works of the same kind can do and the team cannot.
+    /// Skills that a partner should bring. By default, those that others at works of the same kind have and the team lacks.
     pub wanted: BTreeSet<String>,
-    /// What a partner's part would cost, in millionths of the unit of the cost rule. None: the median part of the team.
+    /// What a partner's part would cost, in millionths of the unit of the cost rule. `None` stands for the median of the team.
     pub cost: Option<u128>,
     /// How many partners to name.
     pub count: usize,
@@ -130,7 +131,7 @@ impl Directory {
         .await
     }
 
-    /// Names partners. None when there is no such work, or nobody's contribution to it counts.
+    /// Names partners. `None` when there is no such work, or when it has no accepted contributions.
     ///
     /// # Errors
     /// When the rule base lacks a rule.
@@ -174,18 +175,18 @@ impl Directory {
         Some(Question { team, wanted, cost, now: self.at.timestamp(), count: wish.count })
     }
 
-    /// Returns the works whose team is another than that of the last question about them, by subject.
+    /// Returns the works whose team differs from the team in the last question about them, given by subject.
     fn changed(&self, said: &BTreeMap<String, (u16, String)>) -> Vec<i64> {
         let is_said = |work: i64| {
             let (version, last) = said.get(&subject(work))?;
-            // What cannot be read is asked again.
+            // A question that cannot be read is asked again.
             let last: Question = document::read(*version, last).ok()?;
             (last.team == self.question(Subject::Work(work), &Wish::default())?.team).then_some(())
         };
         self.works.keys().copied().filter(|work| is_said(*work).is_none()).collect()
     }
 
-    /// Returns what most people at works of the same kind can do and nobody of the team can, the most frequent first.
+    /// Returns the skills that most people at works of the same kind have and nobody of the team has, the most frequent first.
     fn lacking(&self, work: &Work, team: &[Part]) -> BTreeSet<String> {
         let mut has: BTreeSet<String> = skills_of(work).collect();
         has.extend(team.iter().filter_map(|part| self.people.person(part.account)).flat_map(|one| one.skills.clone()));
@@ -204,7 +205,7 @@ fn usual(people: &People, works: &BTreeMap<i64, (Work, Vec<Part>)>) -> BTreeMap<
         let persons = accounts.iter().filter_map(|account| people.person(*account));
         persons.flat_map(|person| &person.skills).for_each(|skill| *counts.entry(skill).or_default() += 1);
         let mut most: Vec<(&String, usize)> = counts.into_iter().collect();
-        // Equals stay in the order of their names.
+        // Skills with equal counts stay in the order of their names.
         most.sort_by_key(|(_, count)| Reverse(*count));
         most.into_iter().map(|(skill, _)| skill.clone()).collect()
     };
@@ -234,7 +235,7 @@ impl Snapshot {
     }
 }
 
-/// People and who worked with whom, in memory. Cheap to clone.
+/// People, and who worked with whom, in memory. It is cheap to clone.
 #[derive(Clone)]
 pub struct Cache(memory::Memory<Chain>);
 
@@ -268,8 +269,8 @@ impl Cache {
         Self(memory::Memory::new(pool, Chain { chain_id }))
     }
 
-    /// Returns what is known. Where that is not the newest, it begins to read it, unless that is under way, and does not wait:
-    /// only the first question does.
+    /// Returns what is known. If it is outdated, this starts to read the newest in the background, unless that is under way.
+    /// Only the first question waits.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -281,7 +282,7 @@ impl Cache {
         }
     }
 
-    /// The newest, read where it is not known.
+    /// Returns the newest, which is read first if it is not known.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -290,12 +291,12 @@ impl Cache {
     }
 }
 
-/// What the workers remember: as of when they looked at people last.
+/// What the workers remember: the version of people that they last looked at.
 #[derive(Default)]
 pub struct Memory(Option<Version>);
 
-/// Advises on every work whose team is another than that of the newest advice on it, at most once a day for all; how many pieces of
-/// advice were recorded.
+/// Advises on every work whose team differs from that of the newest advice on it, at most once a day for all works. Returns how
+/// many pieces of advice were recorded.
 ///
 /// # Errors
 /// When the database does not answer, or the rule base lacks a rule.
@@ -350,7 +351,7 @@ fn news(directory: &Directory, chain_id: ChainId, work: i64, model: B256) -> Res
     }))
 }
 
-/// Returns what advice on a work is recorded as.
+/// Returns the subject of advice on a work.
 pub fn subject(work: i64) -> String {
     format!("work:{work}")
 }

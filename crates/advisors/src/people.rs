@@ -1,4 +1,4 @@
-//! From what was recorded to the people that partners are chosen from: skills, standing, and who worked with whom.
+//! Derives from the records the people from whom partners are chosen: their skills, standing, and who worked with whom.
 
 use std::{
     cmp::Reverse,
@@ -10,15 +10,15 @@ use alloy_primitives::Address;
 use domain::AssetId;
 use store::people::{Part, Record, Work};
 
-/// People who can be named: those who contributed last.
+/// How many people can be named. Those who contributed last are taken.
 const PEOPLE: usize = 10_000;
-/// Of a work's contributors so many count as having worked together, those who worked on it last: ties grow with the square, and in a
-/// crowd few know each other.
+/// How many of a work's contributors count as having worked together. Those who worked on it last are taken, because ties grow
+/// with the square, and in a crowd few know each other.
 const TEAM: usize = 20;
-/// From so many pairs on, works that nobody worked on lately add no more.
+/// Beyond this many pairs, works that nobody worked on lately add no more.
 const TIES: usize = 250_000;
 
-/// People in the order of their accounts, from all parts with their works.
+/// Returns the people in the order of their accounts, from all parts and their works.
 pub(crate) fn people(parts: &[Part], works: &BTreeMap<i64, Work>, records: &BTreeMap<Address, Record>) -> Vec<Person> {
     let mut found: BTreeMap<Address, Evidence> = BTreeMap::new();
     for part in parts {
@@ -41,7 +41,7 @@ pub(crate) fn people(parts: &[Part], works: &BTreeMap<i64, Work>, records: &BTre
         .collect()
 }
 
-/// Returns what whoever works on a work knows: its kind, and the ecosystems of its packages.
+/// Returns the skills of everybody who works on a work: its kind, and the ecosystems of its packages.
 pub(crate) fn skills_of(work: &Work) -> impl Iterator<Item = String> {
     std::iter::once(spelled(&work.kind)).chain(work.ecosystems.iter().map(|name| spelled(name)))
 }
@@ -54,18 +54,19 @@ fn spelled(kind: &str) -> String {
 #[derive(Default)]
 struct Evidence {
     skills: BTreeSet<String>,
-    /// Contributions that owners of other works accepted, and the sum of their coherence.
+    /// How many contributions owners of other works accepted, and the sum of their coherence.
     accepted: f64,
     coherence: f64,
     record: Record,
 }
 
 impl Evidence {
-    /// Returns the standing, 0 to 100, from 50, where everybody starts; none without any evidence.
+    /// Returns the standing from 0 to 100. Everybody starts at 50. `None` without any evidence.
     ///
-    /// Others' acceptance adds up to 30, in proportion to quality (the coherence weight of the cost rule, 0.5 + coherence over its most,
-    /// 1.5), half of it at 10 contributions; works that earned add up to 20, half of it at 3; and proposals that were rejected
-    /// take up to 30, by their share. Each part has its bound, so that no number of small contributions buys what earning does.
+    /// Acceptance by others adds up to 30, in proportion to quality (0.5 + coherence, divided by its maximum of 1.5), and half
+    /// of that at 10 contributions. Works that earned add up to 20, and half of that at 3 works. Rejected proposals take away
+    /// up to 30, by their share. Each part has a bound, so that no number of small contributions has the same effect as
+    /// earning.
     fn standing(&self) -> Option<f64> {
         let (rejected, paid) = (self.record.rejected as f64, self.record.paid_by as f64);
         if self.accepted + rejected + paid == 0.0 {
@@ -75,12 +76,12 @@ impl Evidence {
         let coherence = self.coherence / self.accepted.max(1.0);
         let work = 30.0 * part(self.accepted, 10.0) * (0.5 + coherence) / 1.5;
         let standing = 50.0 + work + 20.0 * part(paid, 3.0) - 30.0 * part(rejected, self.accepted);
-        // In hundredths: a number of few digits is the same after it was written and read.
+        // The standing is rounded to hundredths, because a number with few digits is the same after it was written and read.
         Some((standing.clamp(0.0, 100.0) * 100.0).round() / 100.0)
     }
 }
 
-/// Returns the people who contributed last, at most [`PEOPLE`]: among equals the lower account.
+/// Returns the people who contributed last, at most [`PEOPLE`]. Among equals, the lower account is taken.
 pub(crate) fn latest(parts: &[Part]) -> BTreeSet<Address> {
     let mut last: BTreeMap<Address, i64> = BTreeMap::new();
     for part in parts {
@@ -92,8 +93,8 @@ pub(crate) fn latest(parts: &[Part]) -> BTreeSet<Address> {
     order.into_iter().map(|(_, account)| account).collect()
 }
 
-/// Returns who worked together, from parts by work, latest first: of each two the first time and the last, over all works. At
-/// one work these are when the second of the two came, and when they were both at it last.
+/// Returns who worked together, from parts by work, latest first. Each pair has its first and its last time over all works. At
+/// one work, these are when the second of the two joined, and when both last worked on it.
 pub(crate) fn together(parts: &[Part]) -> Vec<Together> {
     let mut teams: Vec<&[Part]> = parts.chunk_by(|a, b| a.work == b.work).collect();
     teams.sort_by_key(|team| team.first().map(|part| (Reverse(part.last), part.work)));

@@ -1,4 +1,4 @@
-//! What a work is worth, from the market's own history.
+//! Advice on what a work is worth, from the market's own history.
 
 use agents::{
     document::Document,
@@ -24,7 +24,7 @@ const AGENT: &str = "pricing";
 /// The version of the form of its records.
 const VERSION: u16 = <agents::pricing::Advice as Document>::VERSION;
 
-/// What the agent has in memory between two questions. Lost, it is made again from the database.
+/// What the agent has in memory between questions. When it is lost, it is built again from the database.
 #[derive(Default)]
 pub struct Memory(Option<DayForecaster>);
 
@@ -35,7 +35,7 @@ struct DayForecaster {
     /// What all questions of the day share.
     today: Today,
     rules: RuleBase,
-    /// What rules and models are recorded as.
+    /// The hashes under which the rules and the model are recorded.
     rule_base: B256,
     model: Option<B256>,
 }
@@ -66,8 +66,11 @@ pub async fn advise_on(pool: &PgPool, chain_id: ChainId, memory: &mut Memory, as
     Ok(id)
 }
 
-/// Advises on assets on sale whose advice is of an earlier day, at most `limit`, in the order of their numbers after `after`.
-/// Those looked at.
+/// Advises on assets on sale whose advice is from an earlier day: at most `limit`, in the order of their numbers, after the
+/// asset `after`. Returns the assets that were looked at.
+///
+/// # Errors
+/// When the database does not answer, or the rule base lacks a rule.
 pub async fn advise_on_listed(
     pool: &PgPool,
     chain_id: ChainId,
@@ -165,7 +168,7 @@ fn learn(mut forecaster: Forecaster, news: &[Sold], before: NaiveDate) -> Result
     Ok((DayForecaster { before, forecaster, today, rules, rule_base, model }, knowledge))
 }
 
-/// Returns a forecaster with this history, and what a model kept.
+/// Returns a forecaster with this history and a stored model.
 fn learned(history: &[Sold], model: Option<&Model>) -> Result<Forecaster> {
     let mut forecaster = Forecaster::new(Settings::default());
     for (day, today) in by_day(&learnable(history)) {
@@ -177,7 +180,7 @@ fn learned(history: &[Sold], model: Option<&Model>) -> Result<Forecaster> {
     Ok(forecaster)
 }
 
-/// Sales as the agents learn from them.
+/// Converts sales into the form from which the agents learn.
 pub(crate) fn learnable(sold: &[Sold]) -> Vec<Sale> {
     let sale = |sold: &Sold| Sale {
         day: Day::from(sold.at.date_naive()),
@@ -189,7 +192,7 @@ pub(crate) fn learnable(sold: &[Sold]) -> Vec<Sale> {
     sold.iter().map(sale).collect()
 }
 
-/// Returns what works have in common that sell alike: their kind, who registered them, and what they were made from.
+/// Returns the traits that works with similar prices share: their kind, who registered them, and what they were made from.
 fn traits(kind: &str, registrant: &Address, parents: &[i64]) -> Vec<String> {
     let mut traits = vec![format!("kind:{kind}"), format!("by:{registrant}")];
     traits.extend(parents.iter().map(|parent| format!("from:{parent}")));
@@ -228,7 +231,7 @@ async fn question(conn: &mut PgConnection, chain_id: ChainId, asset: u64) -> Res
                 kind: kind_of(&row.kind),
                 region: "Global".into(),
                 utilities,
-                // Where everybody starts: nothing measures it yet.
+                // This is where everybody starts, because nothing measures it yet.
                 reputation: 50.0,
                 elasticity: None,
             },

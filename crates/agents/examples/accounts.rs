@@ -1,7 +1,8 @@
-//! `accounts FILE`: how well fraudulent accounts are told from honest ones by what they did, in a table with the columns FLAG (1 is
-//! fraud) and an address first. A sanity check of the boosting, not a measure of the risk agent: in the tables known to us honest
-//! accounts are older than fraudulent ones, so whatever tells the date tells the answer. Dates, ages, spans and everything about
-//! tokens (which came later) are left out; one account in five, chosen by its address, is kept aside.
+//! `accounts FILE` measures how well fraudulent accounts can be told from honest ones by their behaviour, in a table with the
+//! columns FLAG (1 is fraud) and an address first. This is a sanity check of the boosting and not a measure of the risk agent.
+//! In the tables known to us, honest accounts are older than fraudulent ones, so everything that reveals the date reveals the
+//! answer. Dates, ages, spans and everything about tokens (which came later) are left out; one account in five, chosen by its
+//! address, is kept aside.
 
 use std::{error::Error, path::Path};
 
@@ -12,7 +13,7 @@ use agents::{
 };
 use sha2::{Digest, Sha256};
 
-/// Parts of the names of columns that tell the date.
+/// Parts of the names of columns that reveal the date.
 const DATED: [&str; 8] = ["date", "Time Diff", "ERC20", "span", "Address", "address", "FLAG", "h_first"];
 
 fn main() -> Result<(), Box<dyn Error>> {

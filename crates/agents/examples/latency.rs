@@ -1,5 +1,5 @@
-//! How long advice takes with a market's history in memory: `latency [SALES] [QUESTIONS]`, 100 000 and 1000 without them.
-//! Prints `name value` lines in milliseconds, and how long learning took in seconds.
+//! Measures how long advice takes with a market's history in memory: `latency [SALES] [QUESTIONS]`, by default 100 000
+//! and 1000. Prints `name value` lines in milliseconds, and how long learning took in seconds.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that fails ends there")]
 

@@ -1,5 +1,6 @@
-//! How long advice on risk and on partners takes with data loaded: 100 000 sales (or as many as the first argument says), 1 000
-//! people. Prints lines `name value` for `./dev bench agents`: 99th percentiles in milliseconds, of risk the worst of all kinds.
+//! Measures how long advice on risk and on partners takes with loaded data: 100 000 sales (or as many as the first argument
+//! says) and 1 000 people. Prints lines `name value` for `./dev bench agents`: 99th percentiles in milliseconds, and for risk
+//! the worst of all kinds.
 
 use std::{collections::BTreeSet, error::Error, hint::black_box, time::Instant};
 
@@ -138,7 +139,7 @@ fn risk(sources: Sources, records: &Records) -> [(&'static str, f64); 4] {
     [("account", accounts), ("work", works), ("sale", sales), ("order", orders)]
 }
 
-/// Returns the learned model of ratings, with its reasons, over 10 000 ratings.
+/// Measures the learned model of ratings, with its reasons, over 10 000 ratings.
 fn learned() -> Result<f64, Box<dyn Error>> {
     let mut stream = Stream::new(Schedule { first: 5_000, every: 5_000, ..Schedule::default() });
     for n in 0..10_000 {

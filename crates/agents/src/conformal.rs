@@ -1,26 +1,27 @@
-//! Intervals that cover what they promise, whatever the model and however the market drifts.
+//! Intervals that cover what they promise, whatever the model is and however the market drifts.
 //!
-//! Conformalised quantile regression (Romano, Patterson, Candès 2019): an outcome's score says how far it lies outside the
-//! model's interval, negative within; a margin that covers enough recent scores widens or narrows the next interval. Scores come from a
-//! rolling window, and the level adapts to what was covered lately: alpha <- alpha + gamma (1 - coverage - missed) (Gibbs and Candès 2021).
+//! Conformalised quantile regression (Romano, Patterson, Candès 2019): an outcome's score says how far it is outside the
+//! model's interval, and is negative inside. A margin that covers enough recent scores widens or narrows the next interval.
+//! Scores come from a rolling window, and the level adapts to what was covered lately: alpha <- alpha + gamma (1 - coverage -
+//! missed) (Gibbs and Candès 2021).
 
 use std::collections::VecDeque;
 
 use crate::statistics::sorted_quantile;
 
-/// Outcomes known at once move the level as so many at most.
+/// Outcomes that become known at once move the level as if there were at most this many.
 const AT_ONCE: f64 = 10.0;
-/// Scores needed before a margin is known.
+/// How many scores are needed before there is a margin.
 const FEWEST: usize = 20;
 
-/// The margins of intervals for one coverage, from outcomes as they come.
+/// The margins of intervals for one coverage, computed from outcomes as they come.
 #[derive(Clone, Debug)]
 pub struct Conformal {
-    /// Share of outcomes that may be missed.
+    /// The share of outcomes that may be missed.
     target: f64,
-    /// Share of scores that may be missed at present, so that the target is.
+    /// The share of scores that may be missed at present in order to reach the target.
     alpha: f64,
-    /// How fast the level adapts, by outcome.
+    /// How fast the level adapts, per outcome.
     gamma: f64,
     /// Scores kept.
     window: usize,
@@ -28,32 +29,33 @@ pub struct Conformal {
 }
 
 impl Conformal {
-    /// For intervals that cover this share of outcomes, which is kept between 0.01 and 0.99; NaN counts as 0.99.
+    /// Creates margins for intervals that cover this share of outcomes, which is limited to 0.01 to 0.99. NaN counts as 0.99.
     pub fn new(coverage: f64) -> Self {
         Self::with_window(coverage, 500, 0.02)
     }
 
-    /// Creates the same over another number of scores, with a level that adapts by `gamma` an outcome.
+    /// Creates margins over another number of scores, with a level that adapts by `gamma` per outcome.
     pub(crate) fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
         let target = 1.0 - if coverage.is_nan() { 0.99 } else { coverage.clamp(0.01, 0.99) };
         Self { target, alpha: target, gamma, window: window.max(FEWEST), scores: VecDeque::new() }
     }
 
-    /// Returns what to add to the model's interval on both sides; negative narrows it. `None` before enough outcomes were seen.
+    /// Returns what to add to the model's interval on both sides. A negative margin narrows it. `None` before enough outcomes
+    /// were seen.
     pub fn margin(&self) -> Option<f64> {
         if self.scores.len() < FEWEST {
             return None;
         }
         let mut sorted: Vec<f64> = self.scores.iter().copied().collect();
         sorted.sort_unstable_by(f64::total_cmp);
-        // One more score is expected than were seen, and none larger than the largest.
+        // The count is one more than the scores seen, and no score above the largest is expected.
         let count = sorted.len() as f64;
         sorted_quantile(&sorted, ((1.0 - self.alpha) * (count + 1.0) / count).min(1.0))
     }
 
-    /// Learns from outcomes that became known at once: each with the model's interval for it, before any margin, and `margin` as
-    /// it was given for all of them. The level moves by their share of misses as if they were ten at most, because what happens at
-    /// once tells less than as much over time. Outcomes that are no numbers are left out.
+    /// Learns from outcomes that became known at once: each with the model's interval for it before any margin, and with the
+    /// `margin` that was given for all of them. The level moves by their share of misses as if there were at most ten, because
+    /// outcomes at one time say less than the same number over time. Outcomes that are not numbers are left out.
     pub fn observe(&mut self, margin: Option<f64>, outcomes: impl IntoIterator<Item = Outcome>) {
         let (mut missed, mut count) = (0.0, 0.0);
         for Outcome { value, low, high } in outcomes {
@@ -74,16 +76,16 @@ impl Conformal {
         }
     }
 
-    /// Returns all that it knows, as numbers: target, alpha, gamma, window, then the scores.
+    /// Returns the whole state as numbers: target, alpha, gamma, window, then the scores.
     pub(crate) fn numbers(&self) -> Vec<f64> {
         let settings = [self.target, self.alpha, self.gamma, self.window as f64];
         settings.into_iter().chain(self.scores.iter().copied()).collect()
     }
 
-    /// From what `numbers` gave.
+    /// Restores the margins from what `numbers` gave.
     pub(crate) fn from_numbers(numbers: &[f64]) -> Option<Self> {
         let ([target, alpha, gamma, window], scores) = numbers.split_first_chunk()?;
-        // Part of a score would be forgotten, and what is kept would not be what was read.
+        // A fractional window would be rounded, and what is stored would differ from what was read.
         let whole = window.fract() == 0.0;
         let window = *window as usize;
         let shares = (0.005..=0.995).contains(target) && (0.0..=1.0).contains(alpha) && (0.0..=1.0).contains(gamma);
@@ -98,7 +100,7 @@ impl Conformal {
     }
 }
 
-/// What came, and the interval in which the model expected it.
+/// An outcome, and the interval in which the model expected it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     pub value: f64,
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
     use crate::noise::noise;
 
-    /// Returns an outcome of which the model always says -1 to 1.
+    /// Returns an outcome for which the model always gives the interval -1 to 1.
     fn expected(value: f64) -> Outcome {
         Outcome { value, low: -1.0, high: 1.0 }
     }
@@ -124,7 +126,8 @@ mod tests {
         assert!(Conformal::from_numbers(&numbers).is_none());
     }
 
-    /// Returns the share of outcomes covered when the model always says -1 to 1, and outcomes spread as `spread` says.
+    /// Returns the share of outcomes that are covered when the model always gives -1 to 1, and outcomes spread as `spread`
+    /// says.
     fn covered(coverage: f64, count: usize, spread: impl Fn(usize) -> f64) -> f64 {
         let mut conformal = Conformal::new(coverage);
         let mut next = noise(7);

@@ -1,4 +1,4 @@
-//! Tables in files: reading rows with their line, writing whole files or none.
+//! Tables in files: reads rows with their lines, and writes files completely or not at all.
 
 use std::{
     fs::File,
@@ -23,7 +23,7 @@ pub enum CsvError {
     Row { path: PathBuf, line: u64, problem: String },
 }
 
-/// Bytes of a file at most.
+/// The largest file, in bytes.
 const LARGEST: u64 = 1 << 30;
 
 /// A file with a header line, in memory.
@@ -41,6 +41,8 @@ pub struct Row<'a> {
 }
 
 impl Table {
+    /// Reads a file.
+    ///
     /// # Errors
     /// When the file cannot be read, is too large, is not UTF-8 or has no header.
     pub fn read(path: &Path) -> Result<Self, CsvError> {
@@ -57,6 +59,8 @@ impl Table {
         Ok(table)
     }
 
+    /// Returns the place of a column.
+    ///
     /// # Errors
     /// When the header has no such column.
     pub fn column(&self, name: &str) -> Result<usize, CsvError> {
@@ -64,8 +68,8 @@ impl Table {
         place.ok_or_else(|| self.row(1, StringRecord::new()).error(format!("there is no column {name}")))
     }
 
-    /// Returns the rows after the header; empty lines are left out. An error for a row that has another number of fields than
-    /// the header.
+    /// Returns the rows after the header, without empty lines. A row with a different number of fields than the header gives
+    /// an error.
     pub fn rows(&self) -> impl Iterator<Item = Result<Row<'_>, CsvError>> {
         self.records().skip(1).map(|row| {
             let row = row?;
@@ -84,13 +88,13 @@ impl Table {
             let record = record
                 .map_err(|error| self.row(self.line(error.position()), StringRecord::new()).error(error.to_string()))?;
             let row = self.row(self.line(record.position()), record);
-            // So a quote that is not closed, which takes up the lines after it, is found where it stands.
+            // In this way, a quote that is not closed, which swallows the lines after it, is reported where it is.
             let broken = row.fields.iter().any(|field| field.contains('\n'));
             if broken { Err(row.error("a quote is not closed on its line")) } else { Ok(row) }
         })
     }
 
-    /// Returns the line on which a record stands, whose position is that of the empty lines before it.
+    /// Returns the line of a record, whose position is that of the empty lines before it.
     fn line(&self, position: Option<&csv::Position>) -> u64 {
         let Some(position) = position else { return 0 };
         let start = self.text.as_bytes().get(position.byte() as usize..).unwrap_or(&[]);
@@ -109,17 +113,19 @@ impl Row<'_> {
         self.fields.get(column).unwrap_or("")
     }
 
+    /// Reads a field of the row. `what` names it in the error.
+    ///
     /// # Errors
-    /// When the field is not what `T` is written like.
+    /// When the field cannot be read as `T`.
     pub fn parse<T: std::str::FromStr>(&self, column: usize, what: &str) -> Result<T, CsvError> {
         let text = self.text(column);
         text.trim().parse().map_err(|_| self.error(format!("{text:?} is no {what}")))
     }
 
-    /// Returns a number that is neither infinite nor NaN.
+    /// Reads a number that is neither infinite nor NaN.
     ///
     /// # Errors
-    /// When the field is no such number.
+    /// When the field is not such a number.
     pub fn number(&self, column: usize, what: &str) -> Result<f64, CsvError> {
         let number: f64 = self.parse(column, what)?;
         if number.is_finite() { Ok(number) } else { Err(self.error(format!("{what} is {number}"))) }
@@ -131,7 +137,7 @@ impl Row<'_> {
     }
 }
 
-/// Writes a file whole, or leaves what was there: into a temporary file beside it, which then takes its name.
+/// Writes a file completely, or leaves what was there. It writes a temporary file beside it, and then renames that.
 ///
 /// # Errors
 /// When the file cannot be written.

@@ -1,5 +1,5 @@
-//! Hashes that name inputs: SHA-256 over parts. A part of varying length is preceded by its length, so that no two lists of parts
-//! are the same bytes.
+//! Hashes that name inputs: SHA-256 over parts. A part of variable length is preceded by its length, so that no two lists of
+//! parts have the same bytes.
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) struct Digest(Sha256);
 
 impl Digest {
-    /// Adds bytes whose number never varies where this is called.
+    /// Adds bytes whose length is always the same at the place of the call.
     pub(crate) fn fixed(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.update(bytes);
     }
@@ -25,8 +25,8 @@ impl Digest {
         self.0.update((count as u64).to_be_bytes());
     }
 
-    /// Adds a value by its JSON form. Structs of texts and finite or optional numbers always have one; without one the hash says
-    /// less, never something wrong.
+    /// Adds a value by its JSON form. Structs of texts and finite or optional numbers always have one. Without one, the hash
+    /// covers less, but is never wrong.
     pub(crate) fn json(&mut self, value: &impl Serialize) {
         self.part(serde_json::to_vec(value).unwrap_or_default());
     }
@@ -53,7 +53,7 @@ mod tests {
         };
         assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
         assert_ne!(of(&["ab"]), of(&["ab", ""]));
-        // SHA-256 of nothing.
+        // This is the SHA-256 of no bytes.
         assert_eq!(of(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

@@ -1,8 +1,8 @@
-//! What agents are asked and what they answer, as it is kept: recorded questions and answers outlive the program that wrote them.
+//! Recorded questions and answers of agents, which outlive the program that wrote them.
 //!
-//! A record keeps the version of its form. Today's form is read as it is; an older one is brought up to date first. A new field that
-//! old records lack, or a field that means something else, is a new version: [`Document::VERSION`] grows, [`Document::upgrade`] says
-//! what the older form means, and a record of it becomes a golden document in `tests/golden`.
+//! A record keeps the version of its form. Today's form is read as it is, and an older one is brought up to date first. A new
+//! field that old records lack, or a field with a new meaning, needs a new version: [`Document::VERSION`] grows,
+//! [`Document::upgrade`] says what the older form means, and a record of it becomes a golden document in `tests/golden`.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -12,7 +12,7 @@ pub trait Document: Serialize + DeserializeOwned {
     /// The version of its form.
     const VERSION: u16 = 1;
 
-    /// Returns a record of an older version in today's form; none when it cannot be brought up to date.
+    /// Brings a record of an older version into today's form. `None` when this is not possible.
     fn upgrade(_version: u16, _document: Value) -> Option<Value> {
         None
     }
@@ -29,7 +29,7 @@ pub enum Unreadable {
         /// Today's version.
         known: u16,
     },
-    /// It is not what its version says.
+    /// It does not have the form of its version.
     #[error("it is not what version {version} says: {source}")]
     Form {
         /// The record's version.
@@ -42,7 +42,7 @@ pub enum Unreadable {
 /// Reads a record.
 ///
 /// # Errors
-/// When its version is unknown, or it is not what its version says.
+/// When its version is unknown, or it does not have the form of its version.
 pub fn read<T: Document>(version: u16, text: &str) -> Result<T, Unreadable> {
     let form = |source| Unreadable::Form { version, source };
     if version == T::VERSION {

@@ -1,4 +1,4 @@
-//! Rule bases: files of rules in MeTTa, asked with the reasons for their answers.
+//! Rule bases: files of rules in MeTTa, which give answers with their reasons.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub enum RuleError {
     Answer { wanted: &'static str, question: String, found: String },
 }
 
-/// A rule that was applied, and where it stands.
+/// A rule that was applied, and its place in the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Applied {
     /// What was asked, and what the rule made of it.
@@ -35,7 +35,7 @@ impl fmt::Display for Applied {
 const MARKET: (&str, &str) = ("market.metta", include_str!("../rules/market.metta"));
 const PRICING: (&str, &str) = ("pricing.metta", include_str!("../rules/pricing.metta"));
 
-/// The rules of prices and of the market's state that come with the market: names and texts.
+/// The rules of prices and of the market's state that come with the market, with names and texts.
 pub const PRICES: &[(&str, &str)] = &[MARKET, PRICING];
 /// The rules of risk.
 pub const RISK: &[(&str, &str)] = &[("risk.metta", include_str!("../rules/risk.metta"))];
@@ -53,7 +53,7 @@ impl RuleBase {
     /// Reads files of rules, given by name and text.
     ///
     /// # Errors
-    /// When a text is no MeTTa.
+    /// When a text is not MeTTa.
     pub fn read(files: &[(&str, &str)]) -> Result<Self, RuleError> {
         let mut metta = Metta::new();
         let mut digest = Digest::default();
@@ -65,39 +65,39 @@ impl RuleBase {
         Ok(Self { metta, version: digest.hex() })
     }
 
-    /// Creates the rules of prices that come with the market.
+    /// Reads the rules of prices that come with the market.
     ///
     /// # Errors
-    /// When they are no MeTTa.
+    /// When they are not MeTTa, which does not happen.
     pub fn pricing() -> Result<Self, RuleError> {
         Self::read(&[PRICING])
     }
 
-    /// Creates the rules of the market's state that come with the market.
+    /// Reads the rules of the market's state that come with the market.
     ///
     /// # Errors
-    /// When they are no MeTTa.
+    /// When they are not MeTTa, which does not happen.
     pub fn market() -> Result<Self, RuleError> {
         Self::read(&[MARKET])
     }
 
-    /// Creates the rules of risk that come with the market.
+    /// Reads the rules of risk that come with the market.
     ///
     /// # Errors
-    /// When they are no MeTTa.
+    /// When they are not MeTTa, which does not happen.
     pub fn risk() -> Result<Self, RuleError> {
         Self::read(RISK)
     }
 
-    /// Creates the rules of collaboration that come with the market.
+    /// Reads the rules of collaboration that come with the market.
     ///
     /// # Errors
-    /// When they are no MeTTa.
+    /// When they are not MeTTa, which does not happen.
     pub fn collaboration() -> Result<Self, RuleError> {
         Self::read(COLLABORATION)
     }
 
-    /// SHA-256 over names and texts of the files, in hex.
+    /// Returns the SHA-256 over names and texts of the files, in hex.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -105,7 +105,7 @@ impl RuleBase {
     /// Returns the number that the rules give, without reasons.
     ///
     /// # Errors
-    /// When they give none, or several.
+    /// When the rules give none, or several.
     pub fn number(&self, question: &[Atom]) -> Result<f64, RuleError> {
         let question = Atom::expression(question.to_vec());
         let results = self.metta.clone().evaluate(&question);
@@ -115,7 +115,7 @@ impl RuleBase {
     /// Returns the number that the rules give, with the rules that led to it, in order.
     ///
     /// # Errors
-    /// When they give none, or several.
+    /// When the rules give none, or several.
     pub fn explained(&self, question: &[Atom], applied: &mut Vec<Applied>) -> Result<f64, RuleError> {
         let question = Atom::expression(question.to_vec());
         let derived = self.derive(&question, applied);
@@ -125,7 +125,7 @@ impl RuleBase {
     /// Returns the symbol that the rules give, with the rules that led to it.
     ///
     /// # Errors
-    /// When they give none, or several.
+    /// When the rules give none, or several.
     pub fn word(&self, question: &[Atom], applied: &mut Vec<Applied>) -> Result<String, RuleError> {
         let question = Atom::expression(question.to_vec());
         let results = self.derive(&question, applied);
@@ -139,7 +139,7 @@ impl RuleBase {
     /// Returns whether the rules say so.
     ///
     /// # Errors
-    /// When they say neither True nor False, or several things.
+    /// When the rules say neither True nor False, or give several answers.
     pub fn holds(&self, question: &Atom) -> Result<bool, RuleError> {
         let results = self.metta.clone().evaluate(question);
         match results.as_slice() {

@@ -1,4 +1,4 @@
-//! Sales: what the pricing and the market agent learn from.
+//! Sales, from which the pricing and the market agent learn.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::csv::{CsvError, Row, Table};
 pub struct Day(pub i32);
 
 impl Day {
-    /// Days from `earlier` to this one.
+    /// Returns the number of days from `earlier` to this one.
     pub fn since(self, earlier: Self) -> i32 {
         self.0.saturating_sub(earlier.0)
     }
@@ -20,7 +20,7 @@ impl Day {
         Self(self.0.saturating_add(days))
     }
 
-    /// Creates the Monday of this day's week.
+    /// Returns the Monday of this day's week.
     pub fn monday(self) -> Self {
         Self(self.0.saturating_sub((self.0.saturating_sub(1)).rem_euclid(7)))
     }
@@ -41,11 +41,11 @@ impl std::fmt::Display for Day {
     }
 }
 
-/// What is sold, and what is known of it before it is.
+/// What is sold, and what is known about it before the sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     pub id: u64,
-    /// Kind, tags, attributes: what it shares with others, each said once.
+    /// Kind, tags and attributes, which it may share with others. Each occurs once.
     pub traits: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ pub struct Sale {
     pub item: Item,
     pub seller: u64,
     pub buyer: u64,
-    /// In the market's currency. 0 is a transfer without a price.
+    /// The price in the market's currency. 0 is a transfer without a price.
     pub price: f64,
 }
 
@@ -63,7 +63,7 @@ pub struct Sale {
 /// (divided by bars), ordered by date.
 ///
 /// # Errors
-/// When the file cannot be read, or a row is malformed or earlier than the one before; the error names the line.
+/// When the file cannot be read, or when a row is malformed or earlier than the one before. The error names the line.
 pub fn read(path: &Path) -> Result<Vec<Sale>, CsvError> {
     let table = Table::read(path)?;
     let columns = Columns::of(&table)?;
@@ -85,7 +85,7 @@ struct Columns {
     seller: usize,
     buyer: usize,
     price: usize,
-    /// With what each is marked, so that two columns' values are never taken for the same trait.
+    /// The mark of each column, so that equal values of two columns never count as the same trait.
     labels: [(&'static str, usize); 3],
     attributes: usize,
 }
@@ -133,7 +133,7 @@ impl Columns {
     }
 }
 
-/// Groups of sales of one day each, in order.
+/// Returns groups of sales of one day each, in order.
 pub fn by_day(sales: &[Sale]) -> impl Iterator<Item = (Day, &[Sale])> {
     sales.chunk_by(|a, b| a.day == b.day).filter_map(|sales| sales.first().map(|first| (first.day, sales)))
 }

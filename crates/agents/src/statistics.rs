@@ -1,7 +1,8 @@
-//! Order statistics, with and without weights, and probabilities of log-odds. Values that are not finite are the caller's to leave out.
+//! Order statistics, with and without weights, and probabilities of log-odds. The caller must leave out values that are not
+//! finite.
 
-/// Returns the `level` quantile (0 to 1) of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996); `None`
-/// of nothing.
+/// Returns the `level` quantile (0 to 1) of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996). `None`
+/// without values.
 pub fn sorted_quantile(sorted: &[f64], level: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = level.clamp(0.0, 1.0) * last as f64;

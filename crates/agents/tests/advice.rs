@@ -1,4 +1,5 @@
-//! Advice on prices: right where the truth is known, honest where it is not, and the same bytes again.
+//! Advice on prices: it is right where the truth is known, honest where it is not, and gives the same
+//! bytes again.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -11,7 +12,7 @@ use agents::{
 };
 use noise::noise;
 
-/// Six sales a day at 10, twice that for gold, with 5 % noise, by two sellers.
+/// Returns six sales a day at a price of 10, twice that for gold, with 5 % noise, by two sellers.
 fn market(days: i32) -> Vec<Sale> {
     let mut next = noise(7);
     let mut sales = Vec::new();
@@ -88,7 +89,7 @@ fn the_model_leads_once_there_are_sales() {
         assert!(
             advice.rules.iter().any(|rule| rule.call == "(list-share)" && rule.place.starts_with("pricing.metta:"))
         );
-        // Elastic demand: 5 % above the fair price, and a tenth less.
+        // With elastic demand, the price is 5 % above the fair price, less a tenth.
         assert!((number(advice.suggestions.list) / fair - 1.05 * 0.9).abs() < 1e-4);
         assert!((number(advice.suggestions.licence) / fair - 0.15).abs() < 1e-4);
         assert!(advice.suggestions.reserve <= advice.suggestions.list);
@@ -98,7 +99,7 @@ fn the_model_leads_once_there_are_sales() {
 #[test]
 fn the_rules_say_the_price_of_a_cold_start() {
     let advice = ask(&Forecaster::new(Settings::default()), Day(1), &question(true));
-    // 2.5 x 1.2 x 1.8 x 1.8, in a neutral market.
+    // The price is 2.5 x 1.2 x 1.8 x 1.8 in a neutral market.
     assert_eq!(advice.fair.to_string(), "9.72");
     assert_eq!(
         (advice.range80.low.to_string(), advice.range80.high.to_string()),
@@ -155,7 +156,7 @@ fn unknown_words_are_named() {
     assert!(error.to_string().contains("(region-factor Atlantis)"), "{error}");
 }
 
-/// What a forecaster knows beside its history can be kept, and taken up by another one later.
+/// What a forecaster knows besides its history can be stored, and taken over by another one later.
 #[test]
 fn what_was_kept_says_the_same_again() {
     let sales = market(70);

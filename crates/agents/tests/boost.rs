@@ -14,7 +14,8 @@ struct Data {
 }
 
 impl Data {
-    /// y = 3 x0 + x1^2 + spread x noise, with x2 without meaning and x1 missing in every tenth row (where it means 0.8).
+    /// Draws y = 3 x0 + x1^2 + spread x noise. x2 has no meaning, and x1 is missing in every tenth row (where it stands
+    /// for 0.8).
     fn new(rows: usize, seed: u64, spread: f64) -> Self {
         let mut next = noise(seed);
         let (mut table, mut targets) = (Matrix::new(3), Vec::new());

@@ -1,4 +1,4 @@
-//! What the collaboration agent says.
+//! Checks the advice of the collaboration agent.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -24,8 +24,8 @@ fn together(a: u8, b: u8, days: i64) -> Together {
     Together { a: account(a), b: account(b), work: AssetId(1), time: NOW - days * DAY }
 }
 
-/// 1 asks. 2 and 3 both write and sing; 3 worked with 4, who worked with 1. 5 has too little reputation, 6 other skills; 7 only
-/// sings; 8 worked with 1 before.
+/// Returns people of whom account 1 asks. 2 and 3 both write and sing, and 3 worked with 4, who worked with 1. 5 has too little
+/// reputation, 6 has other skills, 7 only sings, and 8 worked with 1 before.
 fn people() -> People {
     let people = [
         person(1, &["code"], 70.0),
@@ -57,7 +57,8 @@ fn partners_match_by_skills_and_reputation_and_are_ranked_by_ties() {
     assert_eq!(order, [3, 2, 8, 7].map(account), "{advice:#?}");
     assert_eq!((advice.considered, advice.matched), (7, 4));
     let first = &advice.partners[0];
-    // Overlap 1, reputation 80; one common partner of two partners; 20 days; one new partner.
+    // The overlap is 1 and the reputation 80. There is one common partner, who has two partners. The last work was 20 days ago,
+    // and there is one new partner.
     let fresh = 0.5_f64.powf(20.0 / 180.0);
     let near = 1.0 / 2.0_f64.ln();
     let expected = 0.8 + 0.3 * near / (1.0 + near) + 0.2 * fresh + 0.2 * fresh / (1.0 + fresh);
@@ -71,7 +72,7 @@ fn partners_match_by_skills_and_reputation_and_are_ranked_by_ties() {
             .any(|rule| rule.place.starts_with("collaboration.metta:") && rule.call.starts_with("(match-score "))
     );
     assert_eq!(first.split.iter().map(|share| share.get()).collect::<Vec<_>>(), [6_633, 3_367]);
-    // Diversity of code, text, voice; balance of the split; mean reputation 75.
+    // The score has the diversity of code, text and voice, the balance of the split, and a mean reputation of 75.
     let balance = 1.0 - (0.6633 - 0.3367) / 2.0;
     assert!((first.team_score - (0.3 * 2.0 / 3.0 + 0.4 * balance + 0.3 * 0.75)).abs() < 1e-12);
     let known = &advice.partners[2];

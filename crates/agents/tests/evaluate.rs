@@ -1,4 +1,4 @@
-//! Measuring: predictions never know what comes after them, and files are written whole or not at all.
+//! Measuring: predictions never know what comes after them, and files are written completely or not at all.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -16,7 +16,8 @@ const HEADER: &str = "date,punk_id,seller_id,buyer_id,price_eth,type,gender,skin
 /// 2021-01-04, a Monday.
 const START: i32 = 737_794;
 
-/// Eight sales a day at a price that grows by 0.2 % a day, more for hats and most for gold, with 10 % noise; now and then a gift.
+/// Returns eight sales a day at a price that grows by 0.2 % a day, higher for hats and highest for gold, with 10 % noise and an
+/// occasional gift.
 fn sales(days: std::ops::Range<i32>, seed: u64) -> Vec<String> {
     let mut next = noise(seed);
     let mut rows = Vec::new();
@@ -81,7 +82,8 @@ fn later_rows_never_change_earlier_predictions() {
     for kind in [Kind::Pricing, Kind::Market] {
         let whole = Folders::new(&train, &test).evaluate(kind).unwrap();
         for (same_days, seed) in [(1, 3), (8, 4), (14, 5)] {
-            // The same rows up to a day; on that day the same items at other prices; then all else.
+            // The rows are the same up to a day. On that day, the same items have other prices, and after it everything is
+            // different.
             let kept = same_days as usize * 8;
             let mut other = test[..kept].to_vec();
             other.extend(test[kept..kept + 8].iter().map(|row| {
@@ -96,7 +98,7 @@ fn later_rows_never_change_earlier_predictions() {
             let last = Day(START + 60 + same_days).to_string();
             let until = |lines: &[String]| {
                 let rows = lines.iter().skip(1).filter(|line| line[..10] <= *last);
-                // A sale that is a gift in one file is asked about in the other.
+                // A sale that is a gift in one file must be predicted in the other.
                 rows.filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>()
             };
             let (a, b) = (until(&whole), until(&changed));

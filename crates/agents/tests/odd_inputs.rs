@@ -1,5 +1,5 @@
-//! No input panics: numbers that are none, prices and times far from all others, empty histories, the same thing twice, files and
-//! models with damaged bytes.
+//! No input causes a panic: NaN and infinity, extreme prices and times, empty histories, duplicates, and files and models with
+//! damaged bytes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -48,7 +48,7 @@ fn sale() -> impl Strategy<Value = Sale> {
     })
 }
 
-/// Fits after a few sales, and quickly.
+/// Returns settings that fit quickly, and after only a few sales.
 fn settings() -> Settings {
     let quick = |boost: Boost| Boost { trees: 4, rows_per_leaf: 2, ..boost };
     let Settings { medians, quantiles, .. } = Settings::default();
@@ -167,7 +167,7 @@ proptest! {
                         model.predict(&[*a, *b]);
                         model.effects(&[*a, *b]).strongest(2);
                     }
-                    // A model of numbers beyond all range may be one that is not read again.
+                    // A model with numbers out of range may be refused when it is read again.
                     if let Ok(again) = Model::from_bytes(&model.to_bytes()) {
                         prop_assert_eq!(again, model);
                     }
@@ -323,7 +323,7 @@ proptest! {
         }
         let (train, test, out) = (path("train"), path("test"), path("out.csv"));
         if evaluate(kind, &train, &test, &out, &mut |_| ()).is_ok() {
-            // One outcome alone, or nobody to ask about, has no score.
+            // A single outcome, or no rows at all, has no score.
             let _ = score(kind, Some(&train), &test, &out);
             let mut said = fs::read(&out).unwrap();
             let at = place.index(said.len());

@@ -1,4 +1,4 @@
-//! What the risk agent says, and that its rules are those of the market's design.
+//! Checks the advice of the risk agent, and that its rules are those of the market's design.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -45,8 +45,8 @@ impl Desk {
     }
 }
 
-/// Account 1 and 2 send asset 7 to and fro; 3 and 4 trade fairly; 5 copies 4's content; many pay 6, who empties the account;
-/// 8 buys asset 10 with 9's money.
+/// Returns records in which accounts 1 and 2 send asset 7 back and forth. 3 and 4 trade fairly. 5 copies 4's content. Many pay
+/// 6, who empties the account. 8 buys asset 10 with 9's money.
 fn records() -> Records {
     let mut transfers: Vec<Transfer> =
         (0..6).map(|n| sale(7, 1 + n % 2, 2 - n % 2, NOW - 30 * DAY + i64::from(n) * DAY, 500)).collect();
@@ -113,8 +113,9 @@ fn asset_risk_is_that_of_the_rules() {
 
 #[test]
 fn amounts_are_suspicious_as_the_rules_say() {
-    // Amounts of account 1, from selling assets to others, with seconds between the last two: suspicion .2 for each of the last
-    // five above three times the mean, .3 for the last two within a minute, flagged above .5.
+    // Each case has the amounts of account 1 from selling assets to others, and the seconds between the last two. The suspicion
+    // is .2 for each of the last five above three times the mean, and .3 for the last two within a minute. It is flagged above
+    // .5.
     for (amounts, gap, flagged) in [
         (vec![1; 40], 600, false),
         (vec![1; 40], 59, false),
@@ -248,7 +249,7 @@ fn orders_are_allowed_warned_of_or_blocked() {
 fn calibration_decides_what_a_sign_is_worth() {
     let mut desk = Desk::new(&records());
     let before = assess(desk.sources(), &Subject::Account(account(1))).unwrap();
-    // Nine in ten of such accounts turned out honest.
+    // Nine in ten of these accounts turned out to be honest.
     (0..2_000).for_each(|n| desk.calibration.learn(3.0, n % 10 == 0));
     let after = assess(desk.sources(), &Subject::Account(account(1))).unwrap();
     assert!(after.probability < before.probability);

@@ -1,8 +1,8 @@
 //! Round trips planted into an honest market are found, and the honest trades are left alone.
 //!
-//! The market is drawn from a seed: accounts of very different activity, works whose value wanders, gifts, owners who buy a work
-//! back, traders who meet again and again, sales taken back at once. Wash trades are planted as pairs and rings, at level and at
-//! climbing prices, quick and slow, by new accounts and by known ones.
+//! The market is drawn from a seed. It has accounts of very different activity, works whose value drifts, gifts, owners who buy
+//! a work back, traders who meet again and again, and sales that are reversed at once. Wash trades are planted as pairs and
+//! rings, at constant and at rising prices, quick and slow, by new accounts and by known ones.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -39,12 +39,12 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 
-    /// About normal: the sum of twelve.
+    /// Returns an approximately normal number, the sum of twelve uniform ones.
     fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 
-    /// Few accounts trade often.
+    /// Draws a trader. Few accounts trade often.
     fn trader(&mut self, count: usize) -> usize {
         ((count as f64).powf(self.unit()) - 1.0) as usize % count
     }
@@ -64,10 +64,10 @@ const WORKS: usize = 2_000;
 struct Simulation {
     random: Random,
     transfers: Vec<Transfer>,
-    /// Places of planted transfers, by wash trade.
+    /// The places of planted transfers, by wash trade.
     planted: Vec<Vec<usize>>,
     owners: Vec<(usize, Option<usize>)>,
-    /// Until when a work's transfers are planned.
+    /// The time until which a work's transfers are planned.
     planned: Vec<i64>,
     values: Vec<f64>,
     newcomers: usize,
@@ -123,7 +123,7 @@ impl Simulation {
         let gift = self.random.unit() < 0.05;
         self.pass(work, buyer, time, if gift { None } else { price });
         if luck > 0.998 {
-            // Taken back at once, at the price paid.
+            // The sale is reversed at once, at the price paid.
             if let (_, Some(seller)) = self.owners[work] {
                 self.pass(work, seller, time + 3_600, price);
             }
@@ -141,8 +141,8 @@ impl Simulation {
             return;
         }
         let hops = 2 + self.random.below(5);
-        // Half of the rings are the owner with new accounts; half are accounts that trade otherwise. Of these some do it three times,
-        // and some once, at level prices and quickly.
+        // In half of the rings, the owner uses new accounts. The other half consists of accounts that also trade otherwise.
+        // Some of these do it three times, and some once, at constant prices and quickly.
         let known = self.random.unit() < 0.5;
         let owner = if known { self.random.below(ACCOUNTS) } else { self.newcomer() };
         self.pass(work, owner, start, amount(self.values[work]));
@@ -153,7 +153,7 @@ impl Simulation {
         let (climbs, free) = (!once && self.random.unit() < 0.3, !once && self.random.unit() < 0.15);
         let days =
             if self.random.unit() < 0.8 { 0.2 + self.random.unit() * 5.0 } else { 8.0 + self.random.unit() * 15.0 };
-        // A slow ring at climbing prices by accounts that trade otherwise looks like any other chain of sales.
+        // A slow ring at rising prices, by accounts that also trade otherwise, looks like any other chain of sales.
         let days = if climbs || once { days.min(5.0) } else { days };
         let step = (days * DAY as f64 / ring.len() as f64) as i64;
         let mut time = start + 600;

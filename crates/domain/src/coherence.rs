@@ -38,7 +38,7 @@ pub struct Inputs {
 /// A score and how much of it was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coherence {
-    /// In [0, 1].
+    /// The score, in [0, 1].
     pub score: Decimal,
     /// The share of weight that was measured, in [0, 1]; the rest was taken as 0.5.
     pub confidence: Decimal,
@@ -48,7 +48,7 @@ pub struct Coherence {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} is {value}: it must lie between 0 and 1")]
 pub struct OutOfRange {
-    /// Which input.
+    /// The input's name.
     pub name: &'static str,
     /// What it was.
     pub value: Decimal,
@@ -140,7 +140,7 @@ pub struct NegativeWeight {
 pub struct Weight(#[serde(with = "money::decimal")] pub U256);
 
 impl Weight {
-    /// No weight.
+    /// The weight zero.
     pub const ZERO: Self = Self(U256::ZERO);
 
     /// Returns `cost x multiplier`. Each of the two is first rounded to 6 decimals, halves away from zero; their product

@@ -14,7 +14,7 @@ pub enum CostError {
     /// An input is below zero.
     #[error("{name} is {value}: it cannot be negative")]
     Negative {
-        /// Which input.
+        /// The input's name.
         name: &'static str,
         /// What it was.
         value: Decimal,

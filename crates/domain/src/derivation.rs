@@ -29,7 +29,7 @@ use crate::{
 pub struct Derivation {
     /// Who was paid.
     pub recipient: Recipient,
-    /// How much.
+    /// The amount.
     pub total: Amount,
     /// The works through which it came, each before all works beneath it. Empty when the total is zero.
     pub steps: Vec<Step>,
@@ -68,7 +68,7 @@ pub struct Incoming {
 /// One part of one division.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// Why.
+    /// The reason.
     pub rule: Rule,
     /// The contribution that earned it, if one did.
     pub contribution: Option<u64>,
@@ -124,7 +124,7 @@ struct Record<'a> {
 }
 
 struct Works<'a> {
-    /// By work.
+    /// One record for each work.
     records: Vec<Record<'a>>,
     /// The works that divided income, children before parents.
     order: Vec<NodeIndex>,

@@ -65,7 +65,7 @@ pub fn parse_address(text: &str) -> Result<Address, ParseAddressError> {
 pub struct Amount(pub U256);
 
 impl Amount {
-    /// Nothing.
+    /// The amount zero.
     pub const ZERO: Self = Self(U256::ZERO);
 
     /// Returns whether this is nothing.
@@ -277,7 +277,7 @@ pub struct BasisPointsError(pub u64);
 pub struct BasisPoints(u16);
 
 impl BasisPoints {
-    /// No share at all.
+    /// The share zero.
     pub const ZERO: Self = Self(0);
     /// The whole: 10 000.
     pub const FULL: Self = Self(10_000);

@@ -52,7 +52,7 @@ pub fn schema() -> serde_json::Result<Value> {
     }))
 }
 
-/// OpenAPI refers to its components; a schema on its own refers to its definitions.
+/// Makes references local. OpenAPI refers to its components, but a schema on its own refers to its definitions.
 fn with_local_references(schema: Value) -> Value {
     match schema {
         Value::Object(fields) => fields

@@ -58,7 +58,7 @@ struct Contribution {
 /// The sum of the contributions with the same standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sum {
-    /// How many.
+    /// The number of contributions.
     pub count: u64,
     /// Their cost, in the units of the cost rule.
     pub cost: Decimal,
@@ -69,7 +69,7 @@ pub struct Sum {
 /// The sums of what was divided in one currency, in base units. Each amount has at most 256 bits; their sums need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Divided {
-    /// How many distributions.
+    /// The number of distributions.
     pub count: u64,
     /// The income they cover.
     pub amount: U512,
@@ -98,7 +98,7 @@ pub struct State {
     pub versions: Vec<String>,
     /// The hashes of recorded orders, in the order in which they came.
     pub orders: Vec<String>,
-    /// By currency.
+    /// The sums by currency.
     pub divided: BTreeMap<Address, Divided>,
     contributions: BTreeMap<String, Contribution>,
 }

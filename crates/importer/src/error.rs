@@ -70,7 +70,7 @@ pub enum ImportError {
     /// `git` failed for another reason.
     #[error("`git {command}` failed: {detail}. Run `git fsck` in the repository to see whether it is damaged")]
     Git {
-        /// Which command.
+        /// The command.
         command: String,
         /// What it said.
         detail: String,
@@ -78,7 +78,7 @@ pub enum ImportError {
     /// `git` gave an answer that this version does not understand.
     #[error("`git {command}` answered in an unknown form ({detail}): try another version of git, and report this")]
     GitAnswer {
-        /// Which command.
+        /// The command.
         command: String,
         /// What could not be read.
         detail: String,
@@ -86,7 +86,7 @@ pub enum ImportError {
     /// Talking to a `git` process failed.
     #[error("cannot read the answer of `git {command}`: try again")]
     GitPipe {
-        /// Which command.
+        /// The command.
         command: String,
         /// What the system said.
         source: io::Error,

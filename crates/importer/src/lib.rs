@@ -1,5 +1,5 @@
-//! Reads a git repository and says what it is as a work: its files, who wrote them at what cost, and what it is made
-//! from. It writes nothing and uses no database. [`read`] returns a plan, which another part stores.
+//! Reads a git repository as a work: its files, who wrote them at what cost, and what it is made from. It writes
+//! nothing and uses no database. [`read`] returns a plan, which another part stores.
 //!
 //! It runs the `git` executable, version 2.32 or later, which must be in `PATH`; the `git` module says how it is
 //! restricted to reading. HEAD is what counts: changes in the work tree, the index and other branches are ignored.

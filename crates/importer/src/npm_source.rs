@@ -39,13 +39,13 @@ pub(crate) fn source(version: &str, resolved: &str) -> Source {
     Source::Elsewhere { version: version.to_owned(), origin }
 }
 
-/// Name and version of `npm:name@version`.
+/// Returns name and version of `npm:name@version`.
 pub(crate) fn alias(version: &str) -> Option<(String, String)> {
     let (name, version) = version.strip_prefix("npm:")?.rsplit_once('@')?;
     (!name.is_empty()).then(|| (name.to_owned(), version.to_owned()))
 }
 
-/// Standard base64, padded or not.
+/// Reads standard base64, padded or not.
 pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let (mut buffer, mut bits) = (0u32, 0);

@@ -116,9 +116,8 @@ pub(crate) fn hash(
     Ok(tree)
 }
 
-/// Reads one answer of `cat-file --batch`: `<object> blob <size>
-/// <content>
-/// `. Returns the size, and the content's SHA-256.
+/// Reads one answer of `cat-file --batch`: `<object> blob <size>\n<content>\n`. Returns the size, and the content's
+/// SHA-256.
 pub(crate) fn blob(
     running: &mut Running,
     object: &str,

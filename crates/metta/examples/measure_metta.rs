@@ -1,5 +1,6 @@
-//! Speed, beside the reference in the same run: `measure_metta [PYTHON]`, with a Python that has `hyperon`. One line a figure:
-//! metric, ours, unit, what is better, peer, the peer's. Without a Python the peer's are 0.
+//! Measures speed, compared with the reference in the same run: `measure_metta [PYTHON]`, with a Python that has `hyperon`.
+//! Prints one line per figure: metric, our value, unit, what is better, peer, the peer's value. Without a Python, the peer's
+//! values are 0.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that fails ends there")]
 
@@ -13,7 +14,8 @@ use std::{
 
 use metta::{Atom, Metta};
 
-/// Times programs with the reference: one a line, what comes before and the question; the shortest of three runs counts.
+/// Times programs with the reference. Each line has a program to load first and the question. The shortest of three runs
+/// counts.
 const REFERENCE: &str = r"
 import sys, time
 from hyperon import MeTTa
@@ -30,7 +32,7 @@ for line in sys.stdin:
     print('%.6f\t%d' % (best, sum(len(r) for r in results)), flush=True)
 ";
 
-/// As the executable has it.
+/// This is the allocator of the executable too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -153,7 +155,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     facts()
 }
 
-/// 100 000 facts: loading them, and the slowest of a hundred indexed matches by either argument.
+/// Measures 100 000 facts: loading them, and the slowest of a hundred indexed matches by either argument.
 fn facts() -> Result<(), Box<dyn std::error::Error>> {
     const COUNT: u32 = 100_000;
     let mut text = String::new();

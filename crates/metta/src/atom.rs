@@ -1,5 +1,5 @@
-//! Atoms: what programs are made of and what they compute with. An atom is a value: cheap to clone, never changed, shared
-//! freely between threads. Only a [`State`] holds something that can be replaced.
+//! Atoms: what programs are made of and what they compute with. An atom is a value. It is cheap to clone, never changed,
+//! and shared freely between threads. Only a [`State`] has content that can be replaced.
 
 use std::{
     fmt,
@@ -32,7 +32,7 @@ pub enum Atom {
 /// A value from outside the language.
 #[derive(Clone)]
 pub enum Grounded {
-    /// 64 bits, wrapping around as the reference's do.
+    /// An integer of 64 bits, which wraps around as in the reference.
     Integer(i64),
     /// Double precision.
     Float(f64),
@@ -42,15 +42,15 @@ pub enum Grounded {
     Text(Arc<String>),
     /// A function in Rust.
     Function(Arc<Function>),
-    /// A space, by its number in the interpreter it belongs to.
+    /// A space, by its number in its interpreter.
     Space(SpaceId),
     /// A cell whose content can be replaced.
     State(Arc<State>),
-    /// What the variables of a result stand for; only `collapse-bind` makes these.
+    /// The values of a result's variables. Only `collapse-bind` makes these.
     Bindings(Arc<Captured>),
 }
 
-/// What the variables of one result stand for.
+/// The values of one result's variables.
 pub struct Captured(pub(crate) Vec<(Variable, Atom)>);
 
 impl Drop for Captured {
@@ -63,7 +63,7 @@ impl Drop for Captured {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpaceId(pub(crate) u32);
 
-/// A variable: its name, and a number that tells apart variables of one name in different uses of a rule.
+/// A variable: its name, and a number that distinguishes variables of the same name in different uses of a rule.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
     pub(crate) name: Symbol,
@@ -105,15 +105,15 @@ pub struct Expression(Arc<Node>);
 struct Node {
     children: Vec<Atom>,
     hash: u64,
-    /// How many atoms it is, itself included; `u32::MAX` is that many or more.
+    /// How many atoms it has, including itself. `u32::MAX` stands for that many or more.
     size: u32,
     depth: u32,
     ground: bool,
-    /// The epoch of rules in which evaluation left it as it is; 0 is never.
+    /// The epoch of rules in which evaluation left it unchanged. 0 means never.
     evaluated: AtomicU64,
 }
 
-/// Deeper than this, an expression is taken apart step by step when it is dropped.
+/// An expression that is deeper than this is taken apart step by step when it is dropped.
 const SHALLOW: u32 = 64;
 
 impl Drop for Node {
@@ -177,12 +177,12 @@ impl Expression {
         &self.0.children
     }
 
-    /// Returns how many atoms it is, itself included; `u32::MAX` stands for that many or more.
+    /// Returns how many atoms it has, including itself. `u32::MAX` stands for that many or more.
     pub fn size(&self) -> u32 {
         self.0.size
     }
 
-    /// Returns how deep its brackets nest.
+    /// Returns how deeply its brackets are nested.
     pub fn depth(&self) -> u32 {
         self.0.depth
     }
@@ -249,7 +249,7 @@ impl Atom {
         Self::Symbol(Symbol::new(name))
     }
 
-    /// Creates a variable; the name is written without the dollar sign.
+    /// Creates a variable. The name is given without the dollar sign.
     pub fn variable(name: &str) -> Self {
         Self::Variable(Variable { name: Symbol::new(name), id: 0 })
     }
@@ -321,7 +321,7 @@ impl Atom {
         }
     }
 
-    /// Returns the number, if it is one; integers are converted.
+    /// Returns the number as a float, if it is a number.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Grounded(Grounded::Integer(number)) => Some(*number as f64),
@@ -330,7 +330,7 @@ impl Atom {
         }
     }
 
-    /// Returns the atoms in its brackets, if it is an expression, else none.
+    /// Returns the atoms in its brackets. There are none if it is not an expression.
     pub fn children(&self) -> &[Atom] {
         match self {
             Self::Expression(expression) => expression.children(),
@@ -371,7 +371,7 @@ impl Atom {
         self.keyword() == keyword
     }
 
-    /// Equal atoms have equal hashes.
+    /// Returns a hash. Equal atoms have equal hashes.
     pub(crate) fn hash64(&self) -> u64 {
         match self {
             Self::Symbol(symbol) => symbol.hash64(),
@@ -385,7 +385,7 @@ impl Atom {
 impl Grounded {
     fn hash64(&self) -> u64 {
         match self {
-            // Equal across the two kinds of numbers, as comparison is.
+            // The hash is equal for equal integers and floats, as in comparisons.
             Self::Integer(number) => mix((*number as f64).to_bits() ^ 2),
             Self::Float(number) => mix((if *number == 0.0 { 0.0 } else { *number }).to_bits() ^ 2),
             Self::Bool(value) => mix(3 + u64::from(*value)),
@@ -398,7 +398,7 @@ impl Grounded {
         }
     }
 
-    /// Equality without looking into expressions: states are compared by the caller.
+    /// Compares without looking into expressions. The caller compares states.
     pub(crate) fn is_equal(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => a == b,

@@ -1,5 +1,6 @@
-//! Unification: what variables must stand for, for two atoms to be equal. J. A. Robinson's algorithm with the occurs check
-//! ("A machine-oriented logic based on the resolution principle", 1965), on a list of pairs instead of the call stack.
+//! Unification: finds the values of variables that make two atoms equal. It is J. A. Robinson's algorithm with the occurs
+//! check ("A machine-oriented logic based on the resolution principle", 1965), on a list of pairs instead of the call
+//! stack.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use crate::{
     tree,
 };
 
-/// What variables stand for. Values may hold variables that stand for something in their turn.
+/// The values of variables. Values may contain variables that have values themselves.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
     map: HashMap<Variable, Atom, Build>,
@@ -17,20 +18,21 @@ pub struct Bindings {
     nested: bool,
 }
 
-/// The most pairs of atoms that one unification looks at. Terms can be built on which the algorithm takes exponential
-/// time; past this many they count as different.
+/// The most pairs of atoms that one unification looks at. There are terms for which the algorithm takes exponential time.
+/// Beyond this number of pairs, they count as different.
 const MOST_PAIRS: usize = 1 << 22;
 
-/// A list of variables and what they stand for, with nothing left to look up.
+/// A list of variables and their final values, with nothing left to look up.
 pub(crate) type Substitution = Vec<(Variable, Atom)>;
 
 impl Bindings {
-    /// Bindings that say nothing.
+    /// Creates empty bindings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds what makes the two atoms equal; false, with the bindings in no particular state, when nothing can.
+    /// Adds the values that make the two atoms equal. Returns false when that is impossible; the bindings are then in no
+    /// particular state.
     pub fn unify(&mut self, left: &Atom, right: &Atom) -> bool {
         let mut pairs = vec![(left.clone(), right.clone())];
         let mut looked_at = 0;
@@ -42,7 +44,7 @@ impl Bindings {
             let (left, right) = (self.look_up(left), self.look_up(right));
             match (&left, &right) {
                 (Atom::Variable(a), Atom::Variable(b)) if a == b => {}
-                // The newer variable gives way, so that those of a question stay.
+                // The newer variable is replaced, so that those of a question stay.
                 (Atom::Variable(a), Atom::Variable(b)) if a.id <= b.id => {
                     self.bind(b.clone(), left);
                 }
@@ -79,7 +81,7 @@ impl Bindings {
         true
     }
 
-    /// Adds what others say; where they contradict each other, what was known stays.
+    /// Adds other bindings. Where they contradict each other, the present ones stay.
     pub(crate) fn join(&mut self, other: Self) {
         for (variable, value) in other.map {
             let mut joined = self.clone();
@@ -94,7 +96,7 @@ impl Bindings {
         self.map.insert(variable, value);
     }
 
-    /// Returns what the variable stands for, with everything looked up.
+    /// Returns the value of the variable, with everything looked up.
     pub fn get(&self, variable: &Variable) -> Option<Atom> {
         self.map.contains_key(variable).then(|| self.apply(&Atom::Variable(variable.clone())))
     }
@@ -111,7 +113,7 @@ impl Bindings {
         tree::rewrite(atom, |variable| values.get(variable).cloned())
     }
 
-    /// Returns what these variables stand for, with everything looked up.
+    /// Returns the values of these variables, with everything looked up.
     pub(crate) fn restrict(&self, variables: &[Variable]) -> Substitution {
         let bound: Vec<&Variable> = variables.iter().filter(|variable| self.map.contains_key(variable)).collect();
         if bound.is_empty() {
@@ -121,8 +123,9 @@ impl Bindings {
         bound.iter().filter_map(|&variable| Some((variable.clone(), values.get(variable)?.clone()))).collect()
     }
 
-    /// Returns the final values of these variables and of all on which they depend. Each is made once and shared, so that
-    /// time and memory stay in proportion to the bindings however large the atoms become that they describe.
+    /// Returns the final values of these variables and of all variables on which they depend. Each value is made once and
+    /// shared, so that time and memory stay proportional to the bindings, however large the atoms become that they
+    /// describe.
     fn resolve(&self, variables: Vec<Variable>) -> HashMap<Variable, Atom, Build> {
         let mut values: HashMap<Variable, Atom, Build> = HashMap::default();
         let mut pending = variables;
@@ -153,7 +156,7 @@ impl Bindings {
         self.map.is_empty()
     }
 
-    /// Follows variables to what they stand for in the end.
+    /// Follows variables to their final values.
     fn look_up(&self, mut atom: Atom) -> Atom {
         while let Atom::Variable(variable) = &atom {
             match self.map.get(variable) {
@@ -204,7 +207,7 @@ pub(crate) fn substitute(atom: &Atom, substitution: &[(Variable, Atom)]) -> Atom
     tree::rewrite(atom, |other| map.get(other).map(|value| (*value).clone()))
 }
 
-/// First `first`, then `second`: what the variables of interest stand for after both.
+/// Returns the values of the variables of interest after `first` and then `second`.
 pub(crate) fn compose(first: &Substitution, second: &Substitution, interest: &[Variable]) -> Substitution {
     if second.is_empty() {
         return first.clone();
@@ -218,7 +221,7 @@ pub(crate) fn compose(first: &Substitution, second: &Substitution, interest: &[V
     whole
 }
 
-/// Values of the variables of a stored atom, which are numbered from 0.
+/// The values of the variables of a stored atom, which are numbered from 0.
 pub(crate) type Slots = Vec<Option<Atom>>;
 
 /// Matches a stored atom, whose variables are numbered, with one that has no variables.
@@ -261,8 +264,7 @@ pub(crate) fn match_ground(pattern: &Atom, atom: &Atom, slots: &mut Slots) -> bo
     }
 }
 
-/// Returns a stored atom with its variables replaced: by their value, else by a new variable with a number from `fresh`
-/// on.
+/// Returns a stored atom with its variables replaced: by their value, or by a new variable with a number from `fresh` on.
 pub(crate) fn instantiate(atom: &Atom, slots: &mut Slots, fresh: u32) -> Atom {
     if atom.is_ground() {
         return atom.clone();
@@ -276,7 +278,7 @@ pub(crate) fn instantiate(atom: &Atom, slots: &mut Slots, fresh: u32) -> Atom {
     })
 }
 
-/// Returns the atom with its variables numbered from 0, and how many they are.
+/// Returns the atom with its variables numbered from 0, and the number of variables.
 pub(crate) fn number_variables(atom: &Atom) -> (Atom, u32) {
     if atom.is_ground() {
         return (atom.clone(), 0);

@@ -1,5 +1,5 @@
-//! Evaluation: types are looked at, arguments evaluated, rules and functions applied, until nothing more can be.
-//! Every alternative is followed; a result that is an error counts only when there is no other. What comes last in a chain of
+//! Evaluation: types are checked, arguments are evaluated, and rules and functions are applied, until no more can be applied.
+//! Every alternative is followed. A result that is an error counts only when there is no other. The last call in a chain of
 //! calls takes the place of the one before, so that such a chain may be endless.
 
 use crate::{
@@ -20,9 +20,9 @@ use crate::{
 pub(crate) struct Call {
     atom: Atom,
     space: SpaceId,
-    /// The variables of the atom: what results may say something of.
+    /// The variables of the atom, for which results may have values.
     interest: Vec<Variable>,
-    /// What is still to be done; the last comes first.
+    /// The tasks that are still to be done. The last one comes first.
     tasks: Vec<Task>,
     results: Vec<Alternative>,
     errors: Vec<Alternative>,
@@ -31,7 +31,7 @@ pub(crate) struct Call {
 
 enum Task {
     Work(Work),
-    /// What was found since belongs to a call of its own, whose results are gone on with last first.
+    /// What was found since then belongs to a call of its own, whose results are continued in reverse order.
     Reverse(usize),
 }
 
@@ -41,7 +41,7 @@ struct Work {
     stage: Stage,
 }
 
-/// What led to an alternative: values of variables, and steps.
+/// What led to an alternative: the values of variables, and the steps.
 #[derive(Clone)]
 struct Path {
     values: Substitution,
@@ -49,7 +49,7 @@ struct Path {
 }
 
 enum Stage {
-    /// Evaluate the atom; a type is expected.
+    /// Evaluate the atom, of which a type is expected.
     Evaluate(Atom, Atom),
     /// Evaluate the arguments.
     Arguments(Arguments),
@@ -64,7 +64,7 @@ struct Arguments {
     children: Vec<Atom>,
     next: usize,
     unchanged: bool,
-    /// The type of the function; none for a tuple.
+    /// The type of the function. `None` for a tuple.
     function: Option<(Atom, Bindings)>,
     expected: Atom,
 }
@@ -127,7 +127,7 @@ impl Call {
         Next::Return(std::mem::take(if self.results.is_empty() { &mut self.errors } else { &mut self.results }))
     }
 
-    /// Goes on with one alternative; returns what has to be evaluated before that can go on.
+    /// Continues with one alternative. Returns what has to be evaluated before it can continue.
     fn step(&mut self, metta: &mut Metta, work: Work) -> Option<Vec<Frame>> {
         let Work { path, stage } = work;
         match stage {
@@ -165,7 +165,7 @@ impl Call {
                 }
             }
             None => {
-                // Its results are gone on with last first; twice that is as they are.
+                // Its results are continued in reverse order, which cancels out when it happens twice.
                 let from = self.results.len();
                 if matches!(self.tasks.last(), Some(Task::Reverse(begin)) if *begin == from) {
                     self.tasks.pop();
@@ -274,10 +274,10 @@ impl Call {
         None
     }
 
-    /// Goes on with every result of an argument.
+    /// Continues with every result of an argument.
     fn argument_done(&mut self, metta: &mut Metta, path: Path, arguments: Arguments, results: Vec<Alternative>) {
         let original = arguments.children.get(arguments.next).cloned().unwrap_or_else(Atom::unit);
-        // The first to be gone on with goes onto the list last.
+        // The first one to be continued goes onto the list last.
         for result in results.into_iter().rev() {
             let values = compose(&path.values, &result.values, &self.interest);
             let path = Path { values, trail: with_input(path.trail.clone(), result.trail) };
@@ -357,7 +357,7 @@ impl Call {
 }
 
 impl Arguments {
-    /// Creates the same with values put in.
+    /// Returns the same with values put in.
     fn with(&self, values: &Substitution) -> Self {
         let put = |child: &Atom| substitute(child, values);
         Self {
@@ -370,14 +370,14 @@ impl Arguments {
         }
     }
 
-    /// Takes over what a value said of type variables.
+    /// Takes over the values of type variables that follow from a value.
     fn learn(&mut self, bindings: Bindings) {
         if let (Some((_, known)), false) = (&mut self.function, bindings.is_empty()) {
             known.join(bindings);
         }
     }
 
-    /// Looks whether a value fits a type variable that had no value before; an error when not.
+    /// Checks whether a value fits a type variable that had no value before. Returns an error if not.
     fn check(&mut self, metta: &mut Metta, space: SpaceId, value: &Atom) -> Option<Atom> {
         let (function, bindings) = self.function.as_ref()?;
         let formal = bindings.apply(function.children().get(self.next).filter(|_| self.next > 0)?);
@@ -394,7 +394,7 @@ impl Arguments {
     }
 }
 
-/// Returns what needs no evaluation, or only a look at its type.
+/// Returns the result if the atom needs no evaluation, or only a check of its type.
 fn at_once(metta: &mut Metta, space: SpaceId, atom: &Atom, expected: &Atom) -> Option<Result<Bindings, Vec<Atom>>> {
     let wanted = expected.keyword();
     match atom {

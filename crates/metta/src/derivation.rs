@@ -1,4 +1,4 @@
-//! Why a result is a result: the rules that were applied, where they are written, and what their variables stood for.
+//! Derivations of results: the rules that were applied, where they are written, and the values of their variables.
 
 use std::{fmt, sync::Arc};
 
@@ -18,15 +18,15 @@ pub struct Derived {
 pub struct Step {
     /// What it was.
     pub kind: StepKind,
-    /// What was evaluated: a call, or a question to a space.
+    /// What was evaluated: a call, or a query of a space.
     pub call: Atom,
     /// What took its place.
     pub result: Atom,
-    /// The rule's variables, by name without the dollar sign, and what they stood for.
+    /// The rule's variables, by name without the dollar sign, and their values.
     pub bindings: Vec<(String, Atom)>,
-    /// Where the rule or fact is written; none for functions and for what was added while running.
+    /// Where the rule or fact is written. `None` for functions, and for atoms that were added while running.
     pub place: Option<Place>,
-    /// How the arguments of the call came about.
+    /// How the arguments of the call were computed.
     pub inputs: Vec<Step>,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// The steps so far, shared by all results that have them in common.
+/// The steps so far. They are shared by all results that have them in common.
 pub(crate) type Trail = Option<Arc<Link>>;
 
 /// One more step.
@@ -84,7 +84,7 @@ pub(crate) struct Link {
 #[derive(Clone)]
 enum Item {
     Step(Arc<Step>),
-    /// How an argument of the next step came about.
+    /// How an argument of the next step was computed.
     Input(Trail),
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn with_step(before: Trail, step: Step) -> Trail {
     Some(Arc::new(Link { before, item: Item::Step(Arc::new(step)) }))
 }
 
-/// Returns the trail, and how an argument of its next step came about.
+/// Returns the trail, with the derivation of an argument of its next step.
 pub(crate) fn with_input(before: Trail, inner: Trail) -> Trail {
     if inner.is_none() { before } else { Some(Arc::new(Link { before, item: Item::Input(inner) })) }
 }
@@ -126,13 +126,14 @@ pub(crate) fn append(before: Trail, more: &Trail) -> Trail {
     items.into_iter().rev().fold(before, |before, item| Some(Arc::new(Link { before, item })))
 }
 
-/// Steps deeper inside inputs than this are listed beside those that they led to, so that no tree is too deep to handle.
+/// Steps that are nested more deeply inside inputs are listed beside the steps to which they led, so that no tree is too
+/// deep to handle.
 const DEPTH: usize = 200;
 
 /// The most steps that a derivation lists.
 const COUNT: usize = 100_000;
 
-/// Returns the trail as a tree: inputs belong to the step after them.
+/// Returns the trail as a tree, in which inputs belong to the step after them.
 pub(crate) fn steps_of(trail: &Trail) -> Vec<Step> {
     struct Level<'a> {
         items: Vec<&'a Item>,

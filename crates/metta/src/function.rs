@@ -9,12 +9,12 @@ use crate::{
     interpreter::Metta,
 };
 
-/// Why a function has no result.
+/// The reasons why a function has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// It is not defined for these arguments: the call stays as it is.
+    /// The function is not defined for these arguments, so the call stays as it is.
     NotReducible,
-    /// Something is wrong: the call becomes `(Error call message)`.
+    /// Something is wrong, so the call becomes `(Error call message)`.
     Failed(String),
 }
 
@@ -38,7 +38,7 @@ impl Function {
         Arc::new(Self { name: name.into(), signature, action })
     }
 
-    /// Returns the word it is called by.
+    /// Returns the word by which it is called.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -65,7 +65,7 @@ pub(crate) struct Request<'a> {
     pub(crate) space: SpaceId,
 }
 
-/// A result: the atom, what it says of the variables of what was evaluated, and why it is one.
+/// A result: the atom, the values of the variables of what was evaluated, and the derivation.
 #[derive(Clone)]
 pub(crate) struct Alternative {
     pub(crate) atom: Atom,
@@ -79,7 +79,7 @@ impl Alternative {
     }
 }
 
-/// What goes on when something is evaluated.
+/// What continues when something has been evaluated.
 pub(crate) type Then = Box<dyn FnOnce(&mut Metta, Vec<Alternative>) -> Outcome>;
 
 /// What a function answers.
@@ -90,7 +90,7 @@ pub(crate) enum Outcome {
     Failed(String),
     /// These results.
     Atoms(Vec<Atom>),
-    /// These results, which say something of the variables of the call.
+    /// The call has these results, with values for the variables of the call.
     Found(Vec<Alternative>),
     /// Evaluate the atom in the space, then ask again.
     Evaluate(Atom, SpaceId, Then),
@@ -107,7 +107,7 @@ impl Outcome {
         Self::one(Atom::unit())
     }
 
-    /// An argument is missing, or is no expression, as the reference says it.
+    /// Returns the reference's error for an argument that is missing or is not an expression.
     pub(crate) fn no_expression(argument: Option<&Atom>, usage: &str) -> Self {
         Self::failed(if argument.is_none() { usage } else { "Atom is not an ExpressionAtom" })
     }

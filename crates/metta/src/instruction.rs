@@ -31,20 +31,20 @@ struct Work {
     atom: Atom,
     values: Substitution,
     trail: Trail,
-    /// What waits for the result, the innermost last.
+    /// What waits for the result. The innermost comes last.
     after: Vec<After>,
 }
 
 #[derive(Clone)]
 enum After {
-    /// `chain`: the result takes the place of the variable in the template.
+    /// `chain`: the result replaces the variable in the template.
     Chain(Variable, Atom),
-    /// `function`: goes on until something is returned; with the call it stands for.
+    /// `function`: runs until something is returned. It has the call that it stands for.
     Function(Atom),
 }
 
 enum Waiting {
-    /// Every result goes on where this one was.
+    /// Every result continues in the place of this one.
     Each(Work),
     /// All results together are the result.
     Collapse(Work),
@@ -65,7 +65,7 @@ impl Instructions {
         Self::within(atom, space, call)
     }
 
-    /// Instructions that are what a call was reduced to.
+    /// Creates the instructions to which a call was reduced.
     pub(crate) fn within(atom: Atom, space: SpaceId, call: Atom) -> Self {
         let interest = tree::variables(&atom);
         let (atom, after) = match atom.children() {
@@ -114,7 +114,7 @@ impl Instructions {
         Next::Return(std::mem::take(&mut self.results))
     }
 
-    /// Returns the same with values put in, also in what waits.
+    /// Returns the same with values put in, including what waits.
     fn with(&self, work: &Work, values: &Substitution) -> Work {
         if values.is_empty() {
             return work.clone();
@@ -131,7 +131,7 @@ impl Instructions {
         }
     }
 
-    /// Takes the result of what was run to what waits for it.
+    /// Passes the result of what was run to what waits for it.
     fn finish(&mut self, mut work: Work, mut result: Atom) {
         loop {
             match work.after.pop() {
@@ -161,9 +161,9 @@ impl Instructions {
         }
     }
 
-    /// As [`Self::finish`], for alternatives in the order in which they are to be gone on with.
+    /// Does the same as [`Self::finish`] for alternatives, in the order in which they are to be continued.
     fn finish_all(&mut self, mut each: Vec<(Work, Atom)>) {
-        // Of what goes on, the last comes first.
+        // Among continued alternatives, the last one comes first.
         if each.first().is_some_and(|(work, _)| !work.after.is_empty()) {
             each.reverse();
         }

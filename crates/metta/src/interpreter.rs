@@ -1,4 +1,4 @@
-//! The interpreter: programs go in, results come out.
+//! The interpreter: it takes programs and returns results.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,18 +15,18 @@ use crate::{
     types::{self, Type},
 };
 
-/// How much an evaluation may take. Reaching a limit ends it with `(Error <what was evaluated> <limit>)`.
+/// The limits of an evaluation. Reaching one ends the evaluation with `(Error <what was evaluated> <limit>)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls reduced and instructions run, for each evaluation, and a tenth of the atoms looked at by matches: `StepLimit`.
+    /// The number of calls and instructions of one evaluation, plus a tenth of the atoms that matches look at: `StepLimit`.
     pub steps: u64,
-    /// Results and open alternatives of one evaluation: `ResultLimit`.
+    /// The number of results and open alternatives of one evaluation: `ResultLimit`.
     pub results: usize,
-    /// Evaluations that wait for one inside them: `DepthLimit`.
+    /// The number of evaluations that wait for one inside them: `DepthLimit`.
     pub depth: usize,
     /// The size of one atom, in atoms: `AtomSizeLimit`.
     pub atom_size: u32,
-    /// The atoms that all spaces together may hold: `AtomLimit`.
+    /// The number of atoms in all spaces together: `AtomLimit`.
     pub atoms: usize,
 }
 
@@ -74,16 +74,16 @@ pub type Printer = Arc<dyn Fn(&str) + Send + Sync>;
 /// Finds the text of a module by its name: the name of the file, and its text.
 pub type ModuleLoader = Arc<dyn Fn(&str) -> Option<(String, String)> + Send + Sync>;
 
-/// For each step that an evaluation may take, it may look at so many atoms of spaces.
+/// For each step that an evaluation may take, it may look at this many atoms of spaces.
 const LOOKS: u64 = 10;
 
-/// So many steps of an evaluation are remembered for derivations: memory is the limit.
+/// The most steps of an evaluation that are remembered for derivations. Memory is the limit.
 const EXPLAINED: u64 = 1_000_000;
 
-/// Modules that import each other are loaded so deep.
+/// The deepest nesting of modules that import each other.
 const MODULE_DEPTH: usize = 32;
 
-/// An interpreter, with its spaces and the meanings of words. A clone goes its own way; what both have is shared until one of
+/// An interpreter, with its spaces and the meanings of words. A clone is independent. What both have is shared until one of
 /// them changes it, except for the contents of states.
 #[derive(Clone)]
 pub struct Metta {
@@ -136,7 +136,7 @@ impl Metta {
         metta
     }
 
-    /// Returns a new space that has the library in it, as the space of every module has.
+    /// Returns a new space that contains the library, as the space of every module does.
     fn module_space(&mut self, core: SpaceId) -> SpaceId {
         let space = self.store.add_space(AnySpace::Atoms(Arc::new(Space::with_import(core))));
         let own = Atom::Grounded(Grounded::Space(space));
@@ -149,27 +149,27 @@ impl Metta {
         self.limits
     }
 
-    /// Changes the limits of evaluations to come.
+    /// Changes the limits of later evaluations.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
         self.store.set_limits(limits.atoms, limits.results);
     }
 
-    /// Where `println!` and `trace!` print to; without, they print nothing.
+    /// Sets where `println!` and `trace!` print to. Without a printer, they print nothing.
     pub fn print_to(&mut self, printer: Printer) {
         self.printer = Some(printer);
     }
 
-    /// Where `import!` finds modules; without, it finds none.
+    /// Sets where `import!` finds modules. Without a loader, it finds none.
     pub fn load_modules_with(&mut self, loader: ModuleLoader) {
         self.loader = Some(loader);
     }
 
-    /// Reads a program: adds its atoms to the space, and evaluates those behind a `!`, in order. The results of each are a
-    /// list. After a list with an error the rest of the program is left alone.
+    /// Runs a program: adds its atoms to the space, and evaluates those after a `!`, in order. The results of each are a list.
+    /// After a list with an error, the rest of the program is not run.
     ///
     /// # Errors
-    /// The text is no program from some place on; what comes before it has been run.
+    /// When the text is not a program from some place on. What comes before that place has been run.
     pub fn run(&mut self, file: &str, text: &str) -> Result<Vec<Vec<Atom>>, ParseError> {
         let mut lists = Vec::new();
         self.run_each(file, text, |metta, atom| {
@@ -181,10 +181,10 @@ impl Metta {
         Ok(lists)
     }
 
-    /// As [`Self::run`], with a derivation of every result.
+    /// Does the same as [`Self::run`], with a derivation of every result.
     ///
     /// # Errors
-    /// As there.
+    /// In the same cases as [`Self::run`].
     pub fn run_derived(&mut self, file: &str, text: &str) -> Result<Vec<Vec<Derived>>, ParseError> {
         let mut lists = Vec::new();
         self.run_each(file, text, |metta, atom| {
@@ -201,7 +201,7 @@ impl Metta {
         self.run_each(file, text, |_, _| true)
     }
 
-    /// Adds the atoms of a program; `each` is told what stands behind a `!`, and whether to go on.
+    /// Adds the atoms of a program. `each` is called with the atom after each `!`, and returns whether to continue.
     pub(crate) fn run_each(
         &mut self,
         file: &str,
@@ -249,10 +249,10 @@ impl Metta {
         errors
     }
 
-    /// Reads one atom; what comes after it is left alone, and nothing at all reads as `()`.
+    /// Reads one atom. What comes after it is ignored, and an empty text reads as `()`.
     ///
     /// # Errors
-    /// The text is no atom.
+    /// When the text is not an atom.
     pub fn parse(&self, text: &str) -> Result<Atom, ParseError> {
         let parsed = Parser::new("", text).next(&self.tokens)?;
         Ok(parsed.map_or_else(Atom::unit, |parsed| parsed.atom))
@@ -263,8 +263,8 @@ impl Metta {
         self.alternatives(atom, false).into_iter().map(|found| found.atom).collect()
     }
 
-    /// Returns all results of an atom, each with how it came about. Of an evaluation that takes more than a million steps,
-    /// what comes after these is not remembered.
+    /// Returns all results of an atom, each with its derivation. If an evaluation takes more than a million steps, later steps
+    /// are not remembered.
     pub fn derive(&mut self, atom: &Atom) -> Vec<Derived> {
         let found = self.alternatives(atom, true);
         found.into_iter().map(|found| Derived { atom: found.atom, steps: steps_of(&found.trail) }).collect()
@@ -275,7 +275,7 @@ impl Metta {
         if !errors.is_empty() {
             return errors.into_iter().map(Alternative::new).collect();
         }
-        // A module that is imported by an evaluation is run within the limits of that.
+        // A module that is imported by an evaluation is run within the limits of that evaluation.
         let outermost = self.loading == 0;
         if outermost {
             (self.steps, self.stop) = (0, None);
@@ -296,7 +296,7 @@ impl Metta {
         found
     }
 
-    /// Adds an atom to the space of programs, `&self`. False when the spaces hold as much as they may.
+    /// Adds an atom to the space of programs, `&self`. Returns false when the spaces are full.
     pub fn add(&mut self, atom: Atom) -> bool {
         self.store.add(self.home, &atom, None).is_ok()
     }
@@ -306,7 +306,7 @@ impl Metta {
         Atom::Grounded(Grounded::Space(self.store.add_space(AnySpace::Atoms(Arc::default()))))
     }
 
-    /// Adds an atom to a space. False when it is no space to which atoms can be added, or the spaces hold as much as they may.
+    /// Adds an atom to a space. Returns false when it is not a space to which atoms can be added, or when the spaces are full.
     pub fn add_to(&mut self, space: &Atom, atom: Atom) -> bool {
         match space {
             Atom::Grounded(Grounded::Space(id)) => self.store.add(*id, &atom, None) == Ok(true),
@@ -314,20 +314,21 @@ impl Metta {
         }
     }
 
-    /// Returns a space whose atoms are rows that are made when it is asked.
+    /// Adds a space whose atoms are rows that are made when the space is asked, and returns the space.
     pub fn add_rows(&mut self, rows: impl Rows + 'static) -> Atom {
         Atom::Grounded(Grounded::Space(self.store.add_space(AnySpace::Rows(Arc::new(rows)))))
     }
 
-    /// Lets a word of programs read from now on mean an atom.
+    /// Lets a word mean an atom in programs that are read from now on.
     pub fn bind(&mut self, word: &str, atom: Atom) {
         Arc::make_mut(&mut self.tokens).insert(word.into(), atom);
     }
 
-    /// Lets programs read from now on call a function in Rust. The signature is its type, such as `(-> Number Number)`.
+    /// Lets programs that are read from now on call a function in Rust. The signature is its type, such as `(-> Number
+    /// Number)`.
     ///
     /// # Errors
-    /// The signature is no atom.
+    /// When the signature is not an atom.
     pub fn register(
         &mut self,
         name: &str,
@@ -340,7 +341,7 @@ impl Metta {
         Ok(())
     }
 
-    /// Loads a module and returns its space; one that is loaded already is not run again.
+    /// Loads a module and returns its space. A module that is loaded already is not run again.
     pub(crate) fn import(&mut self, name: &str) -> Result<SpaceId, String> {
         if let Some(&space) = self.modules.get(name) {
             return Ok(space);
@@ -351,7 +352,7 @@ impl Metta {
         let found = self.loader.clone().and_then(|loader| loader(name));
         let (file, text) = found.ok_or_else(|| format!("Failed to resolve module top:{name}"))?;
         let (tokens, home, explain) = (self.tokens.clone(), self.home, self.explain);
-        // The library is the first space of all.
+        // The library is always the first space.
         self.home = self.module_space(SpaceId(0));
         let space = self.home;
         self.modules.insert(name.to_owned(), space);
@@ -387,7 +388,7 @@ impl Metta {
         self.explain && self.steps < EXPLAINED
     }
 
-    /// Counts a step; the last one that is allowed stops the evaluation.
+    /// Counts a step. The last one that is allowed stops the evaluation.
     pub(crate) fn count_step(&mut self) {
         self.steps += 1;
         if self.steps > self.limits.steps {
@@ -395,7 +396,7 @@ impl Metta {
         }
     }
 
-    /// Ends the evaluation for a reason; the first counts.
+    /// Ends the evaluation for a reason. The first reason counts.
     pub(crate) fn stop(&mut self, stop: Stop) {
         self.stop.get_or_insert(stop);
     }
@@ -404,7 +405,7 @@ impl Metta {
         self.stop
     }
 
-    /// Returns the depth that a program allows itself.
+    /// Returns the depth that a program has set for itself.
     pub(crate) fn stack_depth(&self) -> Option<usize> {
         let depth = self.pragmas.get("max-stack-depth")?.as_integer()?;
         usize::try_from(depth).ok().filter(|depth| *depth > 0)

@@ -1,6 +1,6 @@
 //! An interpreter of the MeTTa language, with the semantics of the reference implementation (`hyperon` 0.2.10).
 //!
-//! A program is a list of atoms. Rules `(= call result)` and facts go into a space; what stands behind a `!` is evaluated:
+//! A program is a list of atoms. Rules `(= call result)` and facts go into a space; what follows a `!` is evaluated:
 //!
 //! ```
 //! let mut metta = metta::Metta::new();
@@ -12,9 +12,9 @@
 //! # Ok::<(), metta::ParseError>(())
 //! ```
 //!
-//! Evaluation has limits and ends in an `(Error ...)` atom where it reaches one; it never panics, and no depth of nesting is a
-//! depth of calls. The same program gives the same results in the same order. Every result can be derived: [`Metta::derive`].
-//! The language is described in docs/rules.
+//! Evaluation has limits, and ends with an `(Error ...)` atom when it reaches one. It never panics, and nesting in programs
+//! never nests calls in Rust. The same program gives the same results in the same order. Every result can be derived:
+//! [`Metta::derive`]. The language is described in docs/rules.
 
 mod atom;
 mod bindings;

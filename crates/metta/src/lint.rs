@@ -1,4 +1,4 @@
-//! The linter: what is probably wrong in a rule base, before it runs.
+//! The linter: finds what is probably wrong in a rule base before it runs.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,9 +18,9 @@ use crate::{
 /// Something that is probably wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// What kind of problem it is.
+    /// The kind of problem.
     pub kind: FindingKind,
     /// What is wrong.
     pub message: String,
@@ -31,13 +31,13 @@ pub struct Finding {
 /// A kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingKind {
-    /// A function is called with a number of arguments that no rule and no type of it has.
+    /// A function is called with a number of arguments that none of its rules and types has.
     Arity,
-    /// The head of a call has no rule, no type, is no known function, and no pattern looks for it.
+    /// The head of a call has no rule and no type, is not a known function, and no pattern looks for it.
     Unreduced,
-    /// A variable on a right side that nothing binds.
+    /// Nothing binds a variable on a right side.
     Unbound,
-    /// A rule or a case that what stands before it makes useless.
+    /// An earlier rule or case makes this one useless.
     Unreachable,
 }
 
@@ -66,7 +66,7 @@ struct Written {
     evaluated: bool,
 }
 
-/// What is done with a part of an atom.
+/// The role of a part of an atom.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// It is evaluated.
@@ -75,9 +75,9 @@ enum Role {
     Pattern,
     /// It is taken as it is.
     Data,
-    /// Its elements are pairs of a pattern and what is evaluated.
+    /// Its elements are pairs of a pattern and an atom that is evaluated.
     Pairs,
-    /// A pattern and what is evaluated.
+    /// A pattern and an atom that is evaluated.
     Pair,
     /// Its elements are evaluated.
     Elements,
@@ -99,18 +99,18 @@ struct Vocabulary {
     arities: BTreeMap<String, BTreeSet<usize>>,
     /// Function types, by head.
     signatures: BTreeMap<String, Vec<Atom>>,
-    /// Heads that are data: stated as facts, matched by patterns, or typed.
+    /// The heads that are data: they are stated as facts, matched by patterns, or typed.
     data: BTreeSet<String>,
 }
 
-/// No more rules of one head are compared with each other.
+/// The most rules with the same head that are compared with each other.
 const COMPARED: usize = 500;
 
 impl Metta {
-    /// Looks at a program without running it. What was run, bound and registered before is known.
+    /// Checks a program without running it. What was run, bound and registered before is known.
     ///
     /// # Errors
-    /// The text is no program.
+    /// When the text is not a program.
     pub fn lint(&self, file: &str, text: &str) -> Result<Vec<Finding>, ParseError> {
         let whole = self.tokens.iter().filter(|(_, atom)| !matches!(atom, Atom::Expression(_)));
         let tokens: Tokens = whole.map(|(word, atom)| (word.clone(), atom.clone())).collect();
@@ -120,7 +120,7 @@ impl Metta {
         for written in &program {
             vocabulary.learn(&written.atom, written.evaluated);
         }
-        // Patterns are known once all types are.
+        // Patterns are known once all types are known.
         for written in &program {
             let learned: Vec<String> = parts(written, &vocabulary)
                 .into_iter()
@@ -240,7 +240,7 @@ impl Vocabulary {
         }
     }
 
-    /// Returns what is done with a child, by what is done with the whole and by its head.
+    /// Returns the role of a child, from the role of the whole and its head.
     fn role(&self, role: Role, children: &[Atom], index: usize) -> Role {
         match role {
             Role::Pattern | Role::Data => return role,
@@ -294,7 +294,7 @@ impl Vocabulary {
         }
     }
 
-    /// Returns whether the head is known, and takes so many arguments.
+    /// Checks that the head is known, and takes this many arguments.
     fn check_call(&self, part: &Part<'_>, place: &dyn Fn(usize) -> Place, findings: &mut Vec<Finding>) {
         let Some((head, arguments)) = part.atom.children().split_first() else { return };
         let Some(name) = function_name(head) else { return };
@@ -328,7 +328,7 @@ impl Vocabulary {
     }
 }
 
-/// Cases after one that takes everything are never reached.
+/// Checks cases. Cases after one that accepts everything are never reached.
 fn check_cases(part: &Part<'_>, place: &dyn Fn(usize) -> Place, findings: &mut Vec<Finding>) {
     let [head, subject, cases] = part.atom.children() else { return };
     if !matches!(head.keyword(), Keyword::Case | Keyword::Switch) {
@@ -366,7 +366,7 @@ fn leaves_of(atom: &Atom) -> usize {
     count
 }
 
-/// Variables of a right side have to come from somewhere: the left side, a pattern, or a call that binds them.
+/// Checks variables. Those of a right side must be bound by the left side, a pattern, or a call.
 fn check_variables(parts: &[Part<'_>], place: &dyn Fn(usize) -> Place, findings: &mut Vec<Finding>) {
     #[derive(Default)]
     struct Uses {
@@ -401,7 +401,7 @@ fn check_variables(parts: &[Part<'_>], place: &dyn Fn(usize) -> Place, findings:
     }
 }
 
-/// Rules that say again what one before them says already.
+/// Finds rules that repeat an earlier rule.
 fn repeated_rules(program: &[Written], findings: &mut Vec<Finding>) {
     let mut by_head: HashMap<(Option<Symbol>, usize), Vec<&Written>, Build> = HashMap::default();
     for written in program.iter().filter(|written| !written.evaluated) {
@@ -427,10 +427,10 @@ fn repeated_rules(program: &[Written], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Returns whether the first rule gives the result of the second for everything that the second is for.
+/// Returns whether the first rule gives the result of the second for every call that the second one fits.
 fn covers(first: &Atom, second: &Atom) -> bool {
     let (pattern, count) = number_variables(first);
-    // The second is taken for all values of its variables: they stand for themselves.
+    // The second rule must be covered for all values of its variables, so they stand for themselves.
     let fixed = tree::rewrite(second, |variable| Some(Atom::symbol(&format!("the variable {variable}"))));
     match_ground(&pattern, &fixed, &mut vec![None; count as usize])
 }

@@ -1,5 +1,5 @@
-//! The machine: a stack of things under evaluation, each waiting for the results of the one above it. Whatever a program does,
-//! this stack grows, never the call stack.
+//! The machine: a stack of frames under evaluation, each of which waits for the results of the one above it. Whatever a
+//! program does, this stack grows and never the call stack.
 
 use crate::{
     atom::{Atom, SpaceId},
@@ -15,17 +15,17 @@ pub(crate) enum Frame {
     Call(Call),
     /// An atom run as minimal instructions.
     Instructions(Instructions),
-    /// A function in Rust that waits for results; with the call that it is.
+    /// A function in Rust that waits for results, with its call.
     Then(Atom, Option<Then>),
 }
 
 /// What a frame wants next.
 pub(crate) enum Next {
-    /// It is done. The results are in the order in which they are to be gone on with.
+    /// The frame is done. The results are in the order in which they are to be continued.
     Return(Vec<Alternative>),
-    /// These have to be evaluated; the results of the last come back to the one before it.
+    /// These frames have to be evaluated. The results of the last one come back to the one before it.
     Push(Vec<Frame>),
-    /// As [`Next::Push`], and the one that asked is done: the results go to whom its own would have gone.
+    /// Does the same as [`Next::Push`], but the present frame is done. The results go to the frame that waits for it.
     Become(Vec<Frame>),
 }
 
@@ -85,7 +85,7 @@ fn run(metta: &mut Metta, atom: &Atom, frame: Frame) -> Vec<Alternative> {
     }
 }
 
-/// Returns what a frame does with the answer of a function that took its place.
+/// Returns how a frame continues after the answer of a function that took its place.
 fn settle(call: Atom, outcome: Outcome) -> Next {
     match immediate(&call, outcome) {
         Ok(list) => Next::Return(list),
@@ -93,7 +93,7 @@ fn settle(call: Atom, outcome: Outcome) -> Next {
     }
 }
 
-/// Returns the results of a function, in the order in which they are to be gone on with, or the frames that will have them.
+/// Returns the results of a function, in the order in which they are to be continued, or the frames that will have them.
 pub(crate) fn immediate(call: &Atom, outcome: Outcome) -> Result<Vec<Alternative>, Vec<Frame>> {
     match outcome {
         Outcome::NotReducible => Ok(vec![Alternative::new(Atom::symbol("NotReducible"))]),

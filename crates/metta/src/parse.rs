@@ -1,4 +1,4 @@
-//! Reading programs. Everything read knows its file, line and column.
+//! Reads programs. Everything that is read knows its file, line and column.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -30,17 +30,17 @@ impl fmt::Debug for Place {
     }
 }
 
-/// The deepest nesting of brackets a text may have.
+/// The deepest nesting of brackets that a text may have.
 pub const MAX_DEPTH: usize = 10_000;
 
 /// The largest text that is read, in bytes.
 pub const MAX_TEXT: usize = 256 << 20;
 
-/// A text that is no program.
+/// A text is not a program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct ParseError {
-    /// Where.
+    /// The place.
     pub place: Place,
     /// What is wrong.
     pub problem: Problem,
@@ -49,7 +49,7 @@ pub struct ParseError {
 /// What is wrong with a text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// A `)` that closes nothing.
+    /// A `)` closes nothing.
     #[error("a closing bracket that closes nothing")]
     Closing,
     /// The text ends inside brackets.
@@ -58,16 +58,16 @@ pub enum Problem {
     /// The text ends inside a string.
     #[error("the text ends before this string does")]
     UnclosedString,
-    /// A `\` with something after it that means nothing.
+    /// A `\` is followed by something that has no meaning.
     #[error("an unknown escape sequence in a string: \\\\ \\\" \\' \\n \\r \\t \\xHH and \\u{{HHHH}} are known")]
     Escape,
-    /// `#` in the name of a variable.
+    /// There is a `#` in the name of a variable.
     #[error("a variable's name may not hold #")]
     Variable,
     /// An integer beyond 64 bits.
     #[error("{0} does not fit into 64 bits")]
     Integer(String),
-    /// More brackets in brackets than [`MAX_DEPTH`].
+    /// Brackets are nested more deeply than [`MAX_DEPTH`].
     #[error("brackets nest more than {MAX_DEPTH} deep")]
     Depth,
     /// More text than [`MAX_TEXT`].
@@ -75,7 +75,7 @@ pub enum Problem {
     Size,
 }
 
-/// An atom read, where it began, and the same for the atoms in its brackets.
+/// An atom that was read, where it began, and the same for the atoms in its brackets.
 #[derive(Clone, Debug)]
 pub(crate) struct Parsed {
     pub(crate) atom: Atom,
@@ -86,7 +86,7 @@ pub(crate) struct Parsed {
 /// Where every symbol and variable of a top-level atom begins, in the order in which they are written.
 pub(crate) type Leaves = Vec<(u32, u32)>;
 
-/// Words that mean something else than a symbol of that name.
+/// Words that mean something other than the symbol of that name.
 pub(crate) type Tokens = HashMap<Box<str>, Atom, Build>;
 
 /// Reads atoms one after the other, because evaluating one may change what the words after it mean.
@@ -117,7 +117,7 @@ impl<'a> Parser<'a> {
         &self.file
     }
 
-    /// Returns where every leaf of the atom read last begins.
+    /// Returns where every leaf of the last atom begins.
     pub(crate) fn leaves(&self) -> &Leaves {
         &self.leaves
     }
@@ -289,7 +289,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Returns the number or truth value a word stands for, if it is written like one.
+/// Returns the number or truth value for which a word stands, if it is written like one.
 fn literal(word: &str) -> Option<Result<Atom, Problem>> {
     match word {
         "True" => return Some(Ok(Atom::bool(true))),

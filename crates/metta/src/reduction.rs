@@ -1,4 +1,4 @@
-//! One step: the rules and functions for a call are applied to it.
+//! One step of evaluation: the rules and functions for a call are applied to it.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use crate::{
 
 /// What a call becomes.
 pub(crate) enum Reduction {
-    /// Nothing: no rule and no function is for it.
+    /// There are no results, because no rule and no function fits.
     None,
-    /// These, in the order in which they are to be gone on with.
+    /// There are these results, in the order in which they are to be continued.
     Results(Vec<Alternative>),
     /// The results of these.
     Frames(Vec<Frame>),
@@ -78,7 +78,7 @@ pub(crate) fn reduce(metta: &mut Metta, call: &Atom, space: SpaceId) -> Reductio
     }
 }
 
-/// Returns what a rule makes of a call.
+/// Returns the result of applying a rule to a call.
 fn apply(call: &Atom, rule: Applied, explain: bool) -> Alternative {
     let trail = explain.then(|| Step {
         kind: StepKind::Rule,
@@ -91,7 +91,8 @@ fn apply(call: &Atom, rule: Applied, explain: bool) -> Alternative {
     Alternative { atom: rule.body, values: rule.values, trail: trail.and_then(|step| with_step(None, step)) }
 }
 
-/// Adds to results that a function was called, where derivations are wanted and nothing else explains the result.
+/// Adds the function call to the derivation of results, if derivations are wanted and nothing else explains the
+/// result.
 fn explained(metta: &Metta, call: &Atom, reduction: Reduction, function: bool) -> Reduction {
     match reduction {
         Reduction::Results(mut list) if function && metta.explains() => {
@@ -107,7 +108,7 @@ fn explained(metta: &Metta, call: &Atom, reduction: Reduction, function: bool) -
     }
 }
 
-/// Returns whether an expression begins, however deep, with a variable: no rule is for such a call.
+/// Returns whether an expression begins with a variable, at any depth. No rule fits such a call.
 fn has_variable_head(atom: &Atom) -> bool {
     let mut current = atom;
     loop {

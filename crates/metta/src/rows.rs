@@ -4,8 +4,8 @@ use crate::atom::Atom;
 
 /// A source of atoms that are rows of a relation, such as `(sale work-7 2021-03-01 12.5)`.
 pub trait Rows: Send + Sync {
-    /// Returns the rows that may match a question, in a fixed order. Variables of the question stand for anything; what
-    /// the source cannot narrow down it may leave in, as every row is matched again. Rows have no variables.
+    /// Returns the rows that may match a question, in a fixed order. Variables of the question stand for anything. The
+    /// source may return rows that do not match, because every row is matched again. Rows have no variables.
     fn select(&self, question: &Atom) -> Vec<Atom>;
 }
 

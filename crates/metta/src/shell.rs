@@ -1,4 +1,4 @@
-//! What the command line does with programs: runs files, derives, lints, and talks.
+//! The command line for programs: it runs files, derives, lints, and holds conversations.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ pub struct Shell {
     pub derive: bool,
     /// Look for mistakes instead of running.
     pub lint: bool,
-    /// Steps that one evaluation may take; none is the usual number.
+    /// The most steps that one evaluation may take. `None` stands for the usual number.
     pub max_steps: Option<u64>,
     /// Where `println!` prints to.
     pub printer: Option<Printer>,
@@ -29,10 +29,11 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Runs or lints files, one after the other, in one interpreter. True when no result is an error and nothing was found.
+    /// Runs or lints files, one after the other, in one interpreter. Returns true when no result is an error and nothing
+    /// was found.
     ///
     /// # Errors
-    /// A file cannot be read or is no program, or the output cannot be written to.
+    /// When a file cannot be read or is not a program, or when the output cannot be written to.
     pub fn files(&self, files: &[PathBuf], output: &mut dyn Write) -> io::Result<bool> {
         let mut metta = self.interpreter();
         let mut well = true;
@@ -46,7 +47,7 @@ impl Shell {
                 for finding in findings {
                     writeln!(output, "{finding}")?;
                 }
-                // What the next file may use; nothing in it is evaluated.
+                // The next file may use its rules. Nothing in it is evaluated.
                 metta.learn(&name, &text).map_err(invalid)?;
             } else {
                 well &= self.program(&mut metta, &name, &text, output)?;
@@ -55,11 +56,11 @@ impl Shell {
         Ok(well)
     }
 
-    /// A conversation: what is read is run as soon as its brackets are closed. True when it ended without an error as the
-    /// last result.
+    /// Holds a conversation: what is read is run as soon as its brackets are closed. Returns true when the last result is
+    /// not an error.
     ///
     /// # Errors
-    /// The input cannot be read, or the output not written to.
+    /// When the input cannot be read, or the output cannot be written to.
     pub fn talk(&self, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
         let mut metta = self.interpreter();
         metta.load_modules_with(modules_beside(Path::new("")));
@@ -99,7 +100,7 @@ impl Shell {
         metta
     }
 
-    /// Runs a program and prints each list of results as soon as it is there.
+    /// Runs a program, and prints each list of results as soon as it is available.
     fn program(&self, metta: &mut Metta, name: &str, text: &str, output: &mut dyn Write) -> io::Result<bool> {
         let mut well = true;
         let mut written = Ok(());

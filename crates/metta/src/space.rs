@@ -1,5 +1,5 @@
 //! A space: a multiset of atoms that is asked by pattern. Every argument of an expression is indexed, and so are the arguments
-//! of expressions inside it, so that a question with any of them given looks at few atoms.
+//! of expressions inside it, so that a question in which any of them is given looks at few atoms.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub(crate) struct Space {
     postings: HashMap<u64, Vec<u32>, Build>,
     /// Spaces that are part of this one.
     imports: Vec<SpaceId>,
-    /// How many atoms may state the type of an expression: almost always none.
+    /// How many atoms may state the type of an expression. It is almost always 0.
     typed_expressions: usize,
 }
 
@@ -46,7 +46,7 @@ fn types_expression(atom: &Atom) -> bool {
     }
 }
 
-/// So many arguments of an inner expression are indexed.
+/// How many arguments of an inner expression are indexed.
 const INNER: usize = 4;
 
 /// Kinds of keys.
@@ -69,13 +69,14 @@ fn key(kind: u64, position: u64, value: u64) -> u64 {
     combine(combine(kind, position), value)
 }
 
-/// Returns what an expression looks like from outside: its length and its head; none when the head can be anything.
+/// Returns the outer shape of an expression: its length and its head. `None` when the head can be anything.
 fn shape(expression: &Expression) -> Option<u64> {
     let head = leaf(expression.children().first()?)?;
     Some(combine(head, expression.children().len() as u64))
 }
 
-/// Returns the hash of an atom that equals only itself and is no expression. A state is none: its content decides.
+/// Returns the hash of an atom that equals only itself and is not an expression. A state is not such an atom, because its
+/// content decides.
 fn leaf(atom: &Atom) -> Option<u64> {
     match atom {
         Atom::Symbol(_) => Some(atom.hash64()),
@@ -129,12 +130,12 @@ fn file_inner(inner: &Expression, at: u64, keys: &mut Vec<u64>) {
 }
 
 impl Space {
-    /// Creates a space that another is part of.
+    /// Creates a space that includes another one.
     pub(crate) fn with_import(space: SpaceId) -> Self {
         Self { imports: vec![space], ..Self::default() }
     }
 
-    /// Makes another space part of this one, without being an atom of it.
+    /// Makes another space part of this one, without adding an atom for it.
     pub(crate) fn add_import(&mut self, space: SpaceId) {
         if !self.imports.contains(&space) {
             self.imports.push(space);
@@ -159,7 +160,7 @@ impl Space {
         self.entries.get(id as usize)?.as_ref()
     }
 
-    /// Adds an atom. Beyond `u32::MAX` atoms nothing is added; the limit on atoms lies far below.
+    /// Adds an atom. Beyond `u32::MAX` atoms, nothing is added. The limit on atoms is far lower.
     pub(crate) fn add(&mut self, atom: &Atom, place: Option<Place>) {
         let Ok(id) = u32::try_from(self.entries.len()) else { return };
         if let Atom::Grounded(Grounded::Space(space)) = atom {
@@ -174,7 +175,7 @@ impl Space {
         self.live += 1;
     }
 
-    /// Removes one atom that equals this one; false when there is none.
+    /// Removes one atom that equals this one. Returns false when there is none.
     pub(crate) fn remove(&mut self, atom: &Atom) -> bool {
         let (numbered, _) = number_variables(atom);
         let found =
@@ -214,7 +215,7 @@ impl Space {
         self.candidates_with(pattern, &[])
     }
 
-    /// Returns the same of a pattern whose variables are numbered, some of which stand for something already.
+    /// Returns the same for a pattern with numbered variables, some of which already have values.
     pub(crate) fn candidates_with(&self, pattern: &Atom, known: &[Option<Atom>]) -> Candidates<'_> {
         let value = |atom: &'_ Atom| match atom {
             Atom::Variable(variable) => known.get(variable.id as usize)?.clone(),
@@ -274,7 +275,7 @@ impl Space {
         Candidates::merge([first, second, any, wild])
     }
 
-    /// Pairs of lists, each of which together hold every atom with an expression like this one in this place.
+    /// Returns pairs of lists. Each pair together contains every atom with an expression like this one in this place.
     fn inner_covers(&self, inner: &Expression, at: u64) -> Vec<(&[u32], &[u32])> {
         let mut covers: Vec<(&[u32], &[u32])> = Vec::new();
         let shape = shape(inner);

@@ -1,4 +1,4 @@
-//! The spaces of an interpreter, and questions to them.
+//! The spaces of an interpreter, and queries of them.
 
 use std::{
     collections::HashMap,
@@ -18,24 +18,24 @@ use crate::{
     tree,
 };
 
-/// A space of atoms, or one whose atoms are made when asked for.
+/// A space of atoms, or one whose atoms are made when it is asked.
 #[derive(Clone)]
 pub(crate) enum AnySpace {
     Atoms(Arc<Space>),
     Rows(Arc<dyn Rows>),
 }
 
-/// Rules have changed since whatever was concluded under another number. Numbers are never used twice, not even by another
-/// interpreter, because atoms are shared between interpreters.
+/// Returns the number of a new epoch of rules. What was concluded under another number is outdated. Numbers are never used
+/// twice, not even by another interpreter, because atoms are shared between interpreters.
 fn next_epoch() -> u64 {
     static EPOCH: AtomicU64 = AtomicU64::new(1);
     EPOCH.fetch_add(1, Ordering::Relaxed)
 }
 
-/// An atom has at most so many types that are stated: supertypes may go on without end.
+/// The most stated types of an atom, because supertypes may be endless.
 const MOST_TYPES: usize = 64;
 
-/// Atoms with their variables numbered, and how many these are.
+/// Atoms with numbered variables, and the number of variables.
 type Numbered = Arc<[(Atom, u32)]>;
 
 /// The spaces of an interpreter.
@@ -47,26 +47,26 @@ pub(crate) struct Store {
     atoms: usize,
     max_atoms: usize,
     max_results: usize,
-    /// Atoms looked at that may still be looked at, by all questions of an evaluation.
+    /// How many atoms may still be looked at, by all questions of an evaluation.
     allowance: u64,
-    /// Types of symbols, with their variables numbered.
+    /// The types of symbols, with numbered variables.
     types: HashMap<(u32, Symbol), Numbered, Build>,
 }
 
-/// What makes a pattern match: values for its variables, and where the atoms that match were written.
+/// A match of a pattern: the values of its variables, and where the matching atoms were written.
 pub(crate) struct Found {
     pub(crate) values: Substitution,
     pub(crate) places: Vec<(Atom, Option<Place>)>,
 }
 
-/// Why a question has no answer.
+/// The reasons why a question has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// More answers than an evaluation may have.
+    /// There are more answers than an evaluation may have.
     Results,
-    /// More atoms than all spaces together may hold.
+    /// There are more atoms than all spaces together may have.
     Atoms,
-    /// More atoms looked at than an evaluation may.
+    /// More atoms were looked at than an evaluation may look at.
     Steps,
 }
 
@@ -99,7 +99,7 @@ impl Store {
         (self.max_atoms, self.max_results) = (max_atoms, max_results);
     }
 
-    /// So many atoms may be looked at from here on.
+    /// Sets how many atoms may be looked at from now on.
     pub(crate) fn allow(&mut self, count: u64) {
         self.allowance = count;
     }
@@ -145,7 +145,7 @@ impl Store {
         }
     }
 
-    /// Adds an atom to a space; false when nothing can be added to that one.
+    /// Adds an atom to a space. Returns false when nothing can be added to it.
     pub(crate) fn add(&mut self, id: SpaceId, atom: &Atom, place: Option<Place>) -> Result<bool, Refusal> {
         let size = atom.size() as usize;
         if self.atoms.saturating_add(size) > self.max_atoms {
@@ -158,7 +158,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Makes a space part of another, as a module is when it is imported; a second time changes nothing.
+    /// Makes a space part of another, as when a module is imported. Doing this twice changes nothing.
     pub(crate) fn import(&mut self, into: SpaceId, space: &Atom) {
         if let Atom::Grounded(Grounded::Space(id)) = space
             && *id != into
@@ -169,7 +169,7 @@ impl Store {
         }
     }
 
-    /// Removes an atom from a space; none when nothing can be removed from that one.
+    /// Removes an atom from a space. `None` when nothing can be removed from it.
     pub(crate) fn remove(&mut self, id: SpaceId, atom: &Atom) -> Option<bool> {
         let removed = self.change(id)?.remove(atom);
         if removed {
@@ -198,7 +198,7 @@ impl Store {
         }
     }
 
-    /// Returns a number from which on `count` variables are new.
+    /// Reserves numbers for `count` new variables, and returns the first.
     pub(crate) fn fresh(&mut self, count: u32) -> u32 {
         let first = self.fresh;
         self.fresh = self.fresh.checked_add(count).unwrap_or(1);
@@ -220,7 +220,7 @@ impl Store {
         Variable { name, id: self.fresh(1) }
     }
 
-    /// Returns the space and all that are part of it, each once.
+    /// Returns the space and all spaces that are part of it, each once.
     pub(crate) fn reach(&self, id: SpaceId) -> Vec<SpaceId> {
         let mut reached = vec![id];
         let mut next = 0;
@@ -235,7 +235,8 @@ impl Store {
         reached
     }
 
-    /// Returns the rules of a space for a call, with their right sides; the values of their variables only to `explain` them.
+    /// Returns the rules of a space for a call, with their right sides. The values of their variables are only included if
+    /// `explain` is set.
     pub(crate) fn rules(&mut self, id: SpaceId, call: &Atom, explain: bool) -> Result<Vec<Applied>, Refusal> {
         let ground = call.is_ground();
         let mut applied = Vec::new();
@@ -283,8 +284,8 @@ impl Store {
         Some(Applied { body: bindings.apply(&result), values, place: entry.place.clone(), slots })
     }
 
-    /// Returns all ways in which a pattern matches a space: one atom, or `(, first second ...)` one after the other. Which
-    /// atoms matched is only said to `explain` it.
+    /// Returns all ways in which a pattern matches a space: one atom, or `(, first second ...)` one after the other. The
+    /// matching atoms are only included if `explain` is set.
     pub(crate) fn query(&mut self, id: SpaceId, pattern: &Atom, explain: bool) -> Result<Vec<Found>, Refusal> {
         let mut found = vec![Found { values: Vec::new(), places: Vec::new() }];
         let spaces = self.reach(id);
@@ -308,8 +309,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Returns the same where everything that may match has no variables: what is known so far stays in slots, and no question
-    /// is made anew for it. None when something else may match.
+    /// Returns the same if everything that may match has no variables. What is known so far stays in slots, so that no new
+    /// question is needed for it. `None` when something else may match.
     fn query_ground(&mut self, spaces: &[SpaceId], pattern: &Atom) -> Result<Option<Vec<Found>>, Refusal> {
         let mut held = Vec::with_capacity(spaces.len());
         for space in spaces {
@@ -398,7 +399,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Returns the atoms of a space, none if they cannot be listed.
+    /// Returns the atoms of a space. `None` if they cannot be listed.
     pub(crate) fn list(&mut self, id: SpaceId) -> Option<Vec<Atom>> {
         let atoms: Vec<Atom> = self.atoms_of(id)?.entries().map(|entry| entry.atom.clone()).collect();
         Some(atoms.iter().map(|atom| self.refresh(atom)).collect())
@@ -452,7 +453,7 @@ impl Store {
     }
 }
 
-/// Returns the patterns of `(, first second ...)`, or the one that it is.
+/// Returns the patterns of `(, first second ...)`, or the pattern itself.
 fn parts_of(pattern: &Atom) -> &[Atom] {
     match pattern {
         Atom::Expression(all) if all.keyword() == Keyword::Comma => all.children().get(1..).unwrap_or_default(),
@@ -460,7 +461,7 @@ fn parts_of(pattern: &Atom) -> &[Atom] {
     }
 }
 
-/// What one pattern found, after what those before it found.
+/// Combines what one pattern found with what the patterns before it found.
 fn after(before: &Found, found: Found) -> Found {
     if before.values.is_empty() && before.places.is_empty() {
         return found;

@@ -1,4 +1,4 @@
-//! Names. A symbol knows its hash and whether the interpreter itself gives it a meaning, so that both cost nothing to ask.
+//! Names. A symbol knows its hash, and whether the interpreter itself gives it a meaning, so that both are known at once.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ macro_rules! keywords {
 }
 
 keywords! {
-    // What the language is made of.
+    // The words of the language itself.
     Equal "=", Colon ":", Subtype ":<", Arrow "->", Comma ",", Exclamation "!", Error "Error", Empty "Empty",
     NotReducible "NotReducible", Undefined "%Undefined%", Atom "Atom", Symbol "Symbol", Variable "Variable",
     Expression "Expression", Grounded "Grounded", Number "Number", String "String", Bool "Bool", SpaceType "SpaceType",
@@ -55,7 +55,7 @@ impl Keyword {
         self as u8 >= Self::If as u8
     }
 
-    /// Returns whether the name is a type that says how an atom looks, and so holds an argument unevaluated.
+    /// Returns whether the name is a type that says how an atom is written, and keeps an argument unevaluated.
     pub(crate) fn is_meta_type(self) -> bool {
         (Self::Atom as u8..=Self::Grounded as u8).contains(&(self as u8))
     }
@@ -78,7 +78,7 @@ struct Name {
     text: Box<str>,
 }
 
-/// A name. Cheap to clone and to compare.
+/// A name. It is cheap to clone and to compare.
 #[derive(Clone)]
 pub struct Symbol(Arc<Name>);
 
@@ -132,7 +132,7 @@ impl fmt::Display for Symbol {
     }
 }
 
-/// FNV-1a, finished by [`mix`]. The same on every machine.
+/// Hashes bytes by FNV-1a, finished by [`mix`]. The result is the same on every machine.
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     mix(bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)))
 }
@@ -149,7 +149,7 @@ pub(crate) fn combine(first: u64, second: u64) -> u64 {
     mix(first.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ second)
 }
 
-/// For keys that are hashes already.
+/// A hasher for keys that are hashes already.
 #[derive(Clone, Default)]
 pub(crate) struct Hashed(u64);
 

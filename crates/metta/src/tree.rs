@@ -1,4 +1,4 @@
-//! Walks over atoms: comparing, printing, rewriting. None recurses, so that no atom is too deep for them.
+//! Walks over atoms: comparing, printing, rewriting. None of them recurses, so that no atom is too deep for them.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -29,7 +29,7 @@ fn equal_children(a: &Expression, b: &Expression) -> bool {
 #[derive(Default)]
 struct Pairs {
     pending: Vec<(Atom, Atom)>,
-    /// States compared already: a state may hold itself.
+    /// The states that were compared already, because a state may contain itself.
     seen: Vec<(*const State, *const State)>,
 }
 
@@ -42,7 +42,7 @@ impl Pairs {
         self.compare(a.get(), b.get(), |_, _| None)
     }
 
-    /// Compares everything; `variables` may decide on a pair of variables before their names do.
+    /// Compares everything. `variables` may decide on a pair of variables before their names do.
     fn compare(
         &mut self,
         left: Atom,
@@ -125,8 +125,8 @@ pub(crate) fn shape_hash(atom: &Atom) -> u64 {
     hash
 }
 
-/// Returns a copy in which `value` replaces variables; what has none is shared, not copied. Values are taken as
-/// they are.
+/// Returns a copy in which `value` replaces variables. Parts without variables are shared and not copied. Values
+/// are taken as they are.
 pub(crate) fn rewrite(atom: &Atom, mut value: impl FnMut(&Variable) -> Option<Atom>) -> Atom {
     struct Open<'a> {
         source: std::slice::Iter<'a, Atom>,
@@ -177,7 +177,8 @@ pub(crate) fn each_variable<'a>(atom: &'a Atom, mut visit: impl FnMut(&'a Variab
     }
 }
 
-/// Variables, each once, in the order in which they were first seen. Most are few: those are compared one by one.
+/// Variables, each once, in the order in which they were first seen. There are usually few, which are compared
+/// one by one.
 #[derive(Default)]
 pub(crate) struct Numbering {
     pub(crate) seen: Vec<Variable>,
@@ -218,7 +219,7 @@ pub(crate) fn variables(atom: &Atom) -> Vec<Variable> {
     numbering.seen
 }
 
-/// A state may hold itself: printing looks into so many of them and no more.
+/// How many states printing looks into, because a state may contain itself.
 const PRINTED_STATES: usize = 1000;
 
 /// Prints an atom as it is written in a program.
@@ -279,7 +280,7 @@ fn print_value(value: &Grounded, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// As [`Atom`]'s own printing, but a string without its quotes.
+/// Prints like [`Atom`] itself, but a string without its quotes.
 pub(crate) fn plain_text(atom: &Atom) -> String {
     atom.as_text().map_or_else(|| atom.to_string(), str::to_owned)
 }

@@ -1,6 +1,6 @@
-//! Types: which an atom has, and whether a call fits the type of its function. As in the reference, an atom may have several
-//! types, one without any fits everywhere, and a type that says how an atom looks (`Atom`, `Symbol` and so on) holds an
-//! argument back from evaluation.
+//! Types: which types an atom has, and whether a call fits the type of its function. As in the reference, an atom may have
+//! several types, an atom without types fits everywhere, and a type that says how an atom is written (`Atom`, `Symbol` and
+//! so on) keeps an argument unevaluated.
 
 use crate::{
     atom::{Atom, Expression, Grounded, SpaceId},
@@ -12,9 +12,9 @@ use crate::{
 /// A type of an atom, or why it has none.
 #[derive(Clone, Debug)]
 pub(crate) enum Type {
-    /// Of a value.
+    /// The type of a value.
     Value(Atom),
-    /// Of what a call returns.
+    /// The type of what a call returns.
     Returned(Atom),
     /// The call does not fit the type of its function; the error says why.
     Wrong { error: Atom, function: Atom },
@@ -29,7 +29,7 @@ impl Type {
         }
     }
 
-    /// Returns the type; of a wrong call that of its function, as in the reference.
+    /// Returns the type. For a wrong call, it is that of its function, as in the reference.
     fn atom(&self) -> &Atom {
         match self {
             Self::Value(atom) | Self::Returned(atom) | Self::Wrong { function: atom, .. } => atom,
@@ -37,7 +37,7 @@ impl Type {
     }
 }
 
-/// Arguments nested deeper than this are not looked at: their type is not defined.
+/// Arguments that are nested more deeply than this are not looked at, and their type is undefined.
 const DEPTH: u32 = 100;
 
 /// More types than this of one expression are not looked at.
@@ -48,7 +48,7 @@ pub(crate) fn is_function(atom: &Atom) -> bool {
     matches!(atom, Atom::Expression(e) if e.keyword() == Keyword::Arrow && e.children().len() > 1)
 }
 
-/// Returns the type that says how an atom looks.
+/// Returns the type that says how an atom is written.
 pub(crate) fn meta_type(atom: &Atom) -> Keyword {
     match atom {
         Atom::Symbol(_) => Keyword::Symbol,
@@ -64,7 +64,7 @@ pub(crate) fn holds(formal: &Atom, argument: &Atom) -> bool {
     formal.is_meta_type() && (formal == Keyword::Atom || formal == meta_type(argument))
 }
 
-/// Adds what makes two types the same.
+/// Adds the values that make two types the same.
 pub(crate) fn match_types(left: &Atom, right: &Atom, bindings: &Bindings) -> Option<Bindings> {
     let loose = |atom: &Atom| matches!(atom.keyword(), Keyword::Undefined | Keyword::Atom);
     if loose(left) || loose(right) {
@@ -77,7 +77,7 @@ pub(crate) fn match_types(left: &Atom, right: &Atom, bindings: &Bindings) -> Opt
     bindings.unify(left, right).then_some(bindings)
 }
 
-/// Returns the types of an atom; `%Undefined%` when it has none.
+/// Returns the types of an atom. `%Undefined%` when it has none.
 pub(crate) fn types_of(store: &mut Store, space: SpaceId, atom: &Atom) -> Vec<Type> {
     let types = known_types(store, space, atom, DEPTH);
     if types.is_empty() { vec![Type::Value(Keyword::Undefined.into())] } else { types }
@@ -137,7 +137,7 @@ fn expression_types(store: &mut Store, space: SpaceId, atom: &Atom, expression: 
     types
 }
 
-/// The types a call has by one type of its function.
+/// Returns the types of a call according to one type of its function.
 fn application_types(atom: &Atom, call: &Expression, function: &Atom, arguments: &[Vec<Type>], types: &mut Vec<Type>) {
     let Some((result, formals)) = function.children().get(1..).and_then(<[Atom]>::split_last) else { return };
     if formals.len() != arguments.len() {
@@ -172,7 +172,7 @@ fn application_types(atom: &Atom, call: &Expression, function: &Atom, arguments:
     }
 }
 
-/// As [`match_types`], but `%Undefined%` inside a type fits everything there too.
+/// Does the same as [`match_types`], but `%Undefined%` inside a type also fits everything.
 fn match_reduced(left: &Atom, right: &Atom, bindings: &Bindings) -> Option<Bindings> {
     let mut bindings = bindings.clone();
     let mut pairs = vec![(left.clone(), right.clone())];
@@ -200,8 +200,8 @@ fn bad_argument(call: &Atom, index: usize, formal: Atom, actual: Atom) -> Atom {
     Atom::error(call.clone(), reason)
 }
 
-/// Returns whether a call fits a type of its function and the type expected of its result: what type variables stand for
-/// then, else every reason why not.
+/// Checks whether a call fits a type of its function and the expected type of its result. Returns the values of type
+/// variables, or every reason why it does not fit.
 pub(crate) fn check_call(
     store: &mut Store,
     space: SpaceId,
@@ -225,7 +225,7 @@ pub(crate) fn check_call(
             errors.push(Atom::error(call.clone(), reason));
             continue;
         };
-        // Even where everything fits, an expression is looked at: its own mistakes are told here.
+        // Even if everything fits, an expression is checked, so that its own mistakes are reported here.
         let anything = formal.is(Keyword::Undefined) && !matches!(argument, Atom::Expression(_));
         if anything || holds(formal, argument) || matches!(argument, Atom::Variable(_)) {
             pending.push((index + 1, bindings));
@@ -249,7 +249,7 @@ pub(crate) fn check_call(
     Err(errors)
 }
 
-/// Returns whether a value has a type; if not, an error for every type it has.
+/// Checks whether a value has a type. If not, returns an error for every type that it has.
 pub(crate) fn cast(store: &mut Store, space: SpaceId, atom: &Atom, expected: &Atom) -> Result<Bindings, Vec<Atom>> {
     let none = Bindings::new();
     if matches!(expected.keyword(), Keyword::Undefined | Keyword::Atom) {

@@ -1,4 +1,4 @@
-//! Whatever a program is, evaluating it ends, within limits, without a panic.
+//! Whatever a program does, its evaluation ends within limits and without a panic.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
@@ -64,7 +64,7 @@ fn deep_text_is_an_error() {
     assert_eq!((unclosed.problem, unclosed.place.column), (Problem::Unclosed, MAX_DEPTH as u32));
 }
 
-/// Atoms far deeper than the call stack is are built, compared, matched, printed and dropped.
+/// Atoms that are far deeper than the call stack are built, compared, matched, printed and dropped.
 #[test]
 fn deep_atoms_are_no_problem() {
     let deep = |end: &str| {
@@ -100,7 +100,7 @@ fn deep_states_are_no_problem() {
     assert_eq!(last(itself, Limits::default()), "True");
 }
 
-/// Terms whose unifier is exponentially large.
+/// Tries terms whose unifier is exponentially large.
 #[test]
 fn exponential_terms_end() {
     let count = 60;
@@ -163,7 +163,7 @@ fn a_clone_goes_its_own_way() {
     other.run("other", "(= (f) 2)").unwrap();
     assert_eq!(base.evaluate(&question).len(), 1);
     assert_eq!(other.evaluate(&question).len(), 2);
-    // What one concluded of an atom that both hold is nothing to the other.
+    // What one interpreter concluded about a shared atom does not count for the other.
     let data = base.parse("(data 1)").unwrap();
     assert_eq!(base.evaluate(&data), std::slice::from_ref(&data));
     other.run("more", "(= (data $x) changed)").unwrap();
@@ -183,7 +183,7 @@ fn term() -> impl Strategy<Value = String> {
     })
 }
 
-/// Words of which programs are made that do anything at all.
+/// Returns words for programs that can do anything.
 fn word() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "(",
@@ -283,7 +283,7 @@ proptest! {
     #[test]
     fn any_words_end(words in prop::collection::vec(word(), 0..60)) {
         let text = words.join(" ");
-        // As far as brackets go, and then with all of them closed.
+        // The text is tried as it is, and then with all brackets closed.
         for text in [text.clone(), format!("{text}{}", ")".repeat(20)), format!("! ({text}{}", ")".repeat(60))] {
             let mut metta = Metta::with_limits(small());
             if let Ok(lists) = metta.run("words", &text) {

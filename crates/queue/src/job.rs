@@ -59,7 +59,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// The job's name in the database, which must never be reused for something else.
     const NAME: &'static str;
-    /// Where it waits.
+    /// The queue in which it waits.
     const QUEUE: Queue;
     /// The version of its arguments. It must grow when older arguments would be misread.
     const VERSION: u16 = 1;

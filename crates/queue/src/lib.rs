@@ -33,7 +33,7 @@ pub enum QueueError {
     Arguments {
         /// The job's name.
         name: &'static str,
-        /// Why.
+        /// The reason.
         source: serde_json::Error,
     },
 }

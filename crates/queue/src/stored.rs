@@ -81,7 +81,7 @@ impl Request {
 }
 
 impl Stored {
-    /// As JSON.
+    /// Returns the job as JSON.
     pub fn bytes(&self) -> Vec<u8> {
         // Text, numbers and a JSON value can always be written as JSON.
         serde_json::to_vec(self).unwrap_or_default()

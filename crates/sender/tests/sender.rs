@@ -175,7 +175,7 @@ async fn what_the_chain_refuses_is_told_in_the_contracts_words_and_takes_no_nonc
     assert!(error.to_string().contains("AssetUnknown"), "{error}");
     let nonce = market.chain.provider.get_transaction_count(account(2)).await?;
     assert_eq!(nonce, 0);
-    // The account goes on.
+    // The account can send more.
     let intent = Intent {
         account: account(2),
         key: "next".into(),

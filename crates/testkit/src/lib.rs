@@ -1,4 +1,4 @@
-//! What tests run against: a database of their own, a chain of their own. Both are real.
+//! What tests run against: each test has a database and a chain of its own. Both are real.
 //!
 //! `TEST_DATABASE_URL` names a PostgreSQL server on which databases may be created, `ANVIL` the chain's binary; `./dev
 //! test` provides both.
@@ -31,7 +31,7 @@ use service::Shutdown;
 use sqlx::{AssertSqlSafe, PgPool};
 use store::deployments::{self, Deployment};
 
-/// The longest a transaction of a test may take.
+/// The longest that a transaction of a test may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Returns the signer of a local chain's n-th funded account.
 pub fn signer(n: u32) -> PrivateKeySigner {
@@ -43,12 +43,18 @@ fn signers() -> chain::Signers {
     (0..ACCOUNTS).map(signer).collect()
 }
 
-/// Returns a migrated database of the caller's own, with a pool on it.
+/// Creates a migrated database for the caller alone, and returns a pool on it.
+///
+/// # Errors
+/// When the database server cannot be reached.
 pub async fn database() -> Result<PgPool> {
     Ok(store::connect(&database_url().await?, 8).await?)
 }
 
-/// Returns a database of the caller's own that knows the market of [`Chain::with_market`], with a pool on it.
+/// Creates a database for the caller alone that knows the market of [`Chain::with_market`], and returns a pool on it.
+///
+/// # Errors
+/// When the database server cannot be reached, or the market cannot be deployed.
 pub async fn market_database() -> Result<PgPool> {
     Ok(store::connect(&market_database_url().await?, 8).await?)
 }
@@ -58,7 +64,7 @@ fn random() -> u128 {
     key[..16].iter().fold(0, |number, byte| (number << 8) | u128::from(*byte))
 }
 
-/// A chain of the caller's own, ended with this value.
+/// A chain for the caller alone. It ends when this value is dropped.
 pub struct Chain {
     pub provider: DynProvider,
     pub chain_id: ChainId,
@@ -67,30 +73,41 @@ pub struct Chain {
 
 impl Chain {
     /// Starts an empty chain that mines each transaction at once and counts a block as final two blocks later.
+    ///
+    /// # Errors
+    /// When anvil does not start.
     pub async fn start() -> Result<Self> {
         Self::start_with_epoch(1).await
     }
 
-    /// Starts an empty chain that counts a block as final after two epochs of so many blocks: until then it may be replaced.
+    /// Starts an empty chain that counts a block as final after two epochs of this many blocks. Until then, it may be
+    /// replaced.
+    ///
+    /// # Errors
+    /// When anvil does not start.
     pub async fn start_with_epoch(blocks: u32) -> Result<Self> {
         let node = Node::start(blocks)?;
         let (provider, chain_id) = chain::rpc::connect(&node.url("http")).await?;
         Ok(Self { provider, chain_id: ChainId(chain_id), node })
     }
 
-    /// Starts a chain on which the prepared market stands, as databases of [`market_database_url`] know it, with epochs of so
-    /// many blocks.
+    /// Starts a chain that has the prepared market, which databases of [`market_database_url`] know, with epochs of this many
+    /// blocks.
+    ///
+    /// # Errors
+    /// When anvil does not start, or the market cannot be prepared.
     pub async fn with_market(blocks: u32) -> Result<Self> {
         let prepared = prepared().await?;
         let chain = Self::start_with_epoch(blocks).await?;
         let loaded: bool = chain.provider.raw_request("anvil_loadState".into(), [&prepared.chain]).await?;
         anyhow::ensure!(loaded, "the prepared chain was not loaded");
-        // The newest block is as old as the preparation. One more is of now, as the last block of a deployment would be.
+        // The newest block is as old as the preparation. One more block is made now, as the last block of a deployment would
+        // be.
         chain.mine(1).await?;
         Ok(chain)
     }
 
-    /// The whole chain, for `anvil_loadState`.
+    /// Returns the state of the whole chain, for `anvil_loadState`.
     async fn dump(&self) -> Result<String> {
         Ok(self.provider.raw_request("anvil_dumpState".into(), [true]).await?)
     }
@@ -108,12 +125,18 @@ impl Chain {
     }
 
     /// Returns the chain as the mirror reads it.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
     pub async fn pool(&self) -> Result<Arc<Pool>> {
         let pools = chain::pool::connect(&[self.url()], chain::pool::Options::default()).await?;
         Ok(Arc::new(pools.into_iter().next().context("the chain has an id")?))
     }
 
     /// Mines empty blocks.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
     pub async fn mine(&self, blocks: u64) -> Result<()> {
         self.provider.anvil_mine(Some(blocks), None).await?;
         Ok(())
@@ -130,13 +153,19 @@ pub struct Market {
 }
 
 impl Market {
-    /// Creates the prepared market, on a chain and in a database of the caller's own.
+    /// Starts the prepared market, on a chain and in a database for the caller alone.
+    ///
+    /// # Errors
+    /// When the chain or the database fails.
     pub async fn start() -> Result<Self> {
         let pool = market_database().await?;
         Self::on(Chain::with_market(1).await?, pool).await
     }
 
-    /// Creates the market that the database knows, or a new one that is deployed now.
+    /// Starts the market that the database knows, or deploys a new one now.
+    ///
+    /// # Errors
+    /// When the chain or the database fails.
     pub async fn on(chain: Chain, pool: PgPool) -> Result<Self> {
         let shutdown = Shutdown::new();
         let sender = Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, signers());
@@ -147,6 +176,9 @@ impl Market {
     }
 
     /// Sends a call from the n-th account and waits until it is mined.
+    ///
+    /// # Errors
+    /// When the chain refuses the transaction, or it is not mined in time.
     pub async fn call(&self, from: u32, to: Address, value: U256, data: Vec<u8>) -> Result<Settled> {
         let intent = Intent {
             account: account(from),
@@ -159,7 +191,10 @@ impl Market {
         Ok(tokio::time::timeout(PATIENCE, sent).await.context("the transaction was not mined in time")??)
     }
 
-    /// Registers a code asset of the n-th account's, whole, open to be built on, with this number for its content.
+    /// Registers a code asset that the n-th account owns alone, open to derived works, with this number for its content.
+    ///
+    /// # Errors
+    /// When the chain refuses the transaction, or it is not mined in time.
     pub async fn register(&self, from: u32, content: u64, parents: &[u64]) -> Result<()> {
         let registration = Registration {
             to: account(from),
@@ -177,7 +212,10 @@ impl Market {
         Ok(())
     }
 
-    /// Another database that knows this market, and nothing of its chain yet.
+    /// Creates another database that knows this market, but nothing of its chain yet.
+    ///
+    /// # Errors
+    /// When the database server cannot be reached.
     pub async fn another_database(&self) -> Result<PgPool> {
         let pool = database().await?;
         let mut tx = pool.begin().await?;
@@ -193,7 +231,11 @@ impl Drop for Market {
     }
 }
 
-/// Returns all that a mirror holds of the chain, row by row. Cursors and the outbox tell how it came about, and are left out.
+/// Returns everything that a mirror has of the chain, row by row. Cursors and the outbox are left out, because they depend on
+/// how it was read.
+///
+/// # Errors
+/// When the database fails.
 pub async fn mirrored(pool: &PgPool) -> Result<Vec<String>> {
     let tables: Vec<String> =
         sqlx::query_scalar("SELECT 'logs' UNION ALL SELECT name FROM chain.projections ORDER BY 1")
@@ -208,7 +250,7 @@ pub async fn mirrored(pool: &PgPool) -> Result<Vec<String>> {
     Ok(all)
 }
 
-/// Drives a future for so many polls at most, and drops it there: what a kill leaves of it.
+/// Drives a future for at most `most` polls and then drops it, as a kill would.
 pub async fn polled<T>(future: impl Future<Output = T>, most: u64) -> Option<T> {
     let mut future = pin!(future);
     let mut left = most;
@@ -228,16 +270,22 @@ pub fn account(n: u32) -> Address {
 }
 
 /// Ends a process as a crash would.
+///
+/// # Errors
+/// When there is no such process.
 pub fn kill_9(process: u32) -> Result<()> {
     let status = Command::new("kill").arg("-9").arg(process.to_string()).status()?;
     anyhow::ensure!(status.success(), "process {process} could not be killed");
     Ok(())
 }
 
-/// Puts a contract account (ERC-1271) at an address: it accepts what `key` signed, as 65 bytes, and refuses the rest.
+/// Puts a contract account (ERC-1271) at an address. It accepts signatures of 65 bytes by `key`, and refuses all others.
+///
+/// # Errors
+/// When the chain does not answer.
 pub async fn contract_account(chain: &Chain, address: Address, key: Address) -> Result<()> {
-    // The hash, v, r and s of a call `isValidSignature(bytes32,bytes)` are laid out for ecrecover, contract 1; what it
-    // says is compared with the key, and the magic value or zero is the answer.
+    // The hash, v, r and s of a call `isValidSignature(bytes32,bytes)` are laid out for ecrecover, which is contract 1. Its
+    // result is compared with the key, and the answer is the magic value or zero.
     let mut code = vec![
         0x60, 0x04, 0x35, 0x60, 0x00, 0x52, // memory[0] = calldata[4], the hash
         0x60, 0xa4, 0x35, 0x60, 0x00, 0x1a, 0x60, 0x20, 0x52, // memory[32] = first byte of calldata[164], v

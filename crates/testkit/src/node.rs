@@ -8,14 +8,18 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// An anvil on a free port, ended with this value.
+/// An anvil on a free port. It ends when this value is dropped.
 pub struct Node {
     process: Child,
     address: String,
 }
 
 impl Node {
-    /// Starts a chain that mines each transaction at once, and counts a block as final after two epochs of so many blocks.
+    /// Starts a chain that mines each transaction at once, and counts a block as final after two epochs of this many
+    /// blocks.
+    ///
+    /// # Errors
+    /// When `ANVIL` is not set, or anvil does not start.
     pub fn start(epoch: u32) -> Result<Self> {
         let binary = env::var("ANVIL").context("ANVIL is not set: run the tests by ./dev test")?;
         let process = Command::new(binary)
@@ -38,7 +42,7 @@ impl Node {
         anyhow::bail!("anvil ended before it listened")
     }
 
-    /// Returns the URL of its JSON-RPC, over HTTP or WebSocket as the scheme says.
+    /// Returns the URL of its JSON-RPC, for the scheme of HTTP or WebSocket.
     pub fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}", self.address)
     }
@@ -50,7 +54,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Both fail only when the process has ended, which is what is wanted.
+        // Both calls fail only when the process has ended, which is what is wanted.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,8 +1,8 @@
-//! What tests start from, made once and copied: a migrated database, and a market that is deployed already.
+//! What tests start from: a migrated database, and a market that is deployed already. Both are made once and copied.
 //!
-//! Whichever test comes first makes them, under a lock of the database server. A prepared market is a real deployment: a
-//! chain was started, the contracts were deployed by the sender, and what then stood in the database and on the chain was
-//! kept. The database is a template; the state of the chain is the template's comment, so that the two cannot part.
+//! The first test makes them, under a lock of the database server. A prepared market is a real deployment: a chain was
+//! started, the sender deployed the contracts, and the resulting database and state of the chain were kept. The database is
+//! a template, and the state of the chain is the template's comment, so that the two always belong together.
 
 use std::{
     env,
@@ -25,18 +25,18 @@ use tokio::sync::OnceCell;
 
 use crate::{Chain, account, random, signers};
 
-/// The longest a deployment may take.
+/// The longest that a deployment may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A market of which tests get copies.
+/// A market, of which tests get copies.
 pub(crate) struct Prepared {
     /// The database template that knows it.
     database: String,
-    /// The chain on which it stands, as anvil dumps and loads it.
+    /// The chain of the market, as anvil dumps and loads it.
     pub(crate) chain: String,
 }
 
-/// Returns what the markets of tests are made with.
+/// Returns the parameters of the tests' markets.
 pub(crate) fn plan() -> Plan {
     Plan {
         deployer: account(0),
@@ -49,7 +49,10 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
-/// Returns the URL of a migrated database of the caller's own; it ends with the server.
+/// Creates a migrated database for the caller alone, and returns its URL. It ends with the server.
+///
+/// # Errors
+/// When the database server cannot be reached.
 pub async fn database_url() -> Result<String> {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     let mut admin = admin().await?;
@@ -60,7 +63,10 @@ pub async fn database_url() -> Result<String> {
 
 static PREPARED: OnceCell<Prepared> = OnceCell::const_new();
 
-/// Returns the URL of a database of the caller's own that knows the market of [`Chain::with_market`].
+/// Creates a database for the caller alone that knows the market of [`Chain::with_market`], and returns its URL.
+///
+/// # Errors
+/// When the database server cannot be reached, or the market cannot be deployed.
 pub async fn market_database_url() -> Result<String> {
     let mut admin = admin().await?;
     let connection = &mut admin;
@@ -94,7 +100,8 @@ async fn migrated(admin: &mut PgConnection) -> Result<String> {
 async fn deployed(admin: &mut PgConnection) -> Result<Prepared> {
     let migrated = migrated(admin).await?;
     let plan = plan();
-    // The whole source of the deployment: a market that another version of it deployed is not this one's.
+    // The whole source of the deployment is part of the name, because a market that another version deployed must not be
+    // used.
     let made_of = (&migrated, bytecodes(), format!("{plan:?}"), include_str!("../../sender/src/deploy.rs"));
     let name = format!("market_{:016x}", hash(made_of));
     lock(admin).await?;
@@ -130,7 +137,7 @@ fn bytecodes() -> [&'static Bytes; 10] {
     ]
 }
 
-/// Deploys a market on a new chain until the database holds nothing of it that is still to settle, and dumps the chain.
+/// Deploys a market on a new chain, waits until nothing of it is unsettled in the database, and dumps the chain.
 async fn deploy_on(pool: &PgPool, plan: &Plan) -> Result<String> {
     let chain = Chain::start().await?;
     let shutdown = Shutdown::new();
@@ -144,12 +151,12 @@ async fn deploy_on(pool: &PgPool, plan: &Plan) -> Result<String> {
     chain.dump().await
 }
 
-/// Returns a connection to the server. It costs as much as many queries do, so that each copy is made by one alone.
+/// Returns a connection to the server. A connection costs as much as many queries, so each copy is made with only one.
 async fn admin() -> Result<PgConnection> {
     Ok(PgConnection::connect(&server()?).await?)
 }
 
-/// Takes the lock under which templates are made; a connection that ends gives it back.
+/// Takes the lock under which templates are made. It is released when the connection ends.
 async fn lock(admin: &mut PgConnection) -> Result<()> {
     execute(admin, "SELECT pg_advisory_lock(7302)".into()).await
 }
@@ -158,7 +165,7 @@ async fn unlock(admin: &mut PgConnection) -> Result<()> {
     execute(admin, "SELECT pg_advisory_unlock(7302)".into()).await
 }
 
-/// Returns whether a template is there, finished.
+/// Returns whether a finished template exists.
 async fn exists(admin: &mut PgConnection, name: &str) -> Result<bool> {
     Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)")
         .bind(name)
@@ -229,7 +236,7 @@ mod tests {
             let [prepared, deployed] = codes;
             assert_eq!(prepared.await?, deployed.await?, "{name}");
         }
-        // Both go on: the registry is open, the sender knows its next nonce.
+        // Both can be used: the registry is open, and the sender knows its next nonce.
         for market in [&prepared, &deployed] {
             market.register(0, 1, &[]).await?;
         }

@@ -1,6 +1,6 @@
-//! The checked-in descriptions of queries in `.sqlx`, against which every build is checked, are what the database says.
+//! Checks that the descriptions of queries in `.sqlx`, against which every build is checked, are what the database says.
 //!
-//! A query that has no description does not compile. Each description is compared here with what a migrated database says of
+//! A query that has no description does not compile. Each description is compared here with what a migrated database says about
 //! its query, as `./dev db prepare` would write it, and must belong to a query that is still in the sources.
 
 use std::{
@@ -30,8 +30,8 @@ fn described() -> Result<Vec<(String, Value)>> {
     Ok(all)
 }
 
-/// Leaves out whether a column can be null where its name says so (`name!`, `name?`): the database guesses it from the plan that it
-/// happens to choose, and the name is what counts.
+/// Leaves out whether a column can be null if its name says so (`name!`, `name?`). The database guesses this from the plan that
+/// it happens to choose, so only the name counts.
 fn without_guesses(mut description: Value) -> Value {
     let names: Vec<String> = description["columns"].as_array().into_iter().flatten().map(named).collect();
     for (name, nullable) in names.iter().zip(description["nullable"].as_array_mut().into_iter().flatten()) {
@@ -54,7 +54,7 @@ fn literals(folder: &Path, into: &mut BTreeSet<String>) -> Result<()> {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
-            // What is installed or built is no source of ours.
+            // Installed and built files are not our sources.
             if !name.starts_with('.') && name != "node_modules" && name != "target" {
                 literals(&path, into)?;
             }

@@ -42,7 +42,7 @@ pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
     (count < 5 && bits & ((1 << count) - 1) == 0).then_some(bytes)
 }
 
-/// Base58 with Bitcoin's alphabet.
+/// Writes bytes in base58 with Bitcoin's alphabet.
 pub(crate) fn base58(bytes: &[u8]) -> String {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let digits = convert(bytes, 256, 58);

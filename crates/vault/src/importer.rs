@@ -98,7 +98,7 @@ impl Importer {
         }
     }
 
-    /// Bytes taken so far.
+    /// Returns how many bytes were taken so far.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -190,7 +190,7 @@ impl Importer {
 mod tests {
     use super::*;
 
-    /// Byte `k` of the test content.
+    /// Returns byte `k` of the test content.
     fn byte(k: usize) -> u8 {
         ((k % 65_521 * 7 + 3) % 251) as u8
     }

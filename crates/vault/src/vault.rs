@@ -74,7 +74,7 @@ pub enum VaultError {
         file: Cid,
         /// The block.
         block: Cid,
-        /// Why.
+        /// The reason.
         source: NodeError,
     },
     /// A block has more or fewer bytes of the file than the node above it says, or is deeper than any file reaches.
@@ -149,7 +149,7 @@ impl Vault {
     /// Stores a file that is in memory.
     ///
     /// # Errors
-    /// As [`Self::store_stream`], except for interruptions.
+    /// In the same cases as [`Self::store_stream`], except for interruptions.
     pub async fn put_bytes(&self, bytes: Bytes) -> Result<Stored, VaultError> {
         self.store_stream(stream::iter([Ok::<_, std::convert::Infallible>(bytes)])).await
     }

@@ -1,4 +1,4 @@
-//! One range of blocks from one endpoint, in few round trips.
+//! Fetches one range of blocks from one endpoint, in few round trips.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -18,29 +18,29 @@ use super::{
     verify::{self, Doubt, Watched},
 };
 
-/// How often a range is read anew when the chain moves meanwhile.
+/// How often a range is read again when the chain changes meanwhile.
 const ATTEMPTS: usize = 5;
-/// Blocks whose receipts are asked for together: they are large.
+/// How many blocks' receipts are asked for together. They are large.
 const RECEIPTS: usize = 8;
-/// JSON-RPC's code for parameters that a method does not take: here a block's hash.
+/// JSON-RPC's code for parameters that a method does not accept. Here it is a block's hash.
 const INVALID_PARAMS: i64 = -32602;
 
 /// Returns the header of this number.
 ///
 /// # Errors
-/// When the endpoint does not hold it, or it does not hash.
+/// When the endpoint does not have it, or its hash is wrong.
 pub(super) async fn header(endpoint: &Endpoint, number: u64, hashes: bool) -> Result<Header, Failure> {
     let text = endpoint.call(header_call(number)).await?;
     numbered(number, wire::parse_header(&text)?, hashes)
 }
 
-/// Returns the head as the endpoint says it; its hash is not checked.
+/// Returns the head according to the endpoint. Its hash is not checked.
 pub(super) async fn latest(endpoint: &Endpoint) -> Result<Header, Failure> {
     let text = endpoint.call(tag_call("latest")).await?;
     wire::parse_header(&text)?.ok_or(Failure::Missing(0))
 }
 
-/// Returns the header, when it hashes or need not.
+/// Returns the header if its hash is right, or need not be checked.
 pub(super) fn known(header: Header, hashes: bool) -> Result<Header, Failure> {
     if hashes && !header.hashes {
         return Err(Failure::Lie(format!("the header of block {} does not hash to {}", header.number, header.hash)));
@@ -48,7 +48,7 @@ pub(super) fn known(header: Header, hashes: bool) -> Result<Header, Failure> {
     Ok(header)
 }
 
-/// The chain's end as one endpoint tells it; no number where it knows no such tag.
+/// The end of the chain according to one endpoint. A number is missing if the endpoint does not know the tag.
 pub(super) struct Tagged {
     pub head: Header,
     pub safe: Option<u64>,
@@ -73,9 +73,9 @@ pub(super) async fn tagged(endpoint: &Endpoint, hashes: bool) -> Result<Tagged, 
 pub(super) struct Fetch<'a> {
     pub endpoint: &'a Endpoint,
     pub watched: &'a Watched,
-    /// Endpoints of which it was said that their receipts cannot be checked.
+    /// Endpoints for which it was already logged that their receipts cannot be checked.
     pub receipts_missing: &'a Mutex<Vec<String>>,
-    /// In settled blocks with logs, one in so many has its receipts checked.
+    /// Of settled blocks with logs, the receipts of one in this many are checked.
     pub verify_receipts: u64,
     /// Whether headers must hash.
     pub hashes: bool,
@@ -84,7 +84,7 @@ pub(super) struct Fetch<'a> {
     pub settled: u64,
 }
 
-/// What the endpoint said of a part of the range, before it is believed.
+/// What the endpoint said about a part of the range, before it is checked.
 struct Told {
     from: u64,
     to: u64,
@@ -94,7 +94,10 @@ struct Told {
 }
 
 impl Fetch<'_> {
-    /// Reads `from..=to` in parts as large as the endpoint takes.
+    /// Reads `from..=to` in parts as large as the endpoint allows.
+    ///
+    /// # Errors
+    /// When the endpoint fails, does not have the range, follows another branch than expected, or contradicts itself.
     pub async fn range(&self, from: u64, to: u64) -> Result<Range, Failure> {
         if from > to {
             return Err(Failure::Missing(from));
@@ -132,8 +135,8 @@ impl Fetch<'_> {
         Ok(whole)
     }
 
-    /// Reads one part; none when the endpoint does not take so many blocks. What is unclear is read again, until the
-    /// same blocks say the same twice: before that the chain may have moved between the answers.
+    /// Reads one part. `None` when the endpoint does not accept this many blocks. What is unclear is read again until the
+    /// same blocks give the same answer twice, because the chain may have changed between the answers.
     async fn part(&self, from: u64, to: u64) -> Result<Option<Range>, Failure> {
         let mut before = None;
         for _ in 0..ATTEMPTS {
@@ -146,7 +149,7 @@ impl Fetch<'_> {
             let blocks = verify::identity(&told.headers);
             if before.as_ref() == Some(&blocks) {
                 return Err(match failure {
-                    // Settled blocks do not move, whichever node answers.
+                    // Settled blocks do not change, whichever node answers.
                     Failure::Contradiction(reason) if to <= self.settled => Failure::Lie(reason),
                     failure => failure,
                 });
@@ -156,7 +159,8 @@ impl Fetch<'_> {
         Err(Failure::Moved)
     }
 
-    /// Returns the logs and the headers known to be needed at once, then the headers of other blocks with logs.
+    /// Asks for the logs and for the headers that are certainly needed at once, then for the headers of other blocks with
+    /// logs.
     async fn ask(&self, from: u64, to: u64) -> Result<Option<Told>, Failure> {
         let mut numbers: Vec<u64> = (from.max(self.settled.saturating_add(1))..=to).chain([from, to]).collect();
         numbers.sort_unstable();
@@ -233,14 +237,14 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Returns the logs by hash of blocks whose bloom speaks of a watched contract but which came without logs.
+    /// Asks by hash for the logs of blocks whose bloom filter mentions a watched contract but which came without logs.
     async fn ask_again(&self, told: &mut Told, silent: &[u64]) -> Result<Vec<Log>, Doubt> {
         let headers: Vec<&Header> = silent.iter().filter_map(|number| told.headers.get(number)).collect();
         let calls: Vec<Call> =
             headers.iter().map(|header| self.logs_call(json!({ "blockHash": header.hash }))).collect();
         let mut found = Vec::new();
         for (header, answer) in headers.iter().zip(self.endpoint.batch(&calls).await?) {
-            // A block that left the chain meanwhile is refused: then the second reading shows another one.
+            // A block that left the chain meanwhile is refused. Then the second reading shows another one.
             let text = answer.map_err(|error| Doubt::Unclear(Failure::Node(error)))?;
             let logs = wire::parse_logs(&text)?;
             if logs.iter().any(|log| log.block_hash != header.hash || log.block != header.number) {
@@ -251,7 +255,7 @@ impl Fetch<'_> {
         Ok(found)
     }
 
-    /// Returns every block that is not settled and has logs or may have; of settled ones with logs a sample and the last.
+    /// Returns every unsettled block that has or may have logs and, of settled blocks with logs, a sample and the last one.
     fn receipts_wanted(&self, told: &Told, silent: &[u64]) -> Vec<u64> {
         let sampled = |header: &Header| {
             let tail = header.hash.last_chunk().copied().map_or(0, u64::from_be_bytes);
@@ -291,7 +295,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Returns the receipts of these blocks, each ordered by transaction; none when the endpoint has no way to give them.
+    /// Returns the receipts of these blocks, ordered by transaction. `None` when the endpoint cannot give them.
     async fn receipts(&self, headers: &[&Header]) -> Result<Option<Vec<Vec<Receipt>>>, Doubt> {
         if self.endpoint.receipts() == Receipts::ByBlock {
             let calls: Vec<Call> =
@@ -349,7 +353,8 @@ impl Fetch<'_> {
         Ok(Some(receipts))
     }
 
-    /// Where every receipt is to be checked, an endpoint without them is of no use; it may have refused for another reason.
+    /// Handles an endpoint that does not give receipts. If every receipt must be checked, it cannot be used, but it may
+    /// have refused for another reason.
     fn without_receipts(&self) -> Result<Option<Vec<Vec<Receipt>>>, Doubt> {
         if self.verify_receipts == 1 {
             self.endpoint.learn_receipts(Receipts::ByBlock);
@@ -373,7 +378,7 @@ impl Fetch<'_> {
 }
 
 impl Told {
-    /// Blocks whose bloom speaks of a watched contract, but of which no log came.
+    /// Returns the blocks whose bloom filter mentions a watched contract, but from which no log came.
     fn silent(&self, watched: &Watched) -> Vec<u64> {
         let spoken: HashSet<u64> = self.logs.iter().map(|log| log.block).collect();
         let silent = |header: &&Header| watched.may_speak(&header.logs_bloom) && !spoken.contains(&header.number);

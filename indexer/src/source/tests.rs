@@ -1,5 +1,5 @@
-//! A real chain behind proxies that alter what it says: the honest endpoint's data is returned, the liar is named, and a
-//! liar alone yields an error.
+//! A real chain behind proxies that alter its answers. The honest endpoint's data is returned, the liar is named, and a
+//! liar alone gives an error.
 
 mod proxy;
 
@@ -24,12 +24,12 @@ use self::proxy::{
 };
 use super::{BlockId, Range, Source, SourceError};
 
-/// Returns a pool in which nothing is hedged: who is asked first does not depend on the machine.
+/// Returns a pool in which nothing is hedged, so that who is asked first does not depend on the machine.
 async fn pool(urls: &[String]) -> Result<Arc<Pool>> {
     with(urls, options(1)).await
 }
 
-/// Returns a pool that checks a sample of what is settled.
+/// Returns a pool that checks a sample of settled blocks.
 async fn sampling(urls: &[String]) -> Result<Arc<Pool>> {
     with(urls, options(2)).await
 }
@@ -51,12 +51,12 @@ fn source(pool: &Arc<Pool>) -> Source {
     Source::new(pool.clone(), SPEAKERS.to_vec(), Finality::Tags)
 }
 
-/// Returns a node that tells the truth, but not at once.
+/// Returns a node that tells the truth, but fails at first.
 async fn stumbling(chain: &Chain) -> Result<String> {
     proxy(&chain.provider, Fault::Stumble(Arc::new(AtomicBool::new(true)))).await
 }
 
-/// Returns the whole range, once an endpoint that stumbled is back.
+/// Returns the whole range, once an endpoint that failed is back.
 async fn at_last(source: &Source) -> Result<Range> {
     for _ in 0..200 {
         match all(source, 0).await {
@@ -236,7 +236,7 @@ async fn liars_are_dropped_and_never_believed() -> Result<()> {
         let said = status[0].reason.clone().unwrap_or_default();
         assert!(said.contains(reason), "{lie}: {said}");
         assert_eq!(status[1].state, State::Healthy, "{lie}");
-        // Two nodes behind one address may contradict each other about new blocks: that is no proof.
+        // Two nodes behind one address may contradict each other about new blocks, so that is not a proof of lying.
         if !said.contains("contradict each other") {
             assert_eq!(status[0].state, State::Dropped, "{lie}");
             let calls = status[0].calls;
@@ -386,7 +386,7 @@ async fn a_settled_range_needs_only_its_ends_and_the_blocks_with_logs() -> Resul
     assert_eq!(source(&one).range(Some(id), 1, LAST, 0).await?.to, whole.to);
     let other = BlockId { hash: B256::repeat_byte(1), ..id };
     assert_eq!(source(&one).range(Some(other), 1, LAST, 0).await?.to, whole.to, "a preference, no condition");
-    // Where everything is checked, settled blocks are read like new ones.
+    // If everything is checked, settled blocks are read like new ones.
     assert_eq!(all(&source(&pool(&[chain.url()]).await?), LAST).await?.blocks.len() as u64, LAST);
     Ok(())
 }
@@ -458,7 +458,7 @@ async fn a_chain_that_moves_while_it_is_read_is_no_lie() -> Result<()> {
     Ok(())
 }
 
-/// Two chains that have nothing in common but their id and their length.
+/// Returns two chains that have nothing in common except their id and their length.
 async fn fork() -> Result<(Chain, Chain)> {
     let (chain, other) = (chain().await?, Chain::start_with_epoch(64).await?);
     other.mine(LAST).await?;
@@ -474,7 +474,7 @@ async fn the_majority_says_what_is_final_and_drops_the_rest() -> Result<()> {
     let head = source.head().await?;
     assert_eq!((head.finalized, head.safe), (LAST - 2, LAST - 2));
     assert_ne!(three.endpoints()[0].state, State::Dropped, "a slow node gets time to follow");
-    // Whoever answers after the majority is not counted, so it may take a few times.
+    // An endpoint that answers after the majority is not counted, so it may take several attempts.
     for mined in 1..=100 {
         chain.mine(1).await?;
         other.mine(1).await?;

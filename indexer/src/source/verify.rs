@@ -1,4 +1,4 @@
-//! What must agree before an answer is believed. Pure functions on what one endpoint said.
+//! What must agree before an answer is accepted. These are pure functions on what one endpoint said.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,10 @@ use chain::pool::{
 /// What is wrong with an answer.
 #[derive(Debug)]
 pub(super) enum Doubt {
-    /// Whatever else is true, this answer is of no use.
+    /// This answer cannot be used in any case.
     Failed(Failure),
-    /// Wrong for this reason, unless the chain moved between two answers: reading the same blocks again tells.
+    /// The answer is wrong for this reason, unless the chain changed between two answers. Reading the same blocks again
+    /// shows which.
     Unclear(Failure),
 }
 
@@ -47,7 +48,7 @@ impl Watched {
         Self { addresses, bits }
     }
 
-    /// Returns whether a block's bloom says that one of these contracts may have logged in it.
+    /// Returns whether a block's bloom filter says that one of these contracts may have logged in it.
     pub fn may_speak(&self, bloom: &Bloom) -> bool {
         self.bits.iter().any(|bits| holds(bloom, bits))
     }
@@ -65,7 +66,7 @@ fn holds(bloom: &Bloom, bits: &Bits) -> bool {
     bits.iter().all(|(byte, mask)| bloom[usize::from(*byte)] & mask != 0)
 }
 
-/// Each header follows the one before it, where both are in hand.
+/// Checks that each header follows the one before it, if both are known.
 pub(super) fn check_links(headers: &BTreeMap<u64, Header>) -> Result<(), Doubt> {
     for (previous, header) in headers.values().zip(headers.values().skip(1)) {
         if header.number == previous.number + 1 && header.parent_hash != previous.hash {
@@ -76,8 +77,8 @@ pub(super) fn check_links(headers: &BTreeMap<u64, Header>) -> Result<(), Doubt> 
     Ok(())
 }
 
-/// Every log, ordered by block and index, lies in one of these headers, in its bloom, and comes from a watched contract.
-/// `blooms` is false on chains whose headers are not Ethereum's.
+/// Checks that every log, ordered by block and index, belongs to one of these headers, is in its bloom filter, and comes
+/// from a watched contract. `blooms` is false on chains whose headers do not have Ethereum's form.
 pub(super) fn check_logs(
     watched: &Watched,
     headers: &BTreeMap<u64, Header>,
@@ -121,7 +122,8 @@ pub(super) fn check_logs(
     Ok(())
 }
 
-/// The receipts, whose root is the header's, hold the same logs of watched contracts as `logs`, and no others.
+/// Checks that the receipts have the root of the header, and contain the same logs of watched contracts as `logs`, and
+/// no others.
 pub(super) fn check_receipts(
     watched: &Watched,
     header: &Header,
@@ -151,7 +153,7 @@ pub(super) fn check_receipts(
     }
 }
 
-/// Hashes by number: equal when the same blocks were read.
+/// Returns the hashes by number. They are equal when the same blocks were read.
 pub(super) fn identity(headers: &BTreeMap<u64, Header>) -> Vec<(u64, B256)> {
     headers.iter().map(|(number, header)| (*number, header.hash)).collect()
 }

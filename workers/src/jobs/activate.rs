@@ -1,4 +1,4 @@
-//! Activating a proposed root when its delay is over.
+//! Activates a proposed root when its delay is over.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::{
     standing::{self, Standing},
 };
 
-/// A node that does not answer must not keep a job, and what waits behind it, for ever.
+/// How long a node may take to answer, so that it does not hold up the job and others for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Make a proposed root the one that claims are checked against.
+/// The job that makes a proposed root the one that claims are checked against.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Activate {
     /// Its number in the contract.
@@ -37,7 +37,11 @@ impl Job for Activate {
     }
 }
 
-/// Makes the proposed root of that number the one that claims are checked against. Whoever else does it is welcome to.
+/// Makes the proposed root with this number the one that claims are checked against. Anyone else may do this too.
+///
+/// # Errors
+/// [`JobError::NotYet`] when it is too early or the node does not answer in time, and other errors when the database
+/// or the node fails.
 pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut conn = context.pool.acquire().await?;
@@ -58,7 +62,8 @@ pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
     let data = Payouts::activateCall {}.abi_encode();
     let request =
         TransactionRequest::default().from(context.engine).to(context.deployment.payouts).input(data.clone().into());
-    // Asked first, because the sender refuses for good what the chain refuses: too early is not for good.
+    // The chain is asked first, because the sender gives up a transaction for good when the chain refuses it. Being
+    // too early is only temporary.
     match tokio::time::timeout(PATIENCE, context.provider.call(request).pending()).await {
         Ok(Ok(_)) => {}
         Ok(Err(RpcError::ErrorResp(error))) => {

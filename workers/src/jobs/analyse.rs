@@ -1,4 +1,4 @@
-//! How the market stands, as of the days that are settled.
+//! Records the state of the market, as of the settled days.
 
 use advisors::market;
 use queue::{Failure, Job, Queue};
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{JobError, Worker};
 
-/// Record what happened on the days that are settled by now, and say how the market stands.
+/// The job that records what happened on the days that are settled by now, and the advice on the
+/// market.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Analyse {}
 

@@ -1,4 +1,5 @@
-//! What assets are worth: advice on one after what happened to it, and on all that are on sale as of a new day.
+//! Advice on what assets are worth: on one asset after something happened to it, and on all assets on sale as of a
+//! new day.
 
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::{enqueue, screen::screen_all_of};
 use crate::{JobError, Worker};
 
-/// Assets on sale that one job advises on.
+/// How many assets on sale one job advises on.
 const LISTED_AT_ONCE: i64 = 50;
 
-/// Say what an asset is worth.
+/// The job that says what an asset is worth.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Appraise {
     /// The asset.
@@ -31,7 +32,7 @@ impl Job for Appraise {
     }
 }
 
-/// Say what assets on sale are worth as of a new day, beginning after one.
+/// The job that says what assets on sale are worth as of a new day, beginning after the asset `after`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AppraiseListed {
     /// The asset before the first.
@@ -55,7 +56,8 @@ async fn appraise(worker: &Worker, asset: u64) -> Result<(), JobError> {
     if advice.is_some() { screen_again(worker, &[asset]).await } else { Ok(()) }
 }
 
-/// Some assets, then the rest as a job of its own: what a registration or a sale asks in the meantime comes between.
+/// Advises on some assets, and leaves the rest to another job, so that questions after a registration or a sale are
+/// answered in between.
 async fn appraise_listed(worker: &Worker, after: u64) -> Result<(), JobError> {
     let pool = &worker.context.pool;
     let mut memory = worker.prices.lock().await;
@@ -68,7 +70,7 @@ async fn appraise_listed(worker: &Worker, after: u64) -> Result<(), JobError> {
     screen_again(worker, &assets).await
 }
 
-/// Orders are compared with the new ranges.
+/// Screens the open orders again, because they are compared with the new ranges.
 async fn screen_again(worker: &Worker, assets: &[u64]) -> Result<(), JobError> {
     let grounds = worker.risks.fresh().await?;
     for asset in assets {

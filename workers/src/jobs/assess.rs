@@ -1,4 +1,4 @@
-//! What the risk agent says of accounts and works when something happened to them, and whom it watches from then on.
+//! Assesses accounts and works when something happened to them, and updates whom the risk agent watches.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use store::{trade, watch};
 use super::{enqueue, screen::screen_all_of};
 use crate::{Context, JobError, Worker};
 
-/// Say how risky a work or an account is, once what happened to it in a block is final.
+/// The job that says how risky a work or an account is, once what happened to it in a block is final.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Assess {
     /// `asset:7` or `account:0x..`.
@@ -21,7 +21,7 @@ pub struct Assess {
 }
 
 impl Assess {
-    /// Of a work or an account.
+    /// Creates the job for a work or an account.
     pub fn of(what: Watched, through: u64) -> Self {
         Self { subject: risk::subject_of(what), through }
     }
@@ -38,11 +38,11 @@ impl Job for Assess {
     }
 }
 
-/// The memory is being made again: not worth waiting for any more exactly.
+/// How long a job waits while the memory is being built again.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Assesses what something happened to in a block, once that is final: before, the job puts itself off. Orders that the
-/// new advice may concern are screened again.
+/// Assesses an account or work to which something happened in a block, once that block is final. Until then, the job
+/// postpones itself. Orders that the new advice may concern are screened again.
 async fn assess(context: &Context, memory: &Memory, what: Watched, through: u64) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut conn = context.pool.acquire().await?;
@@ -77,7 +77,8 @@ async fn put_off(context: &Context, what: Watched, through: u64, wait: Duration)
     Ok(())
 }
 
-/// Watches an account or work whose risk is high, with the reasons, and ends that when it is not any more.
+/// Puts an account or work of high risk on the watch list, with the reasons, and takes it off when the risk is no
+/// longer high.
 async fn tell_watchers(
     context: &Context,
     tx: &mut sqlx::PgConnection,

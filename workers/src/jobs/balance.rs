@@ -1,5 +1,5 @@
-//! Checking the books: every entry against itself, and all of them against what the contracts hold at the mirror's newest block.
-//! Faults in a currency stop its distributions and roots until a check finds them gone.
+//! Checks the books: every entry by itself, and all of them against what the contracts hold at the mirror's newest block.
+//! Faults in a currency stop its distributions and roots until a check finds that they are gone.
 
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ sol! {
     function balanceOf(address account) external view returns (uint256);
 }
 
-/// A node that does not answer must not keep a job, and what waits behind it, for ever.
+/// How long a node may take to answer, so that it does not hold up the job and others for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Anyone can give an asset income in any token, so there is a limit to how many are compared with the contracts.
+/// How many currencies are compared with the contracts. There is a limit, because anyone can give an asset income in any token.
 const MOST_CURRENCIES: usize = 256;
-/// Questions to the node at the same time.
+/// How many questions the node is asked at the same time.
 const AT_ONCE: usize = 8;
 
 /// Check the books.
@@ -46,7 +46,11 @@ impl Job for Balance {
     }
 }
 
-/// Checks the chain's books and records what was found. Repeating it adds a check and changes nothing else.
+/// Checks the chain's books and records the result. Repeating this adds a check and changes nothing else.
+///
+/// # Errors
+/// [`JobError::NotYet`] when the node does not answer in time, and other errors when the database or the node fails. A fault in
+/// the books is not an error of this function.
 pub async fn balance(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let Some(mut books) = books::read(&context.pool, chain_id).await? else { return Ok(()) };
@@ -69,7 +73,7 @@ pub async fn balance(context: &Context) -> Result<(), JobError> {
     Ok(())
 }
 
-/// What the contracts hold of every currency, at the books' own block.
+/// Adds what the contracts hold of every currency, at the books' own block.
 async fn compare(context: &Context, books: &mut Books) -> Result<(), JobError> {
     let payouts = context.deployment.payouts;
     let pot = Payouts::new(payouts, &context.provider).pot().call().await;
@@ -95,7 +99,7 @@ async fn compare(context: &Context, books: &mut Books) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Returns what an account holds at a block; none where the token does not say.
+/// Returns what an account holds at a block, in base units. `None` if the token does not say.
 async fn held(context: &Context, token: Address, account: Address, at: B256) -> Result<Option<Amount>, JobError> {
     let not_yet =
         |error| JobError::NotYet(format!("the node does not say what the contracts held at block {at}: {error}"));
@@ -107,7 +111,7 @@ async fn held(context: &Context, token: Address, account: Address, at: B256) -> 
     let request = TransactionRequest::default().to(token).input(call.into());
     match context.provider.call(request).block(BlockId::from(at)).await {
         Ok(answer) => Ok(balanceOfCall::abi_decode_returns(&answer).ok().map(Amount)),
-        // The token's own refusal, not the node's.
+        // The token itself refuses the call, and not the node.
         Err(RpcError::ErrorResp(error)) if error.as_revert_data().is_some() || error.code == 3 => Ok(None),
         Err(error) => Err(not_yet(error)),
     }

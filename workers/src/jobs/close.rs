@@ -1,4 +1,4 @@
-//! Closing distributions: finalized income is divided, once, and what was reserved for people who now have an address is
+//! Closes distributions: finalized income is divided once, and what was reserved for people who now have an address is
 //! released to them.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ use store::{
 use super::{Balance, Publish, enqueue};
 use crate::{Context, JobError, Worker};
 
-/// Divide all finalized income that is not divided yet.
+/// The job that divides all finalized income that is not divided yet.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Close {}
 
@@ -29,13 +29,16 @@ impl Job for Close {
     const QUEUE: Queue = Queue::Chain;
 
     async fn run(&self, worker: &Worker) -> Result<(), Failure> {
-        // One that waits will see all that this one is about.
+        // A job that already waits will see everything that this one is about.
         let Some(_turn) = worker.pots.turn_after(&worker.next_close).await else { return Ok(()) };
         Ok(close(&worker.context).await?)
     }
 }
 
-/// Divides all finalized income that is not divided yet. Repeating it, also at the same time, changes nothing.
+/// Divides all finalized income that is not divided yet. Repeating this, even at the same time, changes nothing.
+///
+/// # Errors
+/// When the database fails. A pot that cannot be divided is logged, and does not hold up the others.
 pub async fn close(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
@@ -54,7 +57,7 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
                 part.commit().await?;
                 divided += 1;
             }
-            // This pot stays untouched; the others go on.
+            // This pot stays untouched, and the others are divided.
             Err(error) => {
                 part.rollback().await?;
                 tracing::error!("income of asset {} cannot be divided: {}", pot.asset_id, error_chain(&error));
@@ -79,7 +82,7 @@ async fn divide(context: &Context, tx: &mut PgConnection, pot: &Pot) -> Result<(
         start: lineage.start,
         amount: Amount(pot.amount),
         options: Options {
-            // The market took the protocol's fee at the sale, once, at the top: none is taken here.
+            // The market took the protocol's fee once, at the sale, so no fee is taken here.
             fee: BasisPoints::ZERO,
             min_payout: context.distribution.min_payouts.get(&pot.token).copied().unwrap_or_default(),
             policy: context.distribution.policy,

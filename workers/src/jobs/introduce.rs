@@ -1,4 +1,4 @@
-//! Who might join works, after their people changed.
+//! Advice on who might join works, after their people changed.
 
 use advisors::partners;
 use queue::{Failure, Job, Queue};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{JobError, Worker};
 
-/// Say who might join the works that were changed.
+/// The job that says who might join the works whose people changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Introduce {}
 

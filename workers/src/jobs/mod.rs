@@ -1,7 +1,8 @@
-//! The jobs, one file each. A job is a struct with its arguments; what it does is a function beside it, which tests call directly.
+//! The jobs, one file each. A job is a struct with its arguments. Its work is done by a function beside it, which tests call
+//! directly.
 //!
-//! To add one: a file here with a struct that implements [`queue::Job`], and a line in [`registry`]. Then something asks for it: a
-//! fact, in `relay.rs`, or another job.
+//! To add a job, add a file here with a struct that implements [`queue::Job`], and a line to [`registry`]. Then let something
+//! ask for it: a fact, in `relay.rs`, or another job.
 
 mod activate;
 mod analyse;

@@ -1,4 +1,4 @@
-//! Publishing a payout root: everybody's cumulative totals as one hash on chain, with the full list in the vault.
+//! Publishes a payout root: everybody's cumulative totals as one hash on chain, with the full list in the vault.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::{
     standing::{self, Standing},
 };
 
-/// Commit to everybody's totals on chain.
+/// The job that commits to everybody's totals on chain.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Publish {}
 
@@ -34,13 +34,17 @@ impl Job for Publish {
     const QUEUE: Queue = Queue::Chain;
 
     async fn run(&self, worker: &Worker) -> Result<(), Failure> {
-        // One that waits will see all that this one is about.
+        // A job that already waits will see everything that this one is about.
         let Some(_turn) = worker.pots.turn_after(&worker.next_publish).await else { return Ok(()) };
         Ok(publish(&worker.context).await?)
     }
 }
 
-/// Commits to everybody's totals on chain, unless nothing changed or a root is under way. Repeating it changes nothing.
+/// Commits to everybody's totals on chain, unless nothing changed or a root is under way. Repeating this changes
+/// nothing.
+///
+/// # Errors
+/// When the database or the vault fails.
 pub async fn publish(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
@@ -49,7 +53,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
         tracing::error!("no payout root is published on chain {chain_id}: the books do not hold");
         return Ok(());
     }
-    // One root at a time: the next is published when this one is decided.
+    // There is one root at a time. The next one is published when this one is decided.
     if let Some(pending) = roots::pending(&mut tx, chain_id).await? {
         let activate = Activate { number: pending.number };
         enqueue(&mut tx, chain_id, &activate, pending.wait + Duration::from_secs(1)).await?;
@@ -106,7 +110,7 @@ fn propose_key(root: B256) -> String {
     format!("propose:{root}")
 }
 
-/// The list behind a root, for anyone to check: by the CID that goes on chain with it.
+/// Stores the list behind a root, so that anyone can check it, and returns the CID that goes on chain with the root.
 async fn store_list(context: &Context, cumulative: &Cumulative, root: B256) -> Result<String, JobError> {
     let list = json!({
         "chainId": context.deployment.chain_id,

@@ -1,4 +1,4 @@
-//! Which orders are shown: what the risk agent says of each before anybody buys.
+//! Decides which orders are shown: the risk agent screens each one before anybody buys.
 
 use advisors::risk::{self, Grounds, Memory, Standing};
 use agents::risk::Watched;
@@ -10,10 +10,10 @@ use store::screenings::{self, Offer};
 
 use crate::{Context, JobError, Worker};
 
-/// Orders of one asset or maker that are screened again at once, the newest of them.
+/// How many orders of one asset or maker are screened again at once. The newest are taken.
 const ORDERS: i64 = 200;
 
-/// Decide whether a new order is shown.
+/// The job that decides whether a new order is shown.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Screen {
     /// Its EIP-712 hash.
@@ -30,7 +30,8 @@ impl Job for Screen {
     }
 }
 
-/// Screens a new order that may be bought. What the chain itself will refuse needs no advice.
+/// Screens a new order that may be bought. An order that the chain itself will refuse needs no
+/// advice.
 async fn screen(context: &Context, memory: &Memory, order: B256) -> Result<(), JobError> {
     let offer = screenings::offer(&mut *context.pool.acquire().await?, context.deployment.chain_id, order).await?;
     match offer.filter(Offer::can_be_filled) {

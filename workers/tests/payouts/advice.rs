@@ -1,4 +1,4 @@
-//! Advice on prices: recorded with all that made it, told to the ledger, and made again to the last byte.
+//! Advice on prices: it is recorded with everything that went into it, told to the ledger, and computed again to the last byte.
 
 use advisors::{pricing::Memory, replay};
 use alloy::{
@@ -16,7 +16,7 @@ use crate::stage::{Running, Stage, content, whole};
 
 const CHAIN: ChainId = ChainId(31337);
 
-/// Three works a day are sold for 60 days, at 2 coins when one's number is even and at 1 coin otherwise, give or take a little.
+/// Sells three works a day for 60 days, at about 2 coins when the work's number is even and about 1 coin otherwise.
 pub async fn sell(stage: &Stage) -> Result<()> {
     sqlx::query(
         "INSERT INTO chain.fills (chain_id, block_number, log_index, tx_hash, at, order_hash, asset_id, maker, taker, side, currency,
@@ -59,7 +59,7 @@ async fn the_rules_price_what_has_no_history_and_say_so_once() -> Result<()> {
     assert_eq!(advise_on(&stage, &mut Memory::default(), asset).await?, None, "nor does it after a start");
 
     let one = recorded(&stage, id).await?;
-    // Digital, Global, a reputation of 50, a neutral market: 0.8 x 1 x 0.9.
+    // For Digital, Global, a reputation of 50 and a neutral market, the price is 0.8 x 1 x 0.9.
     assert_eq!((fair(&one)?, one.advice.model), (0.72, None));
     assert_eq!(one.hash, B256::from_slice(&Sha256::digest(&one.advice.answer)));
     assert_eq!(replay(stage.pool(), &one).await?, one.advice.answer);
@@ -91,7 +91,7 @@ async fn what_was_learned_is_kept_and_gives_the_same_bytes_again() -> Result<()>
     let (odd, even) = (fair(&advice[0])?, fair(&advice[1])?);
     assert!((0.9..1.2).contains(&odd) && (1.8..2.3).contains(&even), "{odd} and {even} for 1 and 2");
     assert!(advice[0].advice.model.is_some());
-    // Whoever begins without a memory takes up what was kept, and has nothing else to say.
+    // A process that begins without a memory loads what was kept, and gives the same advice.
     for (asset, one) in [1, 2].into_iter().zip(&advice) {
         assert_eq!(advise_on(&stage, &mut Memory::default(), asset).await?, None);
         assert_eq!(replay(stage.pool(), one).await?, one.advice.answer);
@@ -112,7 +112,7 @@ async fn what_licences_allow_is_part_of_the_price() -> Result<()> {
     let stage = Stage::start().await?;
     let licences = stage.market.deployment.licences;
     let asset = stage.register(1, content("song"), &[], &whole(1)).await?;
-    // Commercial and exclusive, with a share of derived works' income.
+    // The licence is commercial and exclusive, with a share of derived works' income.
     let terms = Terms {
         textHash: content("terms"),
         cid: "bafyterms".into(),

@@ -1,4 +1,4 @@
-//! The ledger is anchored once for every size, when it is due, and only when it extends what was anchored.
+//! The ledger is anchored once for every size, when that is due, and only if it extends what was anchored.
 
 use facts::ChainId;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use workers::{Anchoring, JobError};
 
 use crate::stage::{Running, Stage, content, person, repository, whole};
 
-/// Appends so many events and seals them.
+/// Appends `count` events and seals them.
 async fn events(stage: &Stage, count: u64) -> Result<()> {
     let mut tx = stage.pool().begin().await?;
     for n in 0..count {
@@ -39,7 +39,7 @@ async fn impatient() -> Result<Stage> {
     Ok(stage)
 }
 
-/// Anchors what there is, and waits until the mirror has it.
+/// Anchors the present ledger, and waits until the mirror has the anchor.
 async fn anchored(stage: &Stage) -> Result<u64> {
     let size = workers::anchor(&stage.context).await?.context("nothing was due")?;
     mirrored(stage, size).await?;
@@ -70,7 +70,7 @@ async fn latest(stage: &Stage) -> Result<(u64, u64, Head)> {
     Ok((latest.seq, latest.size, latest.head))
 }
 
-/// What a superuser may do to the ledger.
+/// Changes the ledger as only a superuser can.
 async fn tamper(stage: &Stage, statement: &'static str) -> Result<()> {
     let mut tx = stage.pool().begin().await?;
     let unguarded = "ALTER TABLE ledger.events DISABLE TRIGGER ALL; ALTER TABLE ledger.streams DISABLE TRIGGER ALL;
@@ -108,7 +108,7 @@ async fn every_size_is_anchored_once_and_only_when_due() -> Result<()> {
     assert!(!newest.finalized);
     assert_eq!(ledger::newest_anchor(&mut conn, ChainId(31_337), true).await?, None);
 
-    // By number, whichever comes first.
+    // The number of events decides, if it is reached first.
     stage.context.anchoring = Anchoring { after: Duration::from_secs(3600), events: 4 };
     events(&stage, 3).await?;
     assert_eq!(workers::anchor(&stage.context).await?, None, "three wait, for less than an hour");
@@ -148,7 +148,7 @@ async fn dropped_at_any_point_nothing_is_lost_and_nothing_sent_twice() -> Result
     Ok(())
 }
 
-/// A whole process, killed again and again while events come.
+/// A whole process is killed again and again while events come.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_workers_anchor_what_there_is() -> Result<()> {
     let stage = impatient().await?;
@@ -183,7 +183,7 @@ async fn an_anchor_that_leaves_the_chain_comes_again_as_it_was() -> Result<()> {
     assert_eq!(anchored(&stage).await?, 8);
     let before = latest(&stage).await?;
     anyhow::ensure!(provider.anvil_revert(snapshot).await?, "the chain did not go back");
-    // The mirror still has what the chain has lost, or the sender was quick: nothing else is sent in either case.
+    // The mirror still has what the chain has lost, or the sender was quick. Nothing else is sent in either case.
     assert_eq!(workers::anchor(&stage.context).await?, None);
     stage.until("the anchor again", async || Ok(latest(&stage).await?.1 == 8)).await?;
     stage.market.chain.mine(4).await?;
@@ -216,11 +216,11 @@ async fn a_ledger_that_does_not_extend_what_was_anchored_is_refused() -> Result<
         .await?;
     assert_eq!(anchored(&stage).await?, 12);
 
-    // A root of another ledger, by somebody with the role.
+    // Somebody with the role anchors a root of another ledger.
     let call = Anchor::anchorCall { root: B256::repeat_byte(6), size: 13 };
     stage.call(0, stage.context.deployment.anchor, U256::ZERO, call).await?;
     events(&stage, 3).await?;
-    // The mirror does not have it yet: nothing is decided before it does.
+    // Nothing is decided before the mirror has it.
     assert_eq!(workers::anchor(&stage.context).await?, None);
     stage.mirror().await?;
     assert!(refusal(&stage).await?.starts_with("ledger entries 1 to 13: one of them is not what was anchored"));
@@ -259,7 +259,7 @@ async fn what_the_chain_refused_is_sent_again_after_the_interval() -> Result<()>
     Ok(())
 }
 
-/// A root names the anchor that covers all it was computed from, or none.
+/// A root names the anchor that covers everything it was computed from, or none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payout_root_names_the_anchor_that_covers_it() -> Result<()> {
     let stage = impatient().await?;
@@ -285,7 +285,7 @@ async fn a_payout_root_names_the_anchor_that_covers_it() -> Result<()> {
     anchored(&stage).await?;
     stage.publish_and_activate().await?;
     assert_eq!(proposed().await?, [0, 1]);
-    // Released reserves decide too.
+    // Released reserves count too.
     let bob = vec![person("mailto:bob", Some(account(7)))];
     stage.import(1, &repository("work", bob, &[(0, 100)])).await?;
     workers::close(&stage.context).await?;

@@ -1,4 +1,5 @@
-//! The books hold on every path; whatever breaks them is found and named, and stops what would make it worse.
+//! The books balance on every path. Whatever breaks them is found and named, and stops everything that would
+//! make it worse.
 
 use alloy::{
     primitives::{Address, U256},
@@ -12,7 +13,7 @@ use crate::stage::Stage;
 
 const ADA: Address = Address::repeat_byte(0xad);
 
-/// Ways to break what is recorded, the rule that it breaks, and how to mend it.
+/// Ways to break the records, the rule that each breaks, and how to repair it.
 const TAMPERED: [(&str, &str, &str); 10] = [
     (
         "UPDATE payouts SET amount = amount + 1 WHERE id = (SELECT min(id) FROM payouts)",
@@ -76,7 +77,7 @@ async fn checked(stage: &Stage) -> Result<Check> {
     Ok(books::newest(&mut conn, stage.context.deployment.chain_id).await?.expect("it was just made"))
 }
 
-/// Income divided, published and claimed in part, and more that is not final.
+/// Prepares income that is divided, published and partly claimed, and more that is not final.
 async fn prepare(stage: &Stage) -> Result<()> {
     let song = stage.two_works_with_income(ADA).await?;
     workers::close(&stage.context).await?;
@@ -101,7 +102,7 @@ async fn every_unit_is_somewhere_and_the_contracts_hold_what_the_books_say() -> 
     assert!(!ether.paid.is_zero() && !ether.reserved.is_zero() && !ether.payable.is_zero());
     assert_eq!((ether.held, ether.pot.0), (Some(ether.pot), ether.income.0 - ether.paid.0));
     assert!(!ether.gas.is_zero(), "deploying and proposing cost something");
-    // What anyone sends past the functions is nobody's, and no fault.
+    // What anyone sends other than through the functions belongs to nobody, and is not a fault.
     let payouts = Payouts::new(stage.context.deployment.payouts, &stage.market.chain.provider);
     let pot = payouts.pot().call().await?;
     stage.market.call(9, pot, U256::from(77), vec![]).await?;
@@ -149,7 +150,7 @@ async fn whatever_breaks_the_books_is_named_and_stops_distributions_until_it_is_
     assert_eq!(checked(&stage).await?.books.faults, []);
     workers::close(&stage.context).await?;
     assert_eq!(stage.number(undivided).await?, before + 1);
-    // Every stop and every end of one is told to the ledger.
+    // The ledger is told of every stop and of the end of each.
     let mut tx = stage.pool().begin().await?;
     while store::ledger::seal(&mut tx, 1000).await?.events > 0 {}
     let told: Vec<String> = sqlx::query_scalar("SELECT kind FROM ledger.events WHERE kind LIKE 'books.%' ORDER BY seq")

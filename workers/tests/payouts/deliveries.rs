@@ -1,4 +1,4 @@
-//! Deliveries of a webhook become contributions by the workers alone, whenever these are killed, and though a fact was lost.
+//! The workers alone turn deliveries of a webhook into contributions, whenever they are killed, and even if a fact was lost.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::stage::{Running, Stage, person, repository};
 
-/// Returns a push of one commit, as GitHub tells of it.
+/// Returns a push of one commit, as GitHub sends it.
 fn push(number: i64) -> String {
     let id = format!("{number:040x}");
     json!({
@@ -22,7 +22,7 @@ fn push(number: i64) -> String {
     .to_string()
 }
 
-/// Stores a delivery as the API does; `told` is whether the outbox tells of it.
+/// Stores a delivery as the API does. `told` says whether the outbox is told of it.
 async fn deliver(stage: &Stage, work: i64, number: i64, told: bool) -> Result<()> {
     let mut tx = stage.pool().begin().await?;
     sqlx::query(
@@ -53,7 +53,7 @@ async fn what_was_delivered_is_recorded_once_though_workers_are_killed() -> Resu
     sqlx::query("INSERT INTO github_hooks (work_id, secret) SELECT id, repeat('0', 64) FROM works")
         .execute(stage.pool())
         .await?;
-    // Nobody tells of these: they are found when the workers start.
+    // The outbox is not told of these. The workers find them when they start.
     for work in &works {
         deliver(&stage, *work, 1, false).await?;
     }

@@ -1,4 +1,4 @@
-//! Income becomes payouts and reserves, once, to the last unit.
+//! Income becomes payouts and reserves, once and to the last unit.
 
 use std::time::Instant;
 
@@ -71,7 +71,7 @@ async fn finalized_income_is_divided_once_over_everyone_upstream() -> Result<()>
     stage.mirror().await?;
     let unknown = plain + 1;
 
-    // What may still leave the chain is not divided.
+    // Income that may still leave the chain is not divided.
     stage.fund(work, 1_000_003).await?;
     stage.mirror().await?;
     workers::close(&stage.context).await?;
@@ -84,25 +84,26 @@ async fn finalized_income_is_divided_once_over_everyone_upstream() -> Result<()>
     close_at_once(&stage, 8).await?;
     assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 3);
     assert_eq!(stage.number("SELECT count(*) FROM distributed_incomes").await?, 3);
-    // 15 % of 1000003 go to the dependencies; the rest by 3:2:1, the odd unit to the largest remainder.
+    // 15 % of 1000003 go to the dependencies. The rest is divided 3:2:1, and the odd unit goes to the
+    // largest remainder.
     let mut reserved = reserves(&stage, work).await?;
     reserved.sort();
     let expected = [("mailto:bob", "283334"), ("pkg:cargo/deep@1.0.0", "22500"), ("pkg:cargo/left@1.0.0", "127500")];
     assert_eq!(reserved, pairs(&expected));
     let key = |asset: u64| format!("asset:{asset}");
-    // A derived work passes 15 % on, which its parent divides by its own rules.
+    // A derived work passes on 15 %, which its parent divides by its own rules.
     assert_eq!(flow(&stage, &key(derived), &key(work)).await?, pairs(&[("fixed_share", "150000")]));
     let paid = stage.paid().await?;
     let of = |who: Address| paid.iter().find(|(account, _)| *account == who).map_or(U256::ZERO, |(_, amount)| *amount);
-    // From the second: 127500 by 3:2:1.
+    // From the second work come 127500, divided 3:2:1.
     assert_eq!(of(ADA), U256::from(425_002 + 63_750));
-    // Nobody triggered the program, so what falls to it is the owner's.
+    // Nobody triggered the program, so its part goes to the owner.
     assert_eq!(of(account(1)), U256::from(141_667 + 21_250));
-    // Nothing is recorded of the derived work: its owners by their shares.
+    // No contributions to the derived work are recorded, so its owners are paid by their shares.
     assert_eq!((of(account(2)), of(account(3))), (U256::from(510_000), U256::from(340_000)));
     assert_eq!(of(account(4)), U256::from(777));
 
-    // Money for an asset that is not there waits, until the asset is there for good.
+    // Money for an asset that does not exist waits until the registration of the asset is final.
     let waiting = "SELECT count(*) FROM chain.incomes i WHERE NOT EXISTS (
         SELECT FROM distributed_incomes d WHERE (d.block_number, d.log_index) = (i.block_number, i.log_index))";
     assert_eq!(stage.number(waiting).await?, 1);
@@ -117,7 +118,8 @@ async fn finalized_income_is_divided_once_over_everyone_upstream() -> Result<()>
     assert!(stage.paid().await?.contains(&(account(5), U256::from(555))));
     assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 5);
 
-    // The contract lets no work be without owners, or with owners of less or more than the whole.
+    // The contract refuses works without owners, and works whose owners' shares are less or more than
+    // the whole.
     for shares in [vec![], vec![(account(1), 9_999)], vec![(account(1), 10_000), (account(2), 1)]] {
         let refused = stage.register(1, content("nobody's"), &[], &shares).await;
         assert!(refused.is_err(), "registered with shares {shares:?}");
@@ -128,7 +130,7 @@ async fn finalized_income_is_divided_once_over_everyone_upstream() -> Result<()>
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_of_one_work_and_pots_that_cannot_be_divided() -> Result<()> {
     let stage = Stage::start().await?;
-    // A work's second version is registered as made from its first: the work's records speak for both.
+    // A work's second version is registered as made from its first. The work's records speak for both.
     let people = || vec![person("mailto:ada", Some(ADA))];
     let mut first = repository("one", people(), &[(0, 100)]);
     depends_on(&mut first, &["left"]);
@@ -161,7 +163,8 @@ async fn versions_of_one_work_and_pots_that_cannot_be_divided() -> Result<()> {
         .await?;
     close_at_once(&stage, 1).await?;
     assert_eq!(stage.number("SELECT count(*) FROM distributions").await?, 3);
-    // Of 10000: 1500 to the first version, 1500 to the dependency, and of what the first got 225 again.
+    // Of 10000, 1500 go to the first version and 1500 to the dependency, which also gets 225 of what
+    // the first version got.
     assert_eq!(reserves(&stage, new).await?, pairs(&[("pkg:cargo/left@1.0.0", "1725")]));
     let paid = stage.paid().await?;
     assert!(paid.contains(&(ADA, U256::from(7000 + 1275))), "{paid:?}");
@@ -214,7 +217,8 @@ async fn what_is_below_the_least_payout_waits_and_every_distribution_can_be_made
         paid.sort();
         told.push(paid.into_iter().map(|(who, amount)| (who == account(2), amount.to::<u64>())).collect::<Vec<_>>());
     }
-    // 420 and 180 each time: the first is paid from the second time on, the second from the third on.
+    // They earn 420 and 180 each time. The first is paid from the second time on, the second from the
+    // third time on.
     assert_eq!(told[0], []);
     assert_eq!(told[1], [(true, 840)]);
     let mut third = told[2].clone();
@@ -274,10 +278,10 @@ async fn what_a_licence_says_goes_to_its_work_first() -> Result<()> {
     stage.settle().await?;
     close_at_once(&stage, 2).await?;
     let key = |asset: u64| format!("asset:{asset}");
-    // 20 % by licence, then 15 % to the other parent, and the rest to the owner.
+    // 20 % go to the licensed parent, then 15 % to the other parent, and the rest to the owner.
     assert_eq!(flow(&stage, &key(song), &key(licensed)).await?, pairs(&[("fixed_share", "2000")]));
     assert_eq!(flow(&stage, &key(song), &key(open)).await?, pairs(&[("fixed_share", "1500")]));
-    // The lineage tells the same shares, from memory and from the database.
+    // The lineage gives the same shares, from memory and from the database.
     let chain = stage.context.deployment.chain_id;
     let mut conn = stage.pool().acquire().await?;
     let graph = store::lineage::load(&mut conn, chain).await?;

@@ -1,4 +1,4 @@
-//! Facts become jobs, jobs come back when they fail, and neither pile up.
+//! Facts become jobs, failed jobs are tried again, and neither pile up.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use store::{distribution, facts::tell};
 
 use crate::stage::{Running, Stage};
 
-/// Jobs under the pots' lock that have not ended.
+/// Counts the jobs under the pots' lock that have not ended.
 const OPEN: &str = "SELECT count(*) FROM apalis.jobs WHERE status <> 'Done'
                     AND convert_from(job, 'UTF8')::jsonb ->> 'name' IN ('close', 'publish')";
 
-/// Stores a job as the workers do, that failed so often before.
+/// Stores a job as the workers do, which failed `tries` times before.
 async fn store_job(stage: &Stage, id: &str, (queue, name): (&str, &str), arguments: Value, tries: u32) -> Result<()> {
     let job = json!({"name": name, "version": 1, "tries": tries, "arguments": arguments}).to_string();
     sqlx::query(
@@ -46,7 +46,7 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
             Ok(stage.number(killed).await? == 1)
         })
         .await?;
-    // The one that may fail again waits twice as long each time.
+    // The job that may fail again waits twice as long each time.
     stage
         .until("the third try", async || {
             let later = "SELECT count(*) FROM apalis.jobs WHERE convert_from(job, 'UTF8') LIKE '%999%' AND status = 'Pending'
@@ -55,7 +55,7 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
         })
         .await?;
 
-    // While a division takes its time, facts that ask for another do not pile up behind it, nor take connections.
+    // While a division takes long, facts that ask for another one do not pile up behind it, and do not take connections.
     let mut busy = stage.pool().begin().await?;
     distribution::lock(&mut busy, stage.context.deployment.chain_id).await?;
     for n in 0..FACTS {
@@ -106,7 +106,7 @@ fn proposed_elsewhere() -> NewFact {
 async fn what_was_given_up_is_listed_and_tried_again_by_a_command() -> Result<()> {
     let stage = Stage::start().await?;
     stage.mirror().await?;
-    // One that cannot work yet, at its last try, and one that no program knows.
+    // One job cannot work yet and is at its last try, and the other one is not known to any program.
     store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAV", ("chain", "activate"), json!({"number": 999}), 11).await?;
     store_job(&stage, "01ARZ3NDEKTSV4RRFFQ69G5FAW", ("agents", "dream"), json!({}), 0).await?;
     let running = Running::start(&stage).await?;
@@ -129,7 +129,7 @@ async fn what_was_given_up_is_listed_and_tried_again_by_a_command() -> Result<()
     let again = "SELECT count(*) FROM apalis.jobs WHERE id = '01ARZ3NDEKTSV4RRFFQ69G5FAV' AND status = 'Pending'
                  AND (convert_from(job, 'UTF8')::jsonb ->> 'tries')::int = 0";
     assert_eq!(stage.number(again).await?, 1);
-    // It runs, and fails as at first: another try comes later.
+    // It runs, and fails as on its first try. Another try comes later.
     let running = Running::start(&stage).await?;
     let tried = "SELECT count(*) FROM apalis.jobs WHERE convert_from(job, 'UTF8') LIKE '%999%'
                  AND (convert_from(job, 'UTF8')::jsonb ->> 'tries')::int = 1";
@@ -147,7 +147,7 @@ async fn a_long_backlog_leaves_connections_to_web_requests() -> Result<()> {
                        convert_to('{\"name\":\"appraise\",\"version\":1,\"tries\":0,\"arguments\":{\"asset\":' || n || '}}', 'UTF8'),
                        'Pending', 0, 25, now(), 0 FROM generate_series(1000, 999 + $1::bigint) n";
     sqlx::query(jobs).bind(BACKLOG).execute(stage.pool()).await?;
-    // No job ends meanwhile: all that may begin have begun, and hold what they hold.
+    // No job ends meanwhile, so all jobs that may begin have begun, and keep their connections.
     let mut busy = stage.pool().begin().await?;
     sqlx::query("LOCK TABLE chain.assets IN ACCESS EXCLUSIVE MODE").execute(&mut *busy).await?;
     let running = Running::start(&stage).await?;
@@ -157,7 +157,8 @@ async fn a_long_backlog_leaves_connections_to_web_requests() -> Result<()> {
     let at_once: usize = Queue::ALL.iter().map(|queue| queue.at_once()).sum();
     for _ in 0..20 {
         let used = stage.pool().size() as usize - stage.pool().num_idle();
-        // Beside the jobs: the test's own lock, and a moment of each queue's own book-keeping, the relay and the two loops.
+        // Besides the jobs, connections are used by the test's own lock and, for moments, by each queue's own book-keeping,
+        // the relay and the two loops.
         assert!(used <= at_once + 1 + 3 + 3, "{used} connections are in use");
         let one: i32 = sqlx::query_scalar("SELECT 1").fetch_one(stage.pool()).await?;
         assert_eq!(one, 1, "a web request is answered");

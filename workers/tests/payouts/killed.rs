@@ -9,7 +9,8 @@ use crate::stage::Stage;
 
 const ADA: Address = Address::repeat_byte(0xad);
 
-/// Kills a job after one poll, after two, and so on, until it ends; the books hold after every death. Says how often it died.
+/// Kills a job after one poll, after two, and so on, until it ends. The books must balance after every kill. Returns how
+/// often it was killed.
 async fn kill_everywhere(stage: &Stage, job: impl AsyncFn() -> Result<(), JobError>) -> Result<u64> {
     for polls in 1.. {
         match polled(job(), polls).await {
@@ -45,7 +46,7 @@ async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -
     assert_eq!(stage.number("SELECT count(*) FROM sender_transactions WHERE key LIKE 'propose:%'").await?, 1);
     stage.propose().await?;
 
-    // Until its time has come, activating fails; then it is killed everywhere.
+    // Activating fails until its time has come. Then it is killed everywhere.
     stage
         .until("the time to activate", async || {
             stage.market.chain.mine(1).await?;

@@ -1,4 +1,4 @@
-//! The market's days: recorded once, the same whenever it is done, and told of by the market agent.
+//! The market's days: they are recorded once, are the same whenever this is done, and the market agent gives advice on them.
 
 use advisors::{
     market::{Advice, Memory, SUBJECT, advise},
@@ -18,7 +18,7 @@ use crate::{
 const CHAIN: ChainId = ChainId(31337);
 const COIN: u64 = 1_000_000_000_000_000_000;
 
-/// Two works, and 60 days of sales of them.
+/// Sets up two works with 60 days of sales.
 async fn sold_before() -> Result<Stage> {
     let stage = Stage::start().await?;
     for name in ["odd", "even"] {
@@ -29,14 +29,14 @@ async fn sold_before() -> Result<Stage> {
     Ok(stage)
 }
 
-/// Returns what `sell` calls the present day. Days are counted back from it.
+/// Returns the day that `sell` calls the present day. Days are counted back from it.
 async fn today(stage: &Stage) -> Result<NaiveDate> {
     let newest: chrono::DateTime<Utc> =
         sqlx::query_scalar("SELECT max(at) FROM chain.fills").fetch_one(stage.pool()).await?;
     Ok(newest.date_naive() + Days::new(1))
 }
 
-/// Lets no block after the beginning of this day be final.
+/// Makes sure that no block after the beginning of this day is final.
 async fn settle_before(stage: &Stage, day: NaiveDate) -> Result<()> {
     sqlx::query("UPDATE chain.blocks SET timestamp = $1")
         .bind(day.and_time(NaiveTime::MIN).and_utc())
@@ -136,8 +136,8 @@ async fn works_are_listed_while_an_order_could_be_filled() -> Result<()> {
     let stage = sold_before().await?;
     let today = today(&stage).await?;
     settle_before(&stage, today).await?;
-    // Of each order: side, work, the account that alone may buy, maker, nonce, days ago of its beginning and of its end. The first two
-    // overlap; the third ends by its sale, 4 days ago; the fourth by a transfer, 2 days ago.
+    // Each order has: side, work, the only account that may buy, maker, nonce, and how many days ago it began and ended. The
+    // first two overlap. The third ends by its sale, 4 days ago, and the fourth by a transfer, 2 days ago.
     sqlx::query(
         "INSERT INTO orders (chain_id, hash, maker, side, asset_id, asset_epoch, currency, start_price, end_price, start_time, end_time,
                              taker, nonce, maker_epoch, max_fee_bps, min_net, signature, created_at)
@@ -160,7 +160,7 @@ async fn works_are_listed_while_an_order_could_be_filled() -> Result<()> {
     .await?;
     advise(stage.pool(), CHAIN, &mut Memory::default()).await?;
     let listed: Vec<i64> = days(&stage).await?.iter().rev().take(12).map(|day| day.listed).collect();
-    // Yesterday first.
+    // Yesterday comes first.
     assert_eq!(listed, [0, 0, 1, 1, 2, 2, 1, 1, 1, 1, 0, 0]);
     Ok(())
 }

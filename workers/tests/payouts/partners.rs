@@ -1,4 +1,5 @@
-//! Partners of works that were changed: recorded once a day at most, with the people that they were chosen from.
+//! Partners for works whose people changed: they are recorded at most once a day, with the people from whom they were
+//! chosen.
 
 use advisors::{
     partners::{AGENT, Cache, Memory, Subject, Wish, advise_on_changed, subject},
@@ -15,7 +16,7 @@ use crate::stage::{Running, Stage, person, repository};
 
 const CHAIN: ChainId = ChainId(31337);
 
-/// Two works, the second by somebody of the first and somebody else.
+/// Sets up two works, the second by somebody of the first and somebody else.
 async fn two_teams(stage: &Stage) -> Result<[i64; 2]> {
     let [ada, eve, kim, bot] = [
         person("mailto:ada", Some(account(5))),
@@ -46,14 +47,15 @@ async fn works_that_changed_are_advised_on_once_a_day_and_again_to_the_byte() ->
 
     let one = newest(&stage, library).await?;
     let said: Value = serde_json::from_str(&one.advice.answer)?;
-    // Kim has no account, and a machine is nobody's partner.
+    // Kim has no account, and a machine cannot be a partner.
     assert_eq!((&said["considered"], &said["matched"]), (&json!(1), &json!(1)));
     let partner = &said["partners"][0];
     assert_eq!(partner["account"], json!(account(6)));
     let split = partner["split"].as_array().context("no split")?;
     assert_eq!(split.iter().filter_map(Value::as_u64).sum::<u64>(), 10_000);
 
-    // The next day, and with other people: only the work that was changed is told of, and what was said can be said again.
+    // On the next day and with other people, there is advice only on the work that changed, and earlier advice can be
+    // computed again.
     sqlx::query("UPDATE agent_models SET day = day - 1").execute(stage.pool()).await?;
     assert_eq!(advise().await?, 0, "nothing was changed");
     assert_eq!(advise_on_changed(stage.pool(), CHAIN, &mut Memory::default()).await?, 0, "nor is it for others");
@@ -79,7 +81,7 @@ async fn what_is_known_of_people_follows_their_contributions() -> Result<()> {
         let answer = cache.known().await?.ask(Subject::Work(library), &wish)?;
         anyhow::Ok(answer.map(|answer| answer.advice.partners.iter().map(|one| one.account).collect::<Vec<Address>>()))
     };
-    // Read away from those who ask.
+    // The new people are read in the background.
     stage.until("the new people", async || Ok(partners().await? == Some(vec![account(6)]))).await?;
     let known = cache.refresh().await?;
     assert_eq!(known.name(account(6)), Some("mailto:eve"));

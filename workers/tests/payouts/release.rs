@@ -1,4 +1,5 @@
-//! What was reserved for somebody is theirs as soon as the same work's records say where they are paid.
+//! What was reserved for somebody is released as soon as the same work's records say where they are
+//! paid.
 
 use alloy::primitives::{Address, U256};
 use anyhow::Result;
@@ -36,7 +37,7 @@ async fn a_reserve_is_released_once_and_only_by_its_own_work() -> Result<()> {
     assert_eq!(stage.paid().await?, [(BOB, U256::from(850))]);
     stage.check_books().await?;
 
-    // A later address is for later income; what was released stays where it went.
+    // A later address counts for later income. What was released stays where it went.
     let moved = Address::repeat_byte(0xb1);
     stage.import(1, &of_bob(Some(moved))).await?;
     stage.fund(asset, 100).await?;
@@ -44,7 +45,7 @@ async fn a_reserve_is_released_once_and_only_by_its_own_work() -> Result<()> {
     workers::close(&stage.context).await?;
     assert_eq!(stage.paid().await?, [(BOB, U256::from(850)), (moved, U256::from(85))]);
 
-    // What is kept for a package waits for its maintainers, and never enters a root.
+    // What is kept for a package waits for its maintainers, and is never part of a root.
     let kept = "SELECT sum(r.amount)::bigint FROM reserves r
                 WHERE NOT EXISTS (SELECT FROM payouts p WHERE p.reserve_id = r.id) AND beneficiary = 'pkg:cargo/left@1.0.0'";
     assert_eq!(stage.number(kept).await?, 165);

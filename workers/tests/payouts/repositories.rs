@@ -1,7 +1,8 @@
-//! Whole histories of thousands of commits: imported, measured, paid, divided, explained and divided again, to the last unit.
+//! Whole histories of thousands of commits are imported, measured, paid, divided, explained and divided again, to the last
+//! unit.
 //!
-//! `REPOSITORIES` may name real ones, separated by colons, to be taken in place of the one that is made here; what they take is
-//! printed.
+//! `REPOSITORIES` may name real ones, separated by colons, which are used in place of the one that is made here. The time and
+//! memory that they take are printed.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,7 @@ use testkit::account;
 
 use crate::stage::{Stage, whole};
 
-/// A work's income, which no number of people divides evenly.
+/// A work's income, which cannot be divided evenly.
 const INCOME: u64 = 1_000_000_000_000_000_003;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,7 +77,7 @@ async fn histories_of_thousands_of_commits_are_paid_to_the_last_unit() -> Result
     assert_eq!(amount, distributed.parse::<U256>()? + reserved.parse::<U256>()?);
     println!("{amount} wei = {distributed} distributed + {reserved} reserved; peak memory {}", peak_memory());
 
-    // Imported again, nothing is new, and nothing is divided twice.
+    // When they are imported again, nothing is new and nothing is divided twice.
     for (n, path) in paths.iter().enumerate() {
         let imported = stage.import(1 + n as u32, &read(path)?).await?;
         assert_eq!((imported.new_work, imported.new_contributions), (false, 0));
@@ -86,7 +87,7 @@ async fn histories_of_thousands_of_commits_are_paid_to_the_last_unit() -> Result
     stage.check_books().await
 }
 
-/// Reads a repository; every other person has an address, which follows from who they are.
+/// Reads a repository. Every other person gets an address, which is computed from their identity.
 fn read(path: &Path) -> Result<Repository> {
     let mut repository = importer::read(path, &Options::default(), &mut |_| {})?;
     for person in repository.people.iter_mut().step_by(2).filter(|person| !person.system) {
@@ -96,7 +97,7 @@ fn read(path: &Path) -> Result<Repository> {
     Ok(repository)
 }
 
-/// Stores a repository as an import does; how many commits that are.
+/// Stores a repository as an import does, and returns how many commits that were.
 async fn store(stage: &Stage, owner: u32, path: &Path, repository: &Repository) -> Result<usize> {
     let survey = survey("git".as_ref(), path, Some(&repository.head))?;
     let mut tx = stage.pool().begin().await?;
@@ -109,7 +110,7 @@ async fn store(stage: &Stage, owner: u32, path: &Path, repository: &Repository) 
     Ok(repository.commits.len())
 }
 
-/// Divides a distribution again from its stored input: the same to the last byte; and explains every payout of it.
+/// Divides a distribution again from its stored input, with the same result to the last byte, and explains every payout of it.
 async fn divide_again(stage: &Stage, id: i64) -> Result<()> {
     let mut conn = stage.pool().acquire().await?;
     let recorded = pots::recorded(&mut conn, id).await?.context("no input is stored")?;
@@ -153,7 +154,8 @@ async fn divide_again(stage: &Stage, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// A repository of so many commits by so many people, one in seven with a co-author, one in five of a test.
+/// Makes a repository with this many commits by this many people. One commit in seven has a co-author, and one in five is to a
+/// test.
 fn make_history(folder: &Path, commits: usize, people: usize) -> Result<()> {
     let git = |arguments: &[&str]| {
         let mut git = Command::new("git");
@@ -186,7 +188,7 @@ fn make_history(folder: &Path, commits: usize, people: usize) -> Result<()> {
     Ok(())
 }
 
-/// Returns what this process held at most, as the kernel says.
+/// Returns the peak memory of this process, according to the kernel.
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or("unknown".into(), |text| text.trim().to_owned())

@@ -1,4 +1,5 @@
-//! Whatever happens to the workers, the database or the node on the way, everything ends as if nothing had.
+//! Whatever happens to the workers, the database or the node meanwhile, everything ends as if nothing had
+//! happened.
 
 use std::{process::Command, time::Duration};
 
@@ -14,7 +15,7 @@ const ADA: Address = Address::repeat_byte(0xad);
 const BOB: Address = Address::repeat_byte(0xb0);
 const OWNER: Address = Address::repeat_byte(0x0e);
 
-/// Three works with income, all of it final, none of it divided.
+/// Prepares three works with income, all of which is final and none of which is divided.
 async fn prepare(stage: &Stage) -> Result<()> {
     let people = vec![person("mailto:ada", Some(ADA)), person("mailto:bob", Some(BOB)), person("mailto:eve", None)];
     stage.import(1, &repository("library", people, &[(0, 100), (1, 50), (2, 50), (0, 10)])).await?;
@@ -32,7 +33,8 @@ async fn activated(stage: &Stage) -> Result<bool> {
     Ok(stage.number(query).await.unwrap_or_default() > 0)
 }
 
-/// One division of each pot, one root over all of it, one proposal and one activation.
+/// Checks that there is one division of each pot, one root over all of them, one proposal and one
+/// activation.
 async fn check_end(stage: &Stage) -> Result<()> {
     stage.settle().await?;
     stage.check_books().await?;
@@ -58,7 +60,7 @@ async fn check_end(stage: &Stage) -> Result<()> {
         0
     );
     assert_eq!(stage.claim(ADA, Address::ZERO).await?, U256::from(605_899));
-    // The ledger tells each once.
+    // The ledger has each event once.
     while workers::seal(stage.pool()).await? > 0 {}
     let told: Vec<(String, i64)> = sqlx::query_as(
         "SELECT kind, count(*) FROM ledger.events WHERE kind ~ '^(distribution|root)' GROUP BY kind ORDER BY kind",
@@ -75,7 +77,7 @@ async fn check_end(stage: &Stage) -> Result<()> {
 async fn workers_that_are_killed_go_on_where_they_were() -> Result<()> {
     let stage = Stage::start().await?;
     prepare(&stage).await?;
-    // A run without disturbance takes some seconds; these moments lie all over the first of them.
+    // A run without disturbance takes some seconds. These moments are spread over the first seconds.
     for milliseconds in [5, 20, 40, 80, 110, 170, 260, 390, 600, 900, 1300, 30, 60] {
         let running = Running::start(&stage).await?;
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
@@ -121,7 +123,7 @@ async fn lost_connections_and_a_node_that_hangs_only_take_time() -> Result<()> {
     stage.until("the activation", async || activated(&stage).await).await?;
     running.stop().await?;
     check_end(&stage).await?;
-    // A node that is gone is named as what is missing.
+    // The error names a node that is gone as what is missing.
     let mut indexer = stage.indexer().await?;
     testkit::kill_9(stage.market.chain.process_id())?;
     let error = workers::activate(&stage.context, 2).await.expect_err("there is no node");

@@ -1,4 +1,5 @@
-//! Risks of works, accounts and orders: found, watched, recorded once, and made again to the last byte.
+//! Risks of works, accounts and orders: they are found, watched, recorded once, and computed again to
+//! the last byte.
 
 use advisors::{
     replay,
@@ -20,7 +21,7 @@ use crate::stage::{Running, Stage, content, whole};
 
 const CHAIN: ChainId = ChainId(31337);
 
-/// Accounts 1 and 2 sell an asset to each other at one price, six times in six days.
+/// Lets accounts 1 and 2 sell an asset to each other at one price, six times in six days.
 async fn wash(stage: &Stage, asset: u64) -> Result<()> {
     let parties = [account(1), account(2)];
     for n in 0..6_i32 {
@@ -77,7 +78,7 @@ async fn what_was_said_is_recorded_once_and_gives_the_same_bytes_again() -> Resu
     let found = recorded(&stage, id.context("no record")?).await?;
     assert_eq!(assess_and_record(&stage, &memory, account(1)).await?.1, None, "nothing changed");
 
-    // Another's trade changes the records, and so the hash of the inputs, and nothing else.
+    // A trade by others changes the records, and so the hash of the inputs, but nothing else.
     stage.register(5, content("other"), &[], &whole(5)).await?;
     stage.settle().await?;
     let (again, id) = assess_and_record(&stage, &known(&stage).await?, account(1)).await?;
@@ -200,7 +201,7 @@ async fn the_workers_assess_watch_and_screen_by_themselves() -> Result<()> {
     };
     stage.until("the screening", async || decided("allow").await).await?;
 
-    // What was traded is told with the next transfer of another of the account's works.
+    // The trades are reported with the next transfer of another work of the account.
     wash(&stage, asset).await?;
     let other = stage.register(1, content("other"), &[], &whole(1)).await?;
     let subject = risk::asset_subject(other);
@@ -216,7 +217,7 @@ async fn the_workers_assess_watch_and_screen_by_themselves() -> Result<()> {
     running.stop().await
 }
 
-/// Returns what is told of an order when it is stored; the workers look the rest up.
+/// Returns the fact that is told when an order is stored. The workers look up the rest.
 fn order_recorded(hash: B256, asset: u64) -> NewFact {
     let nobody = Address::ZERO.into();
     let body = OrderRecorded {

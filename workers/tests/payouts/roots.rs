@@ -1,4 +1,5 @@
-//! One root after the other, each with everybody's totals, accepted by the contract and claimed against.
+//! Roots come one after the other. Each has everybody's totals, is accepted by the contract, and can be claimed
+//! against.
 
 use alloy::{
     primitives::{Address, U256},
@@ -45,7 +46,7 @@ async fn roots_follow_each_other_and_claims_add_up() -> Result<()> {
     let payouts = stage.context.deployment.payouts;
     let asset = stage.register(1, content("work"), &[], &[(FIRST, 7000), (SECOND, 3000)]).await?;
 
-    // Without payouts there is nothing to publish.
+    // Without payouts, there is nothing to publish.
     workers::publish(&stage.context).await?;
     assert_eq!(roots(&stage).await?, 0);
     income(&stage, asset, 1000).await?;
@@ -57,7 +58,7 @@ async fn roots_follow_each_other_and_claims_add_up() -> Result<()> {
     assert_eq!(entries, [(FIRST, COIN, U256::from(700)), (SECOND, COIN, U256::from(300))]);
     stage.propose().await?;
 
-    // What comes meanwhile waits for the root to be decided. A stranger may activate it.
+    // Income that comes meanwhile waits until the root is decided. A stranger may activate the root.
     income(&stage, asset, 500).await?;
     publish().await?;
     assert_eq!(roots(&stage).await?, 1);
@@ -70,7 +71,7 @@ async fn roots_follow_each_other_and_claims_add_up() -> Result<()> {
     assert_eq!(balance(&stage, FIRST).await?, U256::from(700));
     assert!(stage.claim(FIRST, COIN).await.is_err(), "claimed twice");
 
-    // The guardian objects: the same totals are not proposed again, others are.
+    // The guardian vetoes. The same totals are not proposed again, but other totals are.
     stage.propose().await?;
     assert_eq!((roots(&stage).await?, declared(&stage).await?), (2, U256::from(1000)));
     stage.call(8, payouts, U256::ZERO, Payouts::vetoCall {}).await?;
@@ -83,13 +84,13 @@ async fn roots_follow_each_other_and_claims_add_up() -> Result<()> {
     stage.publish_and_activate().await?;
     assert_eq!((roots(&stage).await?, declared(&stage).await?), (3, U256::from(1600)));
 
-    // In parts or at once, each account ends with its share of all income.
+    // Whether it claims in parts or at once, each account ends with its share of all income.
     stage.claim(FIRST, COIN).await?;
     stage.claim(SECOND, COIN).await?;
     assert_eq!((balance(&stage, FIRST).await?, balance(&stage, SECOND).await?), (U256::from(1120), U256::from(480)));
     assert_eq!(balance(&stage, payouts).await?, U256::ZERO);
 
-    // Nothing new, no new root.
+    // If nothing is new, there is no new root.
     publish().await?;
     assert_eq!((roots(&stage).await?, proposals(&stage).await?), (3, 3));
     stage.check_books().await
@@ -110,12 +111,12 @@ async fn what_the_chain_refused_for_a_while_is_sent_again() -> Result<()> {
     }
     let grant = AccessManager::grantRoleCall { roleId: ENGINE, account: account(0), executionDelay: 0 };
     stage.call(0, manager, U256::ZERO, grant).await?;
-    // More may have come by then: then the root over all of it is proposed in place of the one that was refused.
+    // If more has come by then, the root over all of it is proposed in place of the one that was refused.
     income(&stage, asset, 50).await?;
     stage.propose().await?;
     assert_eq!((roots(&stage).await?, proposals(&stage).await?), (2, 3));
 
-    // An activation that failed is sent again too, under a key of its own.
+    // An activation that failed is also sent again, under a key of its own.
     sqlx::query(
         "INSERT INTO sender_transactions (chain_id, account, key, recipient, data, state, error)
          VALUES ($1, $2, 'activate:1', $3, '', 'refused', 'the node had a bad day')",

@@ -1,4 +1,4 @@
-//! A market with workers, and works for it whose history is made up.
+//! A market with workers, and works with made-up histories.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use testkit::{Chain, Market, account, signer};
 use vault::{DiskStore, Vault};
 use workers::Context;
 
-/// The longest anything of a test may take.
+/// The longest that any step of a test may take.
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
 pub struct Stage {
@@ -77,7 +77,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Registers a content of the n-th account, with these shares.
+    /// Registers content by the n-th account, with these shares.
     pub async fn register(&self, from: u32, content: B256, parents: &[u64], shares: &[(Address, u16)]) -> Result<u64> {
         self.register_as(from, registration(from, content, parents, shares)).await
     }
@@ -101,8 +101,8 @@ impl Stage {
         self.call(9, self.market.deployment.payouts, amount, call).await
     }
 
-    /// Returns a work with a contributor paid at `known` and one without an address, and a work made from it; income of 1 000
-    /// 003 and 999 999 wei, all of it final. Gives the second work.
+    /// Sets up a work with a contributor who is paid at `known` and one without an address, and a work made from it. They
+    /// have income of 1 000 003 and 999 999 wei, all of it final. Returns the second work.
     pub async fn two_works_with_income(&self, known: Address) -> Result<u64> {
         let people = vec![person("mailto:ada", Some(known)), person("mailto:eve", None)];
         self.import(1, &repository("library", people, &[(0, 100), (1, 50)])).await?;
@@ -123,23 +123,23 @@ impl Stage {
         Ok(imported)
     }
 
-    /// Publishes what there is, waits for the proposal, and activates it as the workers would.
+    /// Publishes a root over everything, waits for the proposal, and activates it as the workers would.
     pub async fn publish_and_activate(&self) -> Result<()> {
         self.propose().await?;
         self.activate().await
     }
 
-    /// Publishes what there is and mirrors the proposal.
+    /// Publishes a root over everything, and mirrors the proposal.
     pub async fn propose(&self) -> Result<()> {
         workers::publish(&self.context).await?;
         self.until("the proposal", async || Ok(self.pending().await?.is_some())).await
     }
 
-    /// Waits out the delay and activates the pending root.
+    /// Waits until the delay is over, and activates the pending root.
     pub async fn activate(&self) -> Result<()> {
         let number = self.pending().await?.context("no root is pending")?;
         self.until("the activation", async || {
-            // Too early is an error, after which the workers try again.
+            // Activating too early is an error, after which the workers try again.
             let _ = workers::activate(&self.context, number).await;
             Ok(self.pending().await? != Some(number))
         })
@@ -173,7 +173,7 @@ impl Stage {
         Ok((B256::from_slice(&root), roots::entries(&mut conn, id).await?))
     }
 
-    /// Claims an account's part of the newest root, sent by the 8th account, and checks the proof on the way.
+    /// Claims an account's part of the newest root in a transaction of the 8th account, and checks the proof meanwhile.
     pub async fn claim(&self, who: Address, token: Address) -> Result<U256> {
         let (root, entries) = self.entries().await?;
         let Context { deployment, .. } = &self.context;
@@ -207,7 +207,7 @@ impl Stage {
         rows.iter().map(|(account, amount)| Ok((Address::from_slice(account), amount.parse()?))).collect()
     }
 
-    /// What must hold of the database at any moment.
+    /// Checks what must be true in the database at any moment.
     pub async fn check_books(&self) -> Result<()> {
         if let Some(books) = books::read(self.pool(), self.context.deployment.chain_id).await? {
             anyhow::ensure!(books.faults.is_empty(), "the books do not hold: {:?}", books.faults);
@@ -220,7 +220,7 @@ impl Stage {
     }
 }
 
-/// What must hold beside the books, and a query for where it does not.
+/// What must be true besides the books, each with a query for the exceptions.
 const FLOWS: [(&str, &str); 3] = [
     (
         "what flows into a work flows out of it",
@@ -252,7 +252,7 @@ const FLOWS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Returns a work of the n-th account's that anyone may build on.
+/// Returns a registration by the n-th account of a work that anyone may build on.
 pub fn registration(from: u32, content: B256, parents: &[u64], shares: &[(Address, u16)]) -> Registration {
     Registration {
         to: account(from),
@@ -273,7 +273,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The indexer and the workers of a process, and blocks that come by themselves.
+    /// Starts the indexer and the workers of a process, and makes blocks come by themselves.
     pub async fn start(stage: &Stage) -> Result<Self> {
         let shutdown = Shutdown::new();
         let chain = stage.market.chain.provider.clone();
@@ -292,7 +292,7 @@ impl Running {
         Ok(Self { shutdown, tasks })
     }
 
-    /// Ends everything where it is, as a crash would.
+    /// Ends everything immediately, as a crash would.
     pub fn abort(self) {
         for task in &self.tasks {
             task.abort();
@@ -352,7 +352,7 @@ pub fn content(name: &str) -> B256 {
     alloy::primitives::keccak256(name)
 }
 
-/// Packages the work uses, the first directly and each by the one before it.
+/// Adds packages that the work uses, the first directly and each of the others by the one before it.
 pub fn depends_on(repository: &mut Repository, packages: &[&str]) {
     let purl = |name: &str| format!("pkg:cargo/{name}@1.0.0");
     repository.externals = packages
@@ -370,7 +370,7 @@ pub fn depends_on(repository: &mut Repository, packages: &[&str]) {
     repository.uses = users.zip(packages).map(|(from, to)| Use { from, to: purl(to), weight: 1 }).collect();
 }
 
-/// Returns all of a whole, as one share.
+/// Returns one share that is the whole.
 pub fn whole(owner: u32) -> Vec<(Address, u16)> {
     vec![(account(owner), 10_000)]
 }

@@ -1,4 +1,4 @@
-//! What the ledger tells is what the tables say, now and as of any event.
+//! The ledger says the same as the tables, now and as of any event.
 
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result};
@@ -9,7 +9,7 @@ use crate::stage::{Stage, content, depends_on, person, repository, whole};
 
 const BOB: Address = Address::repeat_byte(0xb0);
 
-/// Returns the kinds of the events from one on.
+/// Returns the kinds of the events after one.
 async fn kinds(stage: &Stage, after: u64) -> Result<Vec<String>> {
     while workers::seal(stage.pool()).await? > 0 {}
     let mut conn = stage.pool().acquire().await?;
@@ -17,7 +17,7 @@ async fn kinds(stage: &Stage, after: u64) -> Result<Vec<String>> {
     Ok(entries.into_iter().map(|entry| entry.event.kind).collect())
 }
 
-/// Returns an asset, folded from its stream as of an event.
+/// Returns the state of an asset, folded from its stream as of an event.
 async fn state(stage: &Stage, asset: u64, as_of: u64) -> Result<State> {
     let mut conn = stage.pool().acquire().await?;
     let mut state = State::default();
@@ -27,7 +27,7 @@ async fn state(stage: &Stage, asset: u64, as_of: u64) -> Result<State> {
     Ok(state)
 }
 
-/// The same from the tables, as text.
+/// Returns the same state from the tables, as text.
 async fn tables(stage: &Stage, asset: u64) -> Result<Vec<String>> {
     let query = "SELECT concat_ws(' ', count(*), trim_scale(coalesce(sum(cost), 0)), coalesce(sum(weight), 0),
                                   count(DISTINCT contributor_id))
@@ -64,7 +64,7 @@ async fn the_ledger_tells_what_the_tables_say() -> Result<()> {
         &["contributor.address_known", "work.dependencies_changed"],
     ];
     assert_eq!(kinds(&stage, 0).await?, told.concat());
-    // The same again tells nothing; a new version and other dependencies are told.
+    // Importing the same again tells nothing. A new version and other dependencies are told.
     stage.import(1, &first).await?;
     assert_eq!(kinds(&stage, 7).await?, [] as [&str; 0]);
     let mut second = first.clone();
@@ -98,7 +98,7 @@ async fn the_ledger_tells_what_the_tables_say() -> Result<()> {
     assert_eq!((at_first.contributions(Standing::Accepted).0.count, at_first.divided.len()), (3, 0));
     assert_eq!((at_first.versions.len(), state(&stage, asset, 8).await?.versions.len()), (1, 2));
 
-    // Streams lead there from every side, and nothing names people.
+    // Every stream that is concerned lists the events, and nothing names people.
     let mut conn = stage.pool().acquire().await?;
     let entries = ledger::history(&mut conn, &format!("account:{}", BOB.to_checksum(None)), 0, u64::MAX, 10).await?;
     assert_eq!(entries.iter().map(|entry| entry.event.kind.as_str()).collect::<Vec<_>>(), released);

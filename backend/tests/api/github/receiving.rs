@@ -103,7 +103,7 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
     ] {
         app.send(request(&signature, body)?).await?.problem(401, "bad_signature");
     }
-    // One byte of the body.
+    // One byte of the body is changed.
     let mut forged = body.clone();
     forged[body.len() / 2] ^= 1;
     app.send(request(&good, &forged)?).await?.problem(401, "bad_signature").says("does not fit the body");

@@ -1,4 +1,4 @@
-//! What the risk agent remembers: everything final that the detectors look at, with what they found.
+//! The memory of the risk agent: everything final that the detectors look at, with what they found.
 
 use facts::ChainId;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use store::{
 use super::parse_subject;
 use crate::{AdvisorError, Result, blocking, refused, rules_of};
 
-/// The agent's memory of one chain. Cheap to clone; readers never wait for what is being read anew.
+/// The agent's memory of one chain. It is cheap to clone, and readers never wait while it is read again.
 #[derive(Clone)]
 pub struct Memory(store::memory::Memory<Chain>);
 
@@ -67,7 +67,8 @@ impl Grounds {
         self.watched.last
     }
 
-    /// Outcomes of the market's own are too few yet to calibrate on, and nothing learned from them: the rules speak.
+    /// Returns the sources of advice. The market's own outcomes are still too few to calibrate on or to learn from, so
+    /// only the rules count.
     pub(super) fn sources<'a>(&'a self, calibration: &'a Calibration) -> Sources<'a> {
         let Findings { market, rules, .. } = &*self.findings;
         Sources { market, watch_list: &self.watched.list, rules, calibration, learned: None }
@@ -106,8 +107,8 @@ impl Memory {
         Self(store::memory::Memory::new(pool, Chain { chain_id }))
     }
 
-    /// Returns what is known now, without waiting for more: what became final meanwhile is learned in the background. None
-    /// before the first is read.
+    /// Returns what is known now, without waiting for more. What became final meanwhile is learned in the background.
+    /// `None` before the first reading is done.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -119,7 +120,7 @@ impl Memory {
         }
     }
 
-    /// Returns what is known when everything final was learned, unless that was done a moment ago.
+    /// Learns everything that is final, unless that was done a moment ago, and returns what is known.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -142,7 +143,7 @@ async fn settled(conn: &mut PgConnection, chain_id: ChainId) -> Result<(u64, Nai
     Ok(settled.map_or((0, DateTime::UNIX_EPOCH.date_naive()), |settled| (settled.block, settled.at.date_naive())))
 }
 
-/// Returns everything up to a settled block, looked at by these rules, and what was watched as of an entry.
+/// Reads everything up to a settled block, with the findings by these rules, and what was watched as of an entry.
 pub(super) async fn load(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -154,7 +155,7 @@ pub(super) async fn load(
     Ok(Grounds { findings: Arc::new(find(conn, chain_id, settled, files).await?), watched })
 }
 
-/// Returns everything up to a settled block, looked at by these rules.
+/// Reads everything up to a settled block, with the findings by these rules.
 async fn find(
     conn: &mut PgConnection,
     chain_id: ChainId,

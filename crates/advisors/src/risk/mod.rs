@@ -1,11 +1,13 @@
-//! How likely fraud is: of accounts and works when something happened to them, of orders before they are shown and bought.
+//! Advice on how likely fraud is: for accounts and works when something happened to them, and for orders before they are shown
+//! and bought.
 //!
-//! The agent knows what was final at a settled block ([`store::trade`]) and what others watch ([`store::watch`]). Both are named in
-//! the question that is recorded, beside the order and how things stood with it, so that an answer can be made again.
+//! The agent knows what was final at a settled block ([`store::trade`]) and what others watch ([`store::watch`]). Both are
+//! named in the recorded question, besides the order and its standing, so that an answer can be computed again.
 //!
-//! Questions and records change with every block, answers hardly ever: an answer is recorded when it differs from the newest about the
-//! same in more than the hash of its inputs. A screening is recorded as the chain stands to its order when nobody in particular wants to
-//! buy. What a buyer asks is answered and not recorded: anyone may ask, and could fill the ledger, or blacken somebody's order.
+//! Questions and records change with every block, but answers hardly ever do. So an answer is recorded only when it differs
+//! from the newest one about the same subject in more than the hash of its inputs. Recorded screenings are not made for a
+//! particular buyer, and judge the order by what the chain says about it. What a buyer asks is answered but not recorded,
+//! because anyone may ask, and could fill the ledger or discredit somebody's order.
 
 mod memory;
 
@@ -31,10 +33,10 @@ use crate::{Result, asked, blocking, kind_of, market, refused, said};
 /// The agent's name in records.
 const AGENT: &str = "risk";
 
-/// What is asked, with what the answer depends on beside the rules.
+/// A question, with everything besides the rules on which the answer depends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Question {
-    /// Everything up to this block was known.
+    /// The block up to which everything was known.
     block: u64,
     /// The watch list as of this entry.
     watched: i64,
@@ -50,7 +52,7 @@ enum Asked {
     Screen { order: Order, context: Context },
 }
 
-/// An answer, and the record of it that makes it again.
+/// An answer, and the record from which it can be computed again.
 #[derive(Clone, Debug)]
 pub struct Answered<T> {
     pub says: T,
@@ -59,10 +61,10 @@ pub struct Answered<T> {
 
 /// What the agent can say.
 pub trait Says: Document + PartialEq + Clone {
-    /// Creates the same without the hash of what it was made from.
+    /// Returns the answer without the hash of its inputs.
     fn meaning(&self) -> Self;
 
-    /// Of an order: what to do with it.
+    /// Returns what to do with the order, if the answer is about one.
     fn decision(&self) -> Option<Decision>;
 }
 
@@ -86,12 +88,12 @@ impl Says for Screening {
     }
 }
 
-/// How things stand with an order for one who would buy it.
+/// The standing of an order for a possible buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub owner: Option<Address>,
     pub asset_epoch: u64,
-    /// The market may move the asset.
+    /// Whether the market may move the asset.
     pub approved: bool,
     pub cancelled: bool,
     pub frozen_until: Option<DateTime<Utc>>,
@@ -99,7 +101,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Of an order that the chain would let anyone buy.
+    /// Returns the standing of an order that the chain would let anyone buy.
     pub fn sound(offer: &Offer) -> Self {
         Self {
             owner: Some(offer.maker),
@@ -112,17 +114,17 @@ impl Standing {
     }
 }
 
-/// Returns what advice on an account is recorded about.
+/// Returns the subject of advice on an account.
 pub fn account_subject(account: Address) -> String {
     format!("account:{account}")
 }
 
-/// Returns what advice on an asset is recorded about.
+/// Returns the subject of advice on an asset.
 pub fn asset_subject(asset: u64) -> String {
     format!("asset:{asset}")
 }
 
-/// Returns what advice on an account or asset is recorded about.
+/// Returns the subject of advice on an account or asset.
 pub fn subject_of(what: Watched) -> String {
     match what {
         Watched::Account(account) => account_subject(account),
@@ -130,7 +132,7 @@ pub fn subject_of(what: Watched) -> String {
     }
 }
 
-/// Returns an account or asset as it is written: `account:0x..` or `asset:7`.
+/// Reads an account or asset from text: `account:0x..` or `asset:7`.
 ///
 /// # Errors
 /// When it is neither.
@@ -146,7 +148,7 @@ pub fn parse_subject(text: &str) -> std::result::Result<Watched, String> {
     }
 }
 
-/// Returns what is to be said of an account.
+/// Assesses an account.
 ///
 /// # Errors
 /// When the rules lack one.
@@ -154,7 +156,7 @@ pub async fn assess_account(grounds: &Grounds, account: Address) -> Result<Answe
     assess(grounds, account_subject(account), Subject::Account(account)).await
 }
 
-/// Returns what is to be said of a work. None when there is no such asset.
+/// Assesses a work. `None` when there is no such asset.
 ///
 /// # Errors
 /// When the rules lack one.
@@ -203,10 +205,10 @@ fn screened(grounds: &Grounds, (order, context): &(Order, Context)) -> Result<Sc
     risk::screen(grounds.sources(&Calibration::default()), order, context).map_err(refused)
 }
 
-/// Returns what is to be done with an order, as things stand with it now.
+/// Screens an order as it stands now.
 ///
 /// # Errors
-/// When the rules lack one.
+/// When the rule base lacks a rule, or the database fails.
 pub async fn screen(
     conn: &mut PgConnection,
     grounds: &Grounds,
@@ -253,7 +255,7 @@ async fn range(conn: &mut PgConnection, chain_id: ChainId, asset: u64) -> Result
     Ok(Some(PriceRange { low: wei(advice.range90.low)?, high: wei(advice.range90.high)? }))
 }
 
-/// Answers a question away from the threads that wait for others, and writes both down.
+/// Answers a question away from the threads that serve others, and returns both in the form in which they are recorded.
 async fn ask<Q: Send + 'static, T: Document + Send + 'static>(
     grounds: &Grounds,
     subject: String,
@@ -281,16 +283,16 @@ async fn ask<Q: Send + 'static, T: Document + Send + 'static>(
     .await
 }
 
-/// Returns the block and the entry of the watch list that a recorded answer knew everything up to.
+/// Returns the block and the entry of the watch list up to which a recorded answer knew everything.
 ///
 /// # Errors
-/// When the question is none of this agent's.
+/// When the question is not one of this agent.
 pub fn known_by(recorded: &Advice) -> Result<(u64, i64)> {
     let question: Question = asked(recorded)?;
     Ok((question.block, question.watched))
 }
 
-/// Records an answer; its number. None when the newest about the same says the same of what it knew.
+/// Records an answer and returns its number. `None` when the newest answer about the same subject says the same.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -4,12 +4,12 @@ use super::Matrix;
 
 /// Bin 0 holds missing values.
 pub(super) const MISSING: u8 = 0;
-/// Value bins of a feature at most, so that a bin's number is one byte.
+/// The most value bins of a feature, so that a bin's number fits in one byte.
 pub(super) const MOST_BINS: usize = 254;
 
 /// A table in bins, column by column.
 pub(super) struct Bins {
-    /// `edges[f][k]` is the largest value of feature `f` in bin `k + 1`; what is larger than all edges lies in one bin more.
+    /// `edges[f][k]` is the largest value of feature `f` in bin `k + 1`; values above all edges are in one more bin.
     edges: Vec<Vec<f64>>,
     columns: Vec<Vec<u8>>,
 }
@@ -33,12 +33,12 @@ impl Bins {
         &self.columns[feature]
     }
 
-    /// Bins of a feature, the one for missing values included.
+    /// Returns the number of bins of a feature, including the one for missing values.
     pub(super) fn count(&self, feature: usize) -> usize {
         self.edges[feature].len() + 2
     }
 
-    /// Returns the largest value in `bin` or below; infinity for the last bin.
+    /// Returns the largest value in `bin` or below. Infinity for the last bin.
     pub(super) fn threshold(&self, feature: usize, bin: u8) -> f64 {
         self.edges[feature].get(usize::from(bin) - 1).copied().unwrap_or(f64::INFINITY)
     }
@@ -52,7 +52,7 @@ fn bin(edges: &[f64], value: f64) -> u8 {
     (edges.partition_point(|edge| *edge < value) + 1) as u8
 }
 
-/// Edges midway between distinct values when they are few, else between bins of about equally many rows.
+/// Returns edges midway between distinct values if these are few, otherwise between bins of about equally many rows.
 fn edges(values: impl Iterator<Item = f64>, most: usize) -> Vec<f64> {
     let mut sorted: Vec<f64> = values.filter(|value| !value.is_nan()).collect();
     sorted.sort_unstable_by(f64::total_cmp);

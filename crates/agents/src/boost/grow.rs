@@ -1,4 +1,4 @@
-//! One tree, grown leaf by leaf: always the leaf whose best split gains most.
+//! One tree, which is grown leaf by leaf, always at the leaf whose best split gains most.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ impl Sums {
         Self { first: self.first - other.first, second: self.second - other.second, rows: self.rows - other.rows }
     }
 
-    /// Twice the loss that the best constant step takes away.
+    /// Returns twice the loss that the best constant step takes away.
     fn gain(self, l2: f64) -> f64 {
         self.first * self.first / (self.second + l2).max(f64::MIN_POSITIVE)
     }
@@ -62,7 +62,8 @@ pub(super) struct Derivatives<'a> {
     pub(super) second: &'a [f64],
 }
 
-/// Grows a tree over `rows` with splits on `features`; leaf values are Newton steps, not yet shrunk.
+/// Grows a tree over `rows` with splits on `features`. Leaf values are Newton steps that are not
+/// shrunk yet.
 pub(super) fn grow(
     bins: &Bins,
     settings: &Settings,
@@ -80,7 +81,7 @@ struct Grower<'a> {
     features: &'a [usize],
     /// Where each sampled feature's bins start in a histogram, and where the last ends.
     offsets: Vec<usize>,
-    /// Derivatives of a leaf's rows side by side.
+    /// The derivatives of a leaf's rows, next to each other in memory.
     gathered: Vec<(f64, f64)>,
     nodes: Vec<Node>,
 }
@@ -103,7 +104,7 @@ impl<'a> Grower<'a> {
         let mut leaves = vec![self.leaf(0, all, sums, histogram)];
         let mut scratch = Vec::with_capacity(rows.len());
         while leaves.len() < self.settings.leaves {
-            // The first of the best, so that ties do not depend on anything else.
+            // The first of the best splits is taken, so that ties do not depend on anything else.
             let mut best: Option<(usize, Split)> = None;
             for (index, leaf) in leaves.iter().enumerate() {
                 if let Some(split) = leaf.best
@@ -144,7 +145,7 @@ impl<'a> Grower<'a> {
         histogram
     }
 
-    /// Returns a new leaf, as the last node, with its best split.
+    /// Adds a new leaf as the last node, with its best split.
     fn leaf(&mut self, depth: usize, rows: Range<usize>, sums: Sums, histogram: Vec<Sums>) -> Leaf {
         let node = self.nodes.len();
         let value = -sums.first / (sums.second + self.settings.l2).max(f64::MIN_POSITIVE);
@@ -185,7 +186,7 @@ impl<'a> Grower<'a> {
                     consider(left.plus(missing), bin, true);
                 }
             } else if !last {
-                // Never seen missing: such rows go where most rows went.
+                // If the value was never missing, rows without it go where most rows went.
                 consider(left, bin, 2.0 * left.rows >= total.rows);
             }
         }
@@ -207,7 +208,7 @@ impl<'a> Grower<'a> {
         }
         rows[middle..leaf.rows.end].copy_from_slice(scratch);
         let (left, right) = (leaf.rows.start..middle, middle..leaf.rows.end);
-        // The smaller child is counted, the larger is what remains.
+        // The smaller child is counted, and the larger one is what remains.
         let small = if left.len() <= right.len() { left.clone() } else { right.clone() };
         let small_sums = rows[small.clone()].iter().fold(Sums::default(), |sums, row| sums.plus(self.sums(*row)));
         let counted = self.histogram(&rows[small.clone()]);
@@ -224,7 +225,8 @@ impl<'a> Grower<'a> {
         let left = self.leaf(leaf.depth + 1, left, left_sums, left_histogram);
         let right = self.leaf(leaf.depth + 1, right, right_sums, right_histogram);
         self.nodes[leaf.node] = Node::Split {
-            // Training allows no more features, and a tree has no more nodes, than a u32 counts.
+            // Training does not allow more features, and a tree does not have more nodes, than a u32
+            // can count.
             feature: split.feature as u32,
             threshold: self.bins.threshold(split.feature, split.bin),
             missing_left: split.missing_left,

@@ -1,4 +1,4 @@
-//! What a model is trained to make small.
+//! The loss functions that a model is trained to minimise.
 
 use crate::statistics::{sigmoid, weighted_quantile};
 
@@ -11,7 +11,7 @@ pub enum Loss {
     Absolute,
     /// The pinball loss (Koenker and Bassett 1978): predicts the quantile of this level, above 0 and below 1.
     Quantile(f64),
-    /// Cross-entropy: predicts the probability that the target, 0 to 1, is 1.
+    /// Cross-entropy: predicts the probability that the target, from 0 to 1, is 1.
     Logistic,
 }
 
@@ -28,7 +28,7 @@ impl Loss {
         }
     }
 
-    /// First and second derivative by the score; 1 stands for the second where there is none.
+    /// Returns the first and second derivative by the score. If there is no second one, it is 1.
     pub(super) fn derivatives(self, f: f64, y: f64) -> (f64, f64) {
         match self {
             Self::Squared => (f - y, 1.0),
@@ -69,7 +69,7 @@ impl Loss {
         }
     }
 
-    /// Returns what a score says in the target's own terms.
+    /// Converts a score into the target's own terms.
     pub fn response(self, score: f64) -> f64 {
         if self == Self::Logistic { sigmoid(score) } else { score }
     }

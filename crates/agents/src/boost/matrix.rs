@@ -2,7 +2,7 @@
 
 use super::BoostError;
 
-/// Rows of equally many numbers; NaN is a missing value.
+/// A table with the same number of columns in each row. NaN is a missing value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
     columns: usize,
@@ -14,8 +14,10 @@ impl Matrix {
         Self { columns, values: Vec::new() }
     }
 
+    /// Adds a row.
+    ///
     /// # Errors
-    /// When the row has another number of columns than the table.
+    /// When the row has a different number of columns than the table.
     pub fn push(&mut self, row: &[f64]) -> Result<(), BoostError> {
         if row.len() != self.columns {
             return Err(BoostError::Shape { what: "columns", expected: self.columns, found: row.len() });
@@ -37,7 +39,7 @@ impl Matrix {
         self.values.len().checked_div(self.columns).unwrap_or(0)
     }
 
-    /// Row `index`; empty beyond the last.
+    /// Returns row `index`, which is empty beyond the last row.
     pub fn row(&self, index: usize) -> &[f64] {
         let start = index.saturating_mul(self.columns);
         self.values.get(start..start.saturating_add(self.columns)).unwrap_or(&[])

@@ -1,9 +1,9 @@
 //! Gradient boosting of decision trees over histograms (Friedman 2001; leaf-wise growth as in LightGBM, Ke et al. 2017).
 //!
-//! Trees are grown by best gain first on features cut into at most 255 bins, with a bin of its own for missing values (NaN).
+//! Trees are grown best gain first, on features that are cut into at most 255 bins, one of which is for missing values (NaN).
 //! Leaves of the absolute and the quantile loss take the median or quantile of their residuals. Rows and features are sampled
-//! by seed, so that the same table and settings give the same model, byte for byte. `Model::effects` says exactly what each
-//! feature contributed to a prediction (TreeSHAP).
+//! with a seed, so that the same table and settings give the same model, byte for byte. `Model::effects` says exactly what
+//! each feature contributed to a prediction (TreeSHAP).
 
 mod bins;
 mod grow;

@@ -8,7 +8,7 @@ use super::{
     shap::{self, Effects},
 };
 
-/// Bytes that are no model.
+/// The reasons why bytes are not a model.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FormatError {
     #[error("these bytes are no boosted model: they do not start with its mark")]
@@ -23,7 +23,7 @@ pub enum FormatError {
 pub(super) enum Node {
     Leaf {
         value: f64,
-        /// Weight of the training rows that ended here.
+        /// The weight of the training rows that ended here.
         cover: f64,
     },
     /// A row goes left when its feature is at most the threshold, or missing where missing ones go left.
@@ -105,7 +105,7 @@ impl Model {
         self.loss.response(self.score(row))
     }
 
-    /// Returns what each feature added to the score of this row, beside the mean score: exact TreeSHAP.
+    /// Returns what each feature added to the score of this row in comparison with the mean score (exact TreeSHAP).
     pub fn effects(&self, row: &[f64]) -> Effects {
         shap::effects(self, row)
     }
@@ -136,7 +136,7 @@ impl Model {
         for number in [level, self.base] {
             bytes.extend(number.to_le_bytes());
         }
-        // Training allows neither more features nor more trees than a u32 counts.
+        // Training allows neither more features nor more trees than a u32 can count.
         for count in [self.features, self.trees.len()] {
             bytes.extend((count as u32).to_le_bytes());
         }
@@ -159,13 +159,15 @@ impl Model {
         bytes
     }
 
+    /// Reads a model from the bytes of `to_bytes`.
+    ///
     /// # Errors
-    /// When the bytes are not what `to_bytes` gives.
+    /// When the bytes are not such as `to_bytes` gives.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
         let mut rest = Reader(bytes.strip_prefix(MARK).ok_or(FormatError::Mark)?);
         let kind = rest.byte()?;
         let level = rest.finite()?;
-        // Losses without a level have one form only, too.
+        // Losses without a level have only one form, too.
         let loss = match (kind, level.to_bits()) {
             (0, 0) => Loss::Squared,
             (1, bits) if bits == 0.5f64.to_bits() => Loss::Absolute,
@@ -182,7 +184,7 @@ impl Model {
         if rest.0.is_empty() { Ok(Self { loss, features, base, trees }) } else { Err(FormatError::Length) }
     }
 
-    /// SHA-256 of the model's bytes, in hex: its version.
+    /// Returns the SHA-256 of the model's bytes in hex, which is its version.
     pub fn version(&self) -> String {
         hex::encode(Sha256::digest(self.to_bytes()))
     }

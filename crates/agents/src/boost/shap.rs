@@ -1,8 +1,8 @@
-//! What each feature added to a prediction: path-dependent TreeSHAP (Lundberg, Erion, Lee 2018, algorithm 2).
+//! Computes what each feature added to a prediction, by path-dependent TreeSHAP (Lundberg, Erion, Lee 2018, algorithm 2).
 
 use super::model::{Model, Node, Tree, goes_left};
 
-/// Shapley values of a prediction: `base` plus all of `features` is the score.
+/// The Shapley values of a prediction: `base` plus all of `features` is the score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effects {
     /// The mean score over the training rows.
@@ -12,7 +12,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Creates the mean over models of the same features: the effects on the mean of their scores. Of no models, none.
+    /// Returns the mean over models of the same features, which is the effects on the mean of their scores. Without models,
+    /// there are no effects.
     pub fn mean(models: &[Model], row: &[f64]) -> Self {
         let features = models.first().map_or(0, Model::features);
         let mut mean = Self { base: 0.0, features: vec![0.0; features] };
@@ -26,7 +27,8 @@ impl Effects {
         mean
     }
 
-    /// Returns the features that moved the score most, strongest first, with what they added; without those that added nothing.
+    /// Returns the features that moved the score most, strongest first, with what they added. Features that added nothing are
+    /// left out.
     pub fn strongest(&self, count: usize) -> Vec<(usize, f64)> {
         let mut all: Vec<_> = self.features.iter().copied().enumerate().filter(|effect| effect.1 != 0.0).collect();
         all.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
@@ -70,7 +72,8 @@ fn share(tree: &Tree, child: usize, other: usize) -> f64 {
     if child + other > 0.0 { child / (child + other) } else { 0.5 }
 }
 
-/// A feature on the path from the root: which share of rows passes when it is unknown (`zero`), and whether this row does (`one`).
+/// A feature on the path from the root: the share of rows that pass when it is unknown (`zero`), and whether this row passes
+/// (`one`).
 #[derive(Clone, Copy)]
 struct Step {
     feature: Option<u32>,
@@ -88,7 +91,7 @@ struct Walk<'a> {
     paths: &'a mut Vec<Step>,
 }
 
-/// Goes on to node `at` by a step that follows the path which starts at `start` and ends with all paths.
+/// Goes on to node `at` by a step that extends the path, which starts at `start` and is the last of all paths.
 fn descend(walk: &mut Walk<'_>, at: usize, start: usize, step: Step) {
     extend(walk.paths, start, step);
     match &walk.tree.nodes[at] {
@@ -110,7 +113,7 @@ fn descend(walk: &mut Walk<'_>, at: usize, start: usize, step: Step) {
             let passing = share(walk.tree, hot, cold);
             let end = walk.paths.len();
             for (child, zero, one) in [(hot, passing * zero, one), (cold, (1.0 - passing) * zero, 0.0)] {
-                // What no row reaches adds nothing.
+                // A node that no row reaches adds nothing.
                 if zero > 0.0 || one > 0.0 {
                     walk.paths.extend_from_within(start..end);
                     descend(walk, child, end, Step { feature: Some(*feature), zero, one, weight: 0.0 });
@@ -121,7 +124,7 @@ fn descend(walk: &mut Walk<'_>, at: usize, start: usize, step: Step) {
     }
 }
 
-/// Makes the path one step longer: subsets without and with the new feature.
+/// Makes the path one step longer, for subsets without and with the new feature.
 fn extend(paths: &mut Vec<Step>, start: usize, step: Step) {
     let last = paths.len() - start;
     let length = last as f64;
@@ -158,7 +161,7 @@ fn unwind(paths: &mut Vec<Step>, start: usize, at: usize) {
     paths.pop();
 }
 
-/// 1 / n for every length of a path; divisions are most of the work otherwise.
+/// 1 / n for every length of a path, because divisions would otherwise be most of the work.
 const INVERSE: [f64; 258] = {
     let mut inverses = [0.0; 258];
     let mut n = 1;
@@ -212,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Shapley values by their definition, over all subsets of features.
+    /// Computes Shapley values by their definition, over all subsets of features.
     fn by_definition(model: &Model, row: &[f64]) -> Vec<f64> {
         let count = model.features as u32;
         let factorial = |n: u32| (1..=n).map(f64::from).product::<f64>();

@@ -1,4 +1,4 @@
-//! Training: tree after tree, each on what the others left.
+//! Training: one tree after the other, each on what the others left.
 
 use thiserror::Error;
 
@@ -16,24 +16,25 @@ pub struct Settings {
     pub loss: Loss,
     /// Trees at most.
     pub trees: usize,
-    /// What a tree's leaves are multiplied by, above 0 and at most 1.
+    /// The factor for a tree's leaves, above 0 and at most 1.
     pub learning_rate: f64,
-    /// Leaves of a tree at most.
+    /// The most leaves of a tree.
     pub leaves: usize,
-    /// Splits between root and leaf at most.
+    /// The most splits between root and leaf.
     pub depth: usize,
     pub rows_per_leaf: usize,
     /// A split must take away more loss than this.
     pub min_gain: f64,
-    /// Added to the second derivatives of a leaf: pulls its value towards 0.
+    /// Added to the second derivatives of a leaf, which pulls its value towards 0.
     pub l2: f64,
-    /// Share of rows that each tree sees.
+    /// The share of rows that each tree sees.
     pub row_share: f64,
-    /// Share of features that each tree sees.
+    /// The share of features that each tree sees.
     pub feature_share: f64,
-    /// Bins of a feature at most, up to 254.
+    /// The most bins of a feature, up to 254.
     pub bins: usize,
-    /// With a validation sample: stop when its loss did not fall for so many trees, and keep the best number of trees.
+    /// With a validation sample: training stops when its loss did not fall for this many trees, and the best number of
+    /// trees is kept.
     pub patience: Option<usize>,
     pub seed: u64,
 }
@@ -63,7 +64,7 @@ impl Default for Settings {
 pub struct Sample<'a> {
     pub table: &'a Matrix,
     pub targets: &'a [f64],
-    /// What each row counts; all the same without them.
+    /// The weight of each row. Without weights, all rows count the same.
     pub weights: Option<&'a [f64]>,
 }
 
@@ -81,11 +82,13 @@ pub enum BoostError {
     TooLarge { rows: usize, columns: usize },
 }
 
-/// Cells of a table at most: one byte each while training.
+/// The most cells of a table. Each takes one byte while training.
 const MOST_CELLS: usize = 1 << 31;
 
+/// Trains a model on a sample. With a validation sample, it may stop early.
+///
 /// # Errors
-/// When sample, validation or settings cannot be learned from; the error names the place.
+/// When the sample, the validation sample or the settings cannot be used for training. The error names the place.
 pub fn train(settings: &Settings, sample: &Sample<'_>, validation: Option<&Sample<'_>>) -> Result<Model, BoostError> {
     check_settings(settings)?;
     let weights = check(settings.loss, sample, sample.table.columns())?;
@@ -109,7 +112,7 @@ pub fn train(settings: &Settings, sample: &Sample<'_>, validation: Option<&Sampl
             second[row] = curvature * weights[row];
         }
         let mut random = Random::new(settings.seed, round as u64);
-        // check() made sure that a u32 counts the rows.
+        // check() made sure that a u32 can count the rows.
         let rows = random.rows(table.rows() as u32, settings.row_share);
         let features = random.features(bins.features(), settings.feature_share);
         let mut grown = grow(&bins, settings, &Derivatives { first: &first, second: &second }, rows, &features);
@@ -134,7 +137,7 @@ pub fn train(settings: &Settings, sample: &Sample<'_>, validation: Option<&Sampl
     Ok(model)
 }
 
-/// Renews leaf values where the loss asks for it, and shrinks them.
+/// Replaces leaf values if the loss requires it, and shrinks them.
 fn finish(grown: &mut Grown, settings: &Settings, targets: &[f64], weights: &[f64], scores: &[f64]) {
     let mut residuals = Vec::new();
     for (node, range) in &grown.leaves {
@@ -202,7 +205,7 @@ impl<'a> Watch<'a> {
         rows.map(|((score, target), weight)| self.loss.of(*score, *target) * weight).sum()
     }
 
-    /// Takes the newest tree into account; whether training should stop.
+    /// Takes the newest tree into account, and returns whether training should stop.
     fn is_over(&mut self, model: &Model) -> bool {
         let Some(tree) = model.trees.last() else { return false };
         for (row, score) in self.scores.iter_mut().enumerate() {
@@ -237,7 +240,7 @@ fn check_settings(settings: &Settings) -> Result<(), BoostError> {
     }
 }
 
-/// Returns the weights of a sample that can be learned from.
+/// Checks that a sample can be used for training, and returns its weights.
 fn check(loss: Loss, sample: &Sample<'_>, columns: usize) -> Result<Vec<f64>, BoostError> {
     let rows = sample.table.rows();
     let weights = sample.weights.map_or_else(|| vec![1.0; rows], <[f64]>::to_vec);

@@ -1,4 +1,4 @@
-//! Who should join a work or a person, why, and how they might share.
+//! Advice on who should join a work or a person, why, and how they might share.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
@@ -22,9 +22,10 @@ const DAY: f64 = 86_400.0;
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    /// Who asks, and whoever else is in the team, with what their parts cost. The first asks.
+    /// The team, with the costs of the members' parts. The first member asks.
     pub team: Vec<Member>,
-    /// Skills that a partner should bring; without any, those that the team lacks are not known, and all count.
+    /// Skills that a partner should bring. Without any, it is unknown what the team lacks, and all skills
+    /// count.
     pub wanted: BTreeSet<String>,
     /// What a partner's part would cost.
     pub cost: Amount,
@@ -34,7 +35,7 @@ pub struct Question {
     pub count: usize,
 }
 
-/// Why somebody is named, and what it adds to their score.
+/// A reason why somebody is named, and what it adds to their score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     pub says: String,
@@ -48,9 +49,10 @@ pub struct Partner {
     pub score: f64,
     /// Strongest first.
     pub reasons: Vec<Reason>,
-    /// Shares of the team, in the order of the question, and of the partner, last: 10 000 in all.
+    /// The shares of the team, in the order of the question, and of the partner, who comes last. They
+    /// sum to 10 000.
     pub split: Vec<BasisPoints>,
-    /// Of the team with the partner, 0 to 1.
+    /// The score of the team with the partner, from 0 to 1.
     pub team_score: f64,
     pub rules: Vec<Applied>,
 }
@@ -58,14 +60,14 @@ pub struct Partner {
 /// The same inputs give the same advice, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// Best first; among equals the lower account.
+    /// The partners, best first. Among equals, the lower account comes first.
     pub partners: Vec<Partner>,
-    /// People looked at, and those of them who matched.
+    /// How many people were looked at, and how many of them matched.
     pub considered: usize,
     pub matched: usize,
-    /// Of the team as it is; none for nobody.
+    /// The score of the present team. `None` for an empty team.
     pub team_score: Option<f64>,
-    /// SHA-256 of question, people and ties.
+    /// The SHA-256 of question, people and ties.
     pub inputs: String,
     pub rule_base: String,
 }
@@ -104,7 +106,8 @@ impl Weights {
             .clamp(0.0, 100.0)
     }
 
-    /// Reputation in whole points, rounded up, so that whoever is above a whole number stays above it.
+    /// Returns the reputation in whole points, rounded up, so that a reputation above a whole number stays
+    /// above it.
     fn points(&self, person: &Person) -> f64 {
         self.standing(Some(person)).ceil()
     }
@@ -114,7 +117,7 @@ fn match_score(overlap: f64, reputation: f64) -> [Atom; 3] {
     [Atom::symbol("match-score"), Atom::float(overlap), Atom::float(reputation)]
 }
 
-/// Someone who matches, before being told.
+/// Somebody who matches, before the details are computed.
 struct Candidate<'a> {
     person: &'a Person,
     overlap: f64,
@@ -125,7 +128,8 @@ struct Candidate<'a> {
 /// Names partners.
 ///
 /// # Errors
-/// When the team cannot share (somebody twice, or costs beyond 256 bits), or the rule base lacks a rule.
+/// When the team cannot share (because somebody is in it twice, or the costs exceed 256 bits), or when the rule
+/// base lacks a rule.
 pub fn advise(people: &People, rules: &RuleBase, question: &Question) -> Result<Advice, SplitError> {
     let weights = Weights::read(rules)?;
     let members: BTreeSet<Address> = question.team.iter().map(|member| member.account).collect();
@@ -159,7 +163,7 @@ pub fn advise(people: &People, rules: &RuleBase, question: &Question) -> Result<
     Ok(Advice { partners, considered, matched, team_score, inputs, rule_base: rules.version().to_owned() })
 }
 
-/// Returns the share of wanted skills that a person has; all of them when none is wanted.
+/// Returns the share of wanted skills that a person has. It is 1 when none is wanted.
 fn overlap(wanted: &BTreeSet<String>, person: &Person) -> f64 {
     if wanted.is_empty() {
         return 1.0;
@@ -190,7 +194,7 @@ fn judge<'a>(
     for member in &question.team {
         for (other, _) in people.ties(member.account).filter(|(other, _)| people.tie(person.account, *other).is_some())
         {
-            // Adamic and Adar (2003): whoever works with everybody says little about anybody.
+            // Adamic and Adar (2003): a person who works with everybody says little about anybody.
             nearness += 1.0 / (people.partners(other).max(2) as f64).ln();
             common += 1;
         }
@@ -216,7 +220,7 @@ fn judge<'a>(
     Candidate { person, overlap, score: reasons.iter().map(|reason| reason.adds).sum(), reasons }
 }
 
-/// Adds what is told of the best only: rules with their places, split, team score.
+/// Adds what is only reported for the best: rules with their places, the split, and the team score.
 fn tell(
     people: &People,
     rules: &RuleBase,

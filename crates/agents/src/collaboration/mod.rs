@@ -2,10 +2,10 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | `people` | who can do what, and who worked with whom |
+//! | `people` | people's skills, and who worked with whom |
 //! | `team` | diversity, balance, score; proposed splits |
 //! | `advice` | partners with reasons |
-//! | [`songs`] | how well partners can be foretold, learned and measured on charts |
+//! | [`songs`] | how well partners can be predicted, learned and measured on charts |
 //!
 //! Every constant is a rule of `rules/collaboration.metta`.
 

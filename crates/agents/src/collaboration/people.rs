@@ -1,4 +1,4 @@
-//! Who can do what, and who worked with whom.
+//! People's skills, and who worked with whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +11,9 @@ use crate::digest::Digest;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Person {
     pub account: Address,
-    /// In any spelling that the market uses throughout.
+    /// The skills, in any spelling that the market uses consistently.
     pub skills: BTreeSet<String>,
-    /// 0 to 100; where unknown, what everybody starts with.
+    /// The reputation from 0 to 100. If it is unknown, everybody's starting value is used.
     pub reputation: Option<f64>,
 }
 
@@ -23,11 +23,11 @@ pub struct Together {
     pub a: Address,
     pub b: Address,
     pub work: AssetId,
-    /// Of the later contribution, in seconds since 1970.
+    /// The time of the later contribution, in seconds since 1970.
     pub time: i64,
 }
 
-/// The first and the last time that two worked together.
+/// The first and the last time that two people worked together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tie {
     pub first: i64,
@@ -43,7 +43,8 @@ pub struct People {
 }
 
 impl People {
-    /// Of several entries for one account the last counts. Nobody works with themselves.
+    /// Prepares people and ties. If there are several entries for one account, the last one counts.
+    /// Nobody works with themselves.
     pub fn new(people: &[Person], together: &[Together]) -> Self {
         let mut ties: BTreeMap<Address, BTreeMap<Address, Tie>> = BTreeMap::new();
         for one in together.iter().filter(|one| one.a != one.b) {
@@ -61,7 +62,7 @@ impl People {
         self.people.get(&account)
     }
 
-    /// Everyone, ascending by account.
+    /// Iterates over everyone, ascending by account.
     pub fn everyone(&self) -> impl Iterator<Item = &Person> {
         self.people.values()
     }
@@ -74,12 +75,12 @@ impl People {
         self.ties.get(&account).into_iter().flatten().map(|(other, tie)| (*other, *tie))
     }
 
-    /// With how many an account worked.
+    /// Returns with how many others an account worked.
     pub fn partners(&self, account: Address) -> usize {
         self.ties.get(&account).map_or(0, BTreeMap::len)
     }
 
-    /// SHA-256 over people and ties, in hex.
+    /// Returns the SHA-256 over people and ties, in hex.
     pub fn digest(&self) -> &str {
         &self.digest
     }

@@ -1,4 +1,4 @@
-//! What a team is worth, and how it might share.
+//! The score of a team, and how it might share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules::{Applied, RuleBase, RuleError};
 
-/// Someone of a team, with what their part costs, in base units or any other unit, the same for all.
+/// A member of a team, and the cost of their part, in base units or any other unit that is the same for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub account: Address,
@@ -28,12 +28,13 @@ pub enum SplitError {
     Rules(#[from] RuleError),
 }
 
-/// Proposes shares that sum to exactly 10 000, in the order of the members: to each the least share of the rules, or an equal
-/// part where that is too much for so many, and the rest by cost, rounded by largest remainder (what rounding leaves goes to
-/// those who lost most by it, among equals to the first). Without any cost all get the same.
+/// Proposes shares that sum to exactly 10 000, in the order of the members: everybody gets the least share of the rules, or
+/// an equal part if there are too many members for that. The rest is divided by cost, rounded by largest remainder (units
+/// left over go to those who lost most by rounding, among equals to the first). Without any costs, all get the same.
 ///
 /// # Errors
-/// When there is nobody, somebody twice, more than 10 000, or costs beyond 256 bits, or the rules lack the least share.
+/// When the team is empty, has somebody twice or more than 10 000 members, when costs exceed 256 bits, or when the rules lack
+/// the least share.
 pub fn split(rules: &RuleBase, members: &[Member]) -> Result<Vec<BasisPoints>, SplitError> {
     let count = u16::try_from(members.len()).ok().filter(|count| (1..=10_000).contains(count));
     let count = count.ok_or(SplitError::Members(members.len()))?;
@@ -46,14 +47,14 @@ pub fn split(rules: &RuleBase, members: &[Member]) -> Result<Vec<BasisPoints>, S
     let costs: Vec<U256> = members.iter().map(|member| member.cost.0).collect();
     let weights = if costs.iter().all(U256::is_zero) { vec![U256::ONE; members.len()] } else { costs };
     let rest = largest_remainder(U256::from(10_000 - least * count), &weights).map_err(|_| SplitError::Costs)?;
-    // Each part is at most the rest, so that it fits, and with the least share at most the whole.
+    // Each part is at most the rest, so it fits, and together with the least share it is at most the whole.
     rest.into_iter()
         .map(|part| BasisPoints::try_from(part.to::<u64>() + u64::from(least)).map_err(|_| SplitError::Costs))
         .collect()
 }
 
 /// Returns how varied the skills of a team are: the chance that two mentions of a skill, drawn with replacement from all
-/// members' lists, are of different skills (Gini-Simpson). 0 without skills, or with one; near 1 for many.
+/// members' lists, are of different skills (Gini-Simpson). It is 0 without skills or with only one, and near 1 for many.
 pub fn diversity<'a>(skills: impl IntoIterator<Item = &'a BTreeSet<String>>) -> f64 {
     let mut mentions: BTreeMap<&str, f64> = BTreeMap::new();
     skills.into_iter().flatten().for_each(|skill| *mentions.entry(skill).or_default() += 1.0);
@@ -61,7 +62,8 @@ pub fn diversity<'a>(skills: impl IntoIterator<Item = &'a BTreeSet<String>>) -> 
     if total == 0.0 { 0.0 } else { 1.0 - mentions.values().map(|count| (count / total).powi(2)).sum::<f64>() }
 }
 
-/// 1 less the Gini coefficient of shares: 1 when all are equal, near 0 when one of many has all. 1 for nobody.
+/// Returns 1 minus the Gini coefficient of shares: 1 when all are equal, near 0 when one of many has everything. 1 for an
+/// empty team.
 pub fn balance(shares: &[BasisPoints]) -> f64 {
     let mut sorted: Vec<f64> = shares.iter().map(|share| f64::from(share.get())).collect();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -73,7 +75,7 @@ pub fn balance(shares: &[BasisPoints]) -> f64 {
     1.0 - (2.0 * ranked / (count * total) - (count + 1.0) / count)
 }
 
-/// .3 diversity + .4 balance + .3 mean reputation / 100, by the rules.
+/// Returns .3 diversity + .4 balance + .3 mean reputation / 100, by the rules.
 ///
 /// # Errors
 /// When the rule base lacks a rule.

@@ -1,5 +1,5 @@
 //! Rankings of partners: year, artist, rank, candidate, for everyone who first works with another candidate in a year of the
-//! test, made from the songs of the years before only.
+//! test. They are made only from the songs of earlier years.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,13 +19,13 @@ const HEADER: &str = "year,artist,rank,candidate\n";
 /// How many places of a ranking are written.
 const WRITTEN: usize = 50;
 
-/// Both files, and the years of the test.
+/// Reads both files, and returns the catalogue and the years of the test.
 fn read(train: Option<&Path>, test: &Path) -> Result<(Catalogue, RangeInclusive<i32>), EvaluateError> {
     let mut asked = Catalogue::default();
     asked.read(&test.join(FILE))?;
     let (first, last) =
         asked.years().ok_or_else(|| EvaluateError::Predictions("there are no songs in it".to_owned()))?;
-    // Artists are numbered as they come: those of the training songs first.
+    // Artists are numbered as they come, those of the training songs first.
     let mut catalogue = Catalogue::default();
     if let Some(train) = train {
         catalogue.read(&train.join(FILE))?;
@@ -76,7 +76,7 @@ fn said(predictions: &Path) -> Result<Said, EvaluateError> {
     Ok(said)
 }
 
-/// A partner that is not among the ranks written counts as not found.
+/// Computes the figures. A partner that is not among the written ranks counts as not found.
 pub(super) fn score(train: Option<&Path>, test: &Path, predictions: &Path) -> Result<Figures, EvaluateError> {
     let (catalogue, years) = read(train, test)?;
     let said = said(predictions)?;

@@ -22,7 +22,7 @@ pub(super) fn predict(sales: &Sales) -> String {
         let week = day.monday();
         if week >= start && newest != Some(week) {
             newest = Some(week);
-            // Before the first week is over nothing is known.
+            // Before the first week is over, nothing is known.
             let (price, low, high, count) = match forecaster.forecast(day) {
                 Some(f) => (f.price, f.low80, f.high80, f.count),
                 None => (1.0, 0.01, 100.0, 0.0),

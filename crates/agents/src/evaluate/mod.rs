@@ -1,5 +1,5 @@
-//! Measuring the agents: predictions of a test file in the order of time, each made before its outcome may be looked at, and
-//! figures of how good they were.
+//! Measures the agents: makes predictions for a test file in the order of time, each before its outcome may be looked at, and
+//! computes figures of how good they were.
 
 mod collaboration;
 mod market;
@@ -44,11 +44,11 @@ pub enum Kind {
     Collaboration,
 }
 
-/// Predicts the test files in `test`, learning from those in `train` and from what is past, and writes `out`, whole or not at all.
-/// `progress` hears how far it came.
+/// Predicts the test files in `test`, learning from those in `train` and from the past, and writes `out`, completely or not at
+/// all. `progress` is told how far it is.
 ///
 /// # Errors
-/// When a file cannot be read or written, or holds malformed rows; the error names the line.
+/// When a file cannot be read or written, or has malformed rows. The error names the line.
 pub fn evaluate(
     kind: Kind,
     train: &Path,
@@ -65,11 +65,10 @@ pub fn evaluate(
     Ok(crate::csv::write_whole(out, &text)?)
 }
 
-/// Returns how good the predictions in a file are; `train`, where it is given, tells what was known before the test's first
-/// days.
+/// Returns how good the predictions in a file are. `train`, if it is given, says what was known before the test's first days.
 ///
 /// # Errors
-/// When a file cannot be read, or the predictions are of other rows.
+/// When a file cannot be read, or the predictions are for other rows.
 pub fn score(kind: Kind, train: Option<&Path>, test: &Path, predictions: &Path) -> Result<Figures, EvaluateError> {
     let sales = || match train {
         Some(train) => Sales::read(train, test),
@@ -130,7 +129,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Share of outcomes within their range.
+/// Returns the share of outcomes within their range.
 fn coverage(outcomes: &[f64], ranges: &[(f64, f64)]) -> f64 {
     let held = outcomes.iter().zip(ranges).filter(|(outcome, range)| (range.0..=range.1).contains(outcome)).count();
     held as f64 / outcomes.len() as f64

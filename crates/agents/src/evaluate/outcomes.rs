@@ -1,4 +1,4 @@
-//! How good forecasts of yes and no were.
+//! Figures of how good forecasts of yes and no were.
 
 /// The figures of a set of forecasts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,14 +11,14 @@ pub struct Outcomes {
     pub auc: f64,
     /// Average precision: the mean, over positives, of the precision at their rank; ties share the rank of their end.
     pub ap: f64,
-    /// Share of positives found where at most 1 % of negatives are taken for positives.
+    /// The share of positives that are found when at most 1 % of negatives are called positive.
     pub recall: f64,
     /// Expected calibration error over 10 bins of equal width.
     pub ece: f64,
 }
 
 impl Outcomes {
-    /// Creates the figures of pairs of probability and outcome; `None` unless there are both outcomes.
+    /// Computes the figures for pairs of probability and outcome. `None` unless both outcomes occur.
     pub fn of(forecasts: &[(f64, bool)]) -> Option<Self> {
         let mut sorted = forecasts.to_vec();
         sorted.sort_by(|a, b| b.0.total_cmp(&a.0));

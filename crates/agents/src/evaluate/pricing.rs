@@ -12,7 +12,8 @@ use crate::{
 };
 
 const HEADER: &str = "date,punk_id,pred,lo80,hi80,lo90,hi90,abstain\n";
-/// Days before the test in which forecasts are made too, so that the margins of intervals are known when it starts.
+/// For this many days before the test, forecasts are made too, so that the margins of intervals are known when it
+/// starts.
 const CALIBRATION: i32 = 60;
 
 pub(super) fn predict(sales: &Sales, progress: &mut dyn FnMut(&str)) -> Result<String, EvaluateError> {
@@ -48,7 +49,7 @@ pub(super) fn predict(sales: &Sales, progress: &mut dyn FnMut(&str)) -> Result<S
 }
 
 fn write_row(out: &mut String, sale: &Sale, forecast: Option<&Forecast>, doubted: bool) {
-    // Before the first sale of all, nothing is known: 1, in whatever currency, and no claim.
+    // Before the very first sale, nothing is known. The forecast is 1, in any currency, and abstains.
     let (price, range80, range90) =
         forecast.map_or((0.0, UNKNOWN, UNKNOWN), |said| (said.log_price, said.range80, said.range90));
     let numbers = [price, range80.low, range80.high, range90.low, range90.high];
@@ -60,7 +61,7 @@ fn write_row(out: &mut String, sale: &Sale, forecast: Option<&Forecast>, doubted
 
 const UNKNOWN: Range = Range { low: -5.0, high: 5.0 };
 
-/// A prediction with what came of it, as logs.
+/// A prediction and its outcome, as logarithms.
 struct Outcome {
     truth: f64,
     predicted: f64,
@@ -106,8 +107,8 @@ fn errors(figures: &mut Figures, label: &str, pairs: &[(f64, f64)]) {
     figures.push(format!("RMSE of the log{label}"), mean(&squares).sqrt());
 }
 
-/// Returns the test's sales between 0.25 and 500 times the floor of the 7 days before: what lies outside was no sale at
-/// a price.
+/// Returns the test's sales between 0.25 and 500 times the floor of the 7 days before: prices outside are not real
+/// sales.
 fn outcomes(sales: &Sales, predictions: &Path) -> Result<Vec<Outcome>, EvaluateError> {
     let table = Table::read(predictions)?;
     let columns = ["date", "punk_id", "pred", "lo80", "hi80", "lo90", "hi90", "abstain"].map(|name| table.column(name));

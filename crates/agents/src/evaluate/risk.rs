@@ -11,13 +11,13 @@ use crate::{
 
 const FILE: &str = "risk_otc_ratings.csv";
 const HEADER: &str = "source,target,time,p_negative\n";
-/// Progress is told after so many ratings.
+/// Progress is reported after this many ratings.
 const TOLD_EVERY: usize = 1_000;
 
-/// Returns the ratings of a file, which must stand in the order of time.
+/// Reads the ratings of a file, which must be in the order of time.
 ///
 /// # Errors
-/// When a row cannot be read; the error names its line.
+/// When a row cannot be read. The error names its line.
 pub fn ratings(path: &Path) -> Result<Vec<Rating>, CsvError> {
     let table = Table::read(path)?;
     let (source, target) = (table.column("source")?, table.column("target")?);
@@ -58,7 +58,7 @@ pub(super) fn predict(train: &Path, test: &Path, progress: &mut dyn FnMut(&str))
     Ok(out)
 }
 
-/// Returns the probabilities that the ratings of `test` are negative, each from what came before its second.
+/// Returns the probabilities that the ratings of `test` are negative, each computed from what came before its second.
 pub(super) fn forecasts(
     schedule: Schedule,
     train: &[Rating],
@@ -84,7 +84,7 @@ pub(super) fn forecasts(
     Ok(said)
 }
 
-/// Ratings of one second: all are forecast before any is learned.
+/// Handles the ratings of one second: all are forecast before any is learned.
 fn step(stream: &mut Stream, same: &[Rating]) -> Result<Vec<f64>, BoostError> {
     let said: Vec<_> = same.iter().map(|rating| stream.forecast(rating.source, rating.target, rating.time)).collect();
     let probabilities = said.iter().map(|forecast| forecast.probability).collect();
@@ -157,7 +157,8 @@ mod tests {
             let mut changed = test.to_vec();
             changed.iter_mut().skip(cut).for_each(|rating| (rating.value, rating.target) = (-rating.value, 99));
             let again = forecasts(schedule(), train, &changed, &mut |_| {}).unwrap();
-            // A forecast of rating `cut` itself knows its accounts, not what it said; ratings of one second do not see each other.
+            // A forecast of rating `cut` itself knows its accounts but not its value. Ratings of one second do not see each
+            // other.
             assert_eq!(said[..cut], again[..cut], "{cut}");
         }
     }

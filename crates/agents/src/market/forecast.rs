@@ -1,8 +1,8 @@
 //! The next week's price and number of sales: forecasts of simple experts, weighted by how well each did lately.
 //!
-//! Weekly prices are close to a random walk, which no single rule beats for long; a mean over experts that were right lately (Bates and
-//! Granger 1969: weights by the inverse of squared errors, here discounted, and its third power) is as good as the best of them in
-//! most years.
+//! Weekly prices are close to a random walk, which no single rule beats for long. A mean over experts that were right lately
+//! (Bates and Granger 1969: weights by the inverse of squared errors, here discounted, and its third power) is as good as the
+//! best of them in most years.
 
 use crate::{
     conformal::{Conformal, Outcome},
@@ -10,7 +10,7 @@ use crate::{
     sales::{Day, Sale},
 };
 
-/// What a week brought, or will bring.
+/// The result of a week, or its forecast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeekForecast {
     /// Its Monday.
@@ -25,7 +25,7 @@ pub struct WeekForecast {
 
 #[derive(Clone, Copy, Debug)]
 struct Week {
-    /// The log of the median price; that of the week before where nothing was sold.
+    /// The logarithm of the median price, or that of the week before if nothing was sold.
     log_price: f64,
     /// ln(1 + sales).
     log_count: f64,
@@ -35,12 +35,12 @@ struct Week {
 #[derive(Clone, Debug)]
 pub struct WeekForecaster {
     history: History,
-    /// The week that runs, with its sales so far.
+    /// The current week, with its sales so far.
     current: Option<(Day, u32)>,
     weeks: Vec<Week>,
     price: Experts,
     count: Experts,
-    /// Mean absolute error of price lately, which the band's width follows.
+    /// The recent mean absolute error of the price, which determines the width of the band.
     scale: f64,
     conformal: Conformal,
     forecast: Option<(Forecast, Option<f64>)>,
@@ -69,7 +69,7 @@ impl Default for WeekForecaster {
 }
 
 impl WeekForecaster {
-    /// Returns the forecast of the week of `day`, from the weeks before it. `None` while no week is over.
+    /// Returns the forecast for the week of `day`, from the weeks before it. `None` as long as no week is over.
     pub fn forecast(&mut self, day: Day) -> Option<WeekForecast> {
         let week = day.monday();
         self.advance(week);
@@ -97,7 +97,7 @@ impl WeekForecaster {
     /// Closes the weeks before `week`.
     fn advance(&mut self, week: Day) {
         let (mut running, mut count) = *self.current.get_or_insert((week, 0));
-        // A gap of years says no more than one of a hundred weeks.
+        // A gap of years says no more than a gap of a hundred weeks.
         if week.since(running) > 700 {
             running = week.plus(-700);
         }
@@ -133,7 +133,7 @@ impl WeekForecaster {
     }
 }
 
-/// Forecasts beside each other, with what each missed lately.
+/// Several forecasts, with the recent errors of each.
 #[derive(Clone, Debug, Default)]
 struct Experts {
     said: Vec<f64>,
@@ -176,7 +176,7 @@ fn price_experts(history: &History, weeks: &[Week], monday: Day) -> Vec<f64> {
     vec![last, two, of_latest(50), lately, last + 0.3 * (last - two)]
 }
 
-/// Means of the latest weeks, and the same drawn towards the mean of half a year: busy and quiet times end.
+/// Returns means of the latest weeks, and the same drawn towards the mean of half a year, because busy and quiet times end.
 fn count_experts(weeks: &[Week]) -> Vec<f64> {
     let [last, two, four, eight, half_year] =
         [1, 2, 4, 8, 26].map(|count| mean_of(weeks, count, |week| week.log_count));

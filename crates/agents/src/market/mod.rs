@@ -1,4 +1,4 @@
-//! The market as a whole: its weeks, what the next one will bring, and the state it is in.
+//! The market as a whole: the forecast of its next week, and its state.
 
 mod forecast;
 mod state;

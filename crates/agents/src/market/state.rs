@@ -1,5 +1,5 @@
-//! The state of a market: how much is sold and how easily, in which range, what was out of the ordinary, and what may honestly be
-//! said of its direction.
+//! The state of a market: how much is sold and how easily, in which range, what was unusual, and what may honestly be said
+//! about its direction.
 
 use metta::Atom;
 use serde::{Deserialize, Serialize};
@@ -11,18 +11,18 @@ use crate::{
     statistics::{median, quantile},
 };
 
-/// How prices and counts of a day are compared with the days before.
+/// Prices and counts of a day are compared with this many days before it.
 const ANOMALY_DAYS: i32 = 30;
-/// Days before `day` in which anomalies are told.
+/// Anomalies are reported for this many days before `day`.
 const ANOMALIES_OF: i32 = 7;
 
-/// The state on a day, from sales of the days before it. Prices in the market's currency.
+/// The state on a day, computed from sales of the days before it. Prices are in the market's currency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MarketState {
     pub day: String,
-    /// Low percentile of the prices of 7 days.
+    /// The low percentile of the prices of 7 days.
     pub floor: Option<f64>,
-    /// Of 30 days: median, and the range that held 80 % of prices.
+    /// For 30 days: the median, and the range that held 80 % of prices.
     pub median: Option<f64>,
     pub low: Option<f64>,
     pub high: Option<f64>,
@@ -49,18 +49,18 @@ pub struct MarketState {
     pub rules: String,
 }
 
-/// The daily change of the price level of like items, and whether it may be called a direction.
+/// The daily change of the price level of similar items, and whether it may be called a direction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
     /// Mean daily change of the log of the level.
     pub daily: Option<f64>,
     /// The same in standard errors.
     pub errors: Option<f64>,
-    /// In words; "no evidence of direction" unless it is significant.
+    /// The direction in words. It is "no evidence of direction" unless it is significant.
     pub says: String,
 }
 
-/// A day on which something was far from usual.
+/// A day on which something was unusual.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Anomaly {
     pub day: String,
@@ -71,6 +71,8 @@ pub struct Anomaly {
 }
 
 impl MarketState {
+    /// Computes the state of the market on a day.
+    ///
     /// # Errors
     /// When the rule base lacks a rule.
     pub fn on(history: &History, rules: &RuleBase, day: Day) -> Result<Self, RuleError> {
@@ -138,7 +140,7 @@ fn buyers(history: &History, day: Day, days: i32) -> f64 {
 }
 
 /// Returns the mean daily change of the level over days with sales, and that mean in its standard errors. A walk without
-/// direction has changes of mean 0; the noise of a day's level only widens the error, so a direction is claimed too rarely
+/// direction has changes with mean 0. The noise of a day's level only widens the error, so a direction is claimed too rarely
 /// rather than too often.
 fn drift(history: &History, day: Day, days: i32, fewest: usize) -> (Option<f64>, Option<f64>) {
     let records = &history.records[history.window(day, days.clamp(1, 3650))];
@@ -150,7 +152,8 @@ fn drift(history: &History, day: Day, days: i32, fewest: usize) -> (Option<f64>,
         })
         .collect();
     let ([first, .., last], true) = (levels.as_slice(), levels.len() >= fewest.max(3)) else { return (None, None) };
-    // Changes over gaps are spread over their days, as a walk's are: change over the root of the days has equal variance.
+    // Changes over gaps are spread over their days, as in a random walk: the change divided by the square root of the days has
+    // equal variance.
     let total_days = f64::from(last.0.since(first.0));
     let daily = (last.1 - first.1) / total_days;
     let variance = levels
@@ -167,7 +170,7 @@ fn drift(history: &History, day: Day, days: i32, fewest: usize) -> (Option<f64>,
     (Some(daily), Some(errors))
 }
 
-/// Days of the last week whose level or number of sales was far from those of the 30 days before each.
+/// Returns the days of the last week whose level or number of sales was far from those of the 30 days before each.
 fn anomalies(history: &History, day: Day, threshold: f64) -> Vec<Anomaly> {
     let mut found = Vec::new();
     let daily = |back: i32| {
@@ -175,10 +178,10 @@ fn anomalies(history: &History, day: Day, threshold: f64) -> Vec<Anomaly> {
         let levels: Vec<f64> = sold.iter().map(|record| history.level(record)).collect();
         (median(&levels), (sold.len() as f64).ln_1p())
     };
-    // Newest first: yesterday stands at the beginning.
+    // The newest comes first, so yesterday is at the beginning.
     let days: Vec<_> = (1..=ANOMALIES_OF + ANOMALY_DAYS).map(daily).collect();
     for (back, days) in days.windows(ANOMALY_DAYS as usize + 1).enumerate().rev() {
-        // At most as many as ANOMALIES_OF.
+        // There are at most ANOMALIES_OF of them.
         let ([(level, count), past @ ..], of) = (days, day.plus(-1 - back as i32)) else { continue };
         let levels: Vec<f64> = past.iter().filter_map(|day| day.0).collect();
         let counts: Vec<f64> = past.iter().map(|day| day.1).collect();
@@ -194,8 +197,8 @@ fn anomalies(history: &History, day: Day, threshold: f64) -> Vec<Anomaly> {
     found
 }
 
-/// Distance from the median in robust standard deviations, which are at least what `least` says of that median; `None` of fewer than
-/// ten values.
+/// Returns the distance from the median in robust standard deviations, which are at least what `least` gives for that median.
+/// `None` for fewer than ten values.
 fn robust_z(value: f64, past: &[f64], least: fn(f64) -> f64) -> Option<f64> {
     let middle = median(past).filter(|_| past.len() >= 10)?;
     let deviations: Vec<f64> = past.iter().map(|other| (other - middle).abs()).collect();
@@ -203,13 +206,14 @@ fn robust_z(value: f64, past: &[f64], least: fn(f64) -> f64) -> Option<f64> {
     Some((value - middle) / spread.max(least(middle)))
 }
 
-/// No price is out of the ordinary by less than 1 %.
+/// Returns the least deviation of prices: no price is unusual by less than 1 %.
 fn price_noise(_: f64) -> f64 {
     0.01
 }
 
-/// Returns how the logarithm of 1 + a number of sales scatters when they come by chance (Poisson), by that of their usual
-/// number: however alike the days before were, one sale more or less says little of a market of a few a day.
+/// Returns the standard deviation of the logarithm of 1 + the number of sales when sales come by chance (Poisson), given the
+/// logarithm for their usual number. However similar the days before were, one sale more or less says little in a market of a
+/// few sales a day.
 fn chance(usual: f64) -> f64 {
     let mean = usual.exp_m1().max(1.0);
     mean.sqrt() / (1.0 + mean)
@@ -220,7 +224,7 @@ mod tests {
     use super::*;
     use crate::sales::{Item, Sale};
 
-    /// Forty days of ten sales each, at a price that `price` gives by day.
+    /// Returns a market with forty days of ten sales each, at the price that `price` gives for the day.
     fn market(price: impl Fn(i32) -> f64, sales: impl Fn(i32) -> u64) -> (History, Day) {
         let mut history = History::default();
         for day in 0..40 {

@@ -13,7 +13,7 @@ use crate::{
     sales::{Day, Item},
 };
 
-/// Effects and comparables that are told.
+/// How many effects and comparables are reported.
 const TOLD: usize = 5;
 
 #[derive(Debug, Error)]
@@ -28,14 +28,14 @@ pub enum AdviceError {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     pub work: u64,
-    /// Kind, tags, attributes: what it shares with others.
+    /// Kind, tags and attributes, which it may share with others.
     pub traits: Vec<String>,
-    /// For the rules.
+    /// The facts for the rules.
     pub facts: Facts,
     pub seller: Option<u64>,
 }
 
-/// Prices are exact decimals of six significant digits, in the market's currency.
+/// A range of prices. Prices are exact decimals with six significant digits, in the market's currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceRange {
     pub low: Decimal,
@@ -48,16 +48,16 @@ pub struct ComparedSale {
     pub day: String,
     pub work: u64,
     pub price: Decimal,
-    /// Share of traits in common, rare ones counting more.
+    /// The share of common traits. Rare traits count more.
     pub likeness: f64,
 }
 
-/// What a feature did to the price.
+/// The effect of a feature on the price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     pub feature: String,
     pub value: Option<f64>,
-    /// The price is higher by this share because of it; negative when lower.
+    /// The price is higher by this share because of the feature. Negative if it is lower.
     pub changes_price_by: f64,
     pub says: String,
 }
@@ -68,7 +68,7 @@ pub struct Suggestions {
     pub list: Decimal,
     /// The least to accept.
     pub reserve: Decimal,
-    /// For a licence.
+    /// The suggested price of a licence.
     pub licence: Decimal,
 }
 
@@ -80,18 +80,18 @@ pub struct Advice {
     pub fair: Decimal,
     pub range80: PriceRange,
     pub range90: PriceRange,
-    /// Why the price should not be relied on, where that is so.
+    /// Why the price should not be relied on, if that is so.
     pub abstains: Option<Abstention>,
     pub suggestions: Suggestions,
     pub comparables: Vec<ComparedSale>,
     pub effects: Vec<Effect>,
     /// Rules that were applied, with their places.
     pub rules: Vec<Applied>,
-    /// SHA-256 of question, market state and history.
+    /// The SHA-256 of question, market state and history.
     pub inputs: String,
     /// Version of the rule base.
     pub rule_base: String,
-    /// Version of the model; none when the rules alone say the price.
+    /// The version of the model. `None` when the rules alone give the price.
     pub model: Option<String>,
 }
 
@@ -110,6 +110,8 @@ pub struct Today {
 }
 
 impl Today {
+    /// Prepares the questions of a day.
+    ///
     /// # Errors
     /// When the market's rule base lacks a rule.
     pub fn new(forecaster: &Forecaster, market_rules: &RuleBase, day: Day) -> Result<Self, RuleError> {
@@ -122,11 +124,11 @@ impl Today {
     }
 }
 
-/// Returns what the price of a work is today, from what the forecaster learned of earlier days, the market's state and
-/// the rules.
+/// Advises on today's price of a work, from what the forecaster learned from earlier days, the market's state and the
+/// rules.
 ///
 /// # Errors
-/// When the rule base lacks a rule or has no factor for one of the question's words.
+/// When the rule base lacks a rule, or has no factor for one of the question's words.
 pub fn advise(
     forecaster: &Forecaster,
     today: &Today,
@@ -207,7 +209,7 @@ fn suggest(
     let list = log_price + list.ln();
     Ok(Suggestions {
         list: decimal(list)?,
-        // Nobody should accept less than the least they would, nor ask for less than that.
+        // The reserve must not be above the asking price.
         reserve: decimal((range80.low + reserve.ln()).min(list))?,
         licence: decimal(log_price + licence.ln())?,
     })
@@ -237,7 +239,8 @@ fn why(doubt: Doubt) -> &'static str {
     }
 }
 
-/// SHA-256 over all that the advice depends on, but for rules and model, which have versions of their own.
+/// Returns the SHA-256 over everything on which the advice depends, except for rules and model, which have versions of
+/// their own.
 fn inputs(forecaster: &Forecaster, market: &MarketState, question: &Question, day: Day) -> String {
     let mut digest = Digest::default();
     digest.json(question);
@@ -251,7 +254,7 @@ fn prices(range: Range) -> Result<PriceRange, AdviceError> {
     Ok(PriceRange { low: decimal(range.low)?, high: decimal(range.high)? })
 }
 
-/// e^`log`, to six significant digits.
+/// Returns e^`log`, to six significant digits.
 fn decimal(log: f64) -> Result<Decimal, AdviceError> {
     let digits = format!("{:.5e}", log.exp());
     Decimal::from_scientific(&digits).map(|price| price.normalize()).map_err(|_| AdviceError::Range(log))

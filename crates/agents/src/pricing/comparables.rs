@@ -7,7 +7,7 @@ use crate::sales::{Day, Item};
 const LOOKED_AT: usize = 1500;
 /// Comparables kept.
 const KEPT: usize = 12;
-/// Days after which a comparable counts half.
+/// A comparable counts half after this many days.
 const HALF_LIFE: f64 = 30.0;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -15,23 +15,23 @@ pub struct Comparable {
     pub day: Day,
     pub item: u64,
     pub price: f64,
-    /// Share of the weight of both items' traits that they have in common, 0 to 1.
+    /// The share of the weight of both items' traits that they have in common, from 0 to 1.
     pub likeness: f64,
     /// Likeness and age together.
     pub weight: f64,
-    /// The log of the price over the market's level of its day.
+    /// The logarithm of the price over the market's level of its day.
     pub premium: f64,
-    /// The part of it that its traits do not explain.
+    /// The part of the premium that its traits do not explain.
     pub rest: f64,
 }
 
-/// Returns what having a trait in common weighs: more, the fewer items have it.
+/// Returns the weight of a common trait, which is higher the fewer items have the trait.
 fn weight(history: &History, of: usize) -> f64 {
     let total = history.items.len().max(1) as f64;
     (1.0 + total / history.trait_items[of].max(1) as f64).ln()
 }
 
-/// The sales looked at on a day, the same for all items.
+/// The sales that are looked at on a day, which are the same for all items.
 #[derive(Clone, Debug)]
 pub(super) struct Latest {
     /// Place of the first in the history.
@@ -47,7 +47,7 @@ struct LatestSale {
     traits: Vec<usize>,
     /// What its traits weigh together.
     weight: f64,
-    /// The share of its weight that its age leaves.
+    /// The share of the weight that is left at its age.
     left: f64,
 }
 
@@ -68,7 +68,7 @@ impl Latest {
     }
 }
 
-/// Returns the most telling of the latest sales, best first.
+/// Returns the most similar of the latest sales, best first.
 pub(super) fn nearest(history: &History, latest: &Latest, item: &Item, traits: &[usize]) -> Vec<Comparable> {
     let all_mine: f64 = traits.iter().map(|of| weight(history, *of)).sum();
     let mut mine = vec![0.0; latest.traits.len()];

@@ -1,4 +1,4 @@
-//! What a model is told about an item on a day: numbers computed from sales of earlier days alone.
+//! The features of an item on a day: numbers that are computed from sales of earlier days alone.
 
 use super::{
     comparables::{Comparable, Latest, nearest},
@@ -9,26 +9,28 @@ use crate::{
     statistics::{quantile, sorted_quantile},
 };
 
-/// Sales of one item or one account that are looked at, so that one that trades all day holds nothing up.
+/// The most sales of one item or account that are looked at, so that one that trades all day does not slow anything
+/// down.
 const MOST_COUNTED: usize = 200;
 
-/// Named numbers; NaN where nothing is known.
+/// Named numbers. NaN means unknown.
 pub type Features = Vec<(&'static str, f64)>;
 
-/// What the market looks like on a day, before any sale of it.
+/// The market on a day, before any sale of that day.
 #[derive(Clone, Debug)]
 pub struct State {
     pub day: Day,
     /// The natural logarithm of the floor, which says what counts as a sale.
     pub log_floor: f64,
-    /// The log of what an item without traits would bring, by the latest sales: all prices are told relative to it.
+    /// The logarithm of the price of an item without traits, according to the latest sales. All prices are given
+    /// relative to it.
     pub level: f64,
     latest: Latest,
     features: Features,
 }
 
 impl State {
-    /// Returns `None` while nothing was sold for a price.
+    /// Returns the state on a day. `None` as long as nothing was sold for a price.
     pub fn on(history: &History, day: Day) -> Option<Self> {
         let log_floor = history.log_floor(day, 7)?;
         let level_of = |records: &[Record]| {
@@ -72,7 +74,7 @@ fn relative(value: Option<f64>, to: f64) -> f64 {
     value.map_or(f64::NAN, |value| value - to)
 }
 
-/// Who trades, where that is known.
+/// The parties of a sale, if they are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parties {
     pub seller: Option<u64>,
@@ -80,14 +82,14 @@ pub struct Parties {
 }
 
 impl Parties {
-    /// Returns those of a sale that is still to come: a buyer is not known before it, so nobody is asked about
-    /// them.
+    /// Returns the parties of a sale that is still to come. The buyer is not known before it, so no feature
+    /// describes the buyer.
     pub(super) fn before(sale: &Sale) -> Self {
         Self { seller: Some(sale.seller), buyer: None }
     }
 }
 
-/// Returns what is known of an item on the state's day.
+/// Returns the features of an item on the state's day.
 pub fn features(history: &History, state: &State, item: &Item, parties: Parties) -> (Features, Vec<Comparable>) {
     let mut out = state.features.clone();
     let traits = history.known_traits(item);
@@ -171,7 +173,7 @@ fn of_item(history: &History, state: &State, item: u64, worth: f64, out: &mut Fe
     out.push(("highest premium over worth", premiums().reduce(f64::max).unwrap_or(f64::NAN)));
 }
 
-/// How an account traded before: how often, and how far above what traits are worth.
+/// Adds how an account traded before: how often, and how far above the worth of traits.
 fn of_account(history: &History, day: Day, account: Option<u64>, names: [&'static str; 5], out: &mut Features) {
     let account = account.and_then(|account| history.accounts.get(&account));
     let sold = account.map_or(&[][..], |account| account.sold.as_slice());

@@ -1,4 +1,4 @@
-//! The forecaster: learns day by day, refits as it goes, and says what an item will bring.
+//! The forecaster learns day by day, refits its models as it goes, and predicts the price of an item.
 
 mod keep;
 
@@ -21,13 +21,13 @@ use crate::{
 pub struct Settings {
     /// Days between two fits.
     pub refit_days: i32,
-    /// Days after which a sale counts half in a fit.
+    /// A sale counts half in a fit after this many days.
     pub half_life: f64,
     /// Sales needed for a fit.
     pub fewest: usize,
     /// The models of the median, whose predictions are averaged.
     pub medians: Vec<boost::Settings>,
-    /// The models of the quantiles, but for the level.
+    /// The models of the quantiles, except for the level.
     pub quantiles: boost::Settings,
 }
 
@@ -49,17 +49,17 @@ impl Default for Settings {
     }
 }
 
-/// How far a forecast is relied on: said by the rules.
+/// The limits within which a forecast is relied on, given by the rules.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Sales in the 30 days before, at least.
+    /// The fewest sales in the 30 days before.
     pub fewest_lately: f64,
-    /// The high end of the 90 % range over its low end, at most.
+    /// The largest ratio of the high end of the 90 % range to its low end.
     pub widest: f64,
 }
 
 impl Limits {
-    /// Creates the limits, and the rules that say them.
+    /// Reads the limits, and adds the rules that give them to `applied`.
     ///
     /// # Errors
     /// When the rule base lacks one.
@@ -76,7 +76,7 @@ pub struct Range {
     pub high: f64,
 }
 
-/// Why a forecast should not be relied on.
+/// The reasons why a forecast should not be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Doubt {
@@ -88,7 +88,7 @@ pub enum Doubt {
     WideRange,
 }
 
-/// What an item will bring, as natural logarithms.
+/// The forecast of an item's price, as natural logarithms.
 #[derive(Clone, Debug)]
 pub struct Forecast {
     pub log_price: f64,
@@ -99,11 +99,12 @@ pub struct Forecast {
     pub features: Features,
     raw: Option<Raw>,
     margins: [Option<f64>; 2],
-    /// What was added for the errors of the latest forecasts.
+    /// The correction for the errors of the latest forecasts.
     pub correction: f64,
 }
 
-/// What the models say, as logs of the price over the market's level and the worth of the traits, before margins.
+/// The predictions of the models before margins, as logarithms of the price over the market's level and the worth of the
+/// traits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Raw {
     median: f64,
@@ -124,7 +125,7 @@ struct Models {
     /// SHA-256 over all of them.
     version: String,
     medians: Vec<Model>,
-    /// At 10 and 90 %, at 5 and 95 %.
+    /// The quantiles at 10 and 90 %, and at 5 and 95 %.
     quantiles: [[Model; 2]; 2],
 }
 
@@ -137,18 +138,18 @@ pub struct Forecaster {
     days: Vec<Day>,
     models: Option<Models>,
     conformal: [Conformal; 2],
-    /// What the latest forecasts missed, as logs, before correction.
+    /// The errors of the latest forecasts before correction, as logarithms.
     missed: VecDeque<f64>,
 }
 
-/// The newest sales are learned from: at least so many, and at most twice as many.
+/// The models learn from the newest sales: at least this many, and at most twice as many.
 const MOST_ROWS: usize = 25_000;
 
-/// Sales of one day at most whose forecasts are held in memory, and learned from as forecasts.
+/// The most sales of one day whose forecasts are held in memory, and from whose errors is learned.
 pub const AT_ONCE: usize = 10_000;
 
-/// Forecasts that the correction looks at, the least it needs, how much of their mean error it takes away, and what an error counts
-/// at most.
+/// How many forecasts the correction looks at, how many it needs, how much of their mean error it takes away, and how much an
+/// error counts at most.
 const CORRECTED_BY: usize = 60;
 const CORRECTION_NEEDS: usize = 20;
 const CORRECTION: f64 = 0.4;
@@ -176,7 +177,7 @@ impl Forecaster {
         self.models.is_some()
     }
 
-    /// SHA-256 over the models in use.
+    /// Returns the SHA-256 over the models in use.
     pub fn version(&self) -> Option<String> {
         self.models.as_ref().map(|models| models.version.clone())
     }
@@ -189,16 +190,16 @@ impl Forecaster {
         effects.strongest(count).into_iter().filter_map(named).collect()
     }
 
-    /// Fits anew when it is time to, from sales before `day`; whether it did.
+    /// Fits anew from sales before `day` if a fit is due. Returns whether it did.
     ///
     /// # Errors
-    /// Those of training, of which none comes from sales that were learned here.
+    /// When training fails, which does not happen with sales that were learned here.
     pub fn refit(&mut self, day: Day) -> Result<bool, BoostError> {
         let due = self.models.as_ref().is_none_or(|models| day.since(models.fitted) >= self.settings.refit_days);
         let Some(table) = self.table.as_ref().filter(|_| due && self.targets.len() >= self.settings.fewest) else {
             return Ok(false);
         };
-        // Relative to the newest sale, which counts 1 however long ago it was.
+        // Weights are relative to the newest sale, which counts 1 however long ago it was.
         let newest = self.days.last().copied().unwrap_or(day);
         let weight = |sold: &Day| 0.5f64.powf(f64::from(newest.since(*sold)) / self.settings.half_life);
         let weights: Vec<f64> = self.days.iter().map(weight).collect();
@@ -209,7 +210,7 @@ impl Forecaster {
         };
         let pair = |low, high| Ok::<_, BoostError>([quantile(low)?, quantile(high)?]);
         let median = |settings| boost::train(settings, &sample, None);
-        // Two threads, whose work does not depend on each other.
+        // There are two threads, whose work does not depend on each other.
         let (wide, others) = std::thread::scope(|scope| {
             let wide = scope.spawn(|| pair(0.05, 0.95));
             let medians = self.settings.medians.iter().map(median).collect::<Result<Vec<_>, _>>();
@@ -222,8 +223,8 @@ impl Forecaster {
         Ok(true)
     }
 
-    /// Returns what the item will bring on the state's day; a doubted forecast from the market's level while no model is
-    /// fitted.
+    /// Returns the forecast of the item's price on the state's day. As long as no model is fitted, it is a doubtful forecast
+    /// from the market's level.
     pub fn forecast(&self, state: &State, item: &Item, parties: Parties) -> Forecast {
         let (features, comparables) = features(&self.history, state, item, parties);
         let correction = self.correction();
@@ -234,22 +235,22 @@ impl Forecaster {
         let range = |place: usize| {
             let margin = margins[place].unwrap_or(0.1);
             let Range { low, high } = ranges[place];
-            // An interval always holds the forecast.
+            // An interval always contains the forecast.
             Range { low: base + (low - margin).min(median), high: base + (high + margin).max(median) }
         };
         let (range80, mut range90) = (range(0), range(1));
-        // The margins of the two are learned apart, but what 80 % covers 90 % must too.
+        // The margins of the two are learned separately, but the 90 % range must contain the 80 % range.
         range90 = Range { low: range90.low.min(range80.low), high: range90.high.max(range80.high) };
         Forecast { log_price: base + median, range80, range90, comparables, features, raw, margins, correction }
     }
 
-    /// Returns the forecasts of a day's sales, in order; none while nothing was sold for a price.
+    /// Returns the forecasts of a day's sales, in order. There are none as long as nothing was sold for a price.
     pub fn forecasts(&self, day: Day, sales: &[Sale]) -> Vec<Forecast> {
         let Some(state) = State::on(&self.history, day) else { return Vec::new() };
         sales.iter().map(|sale| self.forecast(&state, &sale.item, Parties::before(sale))).collect()
     }
 
-    /// Returns why a forecast for `day` should not be relied on, if so.
+    /// Returns why a forecast for `day` should not be relied on, if that is so.
     pub fn doubt(&self, forecast: &Forecast, day: Day, limits: Limits) -> Option<Doubt> {
         if forecast.raw.is_none() {
             Some(Doubt::NoModel)
@@ -260,10 +261,10 @@ impl Forecaster {
         }
     }
 
-    /// Lives through days of sales: fits anew where it is time to, forecasts each day's sales, and learns what became of them.
+    /// Goes through days of sales: fits anew if a fit is due, forecasts each day's sales, and learns from their outcomes.
     ///
     /// # Errors
-    /// As `refit` and `learn`.
+    /// In the same cases as `refit` and `learn`.
     pub fn live(&mut self, sales: &[Sale]) -> Result<(), BoostError> {
         for (day, today) in by_day(sales) {
             self.refit(day)?;
@@ -273,7 +274,8 @@ impl Forecaster {
         Ok(())
     }
 
-    /// A market that moves leaves the latest errors on one side: a part of their mean is taken off the next.
+    /// Returns the correction for the next forecast. In a market that moves, the latest errors are on one side, so a part of
+    /// their mean is subtracted.
     fn correction(&self) -> f64 {
         if self.missed.len() < CORRECTION_NEEDS {
             return 0.0;
@@ -281,7 +283,7 @@ impl Forecaster {
         CORRECTION * self.missed.iter().sum::<f64>() / self.missed.len() as f64
     }
 
-    /// Learns what came of a day's forecasts, which all had the same margins.
+    /// Learns the outcomes of a day's forecasts, which all had the same margins.
     fn observe(&mut self, outcomes: &[(f64, &Forecast)]) {
         let known = || outcomes.iter().filter_map(|(target, forecast)| Some((*target, *forecast, forecast.raw?)));
         let Some((_, Forecast { margins, .. }, _)) = known().next() else { return };
@@ -300,7 +302,7 @@ impl Forecaster {
         }
     }
 
-    /// Lets the oldest rows go, seldom and many at once.
+    /// Removes the oldest rows, rarely and many at once.
     fn forget(&mut self) {
         let rows = self.targets.len();
         if rows > 2 * MOST_ROWS
@@ -312,11 +314,11 @@ impl Forecaster {
         }
     }
 
-    /// Learns a whole day, with what was forecast of its sales, in the same order, or nothing. A day that is not later than the
+    /// Learns a whole day, with the forecasts of its sales in the same order, or without any. A day that is not later than the
     /// last one is left out.
     ///
     /// # Errors
-    /// Never: every row has the same features.
+    /// Never, because every row has the same features.
     pub fn learn(&mut self, day: Day, sales: &[Sale], forecasts: &[Forecast]) -> Result<(), BoostError> {
         if !self.history.goes_on_with(day) {
             return Ok(());

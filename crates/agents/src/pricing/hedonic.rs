@@ -1,16 +1,16 @@
-//! What each trait is worth, by ridge regression on all sales so far, newer ones counting more (Rosen 1974: hedonic prices).
+//! The worth of each trait, by ridge regression on all sales so far. Newer sales count more (Rosen 1974: hedonic prices).
 
-/// Traits with a worth of their own at most; what comes later has none.
+/// The most traits with a worth of their own. Later traits have none.
 const MOST_TRAITS: usize = 512;
 
-/// Log price over the market's level = constant + sum of the traits' worths, learned online.
+/// The model: log price over the market's level = constant + sum of the traits' worths, learned online.
 #[derive(Clone, Debug)]
 pub(super) struct Hedonic {
-    /// Days after which a sale counts half.
+    /// A sale counts half after this many days.
     half_life: f64,
-    /// Pulls worths of rarely sold traits towards 0, in sales.
+    /// Pulls the worths of rarely sold traits towards 0, measured in sales.
     ridge: f64,
-    /// Sums of products, packed: `moments[i]` holds (i, 0..=i). Place 0 is the constant.
+    /// The sums of products, packed: `moments[i]` has (i, 0..=i). Place 0 is the constant.
     moments: Vec<Vec<f64>>,
     targets: Vec<f64>,
     worths: Vec<f64>,
@@ -21,7 +21,7 @@ impl Hedonic {
         Self { half_life, ridge, moments: vec![vec![0.0]], targets: vec![0.0], worths: vec![0.0] }
     }
 
-    /// Returns the log of the price over the market's level that these traits are worth.
+    /// Returns the worth of these traits, as the logarithm of the price over the market's level.
     pub(super) fn worth(&self, traits: &[usize]) -> f64 {
         let constant = self.worths.first().copied().unwrap_or(0.0);
         constant + traits.iter().filter_map(|of| self.worths.get(of + 1)).sum::<f64>()
@@ -35,7 +35,7 @@ impl Hedonic {
         }
     }
 
-    /// Learns from a sale; `solve` makes it count. What lies far off counts less (Huber's weight beyond 0.5).
+    /// Learns from a sale, which counts after the next `solve`. Outliers count less (Huber's weight beyond 0.5).
     pub(super) fn observe(&mut self, traits: &[usize], premium: f64) {
         let mut places: Vec<usize> = std::iter::once(0).chain(traits.iter().map(|of| of + 1)).collect();
         places.retain(|place| *place <= MOST_TRAITS);
@@ -54,12 +54,12 @@ impl Hedonic {
         }
     }
 
-    /// Solves for the worths, by Cholesky's decomposition.
+    /// Solves for the worths by Cholesky decomposition.
     pub(super) fn solve(&mut self) {
         let size = self.targets.len();
         let mut lower = self.moments.clone();
         for row in 0..size {
-            // The constant is hardly held back: only so far that the first sale of all can be solved.
+            // The constant is hardly pulled towards 0, only enough to be solvable with the very first sale.
             lower[row][row] += if row == 0 { 1e-3 } else { self.ridge };
             for column in 0..=row {
                 let (above, below) = lower.split_at_mut(row);

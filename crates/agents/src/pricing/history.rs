@@ -1,4 +1,4 @@
-//! The market's past, in the order in which it happened, and what can be read from it in a moment.
+//! The market's past in the order in which it happened, with fast access to what the features need.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     statistics::quantile,
 };
 
-/// Sales below this share of the floor, or above this multiple, say nothing of what such works are worth: they were gifts,
+/// Sales below this share of the floor, or above this multiple, say nothing about the worth of works: they were gifts,
 /// mistakes or moves between one person's accounts.
 pub const LOWEST_RATIO: f64 = 0.25;
 pub const HIGHEST_RATIO: f64 = 500.0;
@@ -19,7 +19,7 @@ pub(crate) fn counts(log_ratio: f64) -> bool {
     (LOWEST_RATIO.ln()..=HIGHEST_RATIO.ln()).contains(&log_ratio)
 }
 
-/// Level of the quantile of recent prices that is called the floor.
+/// The level of the quantile of recent prices that is called the floor.
 const FLOOR_LEVEL: f64 = 0.1;
 
 /// A sale at a price that counts.
@@ -30,7 +30,7 @@ pub(crate) struct Record {
     pub(crate) buyer: u64,
     pub(super) traits: Vec<usize>,
     pub(crate) log_price: f64,
-    /// The log of the price over the level of that day: over what an item without traits would have brought.
+    /// The logarithm of the price over the level of that day, which is the price of an item without traits.
     pub(super) premium: f64,
 }
 
@@ -57,7 +57,7 @@ pub struct History {
     /// Every price above 0, with its day.
     prices: Vec<(Day, f64)>,
     last: Option<Day>,
-    /// Over all sales added so far, in order.
+    /// The hash over all sales added so far, in order.
     digest: [u8; 32],
 }
 
@@ -88,12 +88,12 @@ impl History {
         self.records.is_empty()
     }
 
-    /// Returns whether the day is later than all that were added.
+    /// Returns whether the day is later than all added days.
     pub(super) fn goes_on_with(&self, day: Day) -> bool {
         self.last.is_none_or(|last| last < day)
     }
 
-    /// Adds a whole day. Days that are not later than the last one, and prices that are no positive numbers, are left out.
+    /// Adds a whole day. Days that are not later than the last one, and prices that are not positive numbers, are left out.
     pub fn add(&mut self, day: Day, sales: &[Sale]) {
         if !self.goes_on_with(day) {
             return;
@@ -117,7 +117,7 @@ impl History {
         self.hedonic.solve();
     }
 
-    /// Names what was added so far: H(digest before, sales of the day), by SHA-256.
+    /// Extends the hash of what was added so far: SHA-256(digest before, sales of the day).
     fn extend_digest(&mut self, sales: &[Sale]) {
         let mut digest = Digest::default();
         digest.fixed(self.digest);
@@ -132,12 +132,12 @@ impl History {
         self.digest = digest.bytes();
     }
 
-    /// SHA-256 that names all that was added, in order.
+    /// Returns the SHA-256 that identifies everything that was added, in order.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
-    /// Returns the level of a day that is over: the median over its sales, and the ones before where it had fewer than ten.
+    /// Returns the level of a day that is over: the median over its sales, and over earlier ones if it had fewer than ten.
     fn level_of(&self, sales: &[(&Sale, f64)]) -> f64 {
         let today = sales.iter().map(|(sale, price)| price - self.worth(&sale.item));
         let before =
@@ -175,7 +175,7 @@ impl History {
         new
     }
 
-    /// Returns the log of the price over the market's level that the item's traits are worth.
+    /// Returns the worth of the item's traits, as the logarithm of the price over the market's level.
     pub(super) fn worth(&self, item: &Item) -> f64 {
         self.hedonic.worth(&self.known_traits(item))
     }
@@ -185,14 +185,14 @@ impl History {
         item.traits.iter().filter_map(|name| self.names.get(name).copied()).collect()
     }
 
-    /// Places in `records` from `day - days` on, up to the day before `day`.
+    /// Returns the places in `records` from `day - days` on, up to the day before `day`.
     pub(crate) fn window(&self, day: Day, days: i32) -> std::ops::Range<usize> {
         let start = self.records.partition_point(|record| record.day < day.plus(-days));
         start..self.records.partition_point(|record| record.day < day).max(start)
     }
 
     /// Returns the log of the floor: the low percentile of the prices of the `days` days before `day`, or of the last ten
-    /// prices where those days had fewer.
+    /// prices if those days had fewer.
     pub(crate) fn log_floor(&self, day: Day, days: i32) -> Option<f64> {
         let end = self.prices.partition_point(|price| price.0 < day);
         let start = self.prices.partition_point(|price| price.0 < day.plus(-days)).min(end.saturating_sub(10));
@@ -200,7 +200,7 @@ impl History {
         quantile(&prices, FLOOR_LEVEL)
     }
 
-    /// Returns the log of the price that an item at the floor would have had, judged by this record.
+    /// Returns the logarithm of the price that an item at the floor would have had, judging by this record.
     pub(crate) fn level(&self, record: &Record) -> f64 {
         record.log_price - self.hedonic.worth(&record.traits)
     }
@@ -211,7 +211,7 @@ impl History {
     }
 }
 
-/// Returns the median log price of the records at these places; `None` of none.
+/// Returns the median log price of the records at these places. `None` if there are none.
 pub(crate) fn median_log_price(history: &History, places: std::ops::Range<usize>) -> Option<f64> {
     let prices: Vec<f64> = history.records.get(places)?.iter().map(|record| record.log_price).collect();
     quantile(&prices, 0.5)

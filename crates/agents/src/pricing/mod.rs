@@ -1,4 +1,4 @@
-//! What a work is worth: features of its past and of the market's, a model of the median and of quantiles, and intervals.
+//! Prices of works: features of the work's and the market's past, models of the median and of quantiles, and intervals.
 
 mod advice;
 mod comparables;

@@ -1,19 +1,19 @@
-//! What the rules alone say a work is worth: the start for one without a history.
+//! The price of a work by the rules alone, which is the start for a work without a history.
 
 use metta::Atom;
 
 use crate::rules::{Applied, RuleBase, RuleError};
 
-/// What the rules ask about a work and its market. Kind, region and utilities are the words of the rule base.
+/// The facts about a work and its market that the rules need. Kind, region and utilities are words of the rule base.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Facts {
     /// NFT, Phygital, Digital or RealWorldAsset.
     pub kind: String,
     pub region: String,
     pub utilities: Vec<String>,
-    /// Of the creator, 0 to 100.
+    /// The creator's reputation, from 0 to 100.
     pub reputation: f64,
-    /// By how many percent demand changes when the price rises by 1 %, where it is known.
+    /// By how many percent demand changes when the price rises by 1 %, if that is known.
     pub elasticity: Option<f64>,
 }
 
@@ -31,7 +31,8 @@ impl Default for Mood {
     }
 }
 
-/// base x region x product of utilities x reputation x sentiment x volume x demand, in the market's currency, and the rules applied.
+/// Returns base x region x product of utilities x reputation x sentiment x volume x demand, in the market's currency, and the
+/// applied rules.
 ///
 /// # Errors
 /// When the rules have no factor for a word.
@@ -83,7 +84,7 @@ mod tests {
         }
     }
 
-    /// Every constant of the table, so that a changed rule is a changed test.
+    /// Checks every constant of the table, so that a changed rule changes a test.
     #[test]
     fn every_factor() {
         let rules = RuleBase::pricing().unwrap();

@@ -24,7 +24,7 @@ pub enum Subject {
     Sale { sale: Transfer, range: Option<PriceRange> },
 }
 
-/// What the rules ask about a work.
+/// The facts about a work that the rules need.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkFacts {
     pub asset: AssetId,
@@ -33,7 +33,7 @@ pub struct WorkFacts {
     /// bullish, neutral or bearish.
     pub market: String,
     pub registrant: Address,
-    /// Of the registrant, 0 to 100; where unknown, what everybody starts with.
+    /// The registrant's reputation, from 0 to 100. If it is unknown, everybody's starting value is used.
     pub reputation: Option<f64>,
 }
 
@@ -44,7 +44,7 @@ pub struct PriceRange {
     pub high: Amount,
 }
 
-/// What a model that learned from this market's own outcomes says of a subject.
+/// What a model that learned from this market's own outcomes says about a subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Learned {
     /// Before calibration.
@@ -54,13 +54,13 @@ pub struct Learned {
     pub model: String,
 }
 
-/// What advice is made from, beside the question.
+/// The sources of advice, besides the question.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
     pub market: &'a Market,
     pub watch_list: &'a WatchList,
     pub rules: &'a RuleBase,
-    /// How forecasts of this kind ended so far.
+    /// The calibration, from how forecasts of this kind ended so far.
     pub calibration: &'a Calibration,
     pub learned: Option<&'a Learned>,
 }
@@ -71,31 +71,31 @@ pub struct Reason {
     pub says: String,
     /// What it adds to the log-odds.
     pub log_odds: f64,
-    /// The rule that says so; none for what a model learned.
+    /// The rule that says so. `None` for what a model learned.
     pub rule: Option<Applied>,
 }
 
 /// The same inputs give the same advice, byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
-    /// Of fraud: 0 to 1.
+    /// The probability of fraud, from 0 to 1.
     pub probability: f64,
     /// low, medium or high.
     pub level: String,
-    /// Outcomes that the probability was calibrated on; with none it is what the rules say.
+    /// On how many outcomes the probability was calibrated. With 0, it is what the rules say.
     pub calibrated_on: usize,
     /// Heaviest first.
     pub reasons: Vec<Reason>,
     /// What forbids a trade whatever the probability.
     pub vetoes: Vec<String>,
-    /// What a work's kind, market and creator say alone, and its level.
+    /// For a work: the risk of its kind, market and creator alone, and its level.
     pub asset_risk: Option<(f64, String)>,
-    /// Of a price, to hold back until the time for disputes is over.
+    /// The part of a price to hold back until the time for disputes is over.
     pub escrow: BasisPoints,
-    /// Of a stake's worth, not to count.
+    /// The part of a stake's worth that should not count.
     pub haircut: BasisPoints,
     pub rules: Vec<Applied>,
-    /// SHA-256 of question, records and watch list entries.
+    /// The SHA-256 of question, records and watch list entries.
     pub inputs: String,
     pub rule_base: String,
     pub model: Option<String>,
@@ -112,6 +112,9 @@ pub(super) struct Signs<'a> {
 
 impl<'a> Signs<'a> {
     /// Begins with what a model learned, or with the rules' prior for subjects of this kind.
+    ///
+    /// # Errors
+    /// When the rule base lacks the prior.
     pub fn new(sources: Sources<'a>, kind: &str) -> Result<Self, RuleError> {
         let mut signs = Self { sources, log_odds: 0.0, reasons: Vec::new(), vetoes: Vec::new(), rules: Vec::new() };
         match sources.learned.filter(|learned| learned.log_odds.is_finite()) {
@@ -126,12 +129,18 @@ impl<'a> Signs<'a> {
         Ok(signs)
     }
 
-    /// Returns a number of the rules, noted as applied.
+    /// Returns a number of the rules, and notes the rule as applied.
+    ///
+    /// # Errors
+    /// When the rule base lacks the rule.
     pub fn rule(&mut self, question: &[Atom]) -> Result<f64, RuleError> {
         self.sources.rules.explained(question, &mut self.rules)
     }
 
     /// Adds a sign with the weight that the rules give it.
+    ///
+    /// # Errors
+    /// When the rule base lacks the sign's weight.
     pub fn sign(&mut self, name: &str, says: String) -> Result<(), RuleError> {
         let log_odds = self.rule(&[Atom::symbol("weight"), Atom::symbol(name)])?;
         let rule = self.rules.last().cloned();
@@ -144,7 +153,10 @@ impl<'a> Signs<'a> {
         self.reasons.push(reason);
     }
 
-    /// What an account did.
+    /// Adds the signs of an account.
+    ///
+    /// # Errors
+    /// When the rule base lacks a rule.
     pub fn account(&mut self, account: Address) -> Result<(), RuleError> {
         let market = self.sources.market;
         if let Some((cycle, count)) = market.worst_cycle_of_account(account) {
@@ -173,7 +185,7 @@ impl<'a> Signs<'a> {
         self.watched(Watched::Account(account), &account.to_string())
     }
 
-    /// The prior of the rules over the latest amounts (section 5).
+    /// Adds the rules' suspicion about the latest amounts (section 5).
     fn amounts(&mut self, account: Address) -> Result<(), RuleError> {
         let Some(amounts) = self.sources.market.amounts(account) else {
             return self.sign("first-seen", format!("{account} never traded before"));
@@ -193,7 +205,10 @@ impl<'a> Signs<'a> {
         Ok(())
     }
 
-    /// A work, whoever holds it.
+    /// Adds the signs of a work, whoever holds it.
+    ///
+    /// # Errors
+    /// When the rule base lacks a rule.
     pub fn asset(&mut self, asset: AssetId) -> Result<(), RuleError> {
         let market = self.sources.market;
         if let Some(copy) = market.copy(asset) {
@@ -218,7 +233,7 @@ impl<'a> Signs<'a> {
         Ok(())
     }
 
-    /// A sale that happened, beside those who made it.
+    /// Adds the signs of a sale that happened, besides those of its parties.
     fn sale(&mut self, sale: &Transfer, range: Option<PriceRange>) -> Result<(), RuleError> {
         let market = self.sources.market;
         if let Some(cycle) = market.cycle_of(sale) {
@@ -244,7 +259,10 @@ impl<'a> Signs<'a> {
         self.watched(Watched::Work(sale.asset), &format!("asset {}", sale.asset))
     }
 
-    /// A price beside the range of the pricing agent.
+    /// Compares a price with the range of the pricing agent.
+    ///
+    /// # Errors
+    /// When the rule base lacks a rule.
     pub fn price(&mut self, price: Amount, range: PriceRange) -> Result<(), RuleError> {
         let below = self.rule(&[Atom::symbol("order"), Atom::symbol("far-below-points")])? as u64;
         let above = self.rule(&[Atom::symbol("order"), Atom::symbol("far-above-points")])? as u64;
@@ -256,7 +274,10 @@ impl<'a> Signs<'a> {
         Ok(())
     }
 
-    /// Returns the advice that the signs amount to.
+    /// Returns the advice that follows from the signs.
+    ///
+    /// # Errors
+    /// When the rule base lacks a rule.
     pub fn advice(mut self, question: &impl Serialize, asset_risk: Option<f64>) -> Result<Advice, RuleError> {
         let probability = self.sources.calibration.probability(self.log_odds);
         let rules = self.sources.rules;
@@ -296,7 +317,8 @@ fn funding_name(funding: Funding) -> &'static str {
     }
 }
 
-/// SHA-256 over all that the advice depends on, but for rules and model, which have versions of their own.
+/// Returns the SHA-256 over everything on which the advice depends, except for rules and model, which have
+/// versions of their own.
 fn inputs(sources: &Sources, question: &impl Serialize) -> String {
     let mut digest = Digest::default();
     digest.json(question);
@@ -308,7 +330,7 @@ fn inputs(sources: &Sources, question: &impl Serialize) -> String {
     digest.hex()
 }
 
-/// Returns what is to be said of an account, a work or a sale.
+/// Assesses an account, a work or a sale.
 ///
 /// # Errors
 /// When the rule base lacks a rule, or has none for one of the question's words.
@@ -333,7 +355,7 @@ pub fn assess(sources: Sources, subject: &Subject) -> Result<Advice, RuleError> 
     }
 }
 
-/// base x market x max(.5, 1 - reputation / 100), by the rules.
+/// Returns base x market x max(.5, 1 - reputation / 100), by the rules.
 fn asset_risk(signs: &mut Signs, work: &WorkFacts) -> Result<f64, RuleError> {
     let reputation = match work.reputation.filter(|reputation| reputation.is_finite()) {
         Some(reputation) => reputation.clamp(0.0, 100.0),

@@ -1,4 +1,4 @@
-//! What the market did, with what the detectors found in it, ready to be asked about one account, work or sale.
+//! The market's records and what the detectors found in them, ready for questions about one account, work or sale.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub struct Records {
     pub transfers: Vec<Transfer>,
     pub payments: Vec<Payment>,
     pub registrations: Vec<Registration>,
-    /// Accounts that collect by trade, such as the market's own contracts.
+    /// Accounts whose business is to collect, such as the market's own contracts.
     pub trusted: BTreeSet<Address>,
 }
 
@@ -55,7 +55,7 @@ pub struct Market {
     digest: String,
 }
 
-/// What tells a transfer from all others.
+/// The key that distinguishes a transfer from all others.
 type Key = (AssetId, i64, Address, Address);
 
 fn key(transfer: &Transfer) -> Key {
@@ -63,7 +63,7 @@ fn key(transfer: &Transfer) -> Key {
 }
 
 impl Market {
-    /// Runs all detectors. Takes time n log n in the records.
+    /// Runs all detectors. The time is n log n in the number of records.
     pub fn new(records: &Records, limits: Limits) -> Self {
         let transfers = &records.transfers;
         let found = cycles(transfers, &limits.cycles, &limits.cycle_weights);
@@ -114,7 +114,7 @@ impl Market {
         &self.limits
     }
 
-    /// Returns all cycles that weigh enough, by first transfer.
+    /// Returns all cycles with enough weight, by their first transfer.
     pub fn cycles(&self) -> &[Cycle] {
         &self.cycles
     }
@@ -135,7 +135,7 @@ impl Market {
         self.copies.get(&asset)
     }
 
-    /// Returns how many assets an account registered whose content was another's.
+    /// Returns how many assets an account registered with somebody else's content.
     pub fn copies_by(&self, account: Address) -> usize {
         self.copies_of_account.get(&account).copied().unwrap_or(0)
     }
@@ -165,7 +165,7 @@ impl Market {
         self.payments.funding(sale, &self.limits.funding)
     }
 
-    /// Returns the first purchase of an account's that was paid by its seller, or its first sale paid by itself; and how many
+    /// Returns an account's first purchase that was paid by the seller, or its first sale that it paid itself, and how many
     /// there were.
     pub fn funded_of(&self, account: Address) -> Option<(&FundedSale, usize)> {
         let places = self.funded_of_account.get(&account)?;
@@ -176,7 +176,7 @@ impl Market {
         self.amounts.get(&account)
     }
 
-    /// SHA-256 over the records, in hex.
+    /// Returns the SHA-256 over the records, in hex.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -205,7 +205,7 @@ fn amounts(transfers: &[Transfer], limits: &AmountLimits) -> BTreeMap<Address, A
     for (time, amount, parties) in order {
         for account in parties {
             let entry = all.entry(account).or_default();
-            // A sum beyond 256 bits is no money: the amount is left out.
+            // A sum beyond 256 bits cannot be money, so the amount is left out.
             let Some(sum) = entry.sum.checked_add(amount.0) else { continue };
             (entry.sum, entry.count) = (sum, entry.count + 1);
             if entry.latest.len() >= limits.latest.max(2) {

@@ -2,16 +2,16 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`ratings`] | a model of who will be rated negatively, learned as ratings come |
+//! | [`ratings`] | a model of who will be rated negatively, which learns as ratings come |
 //! | [`trade`] | detectors over transfers, payments and registrations |
 //! | `market` | records with what the detectors found, ready to be asked |
 //! | `watch` | watch lists |
 //! | `advice` | probability, reasons, vetoes, escrow and haircut |
 //! | `screen` | orders, before they are shown and before they are bought |
 //!
-//! Every constant is a rule of `rules/risk.metta`. A probability begins with what a model learned of the subject, or with the
-//! rules' prior; signs add their weights in log-odds; and a [`ratings::Calibration`] turns the sum into a probability that comes
-//! true as often as it says, as far as outcomes are known.
+//! Every constant is a rule of `rules/risk.metta`. A probability begins with what a model learned about the subject, or with
+//! the rules' prior. Signs add their weights in log-odds. A [`ratings::Calibration`] turns the sum into a probability that
+//! comes true as often as it says, as far as outcomes are known.
 
 mod advice;
 mod market;

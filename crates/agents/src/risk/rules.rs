@@ -1,4 +1,4 @@
-//! The rules of risk as the detectors take them.
+//! The rules of risk, in the form that the detectors use.
 
 use metta::Atom;
 
@@ -7,7 +7,7 @@ use crate::rules::{RuleBase, RuleError};
 
 const DAY: f64 = 86_400.0;
 
-/// Limits and weights of the detectors, read from the rule base once.
+/// The limits and weights of the detectors, which are read from the rule base once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     pub cycles: CycleLimits,
@@ -20,11 +20,11 @@ pub struct Limits {
 /// When amounts are suspicious.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmountLimits {
-    /// How many of the latest are looked at.
+    /// How many of the latest amounts are looked at.
     pub latest: usize,
-    /// A large one is above so many times the mean.
+    /// An amount is large above this many times the mean.
     pub multiple: u64,
-    /// The last two within less than so many seconds are quick.
+    /// The last two amounts are quick if they are less than this many seconds apart.
     pub quick: i64,
 }
 
@@ -34,6 +34,8 @@ pub(super) fn number(rules: &RuleBase, about: &str, what: &str) -> Result<f64, R
 }
 
 impl Limits {
+    /// Reads the limits and weights from the rule base.
+    ///
     /// # Errors
     /// When the rule base lacks a number.
     pub fn read(rules: &RuleBase) -> Result<Self, RuleError> {

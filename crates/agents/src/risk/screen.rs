@@ -21,21 +21,21 @@ pub struct Order {
     pub ends: i64,
 }
 
-/// How things stand with the order's asset and maker.
+/// The standing of the order's asset and maker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// Seconds since 1970.
     pub now: i64,
     pub owner: Option<Address>,
     pub asset_epoch: u64,
-    /// The market may move the asset.
+    /// Whether the market may move the asset.
     pub approved: bool,
-    /// The maker took the order back.
+    /// Whether the maker cancelled the order.
     pub cancelled: bool,
     pub frozen_until: Option<i64>,
-    /// The 90 % range of the pricing agent, where it has one.
+    /// The 90 % range of the pricing agent, if it has one.
     pub range: Option<PriceRange>,
-    /// Who wants to buy; none while the order is only shown.
+    /// Who wants to buy. `None` while the order is only shown.
     pub buyer: Option<Address>,
 }
 
@@ -44,16 +44,17 @@ pub struct Context {
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     Allow,
-    /// It may be bought by whoever read why not to.
+    /// It may be bought by somebody who read the warning.
     Warn,
     Block,
 }
 
-/// A decision with what it follows from.
+/// A decision and its reasons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Screening {
     pub decision: Decision,
-    /// Why it is blocked or warned of, in words; the reasons of the probability stand in the advice.
+    /// Why it is blocked or has a warning, in words. The reasons of the probability are in the
+    /// advice.
     pub reasons: Vec<String>,
     pub advice: Advice,
 }
@@ -100,7 +101,7 @@ pub fn screen(sources: Sources, order: &Order, context: &Context) -> Result<Scre
     Ok(Screening { decision, reasons, advice })
 }
 
-/// Returns what makes an order impossible to fill, or unsafe to.
+/// Returns what makes an order impossible or unsafe to fill.
 fn stale(order: &Order, context: &Context) -> Vec<String> {
     let frozen = context.frozen_until.is_some_and(|until| until > context.now);
     let facts = [

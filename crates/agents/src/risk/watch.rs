@@ -1,4 +1,4 @@
-//! Watch lists: who is looked at twice, how bad they are held to be, and why.
+//! Watch lists: who is watched, how high the risk is, and why.
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,28 @@ pub enum Watched {
 /// Why something is watched.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// From 0, nothing, to 1, certain.
+    /// The score, from 0 (nothing) to 1 (certain).
     pub score: f64,
     pub why: String,
-    /// Since when, in seconds since 1970.
+    /// Since when it is watched, in seconds since 1970.
     pub since: i64,
 }
 
-/// Everything watched, each by its worst entry.
+/// Everything that is watched, each with its worst entry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WatchList(BTreeMap<Watched, Entry>);
 
-/// A score that lies outside 0 to 1.
+/// A score is outside 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{0} is no score: it must lie between 0 and 1")]
 pub struct ScoreError(pub f64);
 
 impl WatchList {
-    /// Adds an entry; of several for one thing the highest score stays, of equal ones the earlier.
+    /// Adds an entry. Of several entries for one thing, the one with the highest score stays, and
+    /// among equals the earlier one.
     ///
     /// # Errors
-    /// When the score lies outside 0 to 1.
+    /// When the score is outside 0 to 1.
     pub fn watch(&mut self, what: Watched, entry: Entry) -> Result<(), ScoreError> {
         if !(0.0..=1.0).contains(&entry.score) {
             return Err(ScoreError(entry.score));

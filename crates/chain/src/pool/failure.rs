@@ -6,7 +6,7 @@ pub enum Failure {
     /// The connection, TLS or HTTP failed.
     #[error("{0}")]
     Transport(String),
-    /// No complete answer within [`Options::timeout`](super::Options::timeout).
+    /// There was no complete answer within [`Options::timeout`](super::Options::timeout).
     #[error("no answer in time")]
     Timeout,
     /// The answer was cut off at [`Options::max_body`](super::Options::max_body) bytes.

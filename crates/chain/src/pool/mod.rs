@@ -227,7 +227,7 @@ impl Pool {
         self.endpoints.iter().all(|endpoint| endpoint.is_local())
     }
 
-    /// JSON-RPC calls made so far.
+    /// Returns the number of JSON-RPC calls made so far.
     pub fn calls(&self) -> u64 {
         self.endpoints.iter().map(|endpoint| endpoint.health().calls).sum()
     }
@@ -417,7 +417,7 @@ impl Pool {
         self.endpoints.iter().filter_map(head).max().unwrap_or_default()
     }
 
-    /// Suspended endpoints are left alone, unless there is no other.
+    /// Returns the endpoints that may be asked. Suspended ones are left alone, unless there is no other.
     fn askable(&self, who: Voices) -> Vec<Arc<Endpoint>> {
         let (best, now) = (self.best_head(), Instant::now());
         let (mut asked, mut suspended) = (Vec::new(), Vec::new());

@@ -16,7 +16,7 @@ pub enum State {
     Proposed,
     /// Counts.
     Accepted,
-    /// Never counted.
+    /// It never counted.
     Rejected,
     /// Counted until a newer revision took its place.
     Corrected,
@@ -27,7 +27,7 @@ pub enum State {
 #[error("is proposed, accepted, rejected or corrected")]
 pub struct UnknownState;
 
-/// What a work's owner says of a proposed contribution.
+/// What a work's owner decides about a proposed contribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It counts from now on.

@@ -92,7 +92,7 @@ pub enum DistributionError {
     Division {
         /// The work.
         work: WorkKey,
-        /// Why.
+        /// The reason.
         source: SplitError,
     },
     /// The sum of what was brought for an account and what it earned does not fit in 256 bits.
@@ -169,7 +169,7 @@ struct Run<'a> {
     graph: &'a Graph,
     options: &'a Options,
     depth: Vec<Option<u32>>,
-    /// By work.
+    /// The income of each work.
     income: Vec<Income>,
     flows: Vec<Flow>,
 }

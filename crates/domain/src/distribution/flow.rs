@@ -42,7 +42,7 @@ pub struct Flow {
     pub from: NodeIndex,
     /// Who receives the part.
     pub to: Target,
-    /// Why.
+    /// The reason.
     pub rule: Rule,
     /// The contribution that earned it, if one did.
     pub contribution: Option<u64>,

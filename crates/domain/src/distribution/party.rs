@@ -125,7 +125,7 @@ impl fmt::Display for Recipient {
 pub enum Contributor {
     /// A person or an organisation.
     Human(Recipient),
-    /// A tool, a model or a bot. It is not paid; whoever triggered it is.
+    /// A tool, a model or a bot. It is not paid; the one who triggered it is.
     System {
         /// Its name, such as `ci-bot`.
         id: String,

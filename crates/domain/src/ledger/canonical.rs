@@ -19,7 +19,7 @@ pub enum CanonicalError {
     /// A number has a fraction, or not every reader reads it exactly.
     #[error("{number} at `{at}` is not a whole number below 2^53: write amounts and fractions as text")]
     Number {
-        /// Where.
+        /// The place.
         at: String,
         /// The number.
         number: String,
@@ -27,10 +27,10 @@ pub enum CanonicalError {
     /// Arrays and objects are nested too deeply.
     #[error("the value at `{at}` lies deeper than {MAX_DEPTH} levels")]
     Depth {
-        /// Where.
+        /// The place.
         at: String,
     },
-    /// Not JSON at all.
+    /// The text is not JSON.
     #[error("not JSON: {0}")]
     Syntax(String),
     /// JSON, but not in its canonical form.

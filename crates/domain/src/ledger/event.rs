@@ -23,7 +23,7 @@ pub enum EventError {
     /// A kind, subject or stream key is empty, too long, or holds control characters.
     #[error("the {what} `{key}` must have 1 to {MAX_KEY} bytes and no control characters")]
     Key {
-        /// Which of them.
+        /// The kind of key.
         what: &'static str,
         /// The key.
         key: String,
@@ -41,7 +41,7 @@ pub enum EventError {
     Streams {
         /// The event's kind.
         kind: String,
-        /// How many.
+        /// The number of streams.
         streams: usize,
     },
 }

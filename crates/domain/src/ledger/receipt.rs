@@ -103,7 +103,7 @@ pub enum Trust {
 pub struct Verified {
     /// The event.
     pub event: Event,
-    /// The tree it stands in.
+    /// The tree in which it stands.
     pub tree: TreeHead,
     /// The anchor of that tree, if it has one. The event was in the ledger at that time.
     pub anchor: Option<Anchor>,
@@ -114,7 +114,7 @@ pub struct Verified {
 /// What is wrong with a receipt, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
-    /// Not a receipt.
+    /// The text is not a receipt.
     #[error("this is no receipt: {0}")]
     Format(String),
     /// It has a form in which receipts are never written.
@@ -142,7 +142,7 @@ pub enum ReceiptError {
         /// What its content says.
         computed: B256,
     },
-    /// No anchor.
+    /// It has no anchor.
     #[error("anchored.anchors: there is none")]
     NoAnchor,
     /// The tree ends before the entry.

@@ -89,7 +89,7 @@ pub struct Graph {
     weights: Vec<u32>,
     /// All works, children before parents.
     order: Vec<u32>,
-    /// Where each work stands in `order`.
+    /// The place of each work in `order`.
     place: Vec<u32>,
 }
 

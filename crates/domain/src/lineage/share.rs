@@ -19,7 +19,7 @@ impl Share {
     /// All of it.
     pub const WHOLE: Self = Self(10_u64.pow(18));
 
-    /// As a fraction of one, with 18 decimals.
+    /// Returns the share as a fraction of one, with 18 decimals.
     pub fn as_decimal(self) -> Decimal {
         Decimal::from_i128_with_scale(self.0.into(), 18)
     }

@@ -15,7 +15,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// None.
+    /// Returns no limits.
     fn default() -> Self {
         Self { depth: u32::MAX, count: usize::MAX }
     }

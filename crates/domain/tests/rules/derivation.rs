@@ -16,7 +16,7 @@ fn sum(amounts: impl Iterator<Item = Amount>) -> Amount {
     Amount::checked_sum(amounts).unwrap()
 }
 
-/// Everything the module promises.
+/// Checks everything that the module promises.
 fn adds_up(paid: &Distribution, why: &Derivation) {
     for (at, step) in why.steps.iter().enumerate() {
         match step.under {

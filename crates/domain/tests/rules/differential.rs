@@ -38,7 +38,7 @@ impl Numbers {
     }
 }
 
-/// Twelve works with contributions, each made from others after it, by accounts 10001 to 10020.
+/// Returns twelve works with contributions by accounts 10001 to 10020, each made from others after it.
 fn graph(numbers: &mut Numbers) -> Graph {
     let works: Vec<Work> = (0..WORKS)
         .map(|id| {
@@ -98,7 +98,7 @@ fn rounds(numbers: &mut Numbers) -> Vec<Value> {
         .collect()
 }
 
-/// Prices from one base unit to the largest, at rates up to the caps.
+/// Returns prices from one base unit to the largest, at rates up to the caps.
 fn sales(numbers: &mut Numbers) -> Vec<Value> {
     let random =
         (0..40).map(|_| (U256::from(numbers.next()) << numbers.below(64), 1 + numbers.below(500), numbers.below(5001)));
@@ -117,7 +117,7 @@ fn sales(numbers: &mut Numbers) -> Vec<Value> {
         .collect()
 }
 
-/// Trees of 1 to 9 leaves, for anchors.
+/// Returns trees of 1 to 9 leaves, for anchors.
 fn trees(numbers: &mut Numbers) -> Vec<Value> {
     (1..10)
         .map(|count| {

@@ -1,4 +1,4 @@
-//! What holds for every graph.
+//! Properties that every graph must have.
 
 use std::collections::BTreeMap;
 

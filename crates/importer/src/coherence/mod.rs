@@ -92,14 +92,14 @@ pub enum Kind {
     Reported,
     /// Taken from this market's own records.
     Recorded,
-    /// Nothing: there is no value.
+    /// Not measured, so there is no value.
     Unmeasured,
 }
 
 /// Where the value of an input comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Which input.
+    /// The input.
     pub input: Input,
     /// Its value, in [0, 1], to 4 decimals. `None` if nothing was measured.
     pub value: Option<Decimal>,

@@ -130,7 +130,7 @@ pub fn signature_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<Sign
     sketch.finish()
 }
 
-/// FNV-1a of 64 bits.
+/// Hashes by FNV-1a with 64 bits.
 fn fnv(word: &[u8]) -> u64 {
     word.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -99,9 +99,9 @@ pub struct Survey {
     pub readme_words: Option<u64>,
     /// Lines with text in files of prose in folders of documentation.
     pub docs_lines: u64,
-    /// From lcov reports.
+    /// The coverage from lcov reports.
     pub coverage: Option<ReportedCoverage>,
-    /// From SARIF reports.
+    /// The findings from SARIF reports.
     pub findings: Option<ReportedFindings>,
     /// Reports that could not be read.
     pub unreadable: Vec<Unreadable>,

@@ -31,7 +31,7 @@ pub enum PayloadError {
     /// A field has a value that it cannot have.
     #[error("{field} is {value:?}: {expected}")]
     Field {
-        /// Which field.
+        /// The field.
         field: &'static str,
         /// The beginning of what it holds.
         value: String,

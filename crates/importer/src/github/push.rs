@@ -147,7 +147,7 @@ pub struct Contribution {
 /// Somebody, or some program, who wrote a commit, according to the commit. Nobody has proved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
-    /// As [`crate::Person::identity`].
+    /// The identity, in the form of [`crate::Person::identity`].
     pub identity: String,
     /// What they call themselves, at most 200 characters.
     pub name: String,
@@ -173,7 +173,7 @@ pub struct LeftOut {
 pub enum Reason {
     /// It is not on the default branch yet, or only a tag names it.
     OtherBranch,
-    /// It merges others.
+    /// It is a merge commit.
     Merge,
     /// The push lists it twice.
     Repeated,

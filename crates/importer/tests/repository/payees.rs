@@ -1,4 +1,4 @@
-//! Addresses and who said so.
+//! Payout addresses, and their sources.
 
 use importer::{AddressSource, Options, parse_mapping};
 

@@ -97,7 +97,7 @@ pub fn links(repository: &Repository) -> Vec<String> {
     repository.uses.iter().map(link).collect()
 }
 
-/// Package URLs.
+/// Returns the package URLs.
 pub fn purls(repository: &Repository) -> Vec<&str> {
     repository.externals.iter().map(|external| &*external.purl).collect()
 }

@@ -1,4 +1,4 @@
-//! Assertions: `()` when they hold, else an error that says what differs.
+//! Assertions: they return `()` when they hold, and otherwise an error that says what differs.
 
 use crate::{
     atom::Atom,
@@ -36,7 +36,7 @@ fn compare(request: &Request<'_>, evaluate: bool, same: Same) -> Outcome {
         [actual, expected, message] => (actual, expected, Some(message.clone())),
         _ => return Outcome::NotReducible,
     };
-    // The message is said once.
+    // The message occurs only once.
     let call = Atom::expression(request.call.children().get(..3).unwrap_or_default());
     let (expected, space) = (expected.clone(), request.space);
     collected(request, actual, move |_, actual| {
@@ -83,7 +83,7 @@ fn includes(_: &mut Metta, request: &Request<'_>) -> Outcome {
         if missing.is_empty() {
             return Outcome::unit();
         }
-        // `not` is a word of the language, and so is what it means here.
+        // `not` is a word of the language, so its meaning must be used here.
         let mut report = vec![Atom::symbol("assertIncludes"), Atom::symbol("error:"), Atom::expression(missing)];
         report.push(metta.parse("not").unwrap_or_else(|_| Atom::symbol("not")));
         report.extend(["included", "in", "result:"].map(Atom::symbol));

@@ -1,4 +1,4 @@
-//! Choosing, binding, and results as a whole.
+//! Functions for choosing, for binding, and for results as a whole.
 
 use crate::{
     atom::{Atom, Grounded, Variable},
@@ -67,7 +67,7 @@ pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     })
 }
 
-/// Evaluates an atom and goes on with all its results.
+/// Evaluates an atom, and continues with all its results.
 pub(crate) fn collected(
     request: &Request<'_>,
     atom: &Atom,
@@ -91,7 +91,7 @@ fn if_then(_: &mut Metta, request: &Request<'_>) -> Outcome {
     match condition {
         Atom::Grounded(Grounded::Bool(true)) => Outcome::one(then.clone()),
         Atom::Grounded(Grounded::Bool(false)) => Outcome::one(otherwise.clone()),
-        // Nothing is known of it: it may be either.
+        // Nothing is known about it, so it may be either.
         Atom::Variable(variable) => {
             let choice = |value: bool, branch: &Atom| {
                 let values = vec![(variable.clone(), Atom::bool(value))];
@@ -103,7 +103,7 @@ fn if_then(_: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// Returns the template with values put in for which the two atoms are equal.
+/// Returns the template with the values for which the two atoms are equal.
 fn unified(left: &Atom, right: &Atom, template: &Atom) -> Option<Alternative> {
     let mut bindings = Bindings::new();
     if !bindings.unify(left, right) {
@@ -150,7 +150,7 @@ fn let_star(_: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// Returns what the first case that fits an atom says; `Empty` when none does.
+/// Returns the template of the first case that fits an atom. `Empty` when none does.
 fn first_case(atom: &Atom, cases: &Atom) -> Alternative {
     for case in cases.children() {
         let [pattern, template] = case.children() else { break };

@@ -47,7 +47,7 @@ pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     })
 }
 
-/// Results; the reference gives them last first.
+/// Returns the atoms as results. The reference gives them in reverse order.
 fn spread(mut atoms: Vec<Atom>) -> Outcome {
     atoms.reverse();
     Outcome::Atoms(atoms)
@@ -65,7 +65,7 @@ fn index(_: &mut Metta, request: &Request<'_>) -> Outcome {
         let usage = "index-atom expects two arguments: expression and atom";
         return Outcome::no_expression(request.arguments.first(), usage);
     };
-    // A float counts by its whole part.
+    // Only the whole part of a float counts.
     let Some(number) = number.as_integer().or_else(|| number.as_number().map(|number| number as i64)) else {
         return Outcome::failed("index-atom expects two arguments: expression and atom");
     };
@@ -83,7 +83,7 @@ fn part(request: &Request<'_>, name: &str, take: impl FnOnce(&[Atom]) -> Option<
     }))
 }
 
-/// Returns each atom once, whatever its variables are called.
+/// Returns each atom once, regardless of the names of its variables.
 fn unique(atoms: &[Atom]) -> Vec<Atom> {
     let mut by_hash: HashMap<u64, Vec<Atom>, Build> = HashMap::default();
     let fresh = |atom: &&Atom| {
@@ -111,14 +111,14 @@ pub(crate) struct Bag<'a> {
 impl<'a> Bag<'a> {
     pub(crate) fn new(atoms: &'a [Atom]) -> Self {
         let mut by_hash: HashMap<u64, Vec<(usize, &Atom)>, Build> = HashMap::default();
-        // From the end, so that the first is taken first.
+        // The walk starts at the end, so that the first is taken first.
         for (index, atom) in atoms.iter().enumerate().rev() {
             by_hash.entry(tree::shape_hash(atom)).or_default().push((index, atom));
         }
         Self { by_hash }
     }
 
-    /// Takes one that is the same as an atom; false when there is none.
+    /// Takes an element that is the same as an atom. Returns false when there is none.
     pub(crate) fn take(&mut self, atom: &Atom, same: fn(&Atom, &Atom) -> bool) -> bool {
         let Some(others) = self.by_hash.get_mut(&tree::shape_hash(atom)) else { return false };
         let found = others.iter().rposition(|(_, other)| same(atom, other));
@@ -161,18 +161,19 @@ fn both(request: &Request<'_>, operation: fn(&[Atom], &[Atom]) -> Vec<Atom>) -> 
     })
 }
 
-/// A walk over a list: what becomes of each element is run as instructions. Elements are taken from the end.
+/// A walk over a list, in which the replacement of each element is run as instructions. Elements are taken from
+/// the end.
 struct Walk {
     call: Atom,
     space: SpaceId,
     variable: Variable,
     template: Atom,
     rest: Vec<Atom>,
-    /// What became of the elements so far, in every alternative, the last first.
+    /// The results for the elements so far, in every alternative, the last element first.
     done: Vec<Vec<Atom>>,
 }
 
-/// Takes one result of an element into an alternative; an error is the result of the whole.
+/// Adds one result of an element to an alternative. An error ends the walk, and is its result.
 type TakeIn = fn(&mut Vec<Atom>, element: &Atom, result: Atom) -> Result<(), ()>;
 
 fn walk(request: &Request<'_>, take: TakeIn) -> Outcome {
@@ -267,7 +268,7 @@ struct Fold {
     total: Variable,
     element: Variable,
     operation: Atom,
-    /// Alternatives that are not at the end: how many elements they have behind them, and what is made of these.
+    /// Alternatives that are not finished: how many elements are done, and their results.
     open: Vec<(usize, Atom)>,
     done: Vec<Atom>,
 }

@@ -1,5 +1,5 @@
-//! The standard library. Functions the reference writes in the language itself are symbols with types in `types.metta` and
-//! Rust here; those it has as grounded atoms are words that mean a function.
+//! The standard library. Functions that the reference writes in the language itself are symbols here, with types in
+//! `types.metta` and code in Rust. Those that it has as grounded atoms are words that mean a function.
 
 mod assert;
 mod control;

@@ -1,4 +1,5 @@
-//! Arithmetic, comparison and logic. Integers wrap around and numbers of two kinds meet as floats, as in the reference.
+//! Arithmetic, comparison and logic. As in the reference, integers wrap around, and a float is the result when an
+//! integer and a float meet.
 
 use crate::{
     atom::{Atom, Grounded},
@@ -48,7 +49,7 @@ pub(crate) const WORDS: &[Word] = &[
     ("max-atom", "(-> %Undefined% Number)", |_, r| extreme(r, "max-atom", f64::NEG_INFINITY, f64::max)),
 ];
 
-/// The two arguments, integers if both are.
+/// The two arguments. They are integers if both are integers.
 enum Pair {
     Integers(i64, i64),
     Floats(f64, f64),
@@ -80,7 +81,7 @@ fn divide(
 ) -> Outcome {
     match pair(request) {
         Some(Pair::Integers(_, 0)) => Outcome::failed("DivisionByZero"),
-        // Only the least integer by -1 is beyond what can be said.
+        // Only the least integer divided by -1 cannot be represented.
         Some(Pair::Integers(a, b)) => Outcome::one(Atom::integer(checked(a, b).unwrap_or_else(|| wrapping(a, b)))),
         Some(Pair::Floats(a, b)) => Outcome::one(Atom::float(floats(a, b))),
         None => Outcome::NotReducible,

@@ -1,4 +1,4 @@
-//! Spaces, states, types, modules and settings.
+//! Functions for spaces, states, types, modules and settings.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     })
 }
 
-/// Returns the space that the first argument is.
+/// Returns the space that is the first argument.
 fn space_of(request: &Request<'_>) -> Option<SpaceId> {
     match request.arguments.first() {
         Some(Atom::Grounded(Grounded::Space(space))) => Some(*space),
@@ -95,7 +95,7 @@ fn new_space(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// Adds atoms to a space, else says why not.
+/// Adds atoms to a space, or returns why this is not possible.
 fn add(metta: &mut Metta, space: SpaceId, atoms: &[Atom]) -> Outcome {
     for atom in atoms {
         match metta.store.add(space, atom, None) {
@@ -176,7 +176,7 @@ fn change_state(_: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// Returns the types of an atom; `Empty` when all are wrong.
+/// Returns the types of an atom. `Empty` when all are wrong.
 fn types_in(metta: &mut Metta, space: SpaceId, atom: &Atom) -> Outcome {
     let types = types::types_of(&mut metta.store, space, atom);
     Outcome::Atoms(types.iter().filter_map(|of| of.valid().cloned()).collect())
@@ -207,7 +207,7 @@ fn bind(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// Returns the name that a symbol or a string is.
+/// Returns the name given by a symbol or a string.
 fn module_name(atom: &Atom) -> Option<&str> {
     atom.as_symbol().or_else(|| atom.as_text())
 }
@@ -257,7 +257,7 @@ fn pragma(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     Outcome::unit()
 }
 
-/// Returns what `@doc` says of an atom.
+/// Returns what `@doc` says about an atom.
 fn documentation(metta: &mut Metta, space: SpaceId, atom: &Atom) -> Vec<Atom> {
     let listed = metta.store.list(space).unwrap_or_default();
     let says = |listed: &Atom| matches!(listed.children(), [head, subject, ..] if head.as_symbol() == Some("@doc") && subject == atom);

@@ -1,4 +1,4 @@
-//! Random programs that end: facts and matches, rules without recursion or with a number that falls, alternatives, arithmetic,
+//! Random programs that end: facts and matches, rules without recursion or with a decreasing number, alternatives, arithmetic,
 //! states, lists, types. The same seed gives the same program.
 
 /// A generator of random numbers (splitmix64).
@@ -39,7 +39,7 @@ pub fn program(seed: u64) -> String {
 const NAMES: &[&str] = &["a", "b", "c", "d"];
 const VARIABLES: &[&str] = &["$x", "$y", "$z"];
 
-/// Returns a term; with variables or without.
+/// Returns a term, with or without variables.
 fn term(random: &mut Random, depth: u64, variables: bool) -> String {
     match random.below(if depth == 0 { 3 } else { 5 }) {
         0 if variables => random.pick(VARIABLES).to_owned(),
@@ -183,14 +183,14 @@ fn terms(random: &mut Random) -> String {
     let mut program = String::new();
     for _ in 0..2 {
         let (left, right) = (term(random, 3, true), term(random, 3, true));
-        // Variables of the two sides share names: sometimes they must agree.
+        // The variables of the two sides share names, so sometimes they must agree.
         let right = if random.below(2) == 0 { right.replace("$x", "$u").replace("$y", "$v") } else { right };
         program.push_str(&format!("! (unify (t {left} $z) (t {right} k) (yes $x $y $u $v) no)\n"));
     }
     program
 }
 
-/// Anything inside anything: well typed or not, with alternatives, errors and nothing at all.
+/// Returns anything inside anything: well typed or not, with alternatives, errors and empty results.
 fn mixed(random: &mut Random) -> String {
     let mut program =
         String::from("(= (two) 1)\n(= (two) 2)\n(= (none) Empty)\n(= (wrap $x) (w $x))\n(: num (-> Number Number))\n");

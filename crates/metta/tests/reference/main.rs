@@ -1,5 +1,5 @@
-//! Programs run here and by the reference, PyPI's `hyperon` 0.2.10. Its answers are recorded; where HYPERON_PYTHON names a
-//! Python that has the package, it is asked too, about fresh random programs as well:
+//! Programs are run here and by the reference, PyPI's `hyperon` 0.2.10. Its answers are recorded. If HYPERON_PYTHON names
+//! a Python that has the package, it is asked too, also about fresh random programs:
 //!
 //! ```text
 //! python3 -m venv /tmp/hyperon && /tmp/hyperon/bin/pip install hyperon==0.2.10
@@ -7,7 +7,7 @@
 //! HYPERON_PYTHON=... cargo test -p metta --test reference -- --ignored record     # renews the recorded answers
 //! ```
 //!
-//! Variables are compared without regard to their names. The order of results counts in the cases with a name; in random
+//! Variables are compared without regard to their names. The order of results counts in the named cases. In random
 //! programs it does not, because the reference's index of a space puts atoms into an order of its own.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
@@ -23,9 +23,9 @@ use std::{
 
 use serde_json::Value;
 
-/// Programs that are recorded with their answers.
+/// How many programs are recorded with their answers.
 const RECORDED: u64 = 500;
-/// Fresh programs that are asked about when the reference is there.
+/// How many fresh programs are used when the reference is installed.
 const FRESH: u64 = 200;
 
 fn folder() -> PathBuf {
@@ -51,7 +51,7 @@ fn cases() -> Vec<(String, String)> {
     cases
 }
 
-/// Returns the answers of the reference, if it is there.
+/// Returns the answers of the reference, if it is installed.
 fn ask(programs: &[String]) -> Option<Vec<Value>> {
     let python = std::env::var_os("HYPERON_PYTHON")?;
     let mut child = Command::new(python)
@@ -66,7 +66,7 @@ fn ask(programs: &[String]) -> Option<Vec<Value>> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Our answer, in the form of the reference's.
+/// Returns our answer, in the form of the reference's.
 fn ours(program: &str) -> Value {
     match metta::Metta::new().run("program", program) {
         Err(error) => serde_json::json!({ "error": error.to_string() }),
@@ -76,7 +76,7 @@ fn ours(program: &str) -> Value {
     }
 }
 
-/// Returns a result with variables called by the order in which they occur, and spaces by no name.
+/// Returns a result with variables named by the order in which they occur, and spaces without names.
 fn normal(result: &str) -> String {
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut normal = String::new();
@@ -107,7 +107,7 @@ fn normal(result: &str) -> String {
         let next = names.len();
         normal.push_str(&format!("${}", names.entry(name).or_insert(next)));
     }
-    // Spaces have no name that means anything.
+    // The names of spaces mean nothing.
     let normal = normal.replace("ModuleSpace(GroundingSpace-top)", "GroundingSpace-top");
     let mut parts = normal.split("GroundingSpace-");
     let mut nameless = parts.next().unwrap_or_default().to_owned();

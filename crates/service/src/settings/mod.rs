@@ -40,7 +40,7 @@ impl Settings {
     /// Reads settings from a file's text alone.
     ///
     /// # Errors
-    /// As [`Settings::load`].
+    /// In the same cases as [`Settings::load`].
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
         Self::from_parts(text, "given", |_| None).map(|(settings, _)| settings)
     }
@@ -48,7 +48,7 @@ impl Settings {
     /// Returns the settings in force, as a configuration file without secrets.
     ///
     /// # Errors
-    /// As [`Settings::load`].
+    /// In the same cases as [`Settings::load`].
     pub fn in_force() -> Result<String, SettingsError> {
         Self::load_with_values().map(|(settings, values)| example::in_force(&settings, &values))
     }
@@ -232,7 +232,7 @@ mod tests {
             in_force.contains("\nconnections = 24\n") && in_force.contains("# treasury is not set\n"),
             "{in_force}"
         );
-        // Nor in errors.
+        // Errors must not contain secrets either.
         for variable in ["DATABASE_URL", "RPC_URL", "WS_URL", "IPFS_API_URL"] {
             let error = refused(MINIMUM, &[(variable, "hunter2")]);
             assert!(error.contains("is no URL") && !error.contains("hunter2"), "{error}");

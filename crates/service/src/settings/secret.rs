@@ -28,6 +28,8 @@ impl fmt::Debug for Secret {
 pub struct SecretUrl(String);
 
 impl SecretUrl {
+    /// Reads a URL from text.
+    ///
     /// # Errors
     /// When the text does not begin with a scheme and `://`. The text is not in the error.
     pub fn parse(text: &str) -> Result<Self, String> {

@@ -9,6 +9,8 @@ use super::{Secret, SecretUrl};
 
 /// A value that a setting can have.
 pub(super) trait Value: Sized {
+    /// Reads the value from text.
+    ///
     /// # Errors
     /// When the text is not such a value. The error says what is wrong, for people, and does not repeat a
     /// secret.
@@ -144,7 +146,7 @@ impl Value for Finality {
 /// How lines of the log are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// As text for people.
     Text,
     /// One JSON object a line.
     Json,

@@ -7,14 +7,14 @@ use clap::Parser;
 use testkit::sim::replay::Replay;
 use tokio::net::TcpListener;
 
-/// Serves a settled chain of the market's events at http://127.0.0.1:PORT, and what it holds at /truth. Says in one line
-/// of JSON what it serves when it is ready.
+/// Serves a settled chain of the market's events at http://127.0.0.1:PORT, and what it holds at /truth. When it is
+/// ready, it says what it serves in one line of JSON.
 #[derive(Parser)]
 struct Arguments {
     /// How many events the chain holds.
     #[arg(long)]
     events: u64,
-    /// How many events a block holds, or a few more.
+    /// How many events a block has, or a few more.
     #[arg(long, default_value_t = 100)]
     per_block: u64,
     /// The same seed makes the same chain.

@@ -1,4 +1,4 @@
-//! Blocks with real headers: roots, bloom and hash are those of the transactions and logs inside.
+//! Blocks with real headers: roots, bloom filter and hash are those of the transactions and logs inside.
 
 use std::{io::Write, ops::Range};
 
@@ -36,13 +36,14 @@ pub struct Block {
     pub logs: Vec<Log>,
 }
 
-/// Seconds since 1970 at which a block is made.
+/// Returns when a block is made, in seconds since 1970.
 pub fn time_of(number: u64) -> u64 {
     GENESIS_TIME + number * BLOCK_TIME
 }
 
 impl Block {
-    /// Seals calls into the block after `parent`, or into block 0. Blocks of the same calls differ by `salt`.
+    /// Seals calls into the block after `parent`, or into block 0. `salt` distinguishes blocks with the same
+    /// calls.
     pub fn seal(parent: Option<&Block>, calls: Vec<Call>, salt: u64) -> Self {
         let number = parent.map_or(0, |parent| parent.header.number + 1);
         let (mut transactions, mut envelopes, mut receipts) = (vec![], vec![], vec![]);
@@ -90,12 +91,12 @@ impl Block {
         self.header.number
     }
 
-    /// Returns the transaction that a log of this block lies in.
+    /// Returns the transaction to which a log of this block belongs.
     pub fn transaction_of(&self, log: usize) -> usize {
         self.transactions.partition_point(|transaction| transaction.logs.end <= log)
     }
 
-    /// The block as `eth_getBlockByNumber` gives it.
+    /// Writes the block as `eth_getBlockByNumber` gives it.
     pub fn write_block(&self, full: bool, out: &mut Vec<u8>) {
         let header = types::Header {
             hash: self.hash,
@@ -103,7 +104,7 @@ impl Block {
             total_difficulty: None,
             size: Some(U256::from(1024)),
         };
-        // A header is numbers and bytes: it always has a JSON form, which is an object.
+        // A header consists of numbers and bytes, so it always has a JSON form, which is an object.
         let json = serde_json::to_vec(&header).unwrap_or_default();
         out.extend_from_slice(json.strip_suffix(b"}").unwrap_or(&json));
         out.extend_from_slice(br#","uncles":[],"withdrawals":[],"transactions":["#);
@@ -120,7 +121,7 @@ impl Block {
         out.extend_from_slice(b"]}");
     }
 
-    /// A transaction as `eth_getTransactionByHash` gives it.
+    /// Writes a transaction as `eth_getTransactionByHash` gives it.
     pub fn write_transaction(&self, index: usize, out: &mut Vec<u8>) {
         let Transaction { hash, from, to, nonce, signature, .. } = &self.transactions[index];
         let parity = u8::from(signature.v());
@@ -152,7 +153,8 @@ impl Block {
         );
     }
 
-    /// A receipt as `eth_getTransactionReceipt` gives it; `logs` is the JSON of its logs, joined by commas.
+    /// Writes a receipt as `eth_getTransactionReceipt` gives it. `logs` is the JSON of its logs, joined by
+    /// commas.
     pub fn write_receipt(&self, index: usize, bloom: &Bloom, logs: &[u8], out: &mut Vec<u8>) {
         let Transaction { hash, from, to, .. } = &self.transactions[index];
         put(
@@ -180,7 +182,7 @@ impl Block {
         out.extend_from_slice(b"]}");
     }
 
-    /// A log as `eth_getLogs` gives it.
+    /// Writes a log as `eth_getLogs` gives it.
     pub fn write_log(&self, index: usize, out: &mut Vec<u8>) {
         let log = &self.logs[index];
         let within = self.transaction_of(index);
@@ -200,7 +202,7 @@ impl Block {
     }
 }
 
-/// Returns a transaction with everything but a true signature.
+/// Returns a transaction with everything except a valid signature.
 fn sign(call: &Call, nonce: u64, logged: usize) -> (Transaction, TxEnvelope) {
     let body = TxEip1559 {
         chain_id: CHAIN_ID,
@@ -228,11 +230,11 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
-/// Bytes as 0x-hex, without a string on the way.
+/// Writes bytes as 0x-hex, without a string in between.
 fn hex(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"0x");
     let start = out.len();
     out.resize(start + 2 * bytes.len(), 0);
-    // The room is exactly what the bytes take.
+    // The space is exactly what the bytes need.
     let _ = alloy::hex::encode_to_slice(bytes, &mut out[start..]);
 }

@@ -1,4 +1,4 @@
-//! A chain that grows and forks. What is canonical at the end is the oracle of whoever mirrored it.
+//! A chain that grows and forks. What is canonical at the end is the expected result of a mirror.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::{
     traffic::{Options, Traffic},
 };
 
-/// Actors of a small market: few, so that they meet again and again.
+/// The actors of a small market. They are few, so that they meet again and again.
 const ACTORS: Options = Options { accounts: 12, oddities: true, currencies: true };
-/// Of 100 blocks, so many are empty.
+/// How many of 100 blocks are empty.
 const EMPTY: u64 = 25;
 const MOST_CALLS: u64 = 4;
 
@@ -30,20 +30,20 @@ pub type Branch = Vec<Arc<Mined>>;
 /// What happens to a chain.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
-    /// So many blocks more.
+    /// The chain grows by this many blocks.
     Grow(u64),
-    /// The last `depth` blocks are replaced by `length` others; finalized ones stay.
+    /// The last `depth` blocks are replaced by `length` others. Finalized ones stay.
     Fork { depth: u64, length: u64 },
-    /// The same, but finalized blocks go too.
+    /// The same, but finalized blocks are replaced too.
     ForkPastFinality { depth: u64, length: u64 },
 }
 
-/// A chain as all honest nodes will tell it in the end.
+/// A chain, as all honest nodes will report it in the end.
 #[derive(Debug)]
 pub struct SimChain {
     rng: Rng,
     canonical: Branch,
-    /// The branch before the last fork, which some nodes tell a while longer.
+    /// The branch before the last fork, which some nodes report for a while longer.
     replaced: Branch,
     finality: u64,
     finalized: u64,
@@ -97,7 +97,7 @@ impl SimChain {
         self.mark();
     }
 
-    /// Marks never go back, even when the head does.
+    /// Moves the marks of finality, which never go back, even when the head does.
     fn mark(&mut self) {
         let head = self.head().number();
         self.finalized = self.finalized.max(head.saturating_sub(self.finality));
@@ -139,7 +139,7 @@ impl SimChain {
     }
 }
 
-/// Mines one block on a branch. Where a block was replaced, its transactions are often mined again.
+/// Mines one block on a branch. When a block was replaced, its transactions are often mined again.
 pub(super) fn extend(branch: &mut Branch, rng: &mut Rng, gone: &[Arc<Mined>]) {
     let parent = Arc::clone(&branch[branch.len() - 1]);
     let number = parent.block.number() + 1;

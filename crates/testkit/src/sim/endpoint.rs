@@ -1,5 +1,5 @@
-//! Nodes of a simulated chain as one meets them: they are slow, refuse, lag, forget, tell a branch that is gone, and some
-//! lie. All of it is drawn from a seed.
+//! Nodes of a simulated chain that behave like real ones: they are slow, refuse, lag, forget, or report a branch that is gone,
+//! and some lie. All of this is drawn from a seed.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -30,9 +30,9 @@ use super::{
     rpc::{self, Answer, Refusal, Request},
 };
 
-/// How many of an endpoint's requests pass before it stops telling a branch that is gone.
+/// For how many requests an endpoint reports a branch that is gone.
 const STALE: u64 = 12;
-/// For how many requests an endpoint stays with its own fork or leaves it.
+/// For how many requests an endpoint reports its own fork, or the true chain.
 const SPELL: u64 = 25;
 /// How nodes and providers say that a range is too large.
 const TOO_LARGE: [(i64, &str); 8] = [
@@ -53,17 +53,17 @@ pub enum Lie {
     LogOmitted,
     /// All logs are left out.
     LogsOmitted,
-    /// A byte of a log's data or of a topic is another.
+    /// A byte of a log's data or of a topic is changed.
     LogAltered,
-    /// A log that nobody emitted.
+    /// A log was never emitted.
     LogInvented,
-    /// A log of a branch that is gone, with the hash of the block that took its place.
+    /// A log is from a branch that is gone, with the hash of the block that took its place.
     LogOfOldBranch,
-    /// A log is told as removed.
+    /// A log is reported as removed.
     LogRemoved,
-    /// A field of a header is another, under the true hash.
+    /// A field of a header is changed, under the true hash.
     HeaderAltered,
-    /// A header's bloom is empty, under the true hash.
+    /// A header's bloom filter is empty, under the true hash.
     BloomCleared,
     /// A header names another parent, under the true hash.
     WrongParent,
@@ -73,7 +73,7 @@ pub enum Lie {
     FinalizedAhead,
     /// The finalized and safe tags are at the first block.
     FinalizedBehind,
-    /// A head that nobody mined.
+    /// The head was never mined.
     HeadAhead,
 }
 
@@ -95,39 +95,39 @@ impl Lie {
     ];
 }
 
-/// How an endpoint behaves. Rates are of 1000 requests.
+/// How an endpoint behaves. Rates are per 1000 requests.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// One answer of ten comes up to so much later.
+    /// One answer in ten is delayed by up to this time.
     pub latency: Duration,
-    /// No answer for so long, then HTTP 504.
+    /// There is no answer for this time, and then HTTP 504.
     pub hang: Duration,
     pub hangs: u64,
-    /// HTTP 429, 500, a connection that ends in the midst, a body that is no JSON, a JSON-RPC error.
+    /// The rate of failures: HTTP 429 or 500, a connection that ends midway, a body that is not JSON, or a JSON-RPC error.
     pub failures: u64,
-    /// Blocks that one log query may span, and logs that it may find.
+    /// How many blocks one log query may span, and how many logs it may find.
     pub range: Option<u64>,
     pub results: Option<u64>,
-    /// Blocks behind the head, at most.
+    /// How many blocks it is behind the head at most.
     pub lag: u64,
-    /// Tells a branch that is gone for a while.
+    /// It reports a branch that is gone for a while.
     pub stale: bool,
-    /// Knows nothing below this block.
+    /// It knows nothing below this block.
     pub pruned_below: u64,
-    /// What it says that is false, and how often.
+    /// Its false answers, and how often it gives them.
     pub lies: Vec<Lie>,
     pub lying: u64,
-    /// Its own chain, by the rules, from this block on.
+    /// It has its own valid chain from this block on.
     pub own_fork: Option<u64>,
 }
 
 impl Plan {
-    /// Answers at once, and what is true.
+    /// Returns an endpoint that answers at once and tells the truth.
     pub fn honest() -> Self {
         Self::default()
     }
 
-    /// True, in the end, but no better than nodes are.
+    /// Returns an endpoint that tells the truth in the end, but fails as real nodes do.
     pub fn flaky(rng: &mut Rng) -> Self {
         let drawn = |rng: &mut Rng, percent, most| rng.chance(percent).then(|| 1 + rng.below(most));
         Self {
@@ -143,19 +143,19 @@ impl Plan {
         }
     }
 
-    /// Lies now and then, and is flaky; about which hash a number has it is truthful.
+    /// Returns an endpoint that is flaky and lies now and then, but never about the hash of a block number.
     pub fn lying(rng: &mut Rng) -> Self {
         let pruned_below = if rng.chance(30) { rng.below(60) } else { 0 };
         Self { lies: Lie::ALL.to_vec(), lying: 20 + rng.below(500), pruned_below, ..Self::flaky(rng) }
     }
 
-    /// Has a chain of its own from a block on.
+    /// Returns an endpoint that has a chain of its own from some block on.
     pub fn forked(rng: &mut Rng) -> Self {
         Self { own_fork: Some(1 + rng.below(120)), ..Self::flaky(rng) }
     }
 }
 
-/// A chain, and what will happen to it when so many requests were made: between two requests of one reader.
+/// A chain, and its future changes. Each happens after a number of requests, between two requests of one reader.
 #[derive(Debug)]
 pub struct Net {
     pub chain: SimChain,
@@ -168,7 +168,7 @@ impl Net {
         Arc::new(Mutex::new(Self { chain, requests: 0, changes: vec![] }))
     }
 
-    /// Changes the chain after so many more requests.
+    /// Changes the chain after this many more requests.
     pub fn schedule(&mut self, after: u64, change: Change) {
         self.changes.push((self.requests + after, change));
     }
@@ -189,20 +189,24 @@ impl Net {
     }
 }
 
-/// A node at a URL of its own; ends with this value.
+/// A node at a URL of its own. It ends when this value is dropped.
 pub struct Endpoint {
     pub url: String,
     task: JoinHandle<()>,
 }
 
 impl Endpoint {
+    /// Starts a node of the chain on a free port.
+    ///
+    /// # Errors
+    /// When no port is free.
     pub async fn start(net: Arc<Mutex<Net>>, plan: Plan, rng: Rng) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let node = Arc::new(Node { net, plan, memory: Mutex::new(Memory::new(rng)) });
         let routes = Router::new().route("/", post(serve)).with_state(node);
         let task = tokio::spawn(async move {
-            // It fails only when the listener does, and then clients see it.
+            // This fails only when the listener fails, and then clients notice it.
             let _ = axum::serve(listener, routes).await;
         });
         Ok(Self { url, task })
@@ -224,10 +228,10 @@ struct Node {
 /// What a node remembers between requests.
 struct Memory {
     rng: Rng,
-    /// The fork it last saw, and for how many more requests it tells the branch before.
+    /// The fork that it saw last, and for how many more requests it reports the branch before.
     reorganisations: u64,
     stale: u64,
-    /// Blocks that it is behind at present.
+    /// How many blocks it is behind at present.
     lag: usize,
     own: Option<Branch>,
     astray: bool,
@@ -258,7 +262,7 @@ struct View {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A test that panicked elsewhere is told there.
+    // A panic in another part of the test is reported there.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -324,7 +328,8 @@ impl Node {
             memory.stale = if self.plan.stale { memory.rng.below(STALE) } else { 0 };
         }
         memory.stale = memory.stale.saturating_sub(1);
-        // It flaps: while it is stale, it may tell either branch, unless one has left the finalized block: nodes keep to that.
+        // While it is stale, it may report either branch, unless one has left the finalized block, because real nodes keep
+        // that.
         if memory.stale > 0 && chain.replaced_is_possible() && memory.rng.chance(70) {
             branch = chain.replaced().clone();
         }
@@ -339,7 +344,7 @@ impl Node {
         View { branch, replaced: chain.replaced().clone(), finalized, safe }
     }
 
-    /// For spells, a node with a chain of its own tells that one, as long as the other.
+    /// From time to time, a node with a chain of its own reports that chain, with the length of the true one.
     fn go_astray(&self, memory: &mut Memory, branch: &mut Branch) {
         let Some(from) = self.plan.own_fork else { return };
         if memory.spell == 0 {
@@ -512,7 +517,7 @@ fn parsed(bytes: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| Refusal::new(-32603, error.to_string()))
 }
 
-/// Another last digit of a hex value.
+/// Changes the last digit of a hex value.
 fn alter(value: &mut Value, rng: &mut Rng) {
     let Some(text) = value.as_str().filter(|text| text.len() > 2) else { return };
     let (rest, last) = text.split_at(text.len() - 1);
@@ -520,7 +525,7 @@ fn alter(value: &mut Value, rng: &mut Rng) {
     *value = json!(format!("{rest}{:x}", (digit + 1 + rng.below(14)) % 16));
 }
 
-/// Tells logs otherwise than they are.
+/// Distorts logs as the lie says.
 fn distort(logs: &mut Vec<Value>, lie: Lie, rng: &mut Rng) {
     let Some(last) = (logs.len() as u64).checked_sub(1) else { return };
     let place = rng.below(last + 1) as usize;
@@ -544,7 +549,7 @@ fn distort(logs: &mut Vec<Value>, lie: Lie, rng: &mut Rng) {
     }
 }
 
-/// Returns the first log of a branch that is gone which differs from the branch that is told, placed in the latter.
+/// Returns the first log of a branch that is gone which differs from the reported branch, placed in the latter.
 fn log_of_old_branch(view: &View, filter: &Filter, from: u64, to: u64) -> Result<Option<Value>, Refusal> {
     for number in from..=to {
         let place = number as usize;
@@ -568,7 +573,7 @@ fn log_of_old_branch(view: &View, filter: &Filter, from: u64, to: u64) -> Result
 mod tests {
     use super::*;
 
-    /// Returns all that a reader asks, of a chain that forked.
+    /// Returns the answers to everything that a reader asks about a chain that forked.
     fn answers(plan: Plan) -> Vec<Option<Value>> {
         let mut chain = SimChain::new(5, 64);
         chain.change(Change::Grow(60));
@@ -608,7 +613,7 @@ mod tests {
         let own = answers(Plan { own_fork: Some(40), ..Plan::honest() });
         let truth = answers(Plan::honest());
         assert_ne!(own, truth);
-        // Blocks up to the fork are the same: after the five first answers, two to a block.
+        // Blocks up to the fork are the same. After the first five answers, there are two for each block.
         assert_eq!(own[5..5 + 2 * 41], truth[5..5 + 2 * 41]);
         let header = |value: &Value| -> alloy::rpc::types::Header {
             serde_json::from_value(value.clone()).expect("a block is a header and more")

@@ -1,8 +1,8 @@
 //! Simulated chains: blocks of the market's traffic, made from a seed, with real headers. The same seed makes the same
 //! chain on every machine.
 //!
-//! `traffic` is what the contracts would log, `block` seals it, `rpc` is the protocol that nodes speak. `replay` serves a
-//! long settled chain from memory; `chain` grows and forks, and `endpoint` tells of it as nodes do, with faults and lies.
+//! `traffic` makes what the contracts would log, `block` seals it, and `rpc` is the protocol of nodes. `replay` serves a
+//! long settled chain from memory. `chain` grows and forks, and `endpoint` serves it as nodes do, with faults and lies.
 
 pub mod block;
 pub mod chain;

@@ -1,5 +1,5 @@
-//! A long settled chain in memory, served as quickly as a socket takes it: answers are slices of JSON that was written
-//! once, so that whoever reads it is measured and not the source.
+//! A long settled chain in memory, served as quickly as a socket allows. Answers are slices of JSON that was written
+//! once, so that a benchmark measures the reader and not this source.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,9 +29,9 @@ use super::{
     traffic::{Options, Traffic},
 };
 
-/// The most logs that one answer holds, as with many providers.
+/// The most logs that one answer has, as with many providers.
 const MOST_LOGS: usize = 50_000;
-/// No transaction of the traffic logs more.
+/// The most logs of one transaction of the traffic.
 const LONGEST_CALL: u64 = 16;
 const ACCOUNTS: usize = 2000;
 
@@ -39,7 +39,7 @@ const ACCOUNTS: usize = 2000;
 pub struct Replay {
     /// Without their logs, by number.
     blocks: Vec<Block>,
-    /// With their transactions' hashes.
+    /// The headers, with their transactions' hashes.
     headers: Vec<Bytes>,
     numbers: HashMap<B256, usize>,
     transactions: HashMap<B256, (u32, u32)>,
@@ -47,7 +47,7 @@ pub struct Replay {
     logs: Bytes,
     /// Where each log ends in `logs`, after its comma.
     ends: Vec<usize>,
-    /// The first log of each block, and one more.
+    /// The position of the first log of each block, and one more.
     firsts: Vec<usize>,
     keys: Vec<Key>,
     truth: Value,
@@ -55,7 +55,7 @@ pub struct Replay {
     asked: Mutex<Asked>,
 }
 
-/// What was asked since the last `POST /reset`: calls by method, and the bytes of all answers.
+/// What was asked since the last `POST /reset`: the number of calls by method, and the bytes of all answers.
 #[derive(Debug, Default, Serialize)]
 struct Asked {
     calls: BTreeMap<String, u64>,
@@ -70,7 +70,7 @@ struct Key {
 }
 
 impl Replay {
-    /// Makes a chain with exactly so many events, `per_block` or a few more in each block.
+    /// Makes a chain with exactly `events` events, `per_block` or a few more in each block.
     pub fn generate(events: u64, per_block: u64, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let mut traffic = Traffic::new(Options { accounts: ACCOUNTS, oddities: false, currencies: false });
@@ -144,12 +144,12 @@ impl Replay {
         &self.blocks[self.blocks.len() - 1]
     }
 
-    /// Rows by table, sums of columns and a digest of all assets, of a mirror of this chain.
+    /// Returns what a mirror of this chain must have: rows by table, sums of columns, and a digest of all assets.
     pub fn truth(&self) -> &Value {
         &self.truth
     }
 
-    /// Returns what is served, for those who configure a reader by it.
+    /// Describes what is served, so that a reader can be configured.
     pub fn description(&self, port: u16) -> Value {
         let deployment = super::traffic::deployment();
         let contracts: Value =
@@ -162,9 +162,12 @@ impl Replay {
     }
 
     /// Answers until the process ends.
+    ///
+    /// # Errors
+    /// When the listener fails.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Result<()> {
         let listener = listener.tap_io(|stream| {
-            // Only slower without it.
+            // Without this, it would only be slower.
             let _ = stream.set_nodelay(true);
         });
         let routes = Router::new()
@@ -178,10 +181,14 @@ impl Replay {
     }
 
     fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {
-        // Counts are whole between any two of their statements.
+        // The counts are consistent between any two of their statements.
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// When a parameter is malformed, or the method is unknown.
     pub fn answer(&self, request: &Request) -> Answer {
         *self.asked().calls.entry(request.method.clone()).or_default() += 1;
         match request.method.as_str() {
@@ -213,7 +220,7 @@ impl Replay {
         }
     }
 
-    /// Everything is settled, so every tag but the first block's is the head.
+    /// Returns the block of a tag. Everything is settled, so every tag except `earliest` is the head.
     fn number(&self, tag: BlockNumberOrTag) -> usize {
         match tag {
             BlockNumberOrTag::Number(number) => usize::try_from(number).unwrap_or(usize::MAX),
@@ -247,7 +254,7 @@ impl Replay {
             return Ok(vec![Bytes::from_static(b"[]")]);
         }
         let range = self.firsts[from]..self.firsts[to + 1];
-        // Runs of neighbours are one piece.
+        // Neighbouring logs form one piece.
         let mut runs: Vec<std::ops::Range<usize>> = vec![];
         let mut found = 0;
         for place in range {
@@ -271,7 +278,7 @@ impl Replay {
         Ok(pieces)
     }
 
-    /// Returns the JSON of neighbouring logs, with the comma after them or without.
+    /// Returns the JSON of neighbouring logs, with or without the comma after them.
     fn slice(&self, logs: std::ops::Range<usize>, comma: bool) -> Bytes {
         if logs.is_empty() {
             return Bytes::new();

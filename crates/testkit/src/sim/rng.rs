@@ -14,17 +14,17 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number below `n`; 0 when `n` is 0.
+    /// Returns a number below `n`, or 0 when `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.draw()) * u128::from(n)) >> 64) as u64
     }
 
-    /// True in `percent` of 100 cases.
+    /// Returns true in `percent` of 100 cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// Numbers of their own for a part of the work, so that one part's draws do not shift another's.
+    /// Returns a generator for a part of the work, so that one part's draws do not shift another's.
     pub fn fork(&mut self) -> Self {
         Self(self.draw())
     }

@@ -1,4 +1,5 @@
-//! JSON-RPC over HTTP as nodes speak it: requests, one or many, and answers made of prepared pieces.
+//! JSON-RPC over HTTP, as nodes speak it: single requests and batches, and answers that are made of
+//! prepared pieces.
 
 use alloy::{
     primitives::{Address, B256, Bytes},
@@ -49,13 +50,16 @@ pub type Answer = Result<Vec<Bytes>, Refusal>;
 
 impl Request {
     /// Returns the parameter at a place.
+    ///
+    /// # Errors
+    /// When the parameter is missing or malformed.
     pub fn param<T: DeserializeOwned>(&self, place: usize) -> Result<T, Refusal> {
         let value = self.params.get(place).cloned().unwrap_or(Value::Null);
         serde_json::from_value(value).map_err(Refusal::of_params)
     }
 }
 
-/// Returns whether a filter asks for a log like this, in whatever block.
+/// Returns whether a filter matches such a log, regardless of the block.
 pub fn matches(filter: &Filter, address: Address, topics: &[B256]) -> bool {
     (filter.address.is_empty() || filter.address.contains(&address))
         && filter
@@ -65,7 +69,10 @@ pub fn matches(filter: &Filter, address: Address, topics: &[B256]) -> bool {
             .all(|(place, wanted)| wanted.is_empty() || topics.get(place).is_some_and(|topic| wanted.contains(topic)))
 }
 
-/// Returns the requests of a body, and whether they came as a batch.
+/// Reads the requests of a body, and returns them and whether they came as a batch.
+///
+/// # Errors
+/// When the body is not JSON-RPC.
 pub fn parse(body: &[u8]) -> Result<(Vec<Request>, bool), serde_json::Error> {
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Ok((serde_json::from_slice(body)?, true));
@@ -112,18 +119,23 @@ fn refusal(id: &str, refused: &Refusal) -> Bytes {
 }
 
 /// Returns a JSON value as an answer.
+///
+/// # Errors
+/// When the value cannot be written as JSON.
 pub fn json(value: impl serde::Serialize) -> Answer {
     let bytes = serde_json::to_vec(&value).map_err(|error| Refusal::new(-32603, error.to_string()))?;
     Ok(vec![Bytes::from(bytes)])
 }
 
 /// Returns a number as an answer.
+///
+/// # Errors
+/// Never. The type is the same as that of other answers.
 pub fn quantity(number: u64) -> Answer {
     Ok(vec![Bytes::from(format!("\"{number:#x}\"").into_bytes())])
 }
 
-/// Returns an HTTP response of pieces; long ones are sent as they are, without putting them
-/// together.
+/// Returns an HTTP response made of pieces. Long ones are sent as they are, without joining them.
 pub fn response(pieces: Vec<Bytes>) -> Response<Body> {
     let length: usize = pieces.iter().map(|piece| piece.len()).sum();
     let body = if length < ONE_PIECE {

@@ -1,6 +1,6 @@
-//! What the market's contracts would log: users act at random on a model of the contracts' state, so that every number,
-//! epoch and running total is the one that the contracts would have written. The model is a value: a fork goes on from a
-//! clone of an older one.
+//! Makes what the market's contracts would log. Users act at random on a model of the contracts' state, so that every
+//! number, epoch and running total is the one that the contracts would have written. The model is a value, so a fork
+//! continues from a clone of an older one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,8 @@ use store::deployments::Deployment;
 use super::{CHAIN_ID, Rng};
 
 const DAY: u64 = 86_400;
-/// Works that wait for their registration: which is next is drawn, so that forks register the same works in another order.
+/// How many works wait for their registration. The next one is drawn, so that forks register the same works in another
+/// order.
 const WAITING: u64 = 4;
 const ENGINE: usize = 0;
 const TREASURY: usize = 1;
@@ -33,17 +34,17 @@ pub struct Call {
     pub logs: Vec<Log>,
 }
 
-/// How many act, and what else than the market's events there is.
+/// How many accounts act, and what there is besides the market's events.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub accounts: usize,
-    /// Events that no mirror can decode, now and then.
+    /// Whether there are sometimes events that no mirror can decode.
     pub oddities: bool,
-    /// Currencies log their own transfers too.
+    /// Whether currencies log their own transfers too.
     pub currencies: bool,
 }
 
-/// What a mirror of the traffic holds in the end, as far as one can tell without mirroring.
+/// What a mirror of the traffic must hold in the end, as far as this is known without mirroring.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     /// Rows by table of schema `chain`.
@@ -181,7 +182,7 @@ pub fn deployment() -> Deployment {
     }
 }
 
-/// Returns an entry drawn from a map, nearly evenly when keys lie evenly.
+/// Draws an entry from a map, nearly evenly if the keys are evenly spaced.
 fn drawn<K: Ord + Copy, V: Copy>(map: &BTreeMap<K, V>, from: K) -> Option<(K, V)> {
     map.range(from..).next().or_else(|| map.first_key_value()).map(|(key, value)| (*key, *value))
 }
@@ -214,7 +215,7 @@ fn word(rng: &mut Rng) -> B256 {
 impl Traffic {
     /// Creates a market before its deployment.
     pub fn new(options: Options) -> Self {
-        // Engine, treasury, and at least two who trade with each other.
+        // There are an engine, a treasury, and at least two who trade with each other.
         let accounts = options.accounts.max(4);
         Self {
             deployment: deployment(),
@@ -314,7 +315,7 @@ impl Traffic {
                 _ => None,
             }
         };
-        // What cannot be done now becomes a sale, or a cancellation, which can always be done.
+        // If the drawn action is not possible now, it becomes a sale, or a cancellation, which is always possible.
         let done = to.or_else(|| self.sell(rng, time, &mut logs)).or_else(|| self.cancel_all(rng, &mut logs));
         let (from, to) = done.unwrap_or((ENGINE, self.deployment.market));
         Call { from: self.accounts[from], to, logs }
@@ -346,7 +347,7 @@ impl Traffic {
         logs.push(Log { address, data: event.encode_log_data() });
     }
 
-    /// An event of a module, which becomes a row as it is.
+    /// Logs an event of a module, which becomes a row as it is.
     fn module(&mut self, logs: &mut Vec<Log>, address: Address, event: &impl SolEvent) {
         self.truth.row("module_events");
         self.emit(logs, address, event);
@@ -446,7 +447,7 @@ impl Traffic {
         Some((registrant, registry))
     }
 
-    /// An asset's new owner, as ERC-721 says it and as the registry counts it.
+    /// Logs an asset's new owner, both as ERC-721 does and with the registry's own numbering.
     fn transfer(&mut self, logs: &mut Vec<Log>, id: u64, to: usize) {
         let registry = self.deployment.asset_registry;
         let asset = self.asset(id);
@@ -672,7 +673,7 @@ impl Traffic {
         Some((self.anyone(rng), self.deployment.payouts))
     }
 
-    /// Proposes a root of what came in, or decides on the one that waits.
+    /// Proposes a root of what came in, or decides on the pending one.
     fn root(&mut self, rng: &mut Rng, time: u64, logs: &mut Vec<Log>) -> Option<(usize, Address)> {
         let payouts = self.deployment.payouts;
         let Some(root) = self.pending_root.take() else {
@@ -958,7 +959,7 @@ impl Traffic {
         Some((claimant, disputes))
     }
 
-    /// Returns the next step of a dispute: the answer, the votes, the ruling; or a party takes its bond.
+    /// Takes the next step of a dispute: the answer, the votes or the ruling. Or lets a party take its bond.
     fn decide(&mut self, rng: &mut Rng, time: u64, logs: &mut Vec<Log>) -> Option<(usize, Address)> {
         let (disputes, council) = (self.deployment.disputes, self.deployment.council);
         if rng.chance(30)
@@ -1017,8 +1018,8 @@ impl Traffic {
         Some((member, council))
     }
 
-    /// Returns what a mirror cannot decode, but must keep: an asset beyond its ids, a topic that nobody knows, a body cut
-    /// short.
+    /// Logs something that a mirror cannot decode but must keep: an asset id that is too large, an unknown topic, or a
+    /// body that is cut short.
     fn oddity(&mut self, rng: &mut Rng, logs: &mut Vec<Log>) -> Option<(usize, Address)> {
         let contracts = self.deployment;
         let account = self.anyone(rng);
@@ -1040,7 +1041,7 @@ impl Traffic {
             }
             1 => {
                 self.truth.row("logs");
-                // Its first word is no number that a contract would count to.
+                // Its first word is not a number that a contract would reach.
                 let data = LogData::new_unchecked(vec![word(rng)], U256::MAX.abi_encode().into());
                 logs.push(Log { address: contracts.market, data });
                 Some((account, contracts.market))

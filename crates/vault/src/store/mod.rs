@@ -74,7 +74,7 @@ pub enum StoreError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
     /// The program is stopping.
@@ -87,7 +87,7 @@ pub enum StoreError {
     Unreachable {
         /// The RPC command.
         command: &'static str,
-        /// Why.
+        /// The reason.
         source: reqwest::Error,
     },
     /// The Kubo node took too long.
@@ -95,7 +95,7 @@ pub enum StoreError {
     Timeout {
         /// The RPC command.
         command: &'static str,
-        /// How long it had.
+        /// The time limit.
         limit: Duration,
     },
     /// The Kubo node answered with an error.

@@ -1,4 +1,4 @@
-//! The chain that is read, and the proxies before it.
+//! The chain that is read, and the proxies in front of it.
 
 use std::sync::{
     Arc,
@@ -30,8 +30,8 @@ pub const LAST: u64 = 12;
 /// Logs of the watched contracts in all blocks.
 pub const LOGS: usize = 9 + 3;
 
-/// Returns the node with contracts that log their caller and 32 bytes of input, and twelve blocks of which every third
-/// is empty.
+/// Starts a node with contracts that log their caller and 32 bytes of input, and with twelve blocks of which every
+/// third is empty.
 pub async fn chain() -> Result<Chain> {
     let chain = Chain::start_with_epoch(64).await?;
     let mut code = vec![0x60, 0x00, 0x35, 0x60, 0x00, 0x52, 0x33, 0x7f]; // memory[0] = calldata[0]; caller, topic
@@ -56,7 +56,7 @@ pub async fn chain() -> Result<Chain> {
     Ok(chain)
 }
 
-/// Sends a transaction whose type depends on `kind`, so that receipts of all of them are seen.
+/// Sends a transaction whose type depends on `kind`, so that receipts of all types occur.
 async fn speak(provider: &DynProvider, to: Address, word: u64, kind: u64) -> Result<()> {
     let mut request = TransactionRequest::default().from(account((word % 10) as u32)).to(to).gas_limit(100_000);
     request.input = Bytes::from(U256::from(word).to_be_bytes::<32>()).into();
@@ -74,18 +74,18 @@ async fn speak(provider: &DynProvider, to: Address, word: u64, kind: u64) -> Res
 
 pub type Alter = Arc<dyn Fn(&Value, &mut Value) + Send + Sync>;
 
-/// What a proxy does instead of passing an answer on.
+/// What a proxy does instead of passing on an answer.
 #[derive(Clone)]
 pub enum Fault {
     /// Alters the response (its `result` or `error`) to a call.
     Answer(Alter),
     /// Sends this body.
     Body(StatusCode, &'static str),
-    /// Sends spaces after the answer, so many bytes.
+    /// Sends this many bytes of spaces after the answer.
     Padding(usize),
-    /// Never answers; `eth_chainId` excepted.
+    /// It never answers, except to `eth_chainId`.
     Hang,
-    /// Fails once, so that another endpoint is asked whoever is asked first.
+    /// Fails once, so that another endpoint is asked, whichever is asked first.
     Stumble(Arc<AtomicBool>),
 }
 
@@ -93,7 +93,7 @@ pub fn alter(change: impl Fn(&Value, &mut Value) + Send + Sync + 'static) -> Fau
     Fault::Answer(Arc::new(change))
 }
 
-/// Starts a proxy before a node, and tells its URL.
+/// Starts a proxy in front of a node, and returns its URL.
 pub async fn proxy(provider: &DynProvider, fault: Fault) -> Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -146,13 +146,13 @@ pub fn logs<'a>(call: &Value, response: &'a mut Value) -> Option<&'a mut Vec<Val
     if is(call, "eth_getLogs") { response["result"].as_array_mut() } else { None }
 }
 
-/// Returns the block of an answer, when it has this number.
+/// Returns the block of an answer, if it has this number.
 pub fn block(response: &mut Value, wanted: u64) -> Option<&mut Value> {
     let block = &mut response["result"];
     (block.get("stateRoot").is_some() && number(&block["number"]) == wanted).then_some(block)
 }
 
-/// Makes another valid header of it.
+/// Turns the block's header into another valid one.
 pub fn forge(block: &mut Value) {
     block["extraData"] = json!("0x66");
     let header: consensus::Header = serde_json::from_value(block.clone()).expect("the block is a header");

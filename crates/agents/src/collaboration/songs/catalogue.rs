@@ -32,18 +32,18 @@ pub struct Catalogue {
 
 /// The most artists a song may have.
 const MOST_ARTISTS: usize = 64;
-/// The most artists with a song in four years, of whom every pair is looked at.
+/// The most artists with a song in four years. Every pair of them is looked at.
 const MOST_ACTIVE: usize = 4_000;
 /// The most years between the first and the last song.
 const MOST_YEARS: i32 = 200;
 
 impl Catalogue {
-    /// Adds the songs of a file with the columns title, artists (separated by bars), first_charted, peak and weeks, then puts all
-    /// in the order of time; songs of one day keep theirs.
+    /// Adds the songs of a file with the columns title, artists (separated by bars), first_charted, peak and weeks, then sorts
+    /// all of them by time. Songs of the same day keep their order.
     ///
     /// # Errors
-    /// When a row has no artist or more than 64, or a date or number that is none (the error names its line), or when there are
-    /// songs of more than 200 years, or of more than 4 000 artists within four. Nothing is added then.
+    /// When a row has no artist or more than 64, or a malformed date or number (the error names its line), or when the songs
+    /// span more than 200 years, or more than 4 000 artists have a song within four years. Then nothing is added.
     pub fn read(&mut self, path: &Path) -> Result<(), CsvError> {
         let table = Table::read(path)?;
         let (title, artists, first) =
@@ -84,7 +84,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Returns what there is too much of, if so.
+    /// Returns which limit is exceeded, if any.
     fn excess(&self) -> Option<String> {
         let (first, last) = self.years()?;
         if last.saturating_sub(first) > MOST_YEARS {

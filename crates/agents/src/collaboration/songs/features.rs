@@ -1,4 +1,4 @@
-//! What an artist and a candidate look like together at the beginning of a year. Values that are not known are NaN.
+//! Features of an artist and a candidate at the beginning of a year. Values that are not known are NaN.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::{
     words::likeness,
 };
 
-/// Where features go: group, name, value.
+/// Receives features: group, name, value.
 type Put<'a> = &'a mut dyn FnMut(&'static str, &'static str, f64);
 
-/// A snapshot with what is computed once for all pairs of its candidates.
+/// A snapshot, with values that are computed once for all pairs of its candidates.
 pub(super) struct Pairs {
     pub snapshot: Snapshot,
     profiles: Vec<Vec<(&'static str, f64)>>,
@@ -50,7 +50,7 @@ impl Pairs {
         Self { profiles, near: walks(0.5), far: walks(0.85), embedding: ties.embedding(), alike, places, snapshot }
     }
 
-    /// Returns the candidates, as places of the catalogue.
+    /// Returns the candidates, as places in the catalogue.
     pub fn candidates(&self) -> &[usize] {
         &self.snapshot.candidates
     }
@@ -59,7 +59,7 @@ impl Pairs {
         self.places.get(&artist).copied()
     }
 
-    /// Returns how alike the words of two candidates are.
+    /// Returns how similar the words of two candidates are.
     fn words(&self, a: usize, b: usize) -> Option<f64> {
         self.alike.get(self.place(a)? * self.places.len() + self.place(b)?).copied()
     }
@@ -76,7 +76,7 @@ impl Pairs {
         from.and_then(|from| walks.get(from)?.get(to)).copied().unwrap_or(0.0)
     }
 
-    /// The features of `a` looking for partners and finding `b`, both candidates.
+    /// Gives the features of `a`, who looks for partners, and `b`, a possible one. Both are candidates.
     pub fn visit(&self, a: usize, b: usize, put: Put) {
         for (name, value) in self.profile(a) {
             put("artist", name, *value);
@@ -124,7 +124,7 @@ impl Pairs {
         put("common partners", "Jaccard", if union > 0.0 { count / union } else { 0.0 });
     }
 
-    /// How much those whom `b` works with are like `a`.
+    /// Gives the similarity of `a` and the partners of `b`.
     fn resemblance(&self, group: &'static str, a: usize, b: usize, put: Put) {
         let (mut weights, mut words, mut ties, mut best) = (0.0, 0.0, 0.0, 0.0_f64);
         for (partner, tie) in self.snapshot.ties.get(b).into_iter().flatten().filter(|(partner, _)| **partner != a) {
@@ -142,7 +142,7 @@ impl Pairs {
         put(group, "likeness of ties, mean", if weights > 0.0 { ties / weights } else { f64::NAN });
     }
 
-    /// Songs of both that entered on the same day.
+    /// Gives the songs of both that entered on the same day.
     fn together(&self, a: usize, b: usize, put: Put) {
         let days = |place: usize| -> BTreeMap<i32, f64> {
             let songs = self.snapshot.artists.get(place).map_or(&[][..], |artist| &artist.songs);
@@ -177,7 +177,7 @@ fn least(values: impl Iterator<Item = f64>) -> f64 {
     values.reduce(f64::min).unwrap_or(f64::NAN)
 }
 
-/// What an artist looks like alone.
+/// Gives the features of an artist alone.
 fn profile_of(artist: &Artist, ties: &BTreeMap<usize, Tie>, name: &str, put: &mut dyn FnMut(&'static str, f64)) {
     let songs = || artist.songs.iter();
     let recent = || artist.songs.iter().take_while(|song| song.age <= 3.0);

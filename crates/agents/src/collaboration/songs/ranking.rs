@@ -1,4 +1,4 @@
-//! Who will work together next: learned from the years before, each seen as it stood on its first day.
+//! Predicts who will work together next. It is learned from the years before, each as seen on its first day.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,11 @@ use crate::boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train};
 /// How the ranking is learned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
-    /// Of pairs that did not come to work together, the share that is learned from.
+    /// The share of pairs without a collaboration from which the model learns.
     pub share: f64,
-    /// A year counts half as much for each so many years since.
+    /// The half-life of a year's weight, in years.
     pub half_life: f64,
-    /// The model is the mean of so many, which differ in their seeds.
+    /// How many models are averaged. They differ in their seeds.
     pub members: u64,
     pub settings: Settings,
 }
@@ -39,8 +39,8 @@ impl Default for Schedule {
     }
 }
 
-/// What is fused with the model's ranking, and how much each weighs beside the model's 2: the candidate's partners by recency, and a
-/// random walk from the artist.
+/// The rankings that are fused with the model's, and their weights in comparison with the model's 2: the candidate's partners
+/// by recency, and a random walk from the artist.
 const FUSED: [(&str, f64); 2] = [("candidate: partners, half each year", 1.0), ("walk: far, from the artist", 0.5)];
 const OF_MODEL: f64 = 2.0;
 /// Reciprocal rank fusion (Cormack, Clarke, Buettcher 2009): each ranking adds weight / (this + rank).
@@ -50,11 +50,11 @@ const FLATTENED: f64 = 5.0;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     pub artist: usize,
-    /// All candidates it has not worked with, with their fused scores. Among equals the lower place first.
+    /// All candidates that it has not worked with, with their fused scores. Among equals, the lower place comes first.
     pub candidates: Vec<(usize, f64)>,
 }
 
-/// What was learned from so far.
+/// What was learned so far.
 #[derive(Clone, Debug)]
 struct Learner {
     schedule: Schedule,
@@ -75,10 +75,10 @@ impl Learner {
         Self { schedule, table, targets: Vec::new(), years: Vec::new(), models: Vec::new(), fused }
     }
 
-    /// Learns how a year went. Years must ascend.
+    /// Learns the outcomes of a year. Years must ascend.
     ///
     /// # Errors
-    /// When the settings of the schedule cannot be trained with.
+    /// When the settings of the schedule cannot be used for training.
     fn learn(
         &mut self,
         year: i32,
@@ -102,10 +102,10 @@ impl Learner {
         Ok(())
     }
 
-    /// Fits the model for `year` to the years before.
+    /// Fits the model for `year` to the years before it.
     ///
     /// # Errors
-    /// When the settings of the schedule cannot be trained with.
+    /// When the settings of the schedule cannot be used for training.
     fn fit(&mut self, year: i32) -> Result<(), BoostError> {
         if !self.targets.contains(&1.0) {
             return Ok(());
@@ -120,7 +120,8 @@ impl Learner {
         Ok(())
     }
 
-    /// Ranks whom `artist` might first work with. Before anything was learned, by partners and nearness alone.
+    /// Ranks the candidates with whom `artist` might work for the first time. Before anything was learned, only partners and
+    /// nearness count.
     fn rank(&self, pairs: &Pairs, artist: usize) -> Ranking {
         let unknown = unknown(pairs, artist);
         let mut columns: Vec<Vec<f64>> = vec![Vec::with_capacity(unknown.len()); self.fused.len() + 1];
@@ -147,7 +148,7 @@ impl Learner {
     }
 }
 
-/// Returns the rank of each value, 1 for the highest; among equals the earlier comes first, and NaN last.
+/// Returns the rank of each value, 1 for the highest; among equals, the earlier comes first, and NaN comes last.
 fn ranks(values: &[f64]) -> Vec<usize> {
     let known =
         |place: &usize| values.get(*place).copied().filter(|value| !value.is_nan()).unwrap_or(f64::NEG_INFINITY);
@@ -162,23 +163,23 @@ fn ranks(values: &[f64]) -> Vec<usize> {
     ranks
 }
 
-/// Candidates that `artist` has no song with.
+/// Returns the candidates with whom `artist` has no song.
 fn unknown(pairs: &Pairs, artist: usize) -> Vec<usize> {
     let other = |candidate: &usize| *candidate != artist && !pairs.snapshot.worked(artist, *candidate);
     pairs.candidates().iter().copied().filter(other).collect()
 }
 
-/// Returns the same pairs in every run, `share` of them all.
+/// Returns whether a pair is drawn: the same pairs in every run, and `share` of all of them.
 fn drawn(a: usize, b: usize, share: f64) -> bool {
     let mut mixed = ((a as u64) << 32 | b as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     ((mixed >> 11) as f64 / (1u64 << 53) as f64) < share
 }
 
-/// For each year that is asked about, the rankings of those who first worked with another candidate in it.
+/// Returns, for each year that is asked about, the rankings for artists who first worked with another candidate in it.
 ///
 /// # Errors
-/// When the settings of the schedule cannot be trained with.
+/// When the settings of the schedule cannot be used for training.
 pub fn rankings(
     schedule: &Schedule,
     catalogue: &Catalogue,
@@ -188,7 +189,7 @@ pub fn rankings(
     let mut learner = Learner::new(schedule.clone());
     let mut all = BTreeMap::new();
     let Some((first, _)) = catalogue.years() else { return Ok(all) };
-    // The first three years tell who is a candidate.
+    // The first three years show who is a candidate.
     for year in first.saturating_add(3)..=*asked.end() {
         let pairs = Pairs::new(Snapshot::new(catalogue, year), &catalogue.artists);
         let answers = pairs.snapshot.answers(catalogue, year);
@@ -202,7 +203,8 @@ pub fn rankings(
     Ok(all)
 }
 
-/// Whom each candidate of the year first works with in it, for those who do: what rankings are measured by.
+/// Returns with whom each candidate of the year works for the first time in it, for candidates who do. Rankings are measured by
+/// this.
 pub fn answers(catalogue: &Catalogue, year: i32) -> BTreeMap<usize, BTreeSet<usize>> {
     Snapshot::new(catalogue, year).answers(catalogue, year)
 }
@@ -214,7 +216,7 @@ mod tests {
     use super::*;
     use crate::collaboration::songs::Song;
 
-    /// Returns a hundred and twenty artists in two scenes that work within their scene, one of them with everybody.
+    /// Returns a hundred and twenty artists in two scenes. They work within their scene, and one of them works with everybody.
     fn catalogue() -> Catalogue {
         let song = |n: usize| {
             let scene = n % 2;
@@ -249,7 +251,7 @@ mod tests {
         let all = rankings(&schedule(), &whole, 2003..=2007, &mut |_| {}).unwrap();
         assert!(all.values().map(Vec::len).sum::<usize>() > 5);
         for year in [2004, 2006] {
-            // In the year itself artists of both scenes work together, and new artists come.
+            // In the year itself, artists of both scenes work together, and new artists come.
             let mut changed = whole.clone();
             changed.songs.retain(|song| song.first < NaiveDate::from_ymd_opt(year, 1, 1).unwrap());
             changed.artists.extend(["new".to_owned(), "newer".to_owned()]);

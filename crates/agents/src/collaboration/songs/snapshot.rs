@@ -1,4 +1,4 @@
-//! What songs say of artists and of who works with whom, as of the first day of a year.
+//! What songs say about artists and their collaborations, as of the first day of a year.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const YEAR_DAYS: f64 = 365.25;
 pub(super) struct Tie {
     /// Songs.
     pub count: f64,
-    /// Songs, half as heavy each year.
+    /// The number of songs, each of which counts half as much every year.
     pub recent: f64,
     /// Years since the last one.
     pub last: f64,
@@ -21,7 +21,7 @@ pub(super) struct Tie {
     pub first: f64,
 }
 
-/// An artist, from all songs before the year.
+/// An artist, according to all songs before the year.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Artist {
     /// Years since each song, newest first, with the number of its artists, its best place and its weeks.
@@ -36,7 +36,7 @@ pub(super) struct Work {
     pub artists: usize,
     pub peak: f64,
     pub weeks: f64,
-    /// Days since the calendar's first, which tells songs that entered together.
+    /// The day number in the calendar, which shows which songs entered together.
     pub day: i32,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Snapshot {
     pub artists: Vec<Artist>,
     /// Partners of each artist, ascending.
     pub ties: Vec<BTreeMap<usize, Tie>>,
-    /// Artists with a song in the three years before, ascending.
+    /// The artists with a song in the three years before, ascending.
     pub candidates: Vec<usize>,
 }
 
@@ -97,7 +97,7 @@ impl Snapshot {
         self.ties.get(a).is_some_and(|ties| ties.contains_key(&b))
     }
 
-    /// Whom each candidate first works with in the year, for those who do: the answers.
+    /// Returns with whom each candidate works for the first time in the year, for candidates who do.
     pub fn answers(&self, catalogue: &Catalogue, year: i32) -> BTreeMap<usize, BTreeSet<usize>> {
         let mut answers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         let candidate = |artist: &usize| self.candidates.binary_search(artist).is_ok();

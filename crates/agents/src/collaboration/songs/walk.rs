@@ -14,7 +14,7 @@ const ROUNDS: usize = 12;
 pub(super) const DIMENSIONS: usize = 16;
 
 impl Ties {
-    /// Songs together weigh `recent + floor x count`, so that old ties are not quite forgotten.
+    /// Builds the ties. Songs together weigh `recent + floor x count`, so that old ties are not quite forgotten.
     pub fn new(snapshot: &Snapshot, floor: f64) -> Self {
         let weight = |tie: &super::snapshot::Tie| tie.recent + floor * tie.count;
         let rows: Vec<Vec<(usize, f64)>> =
@@ -27,7 +27,7 @@ impl Ties {
         self.strengths.get(place).copied().unwrap_or(0.0)
     }
 
-    /// Returns where a walk from `start` stands that goes on with probability `damping` and else begins again.
+    /// Returns the distribution of a walk from `start` that goes on with probability `damping` and otherwise begins again.
     pub fn walk(&self, start: usize, damping: f64) -> Vec<f64> {
         let mut standing = vec![0.0; self.rows.len()];
         if let Some(first) = standing.get_mut(start) {
@@ -55,7 +55,7 @@ impl Ties {
     }
 
     /// Returns the leading eigenvectors of the normalised ties (truncated SVD, as the matrix is symmetric), scaled by their
-    /// values: subspace iteration from a fixed start.
+    /// eigenvalues. They are found by subspace iteration from a fixed start.
     pub fn embedding(&self) -> Vec<[f64; DIMENSIONS]> {
         let mut basis: Vec<[f64; DIMENSIONS]> = self
             .rows
@@ -63,7 +63,7 @@ impl Ties {
             .enumerate()
             .map(|(place, row)| {
                 std::array::from_fn(|k| {
-                    // Artists without ties have no part in it, so that artists to come change nothing.
+                    // Artists without ties are left out, so that later artists change nothing.
                     if row.is_empty() {
                         return 0.0;
                     }
@@ -80,7 +80,7 @@ impl Ties {
         basis
     }
 
-    /// (ties + identity) x basis, both sides divided by the roots of strengths.
+    /// Computes (ties + identity) x basis, with both sides divided by the square roots of strengths.
     fn multiply(&self, basis: &[[f64; DIMENSIONS]]) -> Vec<[f64; DIMENSIONS]> {
         let mut product = basis.to_vec();
         for (place, (row, into)) in self.rows.iter().zip(&mut product).enumerate() {
@@ -95,7 +95,7 @@ impl Ties {
     }
 }
 
-/// Gram and Schmidt, column by column.
+/// Makes the columns orthogonal one by one (Gram and Schmidt).
 fn orthogonalise(basis: &mut [[f64; DIMENSIONS]]) {
     for k in 0..DIMENSIONS {
         for j in 0..k {
@@ -118,7 +118,7 @@ fn at(row: &[f64; DIMENSIONS], place: usize) -> f64 {
     row.get(place).copied().unwrap_or(0.0)
 }
 
-/// Returns the cosine of two artists' numbers; NaN where one has none.
+/// Returns the cosine of two artists' vectors. NaN if one of them has none.
 pub(super) fn cosine(a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]) -> f64 {
     let dot = |a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()

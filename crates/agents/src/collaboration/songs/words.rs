@@ -1,4 +1,4 @@
-//! What artists sing about, and how they call themselves: words of titles and names, which tell country from hip-hop.
+//! The words of titles and names, which say what artists sing about and distinguish country from hip-hop.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,15 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// What a partner's words weigh beside one's own.
+/// The weight of a partner's words in comparison with one's own.
 const OF_PARTNERS: f64 = 0.5;
 
 fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 1).map(str::to_lowercase)
 }
 
-/// Gives every artist its words, weighted by how rare they are (TF-IDF), with some of its partners', to length 1.
+/// Gives every artist its words, weighted by how rare they are (TF-IDF), together with some of its partners' words,
+/// normalised to length 1.
 pub(super) fn describe(snapshot: &mut Snapshot, catalogue: &Catalogue, songs: &[Song]) {
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut number = |word: String| {

@@ -1,5 +1,5 @@
-//! What a forecaster knows beside its history, in bytes: its models, and what it learned from its own errors. With the same
-//! history it says the same again.
+//! The knowledge of a forecaster besides its history, in bytes: its models, and what it learned from its own errors. With
+//! the same history, it gives the same forecasts again.
 
 use thiserror::Error;
 
@@ -11,7 +11,7 @@ use crate::{
     sales::Day,
 };
 
-/// Models of the median at most, and numbers of one list.
+/// The most models of the median, and the most numbers of one list.
 const MOST_MODELS: usize = 64;
 const MOST_NUMBERS: usize = 100_000;
 
@@ -26,7 +26,7 @@ pub enum KeepError {
 }
 
 impl Forecaster {
-    /// Returns what it knows now. None before the first fit.
+    /// Returns the present knowledge. `None` before the first fit.
     pub fn knowledge(&self) -> Option<Vec<u8>> {
         let models = self.models.as_ref()?;
         let mut bytes = models.fitted.0.to_le_bytes().to_vec();
@@ -44,10 +44,10 @@ impl Forecaster {
         Some(bytes)
     }
 
-    /// Takes up what another one with the same history knew; after an error it knows what it knew before.
+    /// Takes over the knowledge of another forecaster with the same history. After an error, the knowledge is unchanged.
     ///
     /// # Errors
-    /// When the bytes are not what `knowledge` gives.
+    /// When the bytes are not such as `knowledge` gives.
     pub fn take_up(&mut self, knowledge: &[u8]) -> Result<(), KeepError> {
         let mut rest = Rest(knowledge);
         let fitted = Day(i32::from_le_bytes(rest.array()?));

@@ -7,12 +7,12 @@ use crate::statistics::sigmoid;
 
 /// How many of the latest outcomes count.
 const WINDOW: usize = 2_000;
-/// Offset and slope are drawn to 0 and 1 as if by so many outcomes, so that few outcomes change little.
+/// Offset and slope are drawn to 0 and 1 with the weight of this many outcomes, so that few outcomes change little.
 const PRIOR: f64 = 20.0;
-/// The fit is computed anew after so many outcomes.
+/// The fit is computed anew after this many outcomes.
 const REFIT_EVERY: usize = 50;
 const STEPS: usize = 12;
-/// Log-odds beyond this are taken as this.
+/// Log-odds are limited to this.
 const LIMIT: f64 = 12.0;
 
 /// A calibration that follows outcomes as they come.
@@ -41,7 +41,7 @@ impl Calibration {
         self.outcomes.len()
     }
 
-    /// Offset and slope.
+    /// Returns offset and slope.
     pub fn line(&self) -> [f64; 2] {
         [self.offset, self.slope]
     }
@@ -59,7 +59,8 @@ impl Calibration {
         }
     }
 
-    /// Newton's method on the penalised cross-entropy, which is convex in both numbers; steps are halved while they do harm.
+    /// Applies Newton's method to the penalised cross-entropy, which is convex in both numbers. Steps are halved as long as
+    /// they make it worse.
     fn fit(&mut self) {
         let mut loss = self.loss(self.offset, self.slope);
         for _ in 0..STEPS {
@@ -110,7 +111,7 @@ mod tests {
     #[test]
     fn overconfident_forecasts_are_drawn_back() {
         let mut calibration = Calibration::default();
-        // Says 95 % and 5 %, and is right four times in five.
+        // The forecasts say 95 % and 5 %, and are right four times in five.
         for n in 0..2_000 {
             let up = n % 2 == 0;
             calibration.learn(if up { 2.944 } else { -2.944 }, up == (n % 5 != 0));

@@ -1,10 +1,10 @@
-//! A factor model of who rates whom negatively, learned one rating at a time:
-//! `log-odds = base + severity(source) + badness(target) + p(source) . q(target)`, by stochastic gradient descent on the
-//! cross-entropy (Koren, Bell, Volinsky 2009, with biases).
+//! A factor model of who rates whom negatively, which learns one rating at a time: `log-odds = base + severity(source) +
+//! badness(target) + p(source) . q(target)`, by stochastic gradient descent on the cross-entropy (Koren, Bell, Volinsky
+//! 2009, with biases).
 
 use crate::statistics::sigmoid;
 
-/// Numbers that describe an account on each side.
+/// How many numbers describe an account on each side.
 const RANK: usize = 8;
 const RATE: f64 = 0.15;
 const FACTOR_RATE: f64 = 0.08;
@@ -18,7 +18,7 @@ struct Side {
 }
 
 impl Side {
-    /// Small numbers that differ between accounts and sides, the same in every run.
+    /// Creates small numbers that differ between accounts and sides, and are the same in every run.
     fn new(place: usize, salt: u64) -> Self {
         let mut state = (place as u64).wrapping_mul(2).wrapping_add(salt).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let factors = std::array::from_fn(|_| {
@@ -37,7 +37,7 @@ pub(super) struct Factors {
     targets: Vec<Side>,
 }
 
-/// What it says of a pair, as log-odds of a negative rating.
+/// The model's opinion about a pair, as log-odds of a negative rating.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Opinion {
     pub severity: f64,
@@ -47,7 +47,7 @@ pub(super) struct Opinion {
 }
 
 impl Factors {
-    /// Returns the opinion of a pair; of accounts never seen, none but the base.
+    /// Returns the opinion about a pair. For accounts that were never seen, it is only the base.
     pub fn opinion(&self, source: Option<usize>, target: Option<usize>) -> Opinion {
         let source = source.and_then(|place| self.sources.get(place));
         let target = target.and_then(|place| self.targets.get(place));

@@ -5,7 +5,8 @@
 //! fairness(u) = 1 - mean over those it rated of |w(u, v) - goodness(v)| / 2         (w in [-1, 1])
 //! ```
 //!
-//! The fixed point is approached by sweeps while ratings come, each starting from the one before.
+//! The fixed point is approached by sweeps while ratings come. Each sweep starts from the previous
+//! one.
 
 use super::history::{Account, REMEMBERED};
 
@@ -22,7 +23,8 @@ fn fairness(accounts: &[Account], place: usize) -> Option<f64> {
     (!votes.is_empty()).then(|| 1.0 - sum / votes.len() as f64)
 }
 
-/// Follows one rating: the goodness of the rated, then the fairness of the rater.
+/// Updates after one rating: first the goodness of the rated account, then the fairness of the
+/// rater.
 pub(super) fn touch(accounts: &mut [Account], source: usize, target: usize) {
     if let Some(value) = goodness(accounts, target)
         && let Some(account) = accounts.get_mut(target)
@@ -36,7 +38,7 @@ pub(super) fn touch(accounts: &mut [Account], source: usize, target: usize) {
     }
 }
 
-/// One round over all accounts.
+/// Does one round over all accounts.
 pub(super) fn sweep(accounts: &mut [Account]) {
     for place in 0..accounts.len() {
         touch(accounts, place, place);

@@ -1,4 +1,4 @@
-//! What two accounts look like just before one rates the other. Values that are not known are NaN.
+//! Features of two accounts just before one rates the other. Values that are not known are NaN.
 
 use super::{
     History,
@@ -9,11 +9,11 @@ use super::{
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 
-/// Where features go: group, name, value.
+/// Receives features: group, name, value.
 pub(super) type Put<'a> = &'a mut dyn FnMut(&'static str, &'static str, f64);
 
-/// Returns the features of `source` rating `target` at `now` (seconds since 1970), in the order of [`names`]. Only what is in
-/// `history` is looked at.
+/// Returns the features of `source` rating `target` at `now` (seconds since 1970), in the order of [`names`]. Only `history`
+/// is used.
 pub fn features(history: &History, source: u64, target: u64, now: i64) -> Vec<f64> {
     let mut row = Vec::with_capacity(160);
     visit(history, source, target, now, &mut |_, _, value| row.push(value));
@@ -62,7 +62,7 @@ fn visit(history: &History, source: u64, target: u64, now: i64, put: Put) {
     relations::visit(history, (source, source_place), (target, target_place), now, put);
 }
 
-/// The mood of the whole market.
+/// Gives the mood of the whole market.
 fn market(latest: &[Vote], target: Option<usize>, now: i64, put: Put) {
     let negatives = |count: usize| {
         let votes = latest.get(latest.len().saturating_sub(count)..).unwrap_or(&[]);
@@ -88,7 +88,7 @@ fn summary(group: &'static str, votes: &Votes, now: i64, put: Put) {
     let mean = votes.mean();
     put(group, "count", count as f64);
     put(group, "negatives", votes.negatives as f64);
-    // As if one rating in ten of ten earlier ones were negative, so that short histories say little.
+    // This counts as if there were ten earlier ratings, one of them negative, so that short histories say little.
     put(group, "smoothed share of negatives", (votes.negatives as f64 + 1.0) / (count as f64 + 10.0));
     put(group, "mean", mean.unwrap_or(f64::NAN));
     let variance = mean.map_or(f64::NAN, |mean| (votes.squares / count as f64 - mean * mean).max(0.0));
@@ -141,7 +141,7 @@ fn mean_of(votes: &[Vote], count: usize) -> f64 {
     if last.is_empty() { f64::NAN } else { last.iter().map(|vote| vote.value).sum::<f64>() / last.len() as f64 }
 }
 
-/// Returns how many ratings of one sign came last: negative for negative ones.
+/// Returns how many ratings of the same sign came last. The number is negative for negative ratings.
 fn run(votes: &[Vote]) -> f64 {
     let Some(last) = votes.last() else { return f64::NAN };
     let negative = last.value < 0.0;

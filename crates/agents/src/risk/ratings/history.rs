@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Rating, factors::Factors, fairness};
 
-/// How many of an account's latest votes are looked at one by one. Counts and sums are of all.
+/// How many of an account's latest votes are looked at one by one. Counts and sums include all.
 pub(super) const REMEMBERED: usize = 1_000;
-/// Fairness and goodness of all accounts are computed anew after so many ratings; in between, of those that a rating touched.
+/// Fairness and goodness of all accounts are computed anew after this many ratings. In between, only those of accounts in a
+/// rating are updated.
 const SWEEP_EVERY: usize = 100;
 /// How many of the latest ratings of the whole market are kept.
 const LATEST: usize = 200;
@@ -16,7 +17,7 @@ const LATEST: usize = 200;
 pub(super) struct Vote {
     /// The other side's place.
     pub other: usize,
-    /// From -1 to 1.
+    /// The rating, from -1 to 1.
     pub value: f64,
     /// Seconds since 1970.
     pub time: i64,
@@ -43,7 +44,7 @@ impl Votes {
         self.all.len()
     }
 
-    /// `None` of no votes.
+    /// Returns the mean vote. `None` if there are no votes.
     pub fn mean(&self) -> Option<f64> {
         (!self.all.is_empty()).then(|| self.sum / self.all.len() as f64)
     }
@@ -66,9 +67,9 @@ pub(super) struct Account {
     pub first_seen: i64,
     pub given: Votes,
     pub received: Votes,
-    /// How far its ratings agree with the goodness of those rated: 0 to 1.
+    /// How far its ratings agree with the goodness of the rated accounts, from 0 to 1.
     pub fairness: f64,
-    /// What fair raters say of it: -1 to 1.
+    /// What fair raters say about it, from -1 to 1.
     pub goodness: f64,
 }
 
@@ -84,7 +85,7 @@ pub struct History {
 }
 
 impl History {
-    /// Returns how many ratings it holds.
+    /// Returns how many ratings the history has.
     pub fn len(&self) -> usize {
         self.ratings
     }
@@ -94,7 +95,7 @@ impl History {
         self.ratings == 0
     }
 
-    /// Takes a rating in. Ratings must come in the order of time.
+    /// Adds a rating. Ratings must come in the order of time.
     pub fn push(&mut self, rating: &Rating) {
         let (source, target) = (self.enter(rating.source, rating.time), self.enter(rating.target, rating.time));
         let value = rating.value / 10.0;
@@ -129,7 +130,7 @@ impl History {
         place
     }
 
-    /// Log-odds of a negative rating, as the factor model sees it.
+    /// Returns the log-odds of a negative rating according to the factor model.
     pub fn opinion(&self, source: u64, target: u64) -> f64 {
         self.factors.opinion(self.place(source), self.place(target)).total
     }
@@ -142,7 +143,7 @@ impl History {
         self.accounts.get(place?)
     }
 
-    /// Returns what `source` last said of `target`, and when.
+    /// Returns how `source` last rated `target`, and when.
     pub(super) fn between(&self, source: Option<usize>, target: Option<usize>) -> Option<(f64, i64)> {
         self.pairs.get(&(source?, target?)).copied()
     }
@@ -152,7 +153,7 @@ impl History {
         self.places.last_key_value().map(|(number, _)| *number)
     }
 
-    /// Accounts opened shortly before or after account `number`, without itself.
+    /// Returns the accounts that were opened shortly before or after account `number`, without that account.
     pub(super) fn opened_near(&self, number: u64, distance: u64) -> impl Iterator<Item = (usize, &Account)> {
         self.places
             .range(number.saturating_sub(distance)..=number.saturating_add(distance))

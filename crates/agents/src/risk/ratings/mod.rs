@@ -1,14 +1,14 @@
-//! Will the next rating of an account be negative? A model learned from ratings alone, as they come.
+//! Predicts whether the next rating of an account will be negative. The model learns from ratings alone, as they come.
 //!
-//! A [`History`] takes ratings in the order of time. Before each, [`features`] says what both accounts did and what was said
-//! of them so far, and the [`Stream`] gives the probability, calibrated on how its latest forecasts ended.
+//! A [`History`] takes ratings in the order of time. Before each rating, [`features`] describes what both accounts did and
+//! how they were rated so far, and the [`Stream`] gives the probability, calibrated on how its latest forecasts ended.
 //!
 //! | module | what is in it |
 //! |---|---|
 //! | `history` | the graph of ratings |
 //! | `fairness` | fairness and goodness of accounts |
-//! | `factors` | a factor model learned rating by rating |
-//! | `features`, `relations` | what a pair looks like just before a rating |
+//! | `factors` | a factor model that learns rating by rating |
+//! | `features`, `relations` | the features of a pair just before a rating |
 //! | `calibration` | probabilities that come true as often as they say |
 //! | `stream` | fits, forecasts and fits again as ratings come |
 
@@ -32,7 +32,7 @@ pub struct Rating {
     pub source: u64,
     /// Who is rated.
     pub target: u64,
-    /// From -10 to 10.
+    /// The rating, from -10 to 10.
     pub value: f64,
     /// Seconds since 1970.
     pub time: i64,

@@ -1,5 +1,5 @@
-//! What stands between two accounts: what they said of each other, third accounts that know both, raters who judge alike, and
-//! accounts opened about the same time.
+//! Relations between two accounts: how they rated each other, third accounts that know both, raters who judge alike, and
+//! accounts that were opened about the same time.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ fn mean(sum: f64, count: f64) -> f64 {
     if count > 0.0 { sum / count } else { f64::NAN }
 }
 
-/// What the raters of the target are worth.
+/// Gives the worth of the target's raters.
 fn raters(history: &History, target: Option<usize>, put: Put) {
     let votes = history.account(target).map_or(&[][..], |account| account.received.latest(COMPARED));
     let (mut fair, mut fair_sum, mut good, mut good_sum) = (0.0, 0.0, 0.0, 0.0);
@@ -59,7 +59,8 @@ fn raters(history: &History, target: Option<usize>, put: Put) {
     put("raters of the target", "surprise of negatives", surprise);
 }
 
-/// Third accounts: for each way in which one can know both, how many, and the mean of the products of what was said.
+/// Gives the third accounts: for each way in which one can know both, their number, and the mean of the products of the
+/// ratings.
 fn triads(history: &History, source: Option<usize>, target: Option<usize>, put: Put) {
     type Direction = fn(&Account) -> &[Vote];
     let given: Direction = |account| account.given.latest(COMPARED);
@@ -91,7 +92,7 @@ fn triads(history: &History, source: Option<usize>, target: Option<usize>, put: 
     }
 }
 
-/// Raters of the target who judged others as the source did, and what they said.
+/// Gives the raters of the target who judged others as the source did, and their ratings.
 fn alike(history: &History, source: Option<usize>, target: Option<usize>, put: Put) {
     let mut agreement: HashMap<usize, (f64, f64)> = HashMap::new();
     for vote in history.account(source).map_or(&[][..], |account| account.given.latest(COMPARED)) {
@@ -104,7 +105,7 @@ fn alike(history: &History, source: Option<usize>, target: Option<usize>, put: P
     let (mut weights, mut sum, mut signed, mut common) = (0.0, 0.0, 0.0, 0.0);
     for vote in history.account(target).map_or(&[][..], |account| account.received.latest(COMPARED)) {
         if let Some((shared, agreed)) = agreement.get(&vote.other).filter(|_| Some(vote.other) != source) {
-            // As if two more judgements, one alike and one not, had been compared.
+            // This counts as if two more judgements had been compared, one that agreed and one that did not.
             let weight = agreed / (shared + 2.0);
             common += 1.0;
             weights += weight.abs();
@@ -117,7 +118,7 @@ fn alike(history: &History, source: Option<usize>, target: Option<usize>, put: P
     put("raters alike", "sum of signs by likeness", signed);
 }
 
-/// Accounts opened about the same time: someone who opens many uses them for the same end.
+/// Gives the accounts that were opened about the same time, because somebody who opens many uses them for the same purpose.
 fn neighbours(history: &History, (source, source_place): End, (target, target_place): End, now: i64, put: Put) {
     let (mut count, mut negatives, mut sum, mut recent, mut said, mut said_sum) = (0, 0, 0.0, 0, 0.0, 0.0);
     for (place, account) in history.opened_near(target, 5) {

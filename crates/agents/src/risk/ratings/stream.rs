@@ -1,4 +1,5 @@
-//! Forecasts as ratings come: fitted on all that ended, fitted again on a schedule, calibrated on the latest outcomes.
+//! Forecasts as ratings come. The model is fitted on all past ratings, fitted again on a schedule, and calibrated on
+//! the latest outcomes.
 
 use sha2::{Digest, Sha256};
 
@@ -15,13 +16,13 @@ pub struct Schedule {
     pub first: usize,
     /// Ratings between fits.
     pub every: usize,
-    /// While the past is caught up with, a fit waits until the ratings grew by this share too.
+    /// While catching up with the past, a fit also waits until the ratings grew by this share.
     pub growth: f64,
-    /// The model is the mean of so many, which differ in their seeds.
+    /// How many models are averaged. They differ in their seeds.
     pub members: u64,
-    /// A rating counts half as much in a fit for each so many ratings that came after it.
+    /// The half-life of a rating's weight in a fit, counted in later ratings.
     pub half_life: f64,
-    /// Ratings at most that a fit sees: the latest.
+    /// The most ratings that a fit sees. The latest are taken.
     pub window: usize,
     pub settings: Settings,
 }
@@ -44,14 +45,14 @@ impl Default for Schedule {
     }
 }
 
-/// What is said of a rating before it is known.
+/// The forecast of a rating before it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
-    /// That the rating will be negative, calibrated.
+    /// The calibrated probability that the rating will be negative.
     pub probability: f64,
-    /// What the model said, before calibration.
+    /// The model's forecast before calibration.
     pub log_odds: f64,
-    /// What the model looked at, in the order of [`names`](super::names).
+    /// The features, in the order of [`names`](super::names).
     pub features: Vec<f64>,
 }
 
@@ -82,12 +83,12 @@ impl Stream {
         }
     }
 
-    /// Returns what the fitted models are; none before the first fit.
+    /// Returns the fitted models. There are none before the first fit.
     pub fn models(&self) -> &[Model] {
         &self.models
     }
 
-    /// Says whether ratings of the past are caught up with, for which fewer fits will do.
+    /// Sets whether the stream is catching up with past ratings, for which fewer fits are enough.
     pub fn catch_up(&mut self, catching_up: bool) {
         self.catching_up = catching_up;
     }
@@ -111,21 +112,21 @@ impl Stream {
         Effects::mean(&self.models, &forecast.features).strongest(count).into_iter().filter_map(named).collect()
     }
 
-    /// Returns the versions of the models, as one: SHA-256 over them. `None` before the first fit.
+    /// Returns the version of all models together, which is a SHA-256 over them. `None` before the first fit.
     pub fn version(&self) -> Option<String> {
         let versions: Vec<String> = self.models.iter().map(Model::version).collect();
         (!versions.is_empty()).then(|| hex::encode(Sha256::digest(versions.join(" "))))
     }
 
-    /// Returns what the risk agent takes of a forecast; `None` before the first fit.
+    /// Returns what the risk agent uses from a forecast. `None` before the first fit.
     pub fn learned(&self, forecast: &Forecast, count: usize) -> Option<Learned> {
         Some(Learned { log_odds: forecast.log_odds, effects: self.effects(forecast, count), model: self.version()? })
     }
 
-    /// Learns what a rating was that had been forecast.
+    /// Learns the value of a rating that was forecast.
     ///
     /// # Errors
-    /// When the settings of the schedule cannot be trained with.
+    /// When the settings of the schedule cannot be used for training.
     pub fn learn(&mut self, rating: &Rating, forecast: Forecast) -> Result<(), BoostError> {
         let negative = rating.value < 0.0;
         self.calibration.learn(forecast.log_odds, negative);
@@ -148,10 +149,10 @@ impl Stream {
         Ok(())
     }
 
-    /// Fits the model to all ratings learned so far. Nothing happens while they are all of one sign.
+    /// Fits the model to all ratings learned so far. Nothing happens as long as all of them have the same sign.
     ///
     /// # Errors
-    /// When the settings of the schedule cannot be trained with.
+    /// When the settings of the schedule cannot be used for training.
     pub fn fit(&mut self) -> Result<(), BoostError> {
         self.since_fit = 0;
         let start = self.table.len().saturating_sub(self.schedule.window);

@@ -15,7 +15,7 @@ pub struct Registration {
     pub time: i64,
 }
 
-/// An asset whose content another registered first.
+/// An asset whose content somebody else registered first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copy {
     pub asset: AssetId,
@@ -24,7 +24,7 @@ pub struct Copy {
     pub original: AssetId,
 }
 
-/// Copies, by asset. What the first registrant registers again is none.
+/// Returns the copies, by asset. Content that its first registrant registers again is not a copy.
 pub fn copies(registrations: &[Registration]) -> Vec<Copy> {
     let mut first: BTreeMap<[u8; 32], &Registration> = BTreeMap::new();
     let age = |registration: &Registration| (registration.time, registration.asset);

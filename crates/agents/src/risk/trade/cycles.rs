@@ -1,6 +1,6 @@
-//! Assets that come back to where they were sold from.
+//! Finds assets that come back to an account that sold them.
 //!
-//! An owner that an asset returns to within few hops and a short time may have sold it to itself. How likely depends on the
+//! An owner to whom an asset returns within few hops and a short time may have sold it to itself. How likely depends on the
 //! prices (did anybody earn or lose?), the time, and whether the same accounts do it again and again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,31 +13,31 @@ use super::{Transfer, close};
 /// What counts as a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CycleLimits {
-    /// Transfers of a cycle at most.
+    /// The most transfers of a cycle.
     pub hops: usize,
-    /// Seconds between its first and last transfer at most.
+    /// The most seconds between its first and last transfer.
     pub seconds: i64,
-    /// A cycle within this time is quick.
+    /// A cycle within this many seconds is quick.
     pub quick: i64,
-    /// Prices within so many basis points of each other are the same.
+    /// Prices that differ by at most this many basis points count as the same.
     pub tolerance: u64,
 }
 
-/// What each circumstance weighs, in log-odds of a wash trade.
+/// The weight of each circumstance, in log-odds of a wash trade.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CycleWeights {
-    /// Of any cycle.
+    /// The weight of any cycle.
     pub base: f64,
     /// The prices of its sales are all the same.
     pub flat: f64,
     /// It was sold, and came back for nothing.
     pub free_return: f64,
     pub quick: f64,
-    /// Each other cycle of the same accounts within the time of a cycle, up to three.
+    /// The weight of each other cycle of the same accounts within the time of a cycle, up to three.
     pub repeated: f64,
     /// All of its accounts trade mostly among themselves.
     pub closed: f64,
-    /// Cycles from these log-odds on are reported.
+    /// Cycles with at least these log-odds are reported.
     pub threshold: f64,
 }
 
@@ -45,13 +45,13 @@ pub struct CycleWeights {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cycle {
     pub asset: AssetId,
-    /// Places in the transfers looked at, in the order of time.
+    /// The places of its transfers in the list, in the order of time.
     pub transfers: Vec<usize>,
     /// The accounts it went through, beginning with the one it returned to.
     pub accounts: Vec<Address>,
     /// Seconds between first and last transfer.
     pub seconds: i64,
-    /// When the last was, in seconds since 1970.
+    /// When the last transfer happened, in seconds since 1970.
     pub ended: i64,
     pub flat: bool,
     pub free_return: bool,
@@ -63,8 +63,8 @@ pub struct Cycle {
     pub log_odds: f64,
 }
 
-/// Returns the cycles that weigh enough, by first transfer. Transfers may come in any order; of one second, the order given
-/// counts. Takes time n log n in the transfers.
+/// Returns the cycles with enough weight, by their first transfer. Transfers may come in any order; within one second, the
+/// given order counts. The time is n log n in the number of transfers.
 pub fn cycles(transfers: &[Transfer], limits: &CycleLimits, weights: &CycleWeights) -> Vec<Cycle> {
     let mut chains: BTreeMap<AssetId, Vec<usize>> = BTreeMap::new();
     for (place, transfer) in transfers.iter().enumerate() {
@@ -94,7 +94,7 @@ fn close_at(transfers: &[Transfer], chain: &[usize], end: usize, limits: &CycleL
     }
     for start in (end.saturating_sub(limits.hops.saturating_sub(1))..end).rev() {
         let first = at(start)?;
-        // The chain must hold together: whoever passes it on had it.
+        // The chain must be connected: every sender must have received the asset.
         if first.to != sender || last.time.checked_sub(first.time)? > limits.seconds {
             return None;
         }
@@ -108,8 +108,8 @@ fn close_at(transfers: &[Transfer], chain: &[usize], end: usize, limits: &CycleL
     None
 }
 
-/// Returns the cycle of these transfers, unless nothing was sold in it: moving an asset between one's own wallets is no
-/// trade.
+/// Returns the cycle of these transfers, unless nothing was sold in it, because moving an asset between one's own wallets
+/// is not trade.
 fn judge(legs: &[&Transfer], transfers: Vec<usize>, limits: &CycleLimits) -> Option<Cycle> {
     let (first, last) = (legs.first()?, legs.last()?);
     let prices: Vec<Amount> = legs.iter().filter_map(|leg| leg.price).filter(|price| !price.is_zero()).collect();
@@ -173,7 +173,7 @@ impl Habits {
     }
 }
 
-/// Returns the accounts of a cycle, whoever began.
+/// Returns the accounts of a cycle, independent of who began it.
 fn circle(cycle: &Cycle) -> Vec<Address> {
     let set: BTreeSet<Address> = cycle.accounts.iter().copied().collect();
     set.into_iter().collect()

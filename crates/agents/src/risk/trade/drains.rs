@@ -1,4 +1,5 @@
-//! Accounts that many pay within a short time, and whose money then leaves at once to few: how a fraud collects.
+//! Finds accounts that many pay within a short time, and whose money then leaves at once to few. Fraud often collects in
+//! this way.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,11 +13,11 @@ use super::{Payment, at_least};
 pub struct DrainLimits {
     /// Different payers at least.
     pub payers: usize,
-    /// Seconds within which they pay and the money leaves.
+    /// The number of seconds within which they pay and the money leaves.
     pub seconds: i64,
-    /// Of what came in, at least so many basis points leave.
+    /// At least this part of what came in leaves, in basis points.
     pub share: u64,
-    /// To at most so many receivers.
+    /// It goes to at most this many receivers.
     pub receivers: usize,
 }
 
@@ -32,8 +33,8 @@ pub struct Drain {
     pub receivers: Vec<Address>,
 }
 
-/// Accounts that were drained, ascending, each with the first time. `trusted` tells accounts that collect by trade, such as
-/// the market's own contracts. Takes time n log n in the payments.
+/// Returns the accounts that were drained, ascending, each with the first time. `trusted` tells accounts whose business is
+/// to collect, such as the market's own contracts. The time is n log n in the number of payments.
 pub fn drains(payments: &[Payment], limits: &DrainLimits, trusted: impl Fn(Address) -> bool) -> Vec<Drain> {
     let mut order: Vec<&Payment> = payments.iter().filter(|payment| payment.from != payment.to).collect();
     order.sort_by_key(|payment| payment.time);
@@ -49,7 +50,7 @@ pub fn drains(payments: &[Payment], limits: &DrainLimits, trusted: impl Fn(Addre
     found.into_values().collect()
 }
 
-/// What went in and out of an account within the time looked at.
+/// What went in and out of an account within the time window.
 #[derive(Default)]
 struct Flow {
     came: Window,
@@ -65,7 +66,7 @@ struct Window {
 
 impl Window {
     fn push(&mut self, time: i64, other: Address, amount: Amount) {
-        // A sum beyond 256 bits is no money: it is left where it is.
+        // A sum beyond 256 bits cannot be money, so it is left unchanged.
         let Some(sum) = self.sum.checked_add(amount) else { return };
         self.sum = sum;
         self.payments.push_back((time, other, amount));

@@ -1,5 +1,5 @@
-//! Purchases paid with the seller's own money: it goes from the seller to the buyer before the sale or back after it, directly or
-//! through one account between them.
+//! Finds purchases that were paid with the seller's own money, which goes from the seller to the buyer before the sale or back
+//! after it, directly or through one account in between.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,12 @@ use super::{Payment, Transfer, at_least};
 /// What counts as funding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FundingLimits {
-    /// Seconds between payment and sale at most, and between two payments.
+    /// The most seconds between payment and sale, and between two payments.
     pub seconds: i64,
-    /// The payment is at least so many basis points of the price, and at most as much above it as this is below.
+    /// The payment is at least this many basis points of the price, and the price is at least this many basis points of the
+    /// payment.
     pub share: u64,
-    /// Payments of an account looked at, latest first.
+    /// How many payments of an account are looked at, latest first.
     pub looked_at: usize,
 }
 
@@ -44,7 +45,7 @@ impl Payments {
         Self { to }
     }
 
-    /// Returns whether the seller's money paid for a sale; `None` for what was not sold.
+    /// Returns how the seller's money paid for a sale, if it did. `None` for what was not sold.
     pub fn funding(&self, sale: &Transfer, limits: &FundingLimits) -> Option<Funding> {
         let price = sale.price.filter(|price| !price.is_zero())?;
         let from = sale.time.saturating_sub(limits.seconds);

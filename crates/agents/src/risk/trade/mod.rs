@@ -1,11 +1,11 @@
 //! Detectors over what happened in the market: transfers of assets, payments, registrations.
 //!
-//! Each says what it found and why, with a weight in log-odds. Weights and limits are rules
-//! (`rules/risk.metta`); prices are compared exactly, in whole base units.
+//! Each detector says what it found and why, with a weight in log-odds. Weights and limits are rules
+//! (`rules/risk.metta`). Prices are compared exactly, in whole base units.
 //!
 //! | module | what it finds |
 //! |---|---|
-//! | `cycles` | assets that come back to where they were sold from: round trips and rings |
+//! | `cycles` | assets that come back to an account that sold them: round trips and rings |
 //! | `funding` | purchases paid with the seller's own money |
 //! | `drains` | accounts that many pay and that are emptied at once |
 //! | `copies` | content registered again by somebody else |
@@ -31,7 +31,8 @@ pub struct Transfer {
     pub to: Address,
     /// Seconds since 1970.
     pub time: i64,
-    /// What was paid for it, in base units of the currency looked at; `None` where nothing was, or in another currency.
+    /// What was paid for it, in base units of the currency in question. `None` if nothing was paid, or in another
+    /// currency.
     pub price: Option<Amount>,
 }
 
@@ -42,7 +43,7 @@ pub struct Payment {
     pub to: Address,
     /// Seconds since 1970.
     pub time: i64,
-    /// In base units of the currency looked at.
+    /// The amount, in base units of the currency in question.
     pub amount: Amount,
 }
 
