@@ -11,7 +11,7 @@ use advisors::risk;
 use anyhow::{Context, Result, bail};
 use clap::{Subcommand, ValueEnum};
 use service::Settings;
-use store::{advice, watch};
+use store::advice::{self, watch};
 
 use crate::process;
 

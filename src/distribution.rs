@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use domain::distribution::{Input, digest};
 use service::Settings;
-use store::distribution;
+use store::payouts::pots;
 
 use crate::process;
 
@@ -26,7 +26,7 @@ pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     let Command::Replay { id } = command;
     let db = process::database(settings).await?;
     let mut conn = db.acquire().await?;
-    let recorded = distribution::recorded(&mut conn, id)
+    let recorded = pots::recorded(&mut conn, id)
         .await?
         .with_context(|| format!("there is no distribution {id} with a stored input"))?;
     let found = digest(&recorded.input);
@@ -41,7 +41,7 @@ pub async fn run(settings: &Settings, command: Command) -> Result<()> {
     if found != recorded.result_hash {
         bail!("dividing again gives another result: it hashes to {found}, recorded is {}", recorded.result_hash);
     }
-    let differing = distribution::differing_flow(&mut conn, id, &input.graph, &result).await?;
+    let differing = pots::differing_flow(&mut conn, id, &input.graph, &result).await?;
     if let Some(step) = differing {
         bail!("the recorded flows were changed: step {step} is not what the input gives");
     }

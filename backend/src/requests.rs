@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use facts::TraceContext;
-use store::trace;
+use store::facts::trace;
 use tracing::Instrument;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");

@@ -10,7 +10,10 @@ use ::facts::{Backfilled, ChainId, Fact, Hash, IncomeFinalized, NewFact, Reorgan
 use alloy::primitives::Address;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
-use store::{StoreError, facts, outbox};
+use store::{
+    StoreError,
+    facts::{self, outbox},
+};
 
 use crate::{
     batch::Batch,

@@ -6,7 +6,7 @@ use agents::risk::Watched;
 use facts::{ChainId, Envelope, Fact};
 use queue::{QueueError, Request, forget_done};
 use service::{Shutdown, error_chain};
-use store::{outbox, trace};
+use store::facts::{outbox, trace};
 
 use crate::{
     Context, JobError,
@@ -138,10 +138,12 @@ fn jobs_for(chain_id: ChainId, told: &Envelope) -> Result<Vec<Request>, QueueErr
         ],
         Fact::OrderRecorded(fact) => vec![Request::of(&Screen { order: fact.hash.0 })?],
         // The agent's own entries are what it found, so it need not look again.
-        Fact::WatchBegun(fact) | Fact::WatchEnded(fact) if fact.by != store::watch::AGENT => watched(&fact.subject)
-            .map(|what| Request::of(&Assess::of(what, through)))
-            .into_iter()
-            .collect::<Result<_, _>>()?,
+        Fact::WatchBegun(fact) | Fact::WatchEnded(fact) if fact.by != store::advice::watch::AGENT => {
+            watched(&fact.subject)
+                .map(|what| Request::of(&Assess::of(what, through)))
+                .into_iter()
+                .collect::<Result<_, _>>()?
+        }
         Fact::WorkPayeesChanged(_) | Fact::IncomeFinalized(_) => vec![Request::of(&Close {})?],
         Fact::GithubDelivered(fact) => vec![Request::of(&ApplyDeliveries { work: fact.work.0 })?],
         Fact::RootProposed(fact) => activation(fact)?.into_iter().collect(),

@@ -59,8 +59,7 @@ pub async fn contributors(
            SELECT p.id, p.key, coalesce(r.name, p.name) AS "name!", p.kind, r.contributions AS "contributions!", trim_scale(r.cost)::text AS "cost!",
                   CASE WHEN r.total = 0 THEN 0 ELSE div(r.weight * 1000000, r.total) END::bigint AS "share_ppm!",
                   r.first_at AS "first_at!", r.last_at AS "last_at!", r.rank AS "rank!",
-                  (SELECT x.address FROM contributor_addresses x WHERE x.work_id = r.work_id AND x.contributor_id = p.id
-                   ORDER BY x.id DESC LIMIT 1) AS "address?: Account"
+                  (SELECT x.address FROM payees x WHERE x.work_id = r.work_id AND x.contributor_id = p.id) AS "address?: Account"
            FROM ranked r JOIN contributors p ON p.id = r.contributor_id
            WHERE r.rank < $3 ORDER BY r.rank DESC LIMIT $4::bigint + 1"#,
         state.chain(),

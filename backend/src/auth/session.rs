@@ -12,7 +12,7 @@ use axum_extra::extract::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::{Postgres, Transaction};
-use store::sessions::{self, NewSession};
+use store::accounts::sessions::{self, NewSession};
 use utoipa::ToSchema;
 
 use crate::{

@@ -30,7 +30,7 @@ pub struct Nonce {
 #[utoipa::path(get, path = "/v1/auth/nonce", tag = "auth", responses((status = 200, body = Nonce)))]
 pub async fn nonce(State(state): State<AppState>) -> Result<axum::Json<Nonce>> {
     let nonce = hex::encode(rand::random::<[u8; 16]>());
-    let expires_at = store::nonces::issue(&mut *state.pool.acquire().await?, &nonce).await?;
+    let expires_at = store::accounts::nonces::issue(&mut *state.pool.acquire().await?, &nonce).await?;
     Ok(axum::Json(Nonce { nonce, expires_at }))
 }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Serialize;
-use store::books;
+use store::payouts::books;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -11,7 +11,7 @@ use axum::{
 use commands::create_work::asset_of;
 use futures::{TryStreamExt, stream};
 use serde::Serialize;
-use store::uploads;
+use store::works::uploads;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::merkle::PayoutTree;
 use facts::Account;
 use serde::Serialize;
-use store::roots;
+use store::payouts::roots;
 use utoipa::ToSchema;
 
 use crate::{

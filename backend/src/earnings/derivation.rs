@@ -9,7 +9,7 @@ use domain::{
     distribution::{Beneficiary, Input, Recipient, WorkKey},
 };
 use serde::Serialize;
-use store::distribution;
+use store::payouts::pots;
 use utoipa::ToSchema;
 
 use crate::{
@@ -152,10 +152,10 @@ pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -
     let account = payout.account.0;
     let recipient = match (&payout.beneficiary, payout.work_id) {
         // The payout was released from a reserve, which was kept under the contributor's name in one work's records.
-        (Some(name), Some(work)) => Recipient::Reserved(Beneficiary::Identity(distribution::scoped(work, name))),
+        (Some(name), Some(work)) => Recipient::Reserved(Beneficiary::Identity(pots::scoped(work, name))),
         _ => Recipient::Account(account),
     };
-    let recorded = distribution::recorded(&mut conn, payout.distribution_id).await?.ok_or_else(missing)?;
+    let recorded = pots::recorded(&mut conn, payout.distribution_id).await?.ok_or_else(missing)?;
     let explained = tokio::task::spawn_blocking(move || explain(&recorded.input, &recipient));
     let why = explained.await.map_err(Problem::internal)??;
     let why = derivation::Derivation { recipient: Recipient::Account(account), ..why };

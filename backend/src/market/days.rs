@@ -3,7 +3,7 @@
 use axum::extract::State;
 use chrono::{Datelike, Days, NaiveDate};
 use serde::{Deserialize, Serialize};
-use store::market_days::{self, MarketDay};
+use store::market::days::{self, MarketDay};
 use utoipa::{IntoParams, ToSchema};
 
 use super::state::{Deviation, Mood};
@@ -100,7 +100,7 @@ impl TryFrom<MarketDay> for MarketDayView {
     responses((status = 200, body = MarketDays), (status = 422, body = Problem)))]
 pub async fn days(State(state): State<AppState>, Query(asked): Query<DayFilters>) -> Result<axum::Json<MarketDays>> {
     let mut conn = state.pool.acquire().await?;
-    let Some(to) = asked.to.or(market_days::newest(&mut conn, state.chain_id()).await?) else {
+    let Some(to) = asked.to.or(days::newest(&mut conn, state.chain_id()).await?) else {
         return Ok(axum::Json(MarketDays { items: vec![], next: None }));
     };
     let usual = || to.checked_sub_days(Days::new(USUAL_DAYS - 1)).unwrap_or(to);
@@ -114,7 +114,7 @@ pub async fn days(State(state): State<AppState>, Query(asked): Query<DayFilters>
         return Err(Problem::field("from", "out_of_range", "is not after `to`"));
     }
     // One more day than a page is read, which tells whether there are more.
-    let mut days = market_days::between(&mut conn, state.chain_id(), from, to, MAX_DAYS + 1).await?;
+    let mut days = days::between(&mut conn, state.chain_id(), from, to, MAX_DAYS + 1).await?;
     let next = days.get(MAX_DAYS as usize).map(|day| day.told.day);
     days.truncate(MAX_DAYS as usize);
     let items = days.into_iter().map(MarketDayView::try_from).collect::<Result<_>>()?;

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use store::{
     advice::{self, Recorded},
-    market_days::{self, MarketDay},
+    market::days::{self, MarketDay},
 };
 use utoipa::ToSchema;
 
@@ -144,7 +144,7 @@ pub async fn state(State(state): State<AppState>) -> Result<axum::Json<MarketSta
     };
     let day = recorded.advice.day;
     let week = day.checked_sub_days(Days::new(7)).unwrap_or(day);
-    let days = market_days::between(&mut conn, state.chain_id(), week, day.pred_opt().unwrap_or(day), 7).await?;
+    let days = days::between(&mut conn, state.chain_id(), week, day.pred_opt().unwrap_or(day), 7).await?;
     let advice: Advice = said(&recorded)?;
     let says = summary(&advice);
     Ok(axum::Json(MarketStanding { says, state: Some(view(advice, &recorded, &days)?) }))

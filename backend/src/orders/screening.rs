@@ -6,7 +6,7 @@ use axum::extract::State;
 use chrono::Utc;
 use commands::place_order::is_approved;
 use serde::Deserialize;
-use store::screenings::{self, Offer};
+use store::market::screenings::{self, Offer};
 use utoipa::ToSchema;
 
 use super::list;

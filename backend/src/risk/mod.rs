@@ -177,7 +177,7 @@ pub fn recorded_advice(recorded: &Recorded) -> Result<RiskAdvice> {
 pub async fn screenings(state: &AppState, orders: &[B256]) -> Result<std::collections::BTreeMap<B256, OrderRisk>> {
     let hashes: Vec<Vec<u8>> = orders.iter().map(|hash| hash.to_vec()).collect();
     let mut conn = state.pool.acquire().await?;
-    let newest = store::screenings::newest(&mut conn, state.chain_id(), &hashes).await?;
+    let newest = store::market::screenings::newest(&mut conn, state.chain_id(), &hashes).await?;
     let mut found = std::collections::BTreeMap::new();
     for recorded in advice::by_ids(&mut conn, &newest).await? {
         let hash = recorded.advice.subject.strip_prefix("order:").and_then(|hash| hash.parse().ok());

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Serialize;
-use store::watch;
+use store::advice::watch;
 use utoipa::ToSchema;
 
 use crate::{

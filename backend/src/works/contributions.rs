@@ -134,8 +134,7 @@ pub async fn list(
                                    '[]')
                    FROM unnest(c.triggered_by) WITH ORDINALITY AS o (id, place) JOIN contributors t ON t.id = o.id)
                    AS "triggered_by!: FromJson<Vec<Trigger>>",
-                  (SELECT a.address FROM contributor_addresses a WHERE a.work_id = c.work_id AND a.contributor_id = c.contributor_id
-                   ORDER BY a.id DESC LIMIT 1) AS "address?: Account"
+                  (SELECT a.address FROM payees a WHERE a.work_id = c.work_id AND a.contributor_id = c.contributor_id) AS "address?: Account"
            FROM contributions c JOIN contributors p ON p.id = c.contributor_id
            WHERE ($2::bigint IS NULL OR c.work_id = (SELECT work_id FROM asset_works WHERE chain_id = $1 AND asset_id = $2))
              AND ($3::bigint IS NULL OR c.work_id = $3) AND ($4::bigint IS NULL OR c.contributor_id = $4) AND c.state = $5

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use store::prices::{self, Filter, Rates};
+use store::market::prices::{self, Filter, Rates};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{

@@ -7,7 +7,7 @@ use bindings::{AssetRegistry, Order};
 use facts::ChainId;
 use reqwest::header;
 use serde_json::{Value, json};
-use store::{advice, watch};
+use store::advice::{self, watch};
 
 use crate::{
     app::{Answer, App, Work},
@@ -22,7 +22,7 @@ impl App {
         self.market.chain.mine(3).await?;
         self.mirror().await?;
         self.mirror().await?;
-        let settled = store::trade::settled(&mut *self.market.pool.acquire().await?, CHAIN).await?;
+        let settled = store::market::trade::settled(&mut *self.market.pool.acquire().await?, CHAIN).await?;
         let block = settled.context("nothing is settled")?.block;
         while self.state.risk.fresh().await?.block() != block {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

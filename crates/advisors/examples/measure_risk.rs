@@ -9,7 +9,7 @@ use advisors::risk::{self, Memory, Standing};
 use alloy_primitives::{Address, B256};
 use chrono::Utc;
 use sqlx::{Connection, PgConnection};
-use store::screenings;
+use store::market::screenings;
 
 const CHAIN: ChainId = ChainId(1);
 const QUESTIONS: u64 = 300;

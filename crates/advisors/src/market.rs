@@ -16,8 +16,10 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use store::{
     advice::{self, Advice as Record},
-    market_days::{self, Told},
-    sales::{self, Sold},
+    market::{
+        days::{self, Told},
+        sales::{self, Sold},
+    },
 };
 
 use crate::{Result, asked, blocking, pricing::learnable, refused, rules_of};
@@ -147,10 +149,10 @@ pub async fn advise(pool: &PgPool, chain_id: ChainId, memory: &mut Memory) -> Re
         memory.0 = analyst;
         return Ok(None);
     }
-    let Some(first) = market_days::first(&mut conn, chain_id).await?.filter(|first| *first < before) else {
+    let Some(first) = days::first(&mut conn, chain_id).await?.filter(|first| *first < before) else {
         return Ok(None);
     };
-    let recorded = market_days::newest(&mut conn, chain_id).await?;
+    let recorded = days::newest(&mut conn, chain_id).await?;
     let news = sales::between(&mut conn, chain_id, analyst.as_ref().map(|analyst| analyst.before), before).await?;
     drop(conn);
     let (analyst, told, said) = blocking(move || {
@@ -162,7 +164,7 @@ pub async fn advise(pool: &PgPool, chain_id: ChainId, memory: &mut Memory) -> Re
     .await?;
 
     let mut tx = pool.begin().await?;
-    market_days::record(&mut tx, chain_id, &told).await?;
+    days::record(&mut tx, chain_id, &told).await?;
     let mut id = None;
     if let Some((question, answer)) = said {
         let rule_base: B256 = analyst.rules.version().parse().map_err(refused)?;

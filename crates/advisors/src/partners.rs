@@ -25,7 +25,7 @@ use sqlx::{PgConnection, PgPool};
 use store::{
     advice::{self, Advice as Record, Model},
     memory::{self, Held, Source},
-    people::{self as records, Part, Version, Work},
+    works::people::{self as records, Part, Version, Work},
 };
 
 use crate::{

@@ -8,7 +8,7 @@ use std::{
 use agents::collaboration::{Person, Together};
 use alloy_primitives::Address;
 use domain::AssetId;
-use store::people::{Part, Record, Work};
+use store::works::people::{Part, Record, Work};
 
 /// How many people can be named. Those who contributed last are taken.
 const PEOPLE: usize = 10_000;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 use store::{
     advice::{self, Advice, Model},
-    sales::{self, Sold},
+    market::sales::{self, Sold},
 };
 
 use crate::{Result, asked, blocking, kind_of, refused, rules_of};

@@ -12,9 +12,8 @@ use domain::cost::Evidence;
 use importer::github::{self, Contributions, Event, PayloadError, Reason, Verified, contributions_of, merge_of};
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 use store::{
-    StoreError,
-    commits::{self, Commit},
-    github as hooks,
+    StoreError, github as hooks,
+    works::commits::{self, Commit},
 };
 
 use crate::import_repository::author;

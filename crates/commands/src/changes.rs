@@ -11,8 +11,8 @@ use domain::{
 };
 use rust_decimal::Decimal;
 use store::{
-    contributions::{self, NewContribution, Someone},
-    prices::{self, Filter, Profile},
+    market::prices::{self, Filter, Profile},
+    works::contributions::{self, NewContribution, Someone},
 };
 use vault::Cid;
 

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, eip191_hash_message};
 use domain::identity::{Fault, Identity};
 use facts::Account;
-use store::identities::{self, Claim};
+use store::accounts::identities::{self, Claim};
 
 use crate::{Actor, Conflict, Market, Result, Tx, nonce, signature};
 

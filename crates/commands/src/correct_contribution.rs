@@ -7,7 +7,7 @@ use domain::contribution::{Fault, State};
 use rust_decimal::Decimal;
 use store::{
     StoreError,
-    contributions::{self, NewContribution, Record},
+    works::contributions::{self, NewContribution, Record},
 };
 
 use crate::{

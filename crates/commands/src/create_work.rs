@@ -4,7 +4,7 @@ use alloy::primitives::B256;
 use chrono::{DateTime, Utc};
 use domain::work::{self, Fault};
 use facts::{ChainId, Hash};
-use store::{uploads, works};
+use store::works::{self, uploads};
 
 use crate::{Actor, Conflict, Fault as AnyFault, Result, Tx};
 

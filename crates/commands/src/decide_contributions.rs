@@ -5,7 +5,7 @@ use facts::Account;
 use std::collections::BTreeSet;
 
 use domain::contribution::{self, Outcome, State, Verdict};
-use store::{StoreError, contributions};
+use store::{StoreError, works::contributions};
 
 use crate::{Actor, Conflict, Error, Result, Tx};
 

@@ -2,7 +2,7 @@
 
 use domain::contribution::check_reason;
 use facts::Account;
-use store::identities;
+use store::accounts::identities;
 
 use crate::{Actor, Error, Result, Tx};
 

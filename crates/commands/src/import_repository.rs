@@ -7,11 +7,13 @@ use importer::{Person, Repository, User, github};
 use sqlx::PgConnection;
 use store::{
     StoreError,
-    commits::{self, Author, Commit, clean},
-    contributions,
-    dependencies::{self, External, Use},
-    identities::{self, Named},
-    works::{self, NewWork},
+    accounts::identities::{self, Named},
+    works::{
+        self, NewWork,
+        commits::{self, Author, Commit, clean},
+        contributions,
+        dependencies::{self, External, Use},
+    },
 };
 
 /// What an import added.

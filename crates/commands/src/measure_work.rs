@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use store::{
     StoreError,
-    measurements::{self, Measurement},
+    works::measurements::{self, Measurement},
 };
 
 /// At most this many earlier works are compared in the end: those most alike.

@@ -7,5 +7,5 @@ use crate::{Error, Result, Tx};
 /// # Errors
 /// When it is not one of this server's, too old, or used before.
 pub async fn spend(tx: &mut Tx, nonce: &str) -> Result<()> {
-    if store::nonces::spend(tx, nonce).await? { Ok(()) } else { Err(Error::NonceSpent) }
+    if store::accounts::nonces::spend(tx, nonce).await? { Ok(()) } else { Err(Error::NonceSpent) }
 }

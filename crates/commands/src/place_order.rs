@@ -12,8 +12,10 @@ use chrono::Utc;
 use domain::order::{Asset, ChainState, Fault, Means, Order, Side};
 use store::{
     facts,
-    orders::{self, NewOrder},
-    screenings,
+    market::{
+        orders::{self, NewOrder},
+        screenings,
+    },
 };
 
 use crate::{

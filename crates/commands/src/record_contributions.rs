@@ -8,7 +8,7 @@ use domain::{
     cost::Evidence,
 };
 use rust_decimal::Decimal;
-use store::contributions::{self, NewContribution, Record};
+use store::works::contributions::{self, NewContribution, Record};
 
 use crate::{
     Actor, Result, Tx,

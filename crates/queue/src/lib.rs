@@ -79,7 +79,7 @@ pub async fn enqueue(
         return Ok(());
     }
     // The limit is for jobs whose worker died. Failures are counted in the job.
-    let task = apalis::prelude::TaskBuilder::new(request.bytes(store::trace::current()))
+    let task = apalis::prelude::TaskBuilder::new(request.bytes(store::facts::trace::current()))
         .max_attempts(25)
         .run_after(request.delay)
         .build();

@@ -11,7 +11,7 @@ use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
 use service::{Shutdown, error_chain};
 use sqlx::PgPool;
-use store::trace;
+use store::facts::trace;
 use tokio::{
     sync::Semaphore,
     time::{Interval, MissedTickBehavior, interval},

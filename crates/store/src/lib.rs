@@ -4,37 +4,18 @@
 //! Rust number type of the driver holds 256 bits. Functions take `&mut PgConnection`, so that the caller decides what
 //! one transaction is.
 
+pub mod accounts;
 pub mod advice;
-pub mod books;
-pub mod commits;
-pub mod contributions;
-pub mod dependencies;
 pub mod deployments;
-pub mod distribution;
 pub mod facts;
 pub mod github;
-pub mod identities;
 pub mod ledger;
 pub mod lineage;
-pub mod market_days;
-pub mod measurements;
+pub mod market;
 pub mod memory;
-pub mod nonces;
-pub mod orders;
-pub mod outbox;
-pub mod people;
-pub mod prices;
-pub mod roots;
-pub mod sales;
+pub mod payouts;
 pub mod schema;
-pub mod screenings;
-pub mod sessions;
-pub mod trace;
-pub mod track_record;
-pub mod trade;
-pub mod uploads;
 pub mod values;
-pub mod watch;
 pub mod works;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use facts::{Fact, RootActivationQueued};
 use queue::{Failure, Job, Queue};
 use sender::Intent;
 use serde::{Deserialize, Serialize};
-use store::roots;
+use store::payouts::roots;
 
 use crate::{
     Context, JobError, Worker,

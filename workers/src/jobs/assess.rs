@@ -6,7 +6,7 @@ use advisors::risk::{self, Answered, Memory};
 use agents::risk::{Advice, Watched};
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
-use store::{trade, watch};
+use store::{advice::watch, market::trade};
 
 use super::{enqueue, screen::screen_all_of};
 use crate::{Context, JobError, Worker};

@@ -17,7 +17,7 @@ use domain::money::Amount;
 use futures::{StreamExt, TryStreamExt, stream};
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
-use store::books::{self, Books};
+use store::payouts::books::{self, Books};
 
 use crate::{Context, JobError, Worker};
 

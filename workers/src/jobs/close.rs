@@ -11,9 +11,9 @@ use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
 use service::error_chain;
 use sqlx::{Acquire, PgConnection};
-use store::{
+use store::payouts::{
     books,
-    distribution::{self as pots, Pot},
+    pots::{self, Pot},
 };
 
 use super::{Balance, Publish, enqueue};

@@ -14,8 +14,11 @@ use sender::Intent;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{
-    books, distribution as pots, ledger,
-    roots::{self, Cumulative},
+    ledger,
+    payouts::{
+        books, pots,
+        roots::{self, Cumulative},
+    },
 };
 
 use super::{Activate, enqueue};

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256};
 use chrono::Utc;
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
-use store::screenings::{self, Offer};
+use store::market::screenings::{self, Offer};
 
 use crate::{Context, JobError, Worker};
 

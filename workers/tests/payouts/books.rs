@@ -7,7 +7,7 @@ use alloy::{
 };
 use anyhow::Result;
 use bindings::Payouts;
-use store::books::{self, Check};
+use store::payouts::books::{self, Check};
 
 use crate::stage::Stage;
 

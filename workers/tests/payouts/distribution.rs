@@ -232,17 +232,17 @@ async fn what_is_below_the_least_payout_waits_and_every_distribution_can_be_made
     assert_eq!(told.iter().map(|entry| entry.event.kind.as_str()).collect::<Vec<_>>(), ["distribution.closed"]);
     assert_eq!(ledger::verify(&mut conn, &[], |_, _| ()).await??.head.size, 3);
     for id in 1..=3 {
-        let recorded = store::distribution::recorded(&mut conn, id).await?.context("no input was kept")?;
+        let recorded = store::payouts::pots::recorded(&mut conn, id).await?.context("no input was kept")?;
         assert_eq!(digest(&recorded.input), recorded.input_hash);
         let input = Input::parse(&recorded.input)?;
         let again = input.distribute()?;
         assert_eq!(digest(&again.canonical(&input.graph)), recorded.result_hash);
-        assert_eq!(store::distribution::differing_flow(&mut conn, id, &input.graph, &again).await?, None);
+        assert_eq!(store::payouts::pots::differing_flow(&mut conn, id, &input.graph, &again).await?, None);
         if id == 2 {
             sqlx::query("UPDATE distribution_flows SET amount = amount + 1 WHERE distribution_id = 2 AND step = 1")
                 .execute(stage.pool())
                 .await?;
-            let step = store::distribution::differing_flow(&mut conn, id, &input.graph, &again).await?;
+            let step = store::payouts::pots::differing_flow(&mut conn, id, &input.graph, &again).await?;
             assert_eq!(step, Some(1), "a changed flow is found");
         }
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use facts::{ChainId, Fact, IncomeFinalized, NewFact, RootProposed, Stream, Subject};
 use queue::{Queue, dead, retry};
 use serde_json::{Value, json};
-use store::{distribution, facts::tell};
+use store::{facts::tell, payouts::pots};
 
 use crate::stage::{Running, Stage};
 
@@ -57,7 +57,7 @@ async fn a_failing_job_comes_back_and_ends_in_sight_and_many_facts_do_not_pile_u
 
     // While a division takes long, facts that ask for another one do not pile up behind it, and do not take connections.
     let mut busy = stage.pool().begin().await?;
-    distribution::lock(&mut busy, stage.context.deployment.chain_id).await?;
+    pots::lock(&mut busy, stage.context.deployment.chain_id).await?;
     for n in 0..FACTS {
         let mut tx = stage.pool().begin().await?;
         let income = NewFact::about_chain(ChainId(31337), Fact::IncomeFinalized(IncomeFinalized { through: n }));

@@ -8,7 +8,10 @@ use alloy::primitives::U256;
 use anyhow::{Context as _, Result};
 use chrono::{Days, NaiveDate, NaiveTime, Utc};
 use facts::ChainId;
-use store::{advice, market_days, market_days::MarketDay};
+use store::{
+    advice,
+    market::days::{self, MarketDay},
+};
 
 use crate::{
     advice::sell,
@@ -47,7 +50,7 @@ async fn settle_before(stage: &Stage, day: NaiveDate) -> Result<()> {
 
 async fn days(stage: &Stage) -> Result<Vec<MarketDay>> {
     let mut conn = stage.pool().acquire().await?;
-    Ok(market_days::between(
+    Ok(days::between(
         &mut conn,
         CHAIN,
         Utc::now().date_naive() - Days::new(1000),

@@ -21,7 +21,7 @@ use domain::{
     distribution::{Input, Recipient, digest},
 };
 use importer::{Options, Repository, coherence::survey};
-use store::distribution as pots;
+use store::payouts::pots;
 use tempfile::TempDir;
 use testkit::account;
 

@@ -7,7 +7,7 @@ use alloy::primitives::{Address, U256};
 use anyhow::{Result, ensure};
 use domain::merkle::PayoutTree;
 use sqlx::{Connection, PgConnection};
-use store::roots;
+use store::payouts::roots;
 
 use crate::stage::{Running, Stage, content, person, repository, whole};
 

@@ -11,9 +11,8 @@ use anyhow::{Context as _, Result};
 use chrono::Utc;
 use facts::{ChainId, Fact, NewFact, OrderRecorded, Stream, Subject};
 use store::{
-    advice::{self, Recorded},
-    screenings::{self, Offer},
-    watch,
+    advice::{self, Recorded, watch},
+    market::screenings::{self, Offer},
 };
 use testkit::account;
 

@@ -15,7 +15,7 @@ use indexer::Indexer;
 use rust_decimal::Decimal;
 use service::{Finality, Shutdown};
 use sqlx::PgPool;
-use store::{books, roots};
+use store::payouts::{books, roots};
 use tempfile::TempDir;
 use testkit::{Chain, Market, account, signer};
 use vault::{DiskStore, Vault};

@@ -16,9 +16,11 @@ use chrono::{DateTime, NaiveDate};
 use domain::{Amount, AssetId, ContentHash};
 use sqlx::{PgConnection, PgPool};
 use store::{
+    advice::watch,
     deployments,
+    market::trade,
     memory::{Held, Source},
-    snapshot, trade, watch,
+    snapshot,
 };
 
 use super::parse_subject;

@@ -1,7 +1,7 @@
 //! Advice on how likely fraud is: for accounts and works when something happened to them, and for orders before they are shown
 //! and bought.
 //!
-//! The agent knows what was final at a settled block ([`store::trade`]) and what others watch ([`store::watch`]). Both are
+//! The agent knows what was final at a settled block ([`store::market::trade`]) and what others watch ([`store::advice::watch`]). Both are
 //! named in the recorded question, besides the order and its standing, so that an answer can be computed again.
 //!
 //! Questions and records change with every block, but answers hardly ever do. So an answer is recorded only when it differs
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use store::{
     advice::{self, Advice},
-    screenings::{self, Offer},
+    market::screenings::{self, Offer},
 };
 
 pub use self::memory::{Grounds, Memory};

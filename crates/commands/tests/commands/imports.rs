@@ -10,7 +10,7 @@ use domain::{
 };
 use rust_decimal::Decimal;
 use sqlx::PgPool;
-use store::identities;
+use store::accounts::identities;
 
 use crate::repo::{ADA, BOB, Repo, lock};
 

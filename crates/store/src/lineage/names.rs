@@ -18,7 +18,7 @@ pub struct Name {
 
 /// An asset that is a work known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known<'a> {
+pub struct AssetName<'a> {
     pub kind: &'a str,
     pub title: &'a str,
     pub work: i64,
@@ -68,7 +68,7 @@ impl Names {
 
     /// What is known of an asset that is a work. A work may be recorded after its registration, so for any other asset the
     /// database is to be asked, with [`ask`].
-    pub fn known(&self, id: AssetId) -> Option<Known<'_>> {
+    pub fn known(&self, id: AssetId) -> Option<AssetName<'_>> {
         // The registry numbers assets from one without gaps: where it stands is known.
         let likely = self.assets.get(id.0.checked_sub(1)? as usize).filter(|found| found.id == id);
         let Asset { kind, work, .. } = match likely {
@@ -76,7 +76,7 @@ impl Names {
             None => self.assets.get(self.assets.binary_search_by_key(&id, |asset| asset.id).ok()?)?,
         };
         let (work, title) = work.as_ref()?;
-        Some(Known { kind: self.kinds.get(usize::from(*kind))?, title, work: *work })
+        Some(AssetName { kind: self.kinds.get(usize::from(*kind))?, title, work: *work })
     }
 }
 

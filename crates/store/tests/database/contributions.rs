@@ -12,8 +12,9 @@ use facts::ChainId;
 use rust_decimal::Decimal;
 use sqlx::{PgConnection, PgPool};
 use store::{
-    contributions::{self, NewContribution, Record, Someone, State},
-    distribution, identities,
+    accounts::identities,
+    payouts::pots,
+    works::contributions::{self, NewContribution, Record, Someone, State},
 };
 
 const CHAIN: ChainId = ChainId(5);
@@ -84,7 +85,7 @@ async fn record(tx: &mut PgConnection, work_id: i64, state: State, new: &[NewCon
 
 /// The asset's contributions as a division takes them: who is paid in the end, and the cost in whole dollars.
 async fn counted(tx: &mut PgConnection) -> Result<Vec<(Option<Recipient>, u64)>> {
-    let lineage = distribution::lineage(tx, CHAIN, 1).await?;
+    let lineage = pots::lineage(tx, CHAIN, 1).await?;
     let work = &lineage.graph.works()[lineage.start.0 as usize];
     assert_eq!(work.key, WorkKey::Asset(domain::AssetId(1)));
     let dollar = U256::from(10).pow(U256::from(12));

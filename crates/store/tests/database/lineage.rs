@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use store::{
     lineage::{
         self, Cache, Lineage,
-        names::{self, Known, Name},
+        names::{self, AssetName, Name},
     },
     memory::Held,
 };
@@ -205,7 +205,7 @@ async fn names_are_held_beside_the_graph_and_asked_for_until_the_work_is_known()
     assert_eq!(names::ask(&mut conn, CHAIN, &[1, 3]).await?, [(AssetId(1), name(Some("Root")))]);
     register(&pool, 3, &[(3, vec![1])]).await?;
     let after = cache.fresh().await?;
-    assert_eq!(after.value.names.known(AssetId(1)), Some(Known { kind: "CODE", title: "Root", work: 1 }));
+    assert_eq!(after.value.names.known(AssetId(1)), Some(AssetName { kind: "CODE", title: "Root", work: 1 }));
     assert_eq!(after.value.names.known(AssetId(2)), None);
     assert_eq!(after.value.names.known(AssetId(4)), None);
     Ok(())

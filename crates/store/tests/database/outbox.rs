@@ -9,7 +9,10 @@ use std::{
 use anyhow::Result;
 use facts::{ChainId, DeliveryReceived, Fact, IncomeReceived, NewFact, Place, Stream, Subject, TraceContext};
 use sqlx::PgPool;
-use store::{distribution, facts::tell_one, outbox, trace};
+use store::{
+    facts::{outbox, tell_one, trace},
+    payouts::pots,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -227,12 +230,11 @@ async fn every_chain_has_a_lock_of_its_own() -> Result<()> {
     // Ids beyond 32 bits exist: 2^31 is the first that an integer cannot hold.
     for chain in [1, 31337, 1 << 31, 1_313_161_554, (1 << 32) + 1, i64::MAX as u64] {
         let mut tx = pool.begin().await?;
-        tokio::time::timeout(Duration::from_secs(5), distribution::lock(&mut tx, ChainId(chain))).await??;
+        tokio::time::timeout(Duration::from_secs(5), pots::lock(&mut tx, ChainId(chain))).await??;
         transactions.push(tx);
     }
     let mut again = pool.begin().await?;
-    let waits =
-        tokio::time::timeout(Duration::from_millis(200), distribution::lock(&mut again, ChainId(1 << 31))).await;
+    let waits = tokio::time::timeout(Duration::from_millis(200), pots::lock(&mut again, ChainId(1 << 31))).await;
     assert!(waits.is_err(), "a lock was given twice");
     Ok(())
 }

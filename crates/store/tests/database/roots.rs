@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, U256};
 use anyhow::Result;
 use facts::ChainId;
 use sqlx::PgPool;
-use store::roots::{self, Cumulative};
+use store::payouts::roots::{self, Cumulative};
 
 const CHAIN: ChainId = ChainId(5);
 const ACCOUNT: Address = Address::repeat_byte(7);

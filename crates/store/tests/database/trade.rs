@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use facts::ChainId;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
-use store::trade::{self, Transferred};
+use store::market::trade::{self, Transferred};
 
 const CHAIN: ChainId = ChainId(5);
 

@@ -21,7 +21,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use crate::{StoreError, facts, identities};
+use crate::{StoreError, accounts::identities, facts};
 
 /// What happened to contributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use ::facts::{ChainId, Envelope, NewFact, version};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
-use crate::{StoreError, trace};
+use crate::{StoreError, facts::trace};
 
 /// What a reader took: facts, and rows that are none it knows.
 #[derive(Clone, Debug, Default)]

@@ -32,14 +32,14 @@ pub struct Pot {
 /// ```compile_fail,E0308
 /// async fn divide(pool: &sqlx::PgPool) -> Result<(), store::StoreError> {
 ///     let mut connection = pool.acquire().await?;
-///     store::distribution::lock(&mut connection, 1).await
+///     store::payouts::pots::lock(&mut connection, 1).await
 /// }
 /// ```
 ///
 /// ```
 /// async fn divide(pool: &sqlx::PgPool) -> Result<(), store::StoreError> {
 ///     let mut tx = pool.begin().await?;
-///     store::distribution::lock(&mut tx, 1).await
+///     store::payouts::pots::lock(&mut tx, 1).await
 /// }
 /// ```
 ///
@@ -261,8 +261,7 @@ async fn parties(tx: &mut PgConnection, works: &[i64]) -> Result<BTreeMap<(i64, 
                SELECT DISTINCT work_id, unnest(array_append(triggered_by, contributor_id)) AS id FROM contributions
                WHERE work_id = ANY ($1))
            SELECT u.work_id AS "work_id!", c.id, c.key, c.kind,
-                  (SELECT a.address FROM contributor_addresses a WHERE a.work_id = u.work_id AND a.contributor_id = c.id
-                   ORDER BY a.id DESC LIMIT 1) AS "address?: Account"
+                  (SELECT a.address FROM payees a WHERE a.work_id = u.work_id AND a.contributor_id = c.id) AS "address?: Account"
            FROM used u JOIN contributors c ON c.id = u.id"#,
         works
     )
@@ -605,8 +604,7 @@ pub async fn release_reserves(
          SELECT r.chain_id, a.address, r.token, r.amount, r.distribution_id, r.id
          FROM reserves r
          JOIN contributors c ON c.key = r.beneficiary
-         JOIN LATERAL (SELECT address FROM contributor_addresses a WHERE a.work_id = r.work_id AND a.contributor_id = c.id
-                       ORDER BY a.id DESC LIMIT 1) a ON true
+         JOIN LATERAL (SELECT address FROM payees a WHERE a.work_id = r.work_id AND a.contributor_id = c.id) a ON true
          WHERE r.chain_id = $1 AND r.token <> ALL ($2) AND NOT EXISTS (SELECT FROM payouts p WHERE p.reserve_id = r.id)
          ORDER BY r.id RETURNING id",
         chain_id.get(),

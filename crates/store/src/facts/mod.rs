@@ -1,10 +1,13 @@
 //! Telling facts: each goes to the ledger, to the outbox, or to both, in the transaction that makes it true.
 
+pub mod outbox;
+pub mod trace;
+
 use ::facts::NewFact;
 use domain::ledger::{Canonical, NewEvent};
 use sqlx::PgConnection;
 
-use crate::{StoreError, ledger, outbox};
+use crate::{StoreError, ledger};
 
 /// Tells facts, in order, within the caller's transaction. Each is told to whom its kind says.
 ///

@@ -1,6 +1,13 @@
 //! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it: they may name
 //! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
 
+pub mod commits;
+pub mod contributions;
+pub mod dependencies;
+pub mod measurements;
+pub mod people;
+pub mod uploads;
+
 use ::facts::{
     Account, AddressKnown, Fact, Hash, NewFact, PayeesChanged, PolicySet, Stream, Subject, VersionAdded, WorkCreated,
 };

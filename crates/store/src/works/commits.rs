@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 
 use crate::{
     StoreError,
-    contributions::{self, NewContribution, Record, Someone},
+    works::contributions::{self, NewContribution, Record, Someone},
 };
 
 /// Commits sent in one statement.

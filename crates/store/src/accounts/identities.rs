@@ -70,11 +70,9 @@ pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, boo
         "INSERT INTO identity_proofs (claim_id, owner, work_id, state, source)
          SELECT k.id, w.owner, w.id, 'proven', a.source
          FROM identity_claims k JOIN contributors c ON c.key = k.key
-         JOIN contributor_addresses a ON a.contributor_id = c.id AND a.address = k.account AND a.claim_id IS NULL
+         JOIN LATERAL (SELECT * FROM payees WHERE contributor_id = c.id) a ON a.address = k.account AND a.claim_id IS NULL
          JOIN works w ON w.id = a.work_id
          WHERE k.id = $1 AND a.source IN ('trailer', 'FUNDING.json', 'mapping')
-             AND NOT EXISTS (SELECT FROM contributor_addresses b
-                             WHERE (b.work_id, b.contributor_id) = (a.work_id, a.contributor_id) AND b.id > a.id)
          ON CONFLICT DO NOTHING",
         id
     )
@@ -193,8 +191,7 @@ pub async fn record_addresses(
          SELECT $1, c.id, r.address, r.source
          FROM jsonb_to_recordset($2) AS r (key text, address bytea, source text) JOIN contributors c ON c.key = r.key
          WHERE r.address IS DISTINCT FROM (
-             SELECT a.address::bytea FROM contributor_addresses a WHERE a.work_id = $1 AND a.contributor_id = c.id
-             ORDER BY a.id DESC LIMIT 1)
+             SELECT a.address::bytea FROM payees a WHERE a.work_id = $1 AND a.contributor_id = c.id)
            AND NOT EXISTS (SELECT FROM contributor_addresses a
                            WHERE a.work_id = $1 AND a.contributor_id = c.id AND a.claim_id IS NOT NULL)
          ORDER BY c.id RETURNING id",

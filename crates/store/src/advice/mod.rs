@@ -1,5 +1,7 @@
 //! What the agents advised, and what they knew: enough to make every piece of advice again.
 
+pub mod watch;
+
 use std::collections::BTreeMap;
 
 use ::facts::{AdviceGiven, ChainId, Fact, Hash, NewFact, Stream, Subject};

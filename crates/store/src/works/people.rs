@@ -82,8 +82,7 @@ pub async fn parts(conn: &mut PgConnection) -> Result<Vec<Part>, StoreError> {
                       coalesce(a.address::bytea, CASE WHEN p.key ~ '^account:0x[0-9a-fA-F]{40}$'
                                                       THEN decode(substr(p.key, 11), 'hex') END) AS account
                FROM (SELECT DISTINCT work_id, who FROM acts) s JOIN contributors p ON p.id = s.who
-               LEFT JOIN LATERAL (SELECT address FROM contributor_addresses x WHERE x.work_id = s.work_id AND x.contributor_id = s.who
-                                  ORDER BY x.id DESC LIMIT 1) a ON true
+               LEFT JOIN LATERAL (SELECT address FROM payees x WHERE x.work_id = s.work_id AND x.contributor_id = s.who) a ON true
                WHERE p.kind = 'HUMAN')
            SELECT work_id AS "work!", account AS "account!: Account", min(name) AS "name!",
                   array_agg(DISTINCT kind) AS "kinds!: Vec<String>", count(*) AS "contributions!",
