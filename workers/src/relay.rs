@@ -29,8 +29,11 @@ pub async fn run(context: Context, shutdown: Shutdown) {
     let mut looked: Option<Instant> = None;
     let mut listener = None;
     while !shutdown.has_begun() {
-        if looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) && look(&context).await.is_ok() {
-            looked = Some(Instant::now());
+        if looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
+            match look(&context).await {
+                Ok(()) => looked = Some(Instant::now()),
+                Err(error) => tracing::warn!("what is left to do was not looked for: {}", error_chain(&error)),
+            }
         }
         match relay(&context).await {
             Ok(0) => {}
