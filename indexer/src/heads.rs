@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use alloy::primitives::{Address, U256};
+use facts::{Account, Units};
 use sqlx::PgConnection;
-use store::values;
 
 use crate::{
     batch::Batch,
@@ -41,17 +41,17 @@ impl Heads {
     /// When the database fails, or a stored value is malformed.
     pub async fn load(conn: &mut PgConnection, chain: i64) -> Result<Self, CommitError> {
         let mut heads = Self::default();
-        let numbers: Vec<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+        let numbers: Vec<(Account, Vec<u8>, i64)> = sqlx::query_as(
             "SELECT address, stream, max(seq) FROM logs WHERE chain_id = $1 AND seq IS NOT NULL GROUP BY address, stream",
         )
         .bind(chain)
         .fetch_all(&mut *conn)
         .await?;
         for (contract, stream, seq) in numbers {
-            heads.numbers.insert(record(&values::address(&contract)?, &stream), seq as u64);
+            heads.numbers.insert(record(&contract.0, &stream), seq as u64);
         }
-        let totals: Vec<(bool, Vec<u8>, Vec<u8>, String)> = sqlx::query_as(
-            "SELECT DISTINCT ON (is_claim, account, token) is_claim, account, token, total::text
+        let totals: Vec<(bool, Account, Account, Units)> = sqlx::query_as(
+            "SELECT DISTINCT ON (is_claim, account, token) is_claim, account, token, total
              FROM (SELECT true AS is_claim, account, token, cumulative AS total, block_number, log_index
                    FROM claims WHERE chain_id = $1
                    UNION ALL SELECT false, account, currency, credit, block_number, log_index
@@ -63,7 +63,7 @@ impl Heads {
         .await?;
         for (is_claim, account, token, total) in totals {
             let kind = if is_claim { "claim" } else { "credit" };
-            heads.totals.insert((kind, values::address(&account)?, values::address(&token)?), values::amount(&total)?);
+            heads.totals.insert((kind, account.0, token.0), total.0.0);
         }
         Ok(heads)
     }

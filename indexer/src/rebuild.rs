@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use alloy::primitives::{Address, B256, Bytes};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
-use store::{StoreError, deployments::Deployment, values};
+use store::{StoreError, deployments::Deployment};
 
 use crate::{
     batch::Batch,
@@ -276,7 +276,7 @@ async fn read_page(
 ) -> Result<Vec<(Log, u64)>, RebuildError> {
     let rows = sqlx::query!(
         r#"SELECT l.block_number, l.log_index, l.block_hash AS "block_hash: Hash", l.tx_hash AS "tx_hash: Hash", l.tx_index,
-                  l.address AS "address: Account", l.topics, l.data, extract(epoch FROM b.timestamp)::bigint AS "time!"
+                  l.address AS "address: Account", l.topics AS "topics: Vec<Hash>", l.data, extract(epoch FROM b.timestamp)::bigint AS "time!"
            FROM (SELECT * FROM chain.logs
                  WHERE chain_id = $1 AND block_number BETWEEN $2 AND $4 AND (block_number, log_index) > ($2, $3)
                  ORDER BY block_number, log_index LIMIT $5) l
@@ -292,7 +292,7 @@ async fn read_page(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let topics = row.topics.iter().map(|topic| values::hash(topic)).collect::<Result<Vec<B256>, _>>()?;
+            let topics: Vec<B256> = row.topics.into_iter().map(|topic| topic.0).collect();
             let log = Log {
                 address: Address::from(row.address.0.into_array()),
                 topics,

@@ -1,8 +1,8 @@
 //! PostgreSQL: the pool, the migrations, and the reads and writes that more than one program makes.
 //!
-//! Addresses and hashes are stored as bytes, amounts as `numeric(78, 0)`; they cross the driver as text, because no
-//! Rust number type of the driver holds 256 bits. Functions take `&mut PgConnection`, so that the caller decides what
-//! one transaction is.
+//! There is a folder for each noun, and each table has one module that writes it. Addresses and hashes are stored as bytes and amounts
+//! as `numeric(78, 0)`; in Rust they are the types of [`::facts::value`]. Functions take `&mut PgConnection`, so that the caller decides
+//! what one transaction is. Where several statements must be atomic, they take a transaction.
 
 pub mod accounts;
 pub mod advice;

@@ -1,18 +1,8 @@
-//! Between Rust's types and the database's: bytes to addresses and hashes, decimal text to amounts.
+//! Values that cross the driver as text. All others have types in [`::facts::value`].
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::U256;
 
 use crate::StoreError;
-
-/// A stored address. The column's domain holds 20 bytes, so anything else is corruption.
-pub fn address(bytes: &[u8]) -> Result<Address, StoreError> {
-    Address::try_from(bytes).map_err(|_| corrupt("address", bytes))
-}
-
-/// A stored hash of 32 bytes.
-pub fn hash(bytes: &[u8]) -> Result<B256, StoreError> {
-    B256::try_from(bytes).map_err(|_| corrupt("hash", bytes))
-}
 
 /// A stored whole number, read as text.
 pub fn amount(text: &str) -> Result<U256, StoreError> {
@@ -22,8 +12,4 @@ pub fn amount(text: &str) -> Result<U256, StoreError> {
 /// Bytes in PostgreSQL's own text form, for rows that travel as JSON.
 pub fn hex_bytes(bytes: &[u8]) -> String {
     format!("\\x{}", hex::encode(bytes))
-}
-
-fn corrupt(what: &'static str, bytes: &[u8]) -> StoreError {
-    StoreError::Corrupt { what, value: hex::encode(bytes) }
 }
