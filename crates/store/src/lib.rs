@@ -46,6 +46,9 @@ pub enum StoreError {
 }
 
 /// Opens a pool and waits up to half a minute for a server that is still starting.
+///
+/// # Errors
+/// When the URL is not valid, when the server refuses the connection, or when it does not answer in time.
 pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = url.parse().map_err(StoreError::Url)?;
     // Lists take optional filters: one plan for all combinations of them would be bad for each, and compiling a plan
@@ -84,7 +87,7 @@ async fn outside_transactions(connection: &mut PgConnection) -> Result<bool, sql
     sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection).await?.try_get(0)
 }
 
-/// A transaction that only reads, all of it as of one moment.
+/// Begins a transaction that only reads, and sees everything as of one moment.
 ///
 /// # Errors
 /// When the database does not answer.

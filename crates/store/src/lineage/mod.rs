@@ -28,18 +28,22 @@ use crate::{
     snapshot,
 };
 
-/// Names a state of a chain's lineage. Two equal versions hold the same assets and parents; another version may.
+/// Names a state of a chain's lineage. Two equal versions hold the same assets and parents. Two different versions may do
+/// so too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Which projections are read.
+    /// The generation of the projections that are read.
     generation: Option<i64>,
-    /// How often blocks left the mirror.
+    /// The number of times that blocks left the mirror.
     reorganisations: Option<i64>,
     /// Block and log of the newest registration.
     newest: Option<(i64, i32)>,
 }
 
-/// The present version: two look-ups by key.
+/// Returns the present version by two look-ups by key.
+///
+/// # Errors
+/// When the database fails.
 pub async fn version(conn: &mut PgConnection, chain_id: ChainId) -> Result<Version, StoreError> {
     let row = sqlx::query!(
         r#"SELECT c.generation AS "generation?", c.reorganisations AS "reorganisations?",
@@ -60,6 +64,9 @@ pub async fn version(conn: &mut PgConnection, chain_id: ChainId) -> Result<Versi
 }
 
 /// Loads the whole lineage of a chain, row by row.
+///
+/// # Errors
+/// When the database fails, or what it holds is not a valid lineage.
 pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Graph, StoreError> {
     let licensed = upstream::licensed(conn, chain_id, None).await?;
     let mut rows = sqlx::query!(
@@ -106,7 +113,11 @@ fn graph(works: Vec<Node>, mut edges: Vec<Edge>) -> Result<Graph, StoreError> {
     Graph::new(&works, &edges).map_err(|error| StoreError::Refused(format!("the lineage is not valid: {error}")))
 }
 
-/// What an asset was made from, as [`Graph::ancestors`] tells it, by a recursive query. `None` when there is no such asset.
+/// Returns what an asset was made from, as [`Graph::ancestors`] does, by a recursive query. Returns `None` when there is no
+/// such asset.
+///
+/// # Errors
+/// When the database fails.
 pub async fn ancestors(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -131,7 +142,11 @@ pub async fn ancestors(
     Ok(within(rows.into_iter().map(|row| (row.id, row.depth)), limits))
 }
 
-/// What was made from an asset, as [`Graph::descendants`] tells it, by a recursive query. `None` when there is no such asset.
+/// Returns what was made from an asset, as [`Graph::descendants`] does, by a recursive query. Returns `None` when there is
+/// no such asset.
+///
+/// # Errors
+/// When the database fails.
 pub async fn descendants(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -175,8 +190,11 @@ fn within(rows: impl Iterator<Item = (i64, i32)>, limits: Limits) -> Option<Reac
     Some(Reach { complete: works.len() == found, works })
 }
 
-/// What stands around an asset, as [`Graph::neighbourhood`] tells it, from a graph of its surroundings alone. `None` when
-/// there is no such asset.
+/// Returns what surrounds an asset, as [`Graph::neighbourhood`] does, from a graph of its surroundings alone. Returns
+/// `None` when there is no such asset.
+///
+/// # Errors
+/// When the database fails, or what it holds is not a valid lineage.
 pub async fn neighbourhood(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -205,10 +223,10 @@ pub async fn neighbourhood(
     Ok(shown.map(|shown| Neighbourhood { complete: shown.complete && above.complete && below.complete, ..shown }))
 }
 
-/// The lineage of one chain in memory: one graph, and while it is made anew the next.
+/// The lineage of one chain in memory. It is one graph, and also the next one while that is being made.
 pub type Cache = Memory<Lineage>;
 
-/// An empty memory of a chain's lineage.
+/// Returns an empty memory of a chain's lineage.
 pub fn cache(pool: PgPool, chain_id: ChainId) -> Cache {
     Memory::new(pool, Lineage { chain_id })
 }

@@ -18,7 +18,7 @@ use crate::{
     works::contributions::{self, NewContribution, Record, Someone},
 };
 
-/// Commits sent in one statement.
+/// The number of commits that are sent in one statement.
 const BATCH: usize = 5000;
 
 /// Somebody, or some program, who wrote a commit.
@@ -32,8 +32,9 @@ pub struct Author<'a> {
 }
 
 impl Author<'_> {
-    /// Who this is in all works. A program gets a key of its own: whether a commit is by one is what a single repository says in
-    /// its author's name, and must not take another work's share from the person with the same address.
+    /// Returns the key under which this author is known in all works. A program gets a key of its own. Whether a commit is
+    /// by a program is only what one repository says in its author's name, so that must not take another work's share from
+    /// the person with the same address.
     pub fn key(&self) -> String {
         let identity = clean(self.identity);
         if self.system { format!("tool:{identity}") } else { identity }
@@ -52,29 +53,32 @@ pub struct Commit<'a> {
     pub time: i64,
     pub subject: &'a str,
     pub touches_tests: bool,
-    /// Its cost, of at most 6 decimals.
+    /// Its cost in the unit of the cost rule, with at most 6 decimals.
     pub cost: Decimal,
     /// A page that shows it.
     pub evidence: Option<&'a str>,
-    /// At least one, each once.
+    /// At least one author, and each author once.
     pub authors: Vec<Author<'a>>,
 }
 
 /// What was recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// Commits that were new to the work.
+    /// The number of commits that were new to the work.
     pub commits: u64,
-    /// Their parts: one for each author.
+    /// The number of recorded contributions: one for each author of a new commit.
     pub contributions: u64,
-    /// Commits that were known, and stay with other people than are named now.
+    /// The number of commits that were known, and that stay with other people than those named now.
     pub attributed_otherwise: u64,
 }
 
-/// Records the commits that the work does not know yet, for its owner, in the state that the work's policy gives to imports and
-/// pushes. `rests_on` says what the costs rest on.
+/// Records the commits that the work does not know yet, for its owner, in the state that the work's policy gives to imports
+/// and pushes. `rests_on` says what the costs rest on.
 ///
-/// The caller holds the work's row, so that two of them do not take a commit for new at the same time.
+/// The caller holds the work's row, so that two callers cannot take the same commit for a new one at the same time.
+///
+/// # Errors
+/// When a commit has no author, or a cost or coherence that the rules do not allow, or when the database fails.
 pub async fn record(
     tx: &mut PgConnection,
     work_id: i64,
@@ -166,7 +170,7 @@ fn millionths(cost: Decimal) -> U256 {
     U256::from(cost.mantissa().unsigned_abs())
 }
 
-/// Replaces what PostgreSQL holds in no text: NUL becomes U+FFFD.
+/// Replaces what a text in PostgreSQL cannot hold: NUL becomes U+FFFD.
 pub fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
