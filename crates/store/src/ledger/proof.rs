@@ -10,19 +10,19 @@ use sqlx::PgConnection;
 use super::{head, seal::STORED_LEVEL, signed, unsigned};
 use crate::StoreError;
 
-/// The root over the first `size` events: what is anchored.
+/// Returns the root over the first `size` events, which is what is anchored.
 ///
 /// # Errors
-/// When the ledger has none, or fewer.
+/// When `size` is 0, when the ledger has fewer events, or when the database fails.
 pub async fn root_at(tx: &mut PgConnection, size: u64) -> Result<B256, StoreError> {
     within(tx, size).await?;
     frontier(tx, size).await?.root().ok_or_else(|| StoreError::Refused("an empty ledger has no root".to_owned()))
 }
 
-/// The proof that entry `seq` is under the root over the first `size` events, from the leaf up.
+/// Returns the proof that entry `seq` is under the root over the first `size` events, from the leaf up.
 ///
 /// # Errors
-/// When there is no such entry among them, or the ledger has fewer.
+/// When there is no such entry among them, when the ledger has fewer events, or when the database fails.
 pub async fn proof(tx: &mut PgConnection, seq: u64, size: u64) -> Result<Vec<B256>, StoreError> {
     within(tx, size).await?;
     let none = || StoreError::Refused(format!("there is no entry {seq} among the first {size}"));
@@ -31,10 +31,10 @@ pub async fn proof(tx: &mut PgConnection, seq: u64, size: u64) -> Result<Vec<B25
     tree::proof(seq, size, |node| hashes.get(&node).copied()).map_err(|node| node.map_or_else(none, missing))
 }
 
-/// The proof that the ledger of `to` events begins with that of `from`.
+/// Returns the proof that the ledger of `to` events begins with that of `from` events.
 ///
 /// # Errors
-/// When `from` is more than `to`, or the ledger has fewer.
+/// When `from` is more than `to`, when the ledger has fewer events, or when the database fails.
 pub async fn consistency(tx: &mut PgConnection, from: u64, to: u64) -> Result<Consistency, StoreError> {
     within(tx, to).await?;
     if from > to {

@@ -8,18 +8,18 @@ use sqlx::{Postgres, Transaction};
 
 use crate::StoreError;
 
-/// An order with what it is known by.
+/// An order with the hash and the signature that identify it.
 #[derive(Clone, Copy, Debug)]
 pub struct NewOrder<'a> {
     pub chain_id: ChainId,
     /// Its EIP-712 hash.
     pub hash: B256,
     pub order: &'a Order,
-    /// The maker's.
+    /// The maker's signature.
     pub signature: &'a [u8],
 }
 
-/// Stores an order; false when it was stored before. The fact that tells of it belongs to the same transaction.
+/// Stores an order. Returns false when it was stored before. The fact that tells of it belongs to the same transaction.
 ///
 /// # Errors
 /// When the order's asset, a time or an amount does not fit its column, or the database fails.
