@@ -88,7 +88,7 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
     Ok(Some(id))
 }
 
-/// Where what is said of a subject (`asset:7`, `account:0x..`) is listed.
+/// Returns the stream in which facts about a subject (`asset:7`, `account:0x..`) are listed.
 pub(crate) fn stream(chain_id: ChainId, subject: &str) -> Result<Stream, StoreError> {
     let stream = match subject.strip_prefix("asset:") {
         Some(asset) => format!("asset:{chain_id}:{asset}").parse(),

@@ -45,7 +45,7 @@ pub async fn consistency(tx: &mut PgConnection, from: u64, to: u64) -> Result<Co
     tree::consistency(from, to, |node| hashes.get(&node).copied()).map_err(missing)
 }
 
-/// The right edge of the tree over the first `size` events.
+/// Returns the right edge of the tree over the first `size` events.
 pub(super) async fn frontier(tx: &mut PgConnection, size: u64) -> Result<Frontier, StoreError> {
     let nodes = tree::nodes(0, size);
     let hashes = hashes(tx, &nodes).await?;

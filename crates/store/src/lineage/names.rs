@@ -43,7 +43,7 @@ struct Asset {
 }
 
 impl Names {
-    /// All of a chain.
+    /// Loads the names of all assets of a chain.
     pub(super) async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Self, StoreError> {
         let mut rows = sqlx::query!(
             r#"SELECT a.asset_id, a.kind, aw.work_id AS "work_id?", w.title AS "title?"
