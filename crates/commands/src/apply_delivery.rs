@@ -1,8 +1,8 @@
 //! Applies what GitHub delivered about a work: the commits of a push become contributions.
 //!
-//! [`next`] takes hold of the work and of its oldest delivery that waits, [`apply`] records what the delivery says and writes down what
-//! became of it, and [`give_up`] writes down that it could not be applied. Because a commit counts once in a work, a delivery may be
-//! applied again, and deliveries may be applied in another order. The result is the same.
+//! [`next`] takes hold of the work and of its oldest delivery that waits, [`apply`] records what the delivery says and
+//! writes down what became of it, and [`give_up`] writes down that it could not be applied. Because a commit counts once in
+//! a work, a delivery may be applied again, and deliveries may be applied in another order. The result is the same.
 
 use facts::Account;
 use std::fmt;

@@ -29,8 +29,7 @@ pub struct Corrected {
 ///
 /// # Errors
 /// When nothing is changed, when a rule is broken, when the contribution does not exist or does not count, or when another
-/// correction by
-/// the actor waits.
+/// correction by the actor waits.
 pub async fn correct(tx: &mut Tx, actor: Actor, id: i64, changes: &Changes) -> Result<Corrected> {
     if *changes == Changes::default() {
         return Err(Fault::CorrectionEmpty.into());

@@ -34,8 +34,7 @@ pub struct Work {
 ///
 /// # Errors
 /// When the description breaks rules, when the actor did not upload the content or it is an asset on `chain_id` already, or
-/// when the
-/// actor recorded it before.
+/// when the actor recorded it before.
 pub async fn create(tx: &mut Tx, chain_id: ChainId, actor: Actor, new: NewWork) -> Result<Work> {
     let (title, description) = (new.title.trim().to_owned(), new.description.trim().to_owned());
     if bindings::kind_number(&new.kind).is_none() {

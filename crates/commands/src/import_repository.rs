@@ -1,6 +1,5 @@
 //! Imports a repository: its work, its version, people, contributions and external works are recorded in one transaction.
-//! Importing it
-//! again adds only what is new.
+//! Importing it again adds only what is new.
 
 use alloy::primitives::Address;
 use domain::cost::Evidence;
@@ -108,8 +107,7 @@ pub fn author(author: &github::Author) -> Author<'_> {
 }
 
 /// Records the addresses that differ from the newest known ones of this work, except for people who signed for theirs. An
-/// account that
-/// signed for the name that the repository gives it is linked to it.
+/// account that signed for the name that the repository gives it is linked to it.
 async fn record_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repository) -> Result<u64, StoreError> {
     let people: Vec<(String, Address, String)> = repository
         .people

@@ -2,9 +2,8 @@
 //!
 //! A command takes a transaction and typed input, applies the rules of [`domain`], stores what follows, and tells the
 //! ledger and the outbox of it. Nothing is true before the caller commits, so several commands can share a transaction.
-//! What a command
-//! refuses, it reports as an [`Error`] with a stable code. How that is shown is up to the caller, be it the HTTP API, a job or
-//! the command line.
+//! What a command refuses, it reports as an [`Error`] with a stable code. How that is shown is up to the caller, be it the
+//! HTTP API, a job or the command line.
 //!
 //! | command | what it does |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! Measures a work: compares the survey of a repository with what the market knows, and records the resulting coherence for the
-//! version.
+//! Measures a work: compares the survey of a repository with what the market knows, and records the resulting coherence for
+//! the version.
 
 use alloy::primitives::B256;
 use domain::coherence::Coherence;
@@ -48,8 +48,7 @@ pub async fn measure(
 /// Keeps the signature of a version, and finds the earlier works that share content with it.
 ///
 /// A work that is like this one came earlier only if this one was not as much like it before. So a copy never takes novelty
-/// from what
-/// it was copied from.
+/// from what it was copied from.
 async fn earlier(
     tx: &mut PgConnection,
     work_id: i64,

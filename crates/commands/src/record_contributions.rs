@@ -36,9 +36,8 @@ pub struct Recorded {
 /// Records all contributions, or none of them.
 ///
 /// # Errors
-/// When an item breaks a rule, of which the error is the first, when the work does not exist, when its owner takes no
-/// proposals of the
-/// actor, or when too many wait.
+/// When an item breaks a rule (the error is the first one found), when the work does not exist, when its owner takes no
+/// proposals of the actor, or when too many wait.
 pub async fn record(tx: &mut Tx, actor: Actor, work: i64, items: &[New]) -> Result<Recorded> {
     contribution::check_count("items", "contributions", items.len())?;
     let prices = Prices::load(tx, items.iter().filter_map(|item| item.given.cost.as_ref())).await?;

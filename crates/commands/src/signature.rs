@@ -1,6 +1,5 @@
 //! Tells whether an account signed a hash. The account is a key pair, or a contract that answers for itself (ERC-1271). The
-//! rules are those of
-//! the contracts' `Signatures` library, so what passes here passes there.
+//! rules are those of the contracts' `Signatures` library, so what passes here passes there.
 
 use alloy::{
     primitives::{Address, B256, Bytes, FixedBytes, Signature},
@@ -69,8 +68,7 @@ pub async fn is_valid(provider: &DynProvider, account: Address, hash: B256, sign
 }
 
 /// Returns the account whose key made a signature. That has 65 bytes that end in 27 or 28, or 64 bytes (ERC-2098), with the
-/// lower of the
-/// two possible s.
+/// lower of the two possible s.
 fn signer(hash: B256, signature: &[u8]) -> Option<Address> {
     let signature = match (signature.len(), signature.last()?) {
         (65, 27 | 28) => Signature::from_raw(signature).ok()?,

@@ -8,8 +8,7 @@
 //! ```
 //!
 //! The decision of an owner holds for all works of that owner, including future ones. What a repository says holds for its
-//! work alone, and only where
-//! the owner has said nothing else.
+//! work alone, and only where the owner has said nothing else.
 
 use std::collections::BTreeMap;
 

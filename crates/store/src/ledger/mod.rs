@@ -50,8 +50,7 @@ pub struct Head {
 /// Appends events in order within the caller's transaction. They are in the ledger if, and only if, it commits.
 ///
 /// Their place among the events of others is drawn at the commit, by a deferred constraint. In a transaction that makes
-/// constraints
-/// immediate before its end, it is no longer certain that causes come first.
+/// constraints immediate before its end, it is no longer certain that causes come first.
 ///
 /// # Errors
 /// When an event cannot be written as JSON, or the database fails.

@@ -26,8 +26,8 @@ pub struct Sealed {
     pub size: u64,
 }
 
-/// Seals what waits, up to `limit` rows of [`append`](super::append), within the caller's transaction. Several callers may try
-/// at once. One of them goes on, and the others wait for it.
+/// Seals what waits, up to `limit` rows of [`append`](super::append), within the caller's transaction. Several callers may
+/// try at once. One of them goes on, and the others wait for it.
 ///
 /// The move from `pending` to `events` is one transaction, so however it ends no event is lost, doubled, or half sealed.
 ///

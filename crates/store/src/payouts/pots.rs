@@ -27,8 +27,7 @@ pub struct Pot {
 }
 
 /// Makes sure that only one transaction at a time divides the pots of a chain. The lock is held until the transaction ends.
-/// On a connection without a transaction it would
-/// be given back at once, so that does not compile:
+/// On a connection without a transaction it would be given back at once, so that does not compile:
 ///
 /// ```compile_fail,E0308
 /// async fn divide(pool: &sqlx::PgPool) -> Result<(), store::StoreError> {

@@ -1,7 +1,6 @@
 //! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it, because
-//! they may name
-//! people, and nobody could take them back. The content hash stays out too, because whoever knew it could register it
-//! before its owner.
+//! they may name people, and nobody could take them back. The content hash stays out too, because whoever knew it could
+//! register it before its owner.
 
 pub mod commits;
 pub mod contributions;
