@@ -527,7 +527,8 @@ pub async fn retract(tx: &mut PgConnection, chain: ChainId, above: u64) -> Resul
     Ok(assets)
 }
 
-/// Every block above the finalized one is kept, and for ever those with logs: the others go when they become final.
+/// Deletes blocks without logs that have become final. Blocks above the finalized one are kept, and blocks with logs are
+/// kept for ever.
 async fn forget_blocks(tx: &mut PgConnection, chain: ChainId, before: u64, finalized: u64) -> Result<(), StoreError> {
     sqlx::query!(
         "DELETE FROM chain.blocks b WHERE b.chain_id = $1 AND b.number >= $2 AND b.number < $3
@@ -541,7 +542,7 @@ async fn forget_blocks(tx: &mut PgConnection, chain: ChainId, before: u64, final
     Ok(())
 }
 
-/// Claims and credits carry running totals instead of numbers.
+/// Checks that no claim or credit is missing. They carry running totals instead of numbers.
 async fn check_totals(tx: &mut PgConnection, chain: ChainId, batches: &[Batch]) -> Result<(), CommitError> {
     let Some(first) = batches.iter().find(|batch| !batch.totals.is_empty()) else { return Ok(()) };
     let gap: Option<String> = sqlx::query_scalar("SELECT chain.first_gap($1, $2)")
@@ -552,7 +553,7 @@ async fn check_totals(tx: &mut PgConnection, chain: ChainId, batches: &[Batch]) 
     gap.map_or(Ok(()), |gap| Err(CommitError::Missing(gap)))
 }
 
-/// Income that became final is ready to be distributed.
+/// Tells that income became final, if any did. It is then ready to be distributed.
 async fn tell_finalized(tx: &mut PgConnection, chain: ChainId, before: u64, now: u64) -> Result<(), StoreError> {
     let ready = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.incomes

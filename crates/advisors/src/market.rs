@@ -71,7 +71,7 @@ impl Document for Question {}
 #[derive(Default)]
 pub struct Memory(Option<Analyst>);
 
-/// Who follows the market: what all sales before a day taught, with the rules.
+/// An analyst of the market: what was learned from all sales before a day, with the rules.
 struct Analyst {
     before: NaiveDate,
     learned: Learned,
@@ -79,7 +79,7 @@ struct Analyst {
 }
 
 impl Analyst {
-    /// Nothing yet, of a market that began on this day.
+    /// Creates an analyst that has learned nothing yet, of a market that began on this day.
     fn new(first: NaiveDate) -> Result<Self> {
         let rules = RuleBase::read(PRICES).map_err(refused)?;
         Ok(Self { before: first, learned: Learned::default(), rules })

@@ -122,7 +122,7 @@ fn answer(forecaster: &Forecaster, today: &Today, rules: &RuleBase, question: &Q
     serde_json::to_string(&advice).map_err(refused)
 }
 
-/// All that was sold before the day, learned and kept.
+/// Learns from all that was sold before the day, and keeps what was learned.
 async fn remember(
     pool: &PgPool,
     chain_id: ChainId,
@@ -209,7 +209,8 @@ fn number(account: &Address) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// An amount of the chain's own coin in whole coins. To learn from: what is paid is never computed from it.
+/// Converts an amount of the chain's own coin from base units to whole coins. This is only for learning, and payments are
+/// never computed from it.
 fn whole_coins(wei: U256) -> f64 {
     f64::from(wei) / 10_f64.powi(COIN.decimals.into())
 }

@@ -115,7 +115,7 @@ impl<S: Source> Memory<S> {
         }
     }
 
-    /// The newest value, after beginning to read the present one where that is another.
+    /// Returns the newest value, and first begins to read the present one if that is another.
     fn refreshing(&self, version: &S::Version) -> Option<Arc<Held<S>>> {
         let held = self.latest();
         if held.as_ref().is_none_or(|held| held.version != *version)

@@ -29,7 +29,7 @@ pub async fn tell_one(tx: &mut PgConnection, fact: NewFact) -> Result<(), StoreE
     tell(tx, &[fact]).await
 }
 
-/// A fact as an event of the ledger.
+/// Returns a fact as an event of the ledger.
 fn event(fact: &NewFact) -> Result<NewEvent, StoreError> {
     let kind = fact.fact.kind();
     let refused =

@@ -197,8 +197,8 @@ pub async fn newest(tx: &mut PgConnection, stream: &str, before: u64, limit: i64
     Ok(rows.into_iter().map(Row::entry).collect())
 }
 
-/// The streams that one shows: itself, and of an asset those of the works that speak for it. That is joined here, because
-/// nothing is written when a work is registered on chain.
+/// Returns the streams that one shows: itself, and for an asset also those of the works that speak for it. They are joined
+/// here, because nothing is written when a work is registered on chain.
 async fn shown(tx: &mut PgConnection, stream: &str) -> Result<Vec<String>, StoreError> {
     let asset = stream.strip_prefix("asset:").and_then(|rest| rest.split_once(':'));
     let asset = asset.and_then(|(chain, asset)| Some((chain.parse::<i64>().ok()?, asset.parse::<i64>().ok()?)));
@@ -239,12 +239,12 @@ fn micros(at: DateTime<Utc>) -> u64 {
     unsigned(at.timestamp_micros())
 }
 
-/// Stored numbers are not negative; a row that others made so is not taken for another.
+/// Converts a stored number, which is never negative. A negative one, which others must have stored, becomes 0.
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// No stored number is larger than the largest one here.
+/// Converts a number to the form in which it is stored. No stored number is larger than the largest one here.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -69,7 +69,8 @@ fn missing(node: Node) -> StoreError {
     }
 }
 
-/// The hashes of nodes, those that are there: read where they are stored, computed from events below.
+/// Returns the hashes of those nodes that exist. They are read if they are stored, and otherwise computed from the events
+/// below.
 async fn hashes(tx: &mut PgConnection, nodes: &[Node]) -> Result<HashMap<Node, B256>, StoreError> {
     let (stored, below): (Vec<Node>, Vec<Node>) = nodes.iter().partition(|node| node.level >= STORED_LEVEL);
     let mut hashes = HashMap::with_capacity(nodes.len());
@@ -101,7 +102,7 @@ async fn hashes(tx: &mut PgConnection, nodes: &[Node]) -> Result<HashMap<Node, B
     Ok(hashes)
 }
 
-/// The hash of a node over leaves; `None` when one is missing.
+/// Returns the hash of a node over leaves, or `None` when a leaf is missing.
 fn over(node: Node, leaves: &HashMap<u64, B256>) -> Option<B256> {
     let mut frontier = Frontier::default();
     for seq in node.first()..=node.last() {

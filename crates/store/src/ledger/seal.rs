@@ -1,4 +1,4 @@
-//! Sealing: what was committed gets its numbers and hashes.
+//! Seals the ledger: what was committed gets its numbers and hashes.
 
 use ::facts::Hash;
 use alloy_primitives::B256;
@@ -173,7 +173,7 @@ impl Batch {
     }
 }
 
-/// An array in PostgreSQL's text form: arrays of arrays must be rectangular there, and these are not.
+/// Returns an array in PostgreSQL's text form, because arrays of arrays must be rectangular there, and these are not.
 fn array(items: &[String]) -> String {
     let quoted = items.iter().map(|item| format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\"")));
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))

@@ -1,4 +1,4 @@
-//! Reading the whole ledger again and comparing everything that is stored with what it must be.
+//! Reads the whole ledger again and compares everything that is stored with what it must be.
 
 use ::facts::Hash;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The number of the entry it is about.
+    /// Returns the number of the entry that the fault is about.
     fn seq(&self) -> u64 {
         match self {
             Self::Chain(fault) => fault.seq,
@@ -172,7 +172,7 @@ impl Reader {
         Self { chain: Verifier::new(), frontier: Frontier::default(), anchored, agreed: 0 }
     }
 
-    /// Reads on; the lowest fault among these entries, if there is one.
+    /// Reads on, and returns the fault with the lowest number among these entries, if there is one.
     async fn read(&mut self, tx: &mut PgConnection, entries: &[Entry]) -> Result<Option<Fault>, StoreError> {
         let before = self.chain.size();
         let mut nodes = BTreeMap::new();
@@ -207,7 +207,7 @@ impl Reader {
         computed.map(|computed| Fault::Anchor { first, size, anchored, computed })
     }
 
-    /// What only the end shows.
+    /// Returns the faults that only the end shows.
     async fn end(&self, tx: &mut PgConnection, head: Head) -> Result<Option<Fault>, StoreError> {
         let size = self.chain.size();
         if size < head.size {
@@ -275,7 +275,7 @@ async fn stored_nodes(
     Ok(missing.into_iter().chain(wrong).min_by_key(Fault::seq))
 }
 
-/// Rows behind the head, or before the first entry. One statement sees head and rows as one commit left them.
+/// Finds rows behind the head or before the first entry. One statement sees head and rows as one commit left them.
 async fn outside(tx: &mut PgConnection) -> Result<Option<Fault>, StoreError> {
     let added = sqlx::query!(
         r#"SELECT seq, (SELECT size FROM ledger.head) AS "size!" FROM ledger.events

@@ -5,7 +5,7 @@
 //! change neither who stands above whom nor the share of any parent.
 //!
 //! [`Memory::current`] answers from memory while the chain's [`Version`] is that of its graph. The functions beside it ask
-//! the database for the surroundings of one asset and give the same answers: for when the graph is being made anew.
+//! the database for the surroundings of one asset and give the same answers, while the graph is being made anew.
 
 pub mod names;
 pub mod upstream;
@@ -84,7 +84,7 @@ pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Graph, S
         .map_err(|error| StoreError::Refused(format!("the lineage of chain {chain_id} could not be made: {error}")))?
 }
 
-/// An asset, and its edges to its parents, which ascend as the registry has them.
+/// Adds an asset's edges to its parents, which ascend as in the registry, and returns the asset's node.
 fn add(edges: &mut Vec<Edge>, asset: i64, parents: &[i64], licensed: &Licensed) -> Result<Node, StoreError> {
     let shares = upstream::shares(asset, parents, licensed);
     // Licensed parents have a share each, the others one together: in units of the share that one of those has.
@@ -169,17 +169,17 @@ pub async fn descendants(
     Ok(within(rows.into_iter().map(|row| (row.id, row.depth)), limits))
 }
 
-/// One level more than asked for, which tells whether there is more.
+/// Returns one level more than asked for, which shows whether there is more.
 fn deeper(limits: Limits) -> i32 {
     i32::try_from(limits.depth).unwrap_or(i32::MAX - 1) + 1
 }
 
-/// The asset itself and one more than asked for, which tells whether there are more.
+/// Returns the number asked for plus two: for the asset itself, and for one more, which shows whether there are more.
 fn more(limits: Limits) -> i64 {
     i64::try_from(limits.count).unwrap_or(i64::MAX - 2) + 2
 }
 
-/// Rows by depth, of which the first is the asset itself.
+/// Cuts rows to the limits. They are in the order of their depth, and the first is the asset itself.
 fn within(rows: impl Iterator<Item = (i64, i32)>, limits: Limits) -> Option<Reach> {
     let mut rows = rows.map(|(id, depth)| (AssetId(id as u64), depth as u32));
     rows.next()?;

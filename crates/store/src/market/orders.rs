@@ -53,7 +53,7 @@ pub async fn insert(tx: &mut Transaction<'_, Postgres>, new: &NewOrder<'_>) -> R
     Ok(stored.rows_affected() > 0)
 }
 
-/// A time of an order. The rules for orders allow years up to 9999, and all of them have dates.
+/// Converts a time of an order. The rules for orders allow years up to 9999, and all of them have dates.
 fn time(seconds: u64) -> Result<DateTime<Utc>, StoreError> {
     let date = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     date.ok_or(StoreError::Corrupt { what: "time", value: seconds.to_string() })

@@ -132,7 +132,7 @@ impl Builder {
         node
     }
 
-    /// A share of a work's income, as far as earlier shares left so much.
+    /// Passes a share of a work's income on, as far as earlier shares left enough.
     fn share_upstream(&mut self, node: NodeIndex, share: u16, to: Vec<(NodeIndex, U256)>) -> Result<(), StoreError> {
         let shared = &mut self.works[node.0 as usize].shared;
         let left = upstream::WHOLE - shared.iter().map(|edges| edges.share.get()).sum::<u16>();
@@ -169,7 +169,7 @@ impl Builder {
         Ok(parents)
     }
 
-    /// The assets a work speaks for: one for each of its versions that was registered.
+    /// Returns the assets that each work speaks for: one for each of its versions that was registered.
     fn nodes(&self, works: &[(i64, i64)]) -> BTreeMap<i64, Vec<NodeIndex>> {
         let mut nodes: BTreeMap<i64, Vec<NodeIndex>> = BTreeMap::new();
         for (asset, work) in works {
@@ -260,7 +260,7 @@ enum Party {
     System(String),
 }
 
-/// Everyone who takes part in the works, as each work's records say where they are paid.
+/// Returns everyone who takes part in the works, with the address at which each work's records say they are paid.
 async fn parties(tx: &mut PgConnection, works: &[i64]) -> Result<BTreeMap<(i64, i64), Party>, StoreError> {
     let rows = sqlx::query!(
         r#"WITH used AS (
@@ -289,7 +289,7 @@ async fn parties(tx: &mut PgConnection, works: &[i64]) -> Result<BTreeMap<(i64, 
         .collect()
 }
 
-/// A contribution's contributor, with those who made it act where it is a SYSTEM.
+/// Returns a contribution's contributor, with those who made it act if it is a SYSTEM.
 fn contributor(
     parties: &BTreeMap<(i64, i64), Party>,
     work_id: i64,
@@ -476,7 +476,7 @@ pub async fn record(
     Ok(id)
 }
 
-/// A distribution's flows as rows of `distribution_flows`.
+/// Returns a distribution's flows as rows of `distribution_flows`.
 fn flow_rows(id: i64, graph: &Graph, result: &Distribution) -> Value {
     let name = |node: NodeIndex| graph.works()[node.0 as usize].key.to_string();
     let row = |(step, flow): (usize, &Flow)| {

@@ -112,7 +112,7 @@ pub async fn record(
     Ok(recorded)
 }
 
-/// Under what a commit is recorded.
+/// Returns the key under which a commit is recorded.
 fn source_key(commit: &Commit<'_>) -> String {
     format!("git:{}", commit.id)
 }
@@ -121,7 +121,7 @@ fn keys_of(commit: &Commit<'_>) -> BTreeSet<String> {
     commit.authors.iter().map(Author::key).collect()
 }
 
-/// Those of the commits that the owner recorded before, and for whom.
+/// Returns those of the commits that the owner recorded before, with the people for whom they are recorded.
 async fn known(
     tx: &mut PgConnection,
     work_id: i64,
@@ -163,7 +163,7 @@ fn parts(commit: &Commit<'_>, evidence_kind: Evidence, new: &mut Vec<NewContribu
     Ok(())
 }
 
-/// A cost in units of 1e-6. The rule gives 2 decimals and at most 10.00, so nothing is lost and nothing overflows.
+/// Converts a cost to units of 1e-6. The rule gives 2 decimals and at most 10.00, so nothing is lost and nothing overflows.
 fn millionths(cost: Decimal) -> U256 {
     let mut cost = cost;
     cost.rescale(6);

@@ -183,7 +183,7 @@ pub fn earlier_alike<'a>(
     })
 }
 
-/// PostgreSQL has no unsigned numbers: a hash keeps its bits.
+/// Converts hashes to the database's signed numbers, because PostgreSQL has no unsigned ones. The bits stay the same.
 fn stored(hashes: &[u32]) -> Vec<i32> {
     hashes.iter().map(|hash| hash.cast_signed()).collect()
 }

@@ -153,7 +153,7 @@ async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreEr
     facts::tell_one(tx, NewFact::new(about(work_id), streams, Fact::WorkCreated(body))).await
 }
 
-/// What a fact about a work is about.
+/// Returns the subject of a fact about a work.
 fn about(work_id: i64) -> Subject {
     Subject::Work { work: work_id.into() }
 }
