@@ -24,7 +24,7 @@ use crate::{
     source::{Block, BlockId, Head, Proof},
 };
 
-/// The mirror's place.
+/// The place of the mirror on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The newest block it holds.
@@ -33,11 +33,11 @@ pub struct Cursor {
     pub finalized: u64,
     /// The epoch of the leader that may move it.
     pub epoch: i64,
-    /// The projections that are attached.
+    /// The generation of the projections that are attached.
     pub generation: i64,
     /// The version of the decoder that made them.
     pub version: i32,
-    /// A backfill is under way.
+    /// Whether a backfill is under way.
     pub in_bulk: bool,
 }
 
@@ -75,7 +75,10 @@ impl From<sqlx::Error> for CommitError {
     }
 }
 
-/// Returns the stored cursor, and why the mirror halted, if it did.
+/// Returns the stored cursor, and the reason why the mirror halted, if it did.
+///
+/// # Errors
+/// When the database fails.
 pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<(Cursor, Option<String>)>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT block_number, block_hash AS "block_hash: Hash", finalized_number, safe_number, epoch, halted, generation,
@@ -101,6 +104,9 @@ pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<(
 }
 
 /// Begins the mirror of a chain just before the first block that matters.
+///
+/// # Errors
+/// When the database fails.
 pub async fn begin(leader: &mut Leader, chain_id: ChainId, block: &Block, in_bulk: bool) -> Result<(), StoreError> {
     let chain = chain_id.get();
     let mut tx = leader.conn.begin().await?;
@@ -141,7 +147,10 @@ pub async fn begin(leader: &mut Leader, chain_id: ChainId, block: &Block, in_bul
     Ok(())
 }
 
-/// Stops the mirror until an operator resumes it; reads go on.
+/// Stops the mirror until an operator resumes it. Reads go on.
+///
+/// # Errors
+/// When the database fails.
 pub async fn halt(leader: &mut Leader, chain_id: ChainId, reason: &str) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE chain.cursors SET halted = $2, updated_at = now() WHERE chain_id = $1 AND epoch = $3",
@@ -155,6 +164,9 @@ pub async fn halt(leader: &mut Leader, chain_id: ChainId, reason: &str) -> Resul
 }
 
 /// Lets a halted mirror try again.
+///
+/// # Errors
+/// When the database fails.
 pub async fn clear_halt(conn: &mut PgConnection, chain_id: ChainId) -> Result<(), StoreError> {
     sqlx::query!("UPDATE chain.cursors SET halted = NULL, updated_at = now() WHERE chain_id = $1", chain_id.get())
         .execute(conn)
@@ -162,7 +174,10 @@ pub async fn clear_halt(conn: &mut PgConnection, chain_id: ChainId) -> Result<()
     Ok(())
 }
 
-/// Returns the stored hash of a block, where it is kept.
+/// Returns a block with its stored hash, if it is kept.
+///
+/// # Errors
+/// When the database fails.
 pub async fn stored_hash(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -179,6 +194,9 @@ pub async fn stored_hash(
 }
 
 /// Returns the kept blocks of a span, oldest first.
+///
+/// # Errors
+/// When the database fails.
 pub async fn kept(conn: &mut PgConnection, chain_id: ChainId, from: u64, to: u64) -> Result<Vec<BlockId>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT number, hash AS "hash: Hash" FROM chain.blocks
@@ -192,7 +210,10 @@ pub async fn kept(conn: &mut PgConnection, chain_id: ChainId, from: u64, to: u64
     rows.into_iter().map(|row| Ok(BlockId { number: row.number as u64, hash: row.hash.0 })).collect()
 }
 
-/// Puts a generation of the projections first for the rest of the transaction.
+/// Makes statements use a generation of the projections for the rest of the transaction.
+///
+/// # Errors
+/// When the database fails.
 pub async fn enter(tx: &mut PgConnection, chain_id: ChainId, generation: i64) -> Result<(), StoreError> {
     sqlx::query("SELECT set_config('search_path', format('chain_%s_%s, chain, public', $1::bigint, $2::bigint), true)")
         .bind(chain_id.get())
@@ -318,7 +339,10 @@ async fn marks(
     Ok((head.safe.min(height).max(finalized), finalized))
 }
 
-/// Moves only the marks of finality, when no new block came and they have moved.
+/// Moves only the marks of finality, if they have changed while no new block came.
+///
+/// # Errors
+/// When another leader has moved the cursor, when the mirror is halted, or when the database fails.
 pub async fn settle(leader: &mut Leader, chain_id: ChainId, cursor: &Cursor, head: &Head) -> Result<(), CommitError> {
     let (safe, finalized) = marks(&mut leader.conn, chain_id, cursor, head, cursor.block.number, &[]).await?;
     if (safe, finalized) == (cursor.safe, cursor.finalized) {
@@ -350,7 +374,11 @@ pub async fn settle(leader: &mut Leader, chain_id: ChainId, cursor: &Cursor, hea
     Ok(())
 }
 
-/// Ends a backfill: keys, indexes, the state of all assets, and one word to the outbox. Only now its rows are seen.
+/// Ends a backfill: makes the keys, the indexes and the state of all assets, and tells the outbox once. The rows become
+/// visible only now.
+///
+/// # Errors
+/// When another leader has moved the cursor, when the mirror is halted, or when the database fails.
 pub async fn end_bulk(leader: &mut Leader, db: &PgPool, chain_id: ChainId, cursor: &Cursor) -> Result<(), CommitError> {
     let chain = chain_id.get();
     let mut tx = leader.conn.begin().await?;
@@ -417,6 +445,9 @@ async fn index(conn: &mut PgConnection, chain: i64, generation: i64, which: Opti
 }
 
 /// Computes the state of assets from the event tables.
+///
+/// # Errors
+/// When the database fails.
 pub async fn refresh(tx: &mut PgConnection, chain: ChainId, assets: &[i64]) -> Result<(), StoreError> {
     if !assets.is_empty() {
         sqlx::query("SELECT chain.refresh_assets($1, $2)").bind(chain.get()).bind(assets).execute(tx).await?;
@@ -471,6 +502,9 @@ async fn make_partitions(
 }
 
 /// Removes what the mirror held above a block and returns the assets whose state must be computed again.
+///
+/// # Errors
+/// When the database fails.
 pub async fn retract(tx: &mut PgConnection, chain: ChainId, above: u64) -> Result<Vec<i64>, StoreError> {
     let assets: Vec<i64> = sqlx::query_scalar(
         "SELECT asset_id FROM registrations WHERE chain_id = $1 AND block_number > $2
@@ -493,7 +527,8 @@ pub async fn retract(tx: &mut PgConnection, chain: ChainId, above: u64) -> Resul
     Ok(assets)
 }
 
-/// Every block above the finalized one is kept, and for ever those with logs: the others go when they become final.
+/// Deletes blocks without logs that have become final. Blocks above the finalized one are kept, and blocks with logs are
+/// kept for ever.
 async fn forget_blocks(tx: &mut PgConnection, chain: ChainId, before: u64, finalized: u64) -> Result<(), StoreError> {
     sqlx::query!(
         "DELETE FROM chain.blocks b WHERE b.chain_id = $1 AND b.number >= $2 AND b.number < $3
@@ -507,7 +542,7 @@ async fn forget_blocks(tx: &mut PgConnection, chain: ChainId, before: u64, final
     Ok(())
 }
 
-/// Claims and credits carry running totals instead of numbers.
+/// Checks that no claim or credit is missing. They carry running totals instead of numbers.
 async fn check_totals(tx: &mut PgConnection, chain: ChainId, batches: &[Batch]) -> Result<(), CommitError> {
     let Some(first) = batches.iter().find(|batch| !batch.totals.is_empty()) else { return Ok(()) };
     let gap: Option<String> = sqlx::query_scalar("SELECT chain.first_gap($1, $2)")
@@ -518,7 +553,7 @@ async fn check_totals(tx: &mut PgConnection, chain: ChainId, batches: &[Batch]) 
     gap.map_or(Ok(()), |gap| Err(CommitError::Missing(gap)))
 }
 
-/// Income that became final is ready to be distributed.
+/// Tells that income became final, if any did. It is then ready to be distributed.
 async fn tell_finalized(tx: &mut PgConnection, chain: ChainId, before: u64, now: u64) -> Result<(), StoreError> {
     let ready = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM chain.incomes
@@ -536,7 +571,10 @@ async fn tell_finalized(tx: &mut PgConnection, chain: ChainId, before: u64, now:
     Ok(())
 }
 
-/// An operator's decision after a halt: everything above a block is taken back, finality included.
+/// Takes back everything above a block, even what is final, as an operator decided after a halt.
+///
+/// # Errors
+/// When the chain has no mirror, or the database fails.
 pub async fn rewind(db: &PgPool, chain_id: ChainId, to: BlockId) -> Result<(), StoreError> {
     let chain = chain_id.get();
     let mut tx = db.begin().await?;

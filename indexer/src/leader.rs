@@ -33,7 +33,10 @@ pub struct Leader {
 }
 
 impl Leader {
-    /// Takes the lead of a chain's mirror; none while another has it.
+    /// Takes the lead of a chain's mirror. Returns `None` while another process has it.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn elect(db: &PgPool, chain_id: ChainId, report: Report) -> Result<Option<Self>, StoreError> {
         let chain = chain_id.get();
         let options = db.connect_options().as_ref().clone().application_name("tributary indexer");

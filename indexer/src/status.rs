@@ -101,7 +101,7 @@ impl Stages {
         }
     }
 
-    /// How far the mirror is behind the head, whose newest block was mined at `time`, where that is known.
+    /// Returns how far the mirror is behind the head, whose newest block was mined at `time`, if that is known.
     pub fn lag(&self, chain_id: ChainId, head: &Head, held: u64, time: Option<u64>) {
         let lag = head.head.number.saturating_sub(held);
         let chain = chain_id.to_string();

@@ -100,7 +100,7 @@ pub async fn anchor(context: &Context) -> Result<Option<u64>, JobError> {
     Ok(Some(size))
 }
 
-/// Only one decides at a time: held until the transaction ends.
+/// Makes sure that only one process decides at a time. The lock is held until the transaction ends.
 async fn lock(tx: &mut PgConnection, chain_id: ChainId) -> Result<(), JobError> {
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('anchor', $1))", chain_id.get()).execute(tx).await?;
     Ok(())

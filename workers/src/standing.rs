@@ -15,7 +15,10 @@ pub enum Standing {
     Missing { key: String, refused: Option<String> },
 }
 
-/// Looks under `key`, `key:2`, `key:3` and so on.
+/// Returns the standing of the transaction under `key`, or under `key:2`, `key:3` and so on if it was replaced.
+///
+/// # Errors
+/// When the database fails.
 pub async fn of(conn: &mut PgConnection, chain_id: ChainId, key: &str) -> Result<Standing, JobError> {
     let states = sqlx::query!(
         "SELECT state, error FROM sender_transactions

@@ -34,7 +34,7 @@ pub struct Advice {
     pub state: MarketState,
     /// The current week. `None` as long as no week with a sale is over.
     pub week: Option<Week>,
-    /// SHA-256 that names the history.
+    /// The SHA-256 that names the history.
     pub inputs: String,
 }
 
@@ -46,7 +46,7 @@ pub struct Week {
     pub price: f64,
     pub low: f64,
     pub high: f64,
-    /// Sales at a price.
+    /// The expected number of sales at a price.
     pub sales: f64,
 }
 
@@ -71,7 +71,7 @@ impl Document for Question {}
 #[derive(Default)]
 pub struct Memory(Option<Analyst>);
 
-/// Who follows the market: what all sales before a day taught, with the rules.
+/// An analyst of the market: what was learned from all sales before a day, with the rules.
 struct Analyst {
     before: NaiveDate,
     learned: Learned,
@@ -79,7 +79,7 @@ struct Analyst {
 }
 
 impl Analyst {
-    /// Nothing yet, of a market that began on this day.
+    /// Creates an analyst that has learned nothing yet, of a market that began on this day.
     fn new(first: NaiveDate) -> Result<Self> {
         let rules = RuleBase::read(PRICES).map_err(refused)?;
         Ok(Self { before: first, learned: Learned::default(), rules })
@@ -139,8 +139,11 @@ impl Learned {
     }
 }
 
-/// Records every settled day that is not recorded yet, and says of the newest how the market stands: the advice's number. None when it
-/// says nothing new, or nothing was sold yet.
+/// Records every settled day that is not recorded yet, and advises on how the market stood on the newest one. Returns the
+/// number of the advice, or `None` when it says nothing new or nothing was sold yet.
+///
+/// # Errors
+/// When the database fails, when the rule base lacks a rule, or when the analysis cannot be completed.
 pub async fn advise(pool: &PgPool, chain_id: ChainId, memory: &mut Memory) -> Result<Option<i64>> {
     let mut conn = pool.acquire().await?;
     let Some(before) = sales::settled_day(&mut conn, chain_id).await? else { return Ok(None) };

@@ -40,8 +40,11 @@ struct DayForecaster {
     model: Option<B256>,
 }
 
-/// Advises on the price of an asset, as of the newest settled day; the record's number. None when the newest advice says the
-/// same, or the asset is gone.
+/// Advises on the price of an asset, as of the newest settled day. Returns the number of the advice, or `None` when the
+/// newest advice says the same or the asset is gone.
+///
+/// # Errors
+/// When the database fails, when the rule base lacks a rule, or when the forecast cannot be made.
 pub async fn advise_on(pool: &PgPool, chain_id: ChainId, memory: &mut Memory, asset: u64) -> Result<Option<i64>> {
     let mut conn = pool.acquire().await?;
     let Some(question) = question(&mut conn, chain_id, asset).await? else { return Ok(None) };
@@ -119,7 +122,7 @@ fn answer(forecaster: &Forecaster, today: &Today, rules: &RuleBase, question: &Q
     serde_json::to_string(&advice).map_err(refused)
 }
 
-/// All that was sold before the day, learned and kept.
+/// Learns from all that was sold before the day, and keeps what was learned.
 async fn remember(
     pool: &PgPool,
     chain_id: ChainId,
@@ -206,12 +209,13 @@ fn number(account: &Address) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// An amount of the chain's own coin in whole coins. To learn from: what is paid is never computed from it.
+/// Converts an amount of the chain's own coin from base units to whole coins. This is only for learning, and payments are
+/// never computed from it.
 fn whole_coins(wei: U256) -> f64 {
     f64::from(wei) / 10_f64.powi(COIN.decimals.into())
 }
 
-/// Returns what is asked about an asset, from what the chain says of it. None when it is not there.
+/// Returns what is asked about an asset, from what the chain says of it. Returns `None` when there is no such asset.
 async fn question(conn: &mut PgConnection, chain_id: ChainId, asset: u64) -> Result<Option<Question>> {
     let row = sqlx::query!(
         r#"SELECT kind, registrant AS "registrant: Account", owner AS "owner: Account", parents FROM chain.assets

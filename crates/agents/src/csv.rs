@@ -68,8 +68,11 @@ impl Table {
         place.ok_or_else(|| self.row(1, StringRecord::new()).error(format!("there is no column {name}")))
     }
 
-    /// Returns the rows after the header, without empty lines. A row with a different number of fields than the header gives
-    /// an error.
+    /// Returns the rows after the header, without empty lines.
+    ///
+    /// # Errors
+    /// An item is an error when the row is not valid CSV, when a quote is not closed on its line, or when the row does not
+    /// have as many fields as the header.
     pub fn rows(&self) -> impl Iterator<Item = Result<Row<'_>, CsvError>> {
         self.records().skip(1).map(|row| {
             let row = row?;

@@ -1,8 +1,8 @@
 //! Applies what GitHub delivered about a work: the commits of a push become contributions.
 //!
-//! [`next`] takes hold of the work and of its oldest delivery that waits, [`apply`] records what the delivery says and writes down what
-//! became of it, and [`give_up`] writes down that it could not be applied. Because a commit counts once in a work, a delivery may be
-//! applied again, and deliveries may be applied in another order: there is the same in the end.
+//! [`next`] takes hold of the work and of its oldest delivery that waits, [`apply`] records what the delivery says and
+//! writes down what became of it, and [`give_up`] writes down that it could not be applied. Because a commit counts once in
+//! a work, a delivery may be applied again, and deliveries may be applied in another order. The result is the same.
 
 use facts::Account;
 use std::fmt;
@@ -18,11 +18,11 @@ use store::{
 
 use crate::import_repository::author;
 
-/// Longer messages are cut, in characters.
+/// The most characters of a message. Longer ones are cut.
 const LONGEST_MESSAGE: usize = 500;
-/// A page with a longer address is not recorded as evidence, in bytes.
+/// The most bytes of a page's address. A page with a longer one is not recorded as evidence.
 const LONGEST_PAGE: usize = 500;
-/// Longer names of repositories are cut, in characters.
+/// The most characters of a repository's name. Longer ones are cut.
 const LONGEST_NAME: usize = 200;
 
 /// A delivery that waits to be applied, and that the caller's transaction holds.
@@ -37,11 +37,11 @@ pub struct Delivery {
     /// GitHub's name for what happened.
     pub event: String,
     pub payload: Vec<u8>,
-    /// How often applying it has failed.
+    /// The number of times that applying it has failed.
     pub attempts: i32,
 }
 
-/// What became of a delivery. Its text says it to the work's owner.
+/// What became of a delivery. Its text is for the work's owner.
 #[derive(Debug)]
 pub enum Outcome {
     /// A push brought commits that count.
@@ -55,21 +55,21 @@ pub enum Outcome {
 /// What a push brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Push {
-    /// Commits that it lists.
+    /// The number of commits that it lists.
     pub listed: usize,
-    /// Commits that were recorded.
+    /// The number of commits that were recorded.
     pub recorded: u64,
-    /// The contributions that these are: one for each author.
+    /// The number of contributions that these commits are: one for each author.
     pub contributions: u64,
-    /// Commits that count and were known before.
+    /// The number of commits that count and were known before.
     pub known: u64,
-    /// Commits that it lists a second time.
+    /// The number of commits that it lists a second time.
     pub repeated: u64,
-    /// Commits that merge others.
+    /// The number of commits that merge others.
     pub merges: u64,
-    /// Commits that are not on the default branch.
+    /// The number of commits that are not on the default branch.
     pub on_other_branches: u64,
-    /// Whether GitHub may have left some out of the list.
+    /// Whether GitHub may have left commits out of the list.
     pub incomplete: bool,
     /// Whether the default branch lost commits.
     pub rewritten: bool,
@@ -82,11 +82,11 @@ pub enum Ignored {
     Ping,
     /// Only pushes bring contributions, and this is something else.
     OtherEvent { event: String },
-    /// A pull request became part of the default branch: its commits come as a push.
+    /// A pull request became part of the default branch. Its commits come as a push.
     MergedRequest { number: u64, commit: String },
     /// Something else happened to a pull request.
     Request { number: u64, action: String },
-    /// It tells of `repository`, and the hook is bound to `bound`.
+    /// The delivery tells of `repository`, but the hook is bound to `bound`.
     OtherRepository { repository: String, bound: String },
     /// A push without a commit that counts.
     EmptyPush(Push),
@@ -103,8 +103,8 @@ pub enum Failed {
     GivenUp { tries: i32 },
 }
 
-/// The work's oldest delivery that waits, or none. Until the transaction ends, nobody else applies a delivery of this work or imports
-/// into it, so that no commit is taken for new twice.
+/// Returns the work's oldest delivery that waits, if there is one. Until the transaction ends, nobody else applies a
+/// delivery of this work or imports into it, so that no commit is taken for a new one twice.
 ///
 /// # Errors
 /// When the database fails, or somebody else holds the work for longer than the transaction's `lock_timeout`.
@@ -133,7 +133,7 @@ pub async fn next(tx: &mut Transaction<'_, Postgres>, work: i64) -> Result<Optio
     }))
 }
 
-/// Applies a delivery and writes down what became of it.
+/// Applies a delivery and stores what became of it.
 ///
 /// # Errors
 /// When the database refuses what the delivery brings. The transaction is then as it was before and can go on.
@@ -152,7 +152,7 @@ pub async fn apply(tx: &mut Transaction<'_, Postgres>, delivery: &Delivery) -> R
     }
 }
 
-/// Writes down that a delivery was tried so often in vain. Its owner may ask for it again.
+/// Stores that a delivery was tried too often in vain. The work's owner may ask for it again.
 ///
 /// # Errors
 /// When the database fails.
@@ -205,7 +205,8 @@ async fn record(conn: &mut PgConnection, delivery: &Delivery) -> Result<Outcome,
     }
 }
 
-/// Binds the hook to the repository, unless it is bound already. What came from another repository is not of this work.
+/// Binds the hook to the repository, unless it is bound already. A delivery from another repository does not belong to this
+/// work.
 async fn bound_elsewhere(
     conn: &mut PgConnection,
     delivery: &Delivery,
@@ -262,13 +263,13 @@ fn is_page(url: &str) -> bool {
     url.starts_with("https://") && url.len() <= LONGEST_PAGE && !url.contains(|letter: char| letter.is_control())
 }
 
-/// PostgreSQL holds no NUL in text.
+/// Replaces NUL, which PostgreSQL cannot hold in text, by U+FFFD.
 fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
 impl Outcome {
-    /// What became of the delivery, in the word that its row has.
+    /// Returns the word for the outcome that is stored with the delivery.
     pub const fn state(&self) -> &'static str {
         match self {
             Self::Applied(_) => "applied",
@@ -277,7 +278,7 @@ impl Outcome {
         }
     }
 
-    /// What the delivery brought, where it is a push of this work's repository.
+    /// Returns what the delivery brought, if it is a push of this work's repository.
     pub const fn push(&self) -> Option<&Push> {
         match self {
             Self::Applied(push) | Self::Ignored(Ignored::EmptyPush(push)) => Some(push),

@@ -1,5 +1,5 @@
-//! What a request says of a contribution, and what becomes of the contribution by it. Recording gives a new contribution
-//! all its fields, correcting gives an old one some of them; both apply [`Changes`].
+//! What a request says of a contribution, and how the contribution changes by it. Recording gives a new contribution
+//! all its fields, and correcting gives an old one some of them. Both apply [`Changes`].
 
 use std::{collections::BTreeSet, str::FromStr};
 
@@ -18,18 +18,18 @@ use vault::Cid;
 
 use crate::{Result, Tx};
 
-/// More versions of prices than any request needs.
+/// The most versions of prices that are read. No request needs as many.
 const MAX_PROFILES: i64 = 10_000;
 
 /// The fields of a contribution that are given. What is not given stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     pub contributor: Option<Identity>,
-    /// HUMAN or SYSTEM; follows from the contributor.
+    /// HUMAN or SYSTEM. It follows from the contributor.
     pub contributor_kind: Option<String>,
-    /// What the work's records call the contributor.
+    /// The contributor's name in the work's records.
     pub name: Option<String>,
-    /// Who made a SYSTEM act, nearest first.
+    /// Those who made a SYSTEM act, nearest first.
     pub triggered_by: Option<Vec<String>>,
     /// One of [`contribution::KINDS`].
     pub kind: Option<String>,
@@ -42,10 +42,10 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Applies what is given.
+    /// Applies the fields that are given.
     ///
     /// # Errors
-    /// The first rule that the contribution breaks then.
+    /// When the changed contribution breaks a rule. The error is the first such rule.
     pub(crate) fn apply(&self, to: &mut NewContribution, prices: &Prices) -> Result<(), Fault> {
         self.apply_who(to)?;
         if let Some(kind) = &self.kind {
@@ -124,7 +124,7 @@ impl Prices {
         Ok(Self(profiles.into_iter().map(|(_, profile)| profile).collect()))
     }
 
-    /// What something cost that happened at a time, and why.
+    /// Returns the cost of something that happened at a time, and its basis.
     fn cost(&self, cost: &Cost, at: DateTime<Utc>) -> Result<(Decimal, Option<Basis>), Fault> {
         let basis = match cost {
             Cost::Declared(cost) => return Ok((*cost, None)),
@@ -149,7 +149,7 @@ impl Prices {
     }
 }
 
-/// Makes everyone known whom the contributions name.
+/// Stores everyone whom the contributions name.
 pub(crate) async fn introduce(tx: &mut Tx, new: &[NewContribution]) -> Result<()> {
     let mut people = Vec::new();
     for one in new {

@@ -1,4 +1,4 @@
-//! An account says by its signature that a name is its own. A claim waits until a work's owner or repository proves it.
+//! An account claims by its signature that a name is its own. The claim waits until a work's owner or repository proves it.
 
 use alloy::primitives::{Address, eip191_hash_message};
 use domain::identity::{Fault, Identity};
@@ -7,10 +7,10 @@ use store::accounts::identities::{self, Claim};
 
 use crate::{Actor, Conflict, Market, Result, Tx, nonce, signature};
 
-/// So many claims of an account may wait, none of them proven.
+/// The number of unproven claims of an account that may wait.
 const MAX_OPEN: i64 = 50;
 
-/// A claim whose signature is the account's.
+/// A claim that was signed by its account.
 pub struct Signed {
     identity: Identity,
     account: Address,
@@ -46,10 +46,10 @@ impl Signed {
     }
 }
 
-/// Records a claim; its id, and whether it is new. The same claim again gives the same answer.
+/// Records a claim. Returns its id and whether it is new. The same claim again gives the same id.
 ///
 /// # Errors
-/// When the nonce is not good, or too many claims of the account wait.
+/// When the nonce is not valid, or too many claims of the account wait.
 pub async fn claim(tx: &mut Tx, signed: &Signed) -> Result<(i64, bool)> {
     let Signed { identity, account, nonce, statement, signature } = signed;
     nonce::spend(tx, nonce).await?;

@@ -1,4 +1,4 @@
-//! Puts another revision in a contribution's place: at once in a work of the actor's own, and otherwise once its owner
+//! Puts another revision in a contribution's place: at once in a work that the actor owns, and otherwise once its owner
 //! accepts it.
 
 use std::slice;
@@ -21,15 +21,15 @@ use crate::{
 pub struct Corrected {
     pub id: i64,
     pub revision: i32,
-    /// Whether it counts, or waits for the work's owner.
+    /// Whether the revision counts, or waits for the work's owner.
     pub state: State,
 }
 
 /// Corrects a contribution.
 ///
 /// # Errors
-/// When nothing is changed, a rule is broken, the contribution does not exist or does not count, or another correction by
-/// the actor waits.
+/// When nothing is changed, when a rule is broken, when the contribution does not exist or does not count, or when another
+/// correction by the actor waits.
 pub async fn correct(tx: &mut Tx, actor: Actor, id: i64, changes: &Changes) -> Result<Corrected> {
     if *changes == Changes::default() {
         return Err(Fault::CorrectionEmpty.into());
@@ -59,7 +59,7 @@ pub async fn correct(tx: &mut Tx, actor: Actor, id: i64, changes: &Changes) -> R
     Ok(Corrected { id: *recorded, revision, state })
 }
 
-/// A contribution as it could be recorded again, and its work.
+/// Returns a contribution as it could be recorded again, and its work.
 async fn load(tx: &mut Tx, id: i64) -> Result<Option<(i64, NewContribution)>> {
     let row = sqlx::query!(
         r#"SELECT c.work_id, p.key, c.contributor_name, c.kind, c.cost::text AS "cost!", c.coherence::text AS "coherence!", c.basis,

@@ -8,14 +8,14 @@ use store::works::{self, uploads};
 
 use crate::{Actor, Conflict, Fault as AnyFault, Result, Tx};
 
-/// What is said of a work.
+/// The description of a work.
 #[derive(Clone, Debug)]
 pub struct NewWork {
     /// One of [`bindings::KINDS`].
     pub kind: String,
     pub title: String,
     pub description: String,
-    /// Of an upload of the actor's.
+    /// The hash of content that the actor uploaded.
     pub content_hash: B256,
 }
 
@@ -33,8 +33,8 @@ pub struct Work {
 /// Records a work with its first version.
 ///
 /// # Errors
-/// When the description breaks rules, the content is no upload of the actor's or an asset on `chain_id` already, or the
-/// actor recorded it before.
+/// When the description breaks rules, when the actor did not upload the content or it is an asset on `chain_id` already, or
+/// when the actor recorded it before.
 pub async fn create(tx: &mut Tx, chain_id: ChainId, actor: Actor, new: NewWork) -> Result<Work> {
     let (title, description) = (new.title.trim().to_owned(), new.description.trim().to_owned());
     if bindings::kind_number(&new.kind).is_none() {
@@ -62,7 +62,7 @@ pub async fn create(tx: &mut Tx, chain_id: ChainId, actor: Actor, new: NewWork) 
     Ok(Work { id: row.id, kind: new.kind, title, description, cid, created_at: row.created_at })
 }
 
-/// The asset that is registered with this content, if there is one.
+/// Returns the asset that is registered with this content, if there is one.
 ///
 /// # Errors
 /// When the database does not answer.

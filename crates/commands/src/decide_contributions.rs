@@ -1,5 +1,5 @@
 //! Accepts or rejects what others proposed to the actor's works. An accepted correction takes the place of what it
-//! corrects. A decision cannot be turned around: an accepted contribution can be corrected, a rejected one recorded.
+//! corrects. A decision cannot be reversed, but an accepted contribution can be corrected, and a rejected one recorded again.
 
 use facts::Account;
 use std::collections::BTreeSet;
@@ -9,10 +9,11 @@ use store::{StoreError, works::contributions};
 
 use crate::{Actor, Conflict, Error, Result, Tx};
 
-/// Decides on all of these contributions, or on none. How many were decided now; the others were decided so before.
+/// Decides on all of these contributions, or on none. Returns the number that were decided now. The others had the same
+/// decision before.
 ///
 /// # Errors
-/// When one does not exist or is of another's work, was decided otherwise, or corrects what does not count.
+/// When one does not exist or belongs to somebody else's work, was decided otherwise, or corrects what does not count.
 pub async fn decide(tx: &mut Tx, actor: Actor, ids: &[i64], verdict: Verdict, reason: &str) -> Result<usize> {
     contribution::check_count("ids", "ids", ids.len())?;
     contribution::check_reason(reason)?;
@@ -51,7 +52,7 @@ pub async fn decide(tx: &mut Tx, actor: Actor, ids: &[i64], verdict: Verdict, re
     Ok(open.len())
 }
 
-/// Marks contributions as corrected, each of which must count until now.
+/// Marks contributions as corrected. Each of them must have counted until now.
 pub(crate) async fn replace(tx: &mut Tx, ids: &[i64], by: Actor) -> Result<()> {
     if contributions::replace(tx, ids, by.0).await? < ids.len() {
         return Err(Conflict::Corrected.into());

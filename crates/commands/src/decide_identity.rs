@@ -1,4 +1,5 @@
-//! A work's owner confirms or refuses that a name is an account's, for all works of theirs. Either can be turned around.
+//! A work's owner confirms or refuses that a name belongs to an account, for all works of that owner. Either decision can
+//! be reversed.
 
 use domain::contribution::check_reason;
 use facts::Account;
@@ -9,7 +10,7 @@ use crate::{Actor, Error, Result, Tx};
 /// Confirms or refuses a claim. A confirmation releases what the actor's works reserved for the identity.
 ///
 /// # Errors
-/// When the claim is not to somebody who takes part in a work of the actor's, or the reason is too long.
+/// When the claimed name does not take part in a work of the actor, or the reason is too long.
 pub async fn decide(tx: &mut Tx, actor: Actor, claim: i64, confirm: bool, reason: &str) -> Result<()> {
     check_reason(reason)?;
     let concerned = sqlx::query_scalar!(

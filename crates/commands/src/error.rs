@@ -22,7 +22,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Order(fault) => fault.code(),
@@ -32,7 +32,7 @@ impl Fault {
         }
     }
 
-    /// The field of the input that is wrong.
+    /// Returns the field of the input that is wrong.
     pub fn field(&self) -> &'static str {
         match self {
             Self::Order(fault) => fault.field(),
@@ -42,7 +42,7 @@ impl Fault {
         }
     }
 
-    /// The field and what is wrong with it, as a sentence without its full stop.
+    /// Returns the field and what is wrong with it, as a sentence without its full stop.
     pub fn sentence(&self) -> String {
         match self {
             Self::Contribution(fault) => fault.sentence(),
@@ -51,7 +51,7 @@ impl Fault {
     }
 }
 
-/// The command is sound, and what is recorded already stands in its way.
+/// The command is valid, but something that is already recorded prevents it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     #[error("You have recorded this work before.")]
@@ -79,7 +79,7 @@ pub enum Conflict {
 }
 
 impl Conflict {
-    /// A stable word for programs.
+    /// Returns a stable word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::DuplicateWork => "duplicate_work",
@@ -108,20 +108,20 @@ pub enum Error {
     /// The work's owner does not take proposals of this account.
     #[error("The owner of work {work} takes proposals of {from}.")]
     ProposalsClosed { work: i64, from: Proposals },
-    /// What was signed is good once, and for a while.
+    /// A signed nonce is valid only once, and only for a while.
     #[error("The nonce was used before or is too old. Ask for a new one and sign again.")]
     NonceSpent,
     #[error(transparent)]
     Store(StoreError),
     #[error(transparent)]
     Advice(#[from] AdvisorError),
-    /// The node does not answer, or not as nodes do.
+    /// The node does not answer, or its answer is not valid.
     #[error("the chain's node does not answer")]
     Chain(#[source] TransportError),
 }
 
 impl Error {
-    /// A contribution that the input names does not exist.
+    /// Returns the error that a contribution which the input names does not exist.
     pub(crate) fn no_contribution(id: i64) -> Self {
         Self::NotFound(format!("contribution {id}"))
     }
@@ -163,7 +163,7 @@ impl From<StoreError> for Error {
     }
 }
 
-/// What a broken constraint means to the one who asked. This is the only table of them.
+/// Returns what a broken constraint means to the caller. This is the only table of constraints.
 fn on_constraint(name: &str) -> Option<Error> {
     match name {
         "works_owner_source_source_key_key" => Some(Conflict::DuplicateWork.into()),

@@ -1,5 +1,5 @@
-//! Import a repository: its work, its version, people, contributions and external works are recorded in one transaction. Importing it
-//! again adds only what is new.
+//! Imports a repository: its work, its version, people, contributions and external works are recorded in one transaction.
+//! Importing it again adds only what is new.
 
 use alloy::primitives::Address;
 use domain::cost::Evidence;
@@ -16,23 +16,24 @@ use store::{
     },
 };
 
-/// What an import added.
+/// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Imported {
     pub work_id: i64,
     /// Whether the work was unknown before.
     pub new_work: bool,
     pub new_contributions: u64,
-    /// Contributions that count, or wait for the owner's decision.
+    /// The number of contributions that count, or wait for the owner's decision.
     pub contributions: i64,
     pub new_addresses: u64,
-    /// Commits that were recorded before, for other people than the history names now: they stay with those.
+    /// The number of commits that were recorded before for other people than the history names now. They stay with those
+    /// people.
     pub attributed_otherwise: u64,
-    /// External works that the lock files name.
+    /// The number of external works that the lock files name.
     pub externals: usize,
 }
 
-/// Records a repository as a work of `owner`; `cid` names its manifest in the vault.
+/// Records a repository as a work of `owner`. `cid` names its manifest in the vault.
 ///
 /// # Errors
 /// When the database fails.
@@ -83,7 +84,7 @@ async fn describe(
     Ok((work.id, work.is_new))
 }
 
-/// A commit as it is recorded.
+/// Returns a commit in the form in which it is recorded.
 fn of<'a>(repository: &'a Repository, commit: &'a importer::Commit) -> Commit<'a> {
     Commit {
         id: &commit.id,
@@ -100,13 +101,13 @@ fn person(person: &Person) -> Author<'_> {
     Author { identity: &person.identity, name: &person.name, system: person.system }
 }
 
-/// The author of a commit that GitHub told of.
+/// Returns the author of a commit that GitHub told of.
 pub fn author(author: &github::Author) -> Author<'_> {
     Author { identity: &author.identity, name: &author.name, system: author.system }
 }
 
-/// Records the addresses that differ from the newest known ones of this work, but for people who signed for theirs. An account that
-/// signed for the name that the repository gives it is linked to it.
+/// Records the addresses that differ from the newest known ones of this work, except for people who signed for theirs. An
+/// account that signed for the name that the repository gives it is linked to it.
 async fn record_addresses(tx: &mut PgConnection, work_id: i64, repository: &Repository) -> Result<u64, StoreError> {
     let people: Vec<(String, Address, String)> = repository
         .people

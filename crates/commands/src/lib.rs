@@ -1,9 +1,9 @@
-//! What may be asked of the marketplace: one file for each command, and nothing of HTTP.
+//! What the marketplace can be asked to do. There is one file for each command, and nothing about HTTP.
 //!
 //! A command takes a transaction and typed input, applies the rules of [`domain`], stores what follows, and tells the
-//! ledger and the outbox of it. Nothing is true before the caller commits, so several commands can be one. What a command
-//! refuses, it says in an [`Error`] of stable codes; how that is shown is up to the caller, be it the HTTP API, a job or
-//! the command line.
+//! ledger and the outbox of it. Nothing is true before the caller commits, so several commands can share a transaction.
+//! What a command refuses, it reports as an [`Error`] with a stable code. How that is shown is up to the caller, be it the
+//! HTTP API, a job or the command line.
 //!
 //! | command | what it does |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! Measure a work: the survey of a repository is put beside what the market knows, and the coherence that follows is recorded for the
-//! version.
+//! Measures a work: compares the survey of a repository with what the market knows, and records the resulting coherence for
+//! the version.
 
 use alloy::primitives::B256;
 use domain::coherence::Coherence;
@@ -12,13 +12,14 @@ use store::{
     works::measurements::{self, Measurement},
 };
 
-/// At most this many earlier works are compared in the end: those most alike.
+/// The most earlier works that are compared in the end. They are those most alike.
 const MOST_COMPARED: usize = 1000;
 
-/// Measures a version of a work by the survey of its commit, and records the result. Contributions are those that are recorded by now.
+/// Measures a version of a work by the survey of its commit, and records the result. The contributions that are recorded by
+/// now are used.
 ///
 /// # Errors
-/// When the database fails, or holds a signature that is none.
+/// When the database fails, or holds a signature that is not valid.
 pub async fn measure(
     tx: &mut PgConnection,
     work_id: i64,
@@ -46,8 +47,8 @@ pub async fn measure(
 
 /// Keeps the signature of a version, and finds the earlier works that share content with it.
 ///
-/// A work that is like this one came earlier only if this one was not as much like it before: a copy never takes novelty from what
-/// it was copied from.
+/// A work that is like this one came earlier only if this one was not as much like it before. So a copy never takes novelty
+/// from what it was copied from.
 async fn earlier(
     tx: &mut PgConnection,
     work_id: i64,
@@ -75,7 +76,7 @@ async fn earlier(
     Ok(found.into_iter().map(|(_, earlier)| earlier).collect())
 }
 
-/// Keeps those that are most alike. Those that are equally alike stay in their order.
+/// Keeps the works that are most alike. Works that are equally alike stay in their order.
 fn keep_closest(found: &mut Vec<(Decimal, Earlier)>) {
     found.sort_by(|(a, _), (b, _)| b.cmp(a));
     found.truncate(MOST_COMPARED);

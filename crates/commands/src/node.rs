@@ -1,4 +1,4 @@
-//! Reading the chain: everything that a command asks goes to the node as one JSON-RPC batch, which is one HTTP request.
+//! Reads the chain. Everything that a command asks goes to the node as one JSON-RPC batch, which is one HTTP request.
 
 use std::marker::PhantomData;
 
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// Questions about the newest block that are sent together.
 pub struct Batch<'a>(BatchRequest<'a>);
 
-/// The answer to a call, once its batch was sent.
+/// The answer to a call, which is there once its batch was sent.
 #[must_use]
 pub struct Answer<C> {
     waiter: Waiter<Bytes>,
@@ -31,7 +31,7 @@ impl<'a> Batch<'a> {
         Self(BatchRequest::new(provider.client()))
     }
 
-    /// Asks a contract.
+    /// Adds a call of a contract to the batch.
     ///
     /// # Errors
     /// When the question cannot be written as JSON.
@@ -59,7 +59,7 @@ impl<'a> Batch<'a> {
 }
 
 impl<C: SolCall> Answer<C> {
-    /// What a contract of ours answers, which never refuses these questions.
+    /// Returns the answer of a contract of ours, which never refuses these questions.
     ///
     /// # Errors
     /// When the node does not answer, or the contract is not ours.
@@ -68,7 +68,8 @@ impl<C: SolCall> Answer<C> {
         C::abi_decode_returns(&bytes).map_err(|error| Error::Chain(TransportErrorKind::custom(error)))
     }
 
-    /// What a contract answers that may refuse the question, or be no contract at all: then there is nothing.
+    /// Returns the answer of a contract that may refuse the question. Returns `None` when it refuses, or when there is no
+    /// contract.
     ///
     /// # Errors
     /// When the node does not answer.
@@ -76,7 +77,7 @@ impl<C: SolCall> Answer<C> {
         Ok(self.bytes_if_any().await?.and_then(|bytes| C::abi_decode_returns(&bytes).ok()))
     }
 
-    /// The same, undecoded.
+    /// Returns the same answer without decoding it.
     ///
     /// # Errors
     /// When the node does not answer.

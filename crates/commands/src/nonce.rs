@@ -1,11 +1,11 @@
-//! Nonces: what somebody signed with one of this server's is good once.
+//! Nonces of this server. What somebody signs with one is valid once.
 
 use crate::{Error, Result, Tx};
 
 /// Uses up a nonce.
 ///
 /// # Errors
-/// When it is not one of this server's, too old, or used before.
+/// When the nonce is not one of this server's, is too old, or was used before.
 pub async fn spend(tx: &mut Tx, nonce: &str) -> Result<()> {
     if store::accounts::nonces::spend(tx, nonce).await? { Ok(()) } else { Err(Error::NonceSpent) }
 }

@@ -37,16 +37,16 @@ pub struct Signed {
 /// An order that the market would fill now, signed by its maker.
 pub struct Sound {
     signed: Signed,
-    /// What the risk agent knows, where it knows enough already. Read before the transaction: it may wait for a
+    /// What the risk agent knows, if it knows enough already. It is read before the transaction, because that may wait for a
     /// connection.
     grounds: Option<Grounds>,
 }
 
 impl Signed {
-    /// Checks what needs no chain: times, prices, sides.
+    /// Checks what does not need the chain, such as times, prices and sides.
     ///
     /// # Errors
-    /// All faults of the order's shape.
+    /// When the order is not well formed. The error holds all faults.
     pub fn new(market: Market<'_>, order: Order, signature: Vec<u8>) -> Result<Self> {
         let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
         refuse(order.check_shape(now))?;
@@ -55,15 +55,15 @@ impl Signed {
         Ok(Self { chain_id, order, signature, hash, now })
     }
 
-    /// The order's EIP-712 hash, under which it is known.
+    /// Returns the order's EIP-712 hash, under which it is known.
     pub fn hash(&self) -> B256 {
         self.hash
     }
 
-    /// Checks the signature, and all that the contracts would ask of the chain.
+    /// Checks the signature, and everything that the contracts would check on the chain.
     ///
     /// # Errors
-    /// That the signature is not the maker's, or all that the chain holds against the order; or that the node does not
+    /// When the signature is not the maker's, when the order could not be filled, with all reasons, or when the node does not
     /// answer.
     pub async fn check(self, market: Market<'_>) -> Result<Sound> {
         let mut batch = Batch::new(market.provider);
@@ -79,8 +79,8 @@ impl Signed {
     }
 }
 
-/// Stores an order, tells of it, and screens it where it is a sale: one that is blocked is stored with the reasons. False
-/// when the order was stored before; then nothing changes.
+/// Stores an order and tells of it. An order to sell is also screened, and stored with the reasons if it is blocked.
+/// Returns false when the order was stored before, in which case nothing changes.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -97,7 +97,7 @@ pub async fn place(tx: &mut Tx, sound: &Sound) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether an owner lets the market move an asset, asked in one request.
+/// Tells whether an owner lets the market move an asset, by one request to the node.
 ///
 /// # Errors
 /// When the node does not answer.
@@ -182,7 +182,7 @@ impl Questions {
     }
 }
 
-/// Whether the market may move an asset: because it may move all of the owner's, or this one.
+/// Whether the market may move an asset, because it may move all assets of the owner or this one.
 struct Approval {
     all: Answer<AssetRegistry::isApprovedForAllCall>,
     one: Answer<AssetRegistry::getApprovedCall>,
@@ -207,7 +207,7 @@ fn refuse(faults: Vec<Fault>) -> Result<()> {
     if faults.is_empty() { Ok(()) } else { Err(faults.into_iter().map(AnyFault::from).collect::<Vec<_>>().into()) }
 }
 
-/// The order as the contract takes it.
+/// Returns the order as the contract takes it.
 fn as_contract(order: &Order) -> bindings::Order {
     bindings::Order {
         maker: order.maker,
@@ -227,7 +227,7 @@ fn as_contract(order: &Order) -> bindings::Order {
     }
 }
 
-/// The side as the contract counts them.
+/// Returns the number of the side in the contract.
 const fn side_number(side: Side) -> u8 {
     match side {
         Side::Sell => 0,
@@ -235,7 +235,7 @@ const fn side_number(side: Side) -> u8 {
     }
 }
 
-/// Decides whether a sale is shown. Where the agent does not know enough yet, a worker does it in a moment.
+/// Decides whether a sale is shown. If the agent does not know enough yet, a worker decides a moment later.
 async fn screen(tx: &mut Tx, chain_id: ChainId, grounds: &Grounds, hash: B256) -> Result<()> {
     let Some(offer) = screenings::offer(tx, chain_id, hash).await? else { return Ok(()) };
     let screening = risk::screen(tx, grounds, &offer, Standing::sound(&offer), Utc::now()).await?;
@@ -243,7 +243,7 @@ async fn screen(tx: &mut Tx, chain_id: ChainId, grounds: &Grounds, hash: B256) -
     Ok(())
 }
 
-/// Tells of an order. The hash binds all of it; what becomes of it is on chain.
+/// Tells of an order. The hash binds all of it, and what becomes of it is on chain.
 async fn tell(tx: &mut Tx, chain_id: ChainId, order: &Order, hash: B256) -> Result<()> {
     let asset = order.asset_id.saturating_to::<u64>();
     let body = OrderRecorded {

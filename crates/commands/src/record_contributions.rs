@@ -1,4 +1,4 @@
-//! Records contributions to a work of the actor's own, where they count at once, or proposes them to another's.
+//! Records contributions to a work that the actor owns, where they count at once, or proposes them to a work of somebody else.
 
 use std::collections::BTreeSet;
 
@@ -19,25 +19,25 @@ use crate::{
 /// A contribution to be recorded.
 #[derive(Clone, Debug)]
 pub struct New {
-    /// The recorder's own name for it, once per work and contributor: recording it again changes nothing.
+    /// The recorder's own name for it, unique for each work and contributor. Recording it again changes nothing.
     pub reference: String,
     pub given: Changes,
 }
 
-/// What came of it.
+/// The result of recording contributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// How many were new.
+    /// The number of new contributions.
     pub new: usize,
-    /// Whether they count, or wait for the work's owner.
+    /// Whether the contributions count, or wait for the work's owner.
     pub state: State,
 }
 
-/// Records all contributions, or none.
+/// Records all contributions, or none of them.
 ///
 /// # Errors
-/// The first fault of the first item that has one; or that the work does not exist, its owner takes no proposals of the
-/// actor, or too many wait.
+/// When an item breaks a rule (the error is the first one found), when the work does not exist, when its owner takes no
+/// proposals of the actor, or when too many wait.
 pub async fn record(tx: &mut Tx, actor: Actor, work: i64, items: &[New]) -> Result<Recorded> {
     contribution::check_count("items", "contributions", items.len())?;
     let prices = Prices::load(tx, items.iter().filter_map(|item| item.given.cost.as_ref())).await?;

@@ -7,20 +7,20 @@ use store::{StoreError, works};
 
 use crate::{Actor, Conflict, Error, Result, Tx};
 
-/// So many proposals of one account to one work may wait at a time,
+/// The number of proposals of one account to one work that may wait at a time.
 const MAX_OPEN: usize = 1000;
-/// and so many of all accounts together.
+/// The number of proposals of all accounts to one work that may wait at a time.
 const MAX_OPEN_OF_ALL: usize = 20_000;
 
 /// An owner's settings for a work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub proposals: Proposals,
-    /// Whether what imports and pushes bring counts at once; otherwise it is proposed.
+    /// Whether what imports and pushes bring counts at once. Otherwise it is proposed.
     pub preaccepted: bool,
 }
 
-/// Sets the policy of a work of the actor's.
+/// Sets the policy of a work that the actor owns.
 ///
 /// # Errors
 /// When the work is not the actor's.
@@ -40,8 +40,8 @@ pub async fn set(tx: &mut Tx, actor: Actor, work: i64, policy: Policy) -> Result
     Ok(works::set_policy(tx, work, proposals, policy.preaccepted, actor.0).await?)
 }
 
-/// In which state what the actor brings to a work is recorded, or why nothing of it is. Holds the work until the
-/// transaction ends, so that limits hold for requests at the same time too.
+/// Returns the state in which the actor's contributions to a work are recorded, or the error why none is. Holds the work
+/// until the transaction ends, so that limits also apply to requests at the same time.
 pub(crate) async fn standing(tx: &mut Tx, actor: Actor, work: i64, brings: usize) -> Result<State> {
     let row = sqlx::query!(
         r#"SELECT id, owner AS "owner: Account", proposals FROM works WHERE id = $1 FOR NO KEY UPDATE"#,
@@ -68,7 +68,7 @@ pub(crate) async fn standing(tx: &mut Tx, actor: Actor, work: i64, brings: usize
     Ok(State::Proposed)
 }
 
-/// Whether so many more proposals may wait for the work's owner.
+/// Checks that this many more proposals may wait for the work's owner.
 async fn check_open(tx: &mut Tx, actor: Actor, (work, owner): (i64, Address), brings: usize) -> Result<()> {
     let open = sqlx::query!(
         r#"SELECT count(*) FILTER (WHERE recorded_by = $2) AS "own!", count(*) AS "all!" FROM contributions c
@@ -87,7 +87,7 @@ async fn check_open(tx: &mut Tx, actor: Actor, (work, owner): (i64, Address), br
     Ok(())
 }
 
-/// Whether a contribution of the actor's counts.
+/// Tells whether a contribution of the actor counts.
 async fn contributes(tx: &mut Tx, work: i64, actor: Actor) -> Result<bool> {
     let contributes = sqlx::query_scalar!(
         r#"SELECT EXISTS (

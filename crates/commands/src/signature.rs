@@ -1,5 +1,5 @@
-//! Whether an account signed a hash: a key pair, or a contract that answers for itself (ERC-1271). The rules are those of
-//! the contracts' `Signatures` library, so that what passes here passes there.
+//! Tells whether an account signed a hash. The account is a key pair, or a contract that answers for itself (ERC-1271). The
+//! rules are those of the contracts' `Signatures` library, so what passes here passes there.
 
 use alloy::{
     primitives::{Address, B256, Bytes, FixedBytes, Signature},
@@ -19,7 +19,7 @@ sol! {
     function isValidSignature(bytes32 hash, bytes signature) returns (bytes4);
 }
 
-/// A signature of which it is known whether it holds, or that the account's contract has to be asked about.
+/// A signature that is known to hold, or about which the account's contract has to be asked.
 #[must_use]
 pub enum Check {
     /// The account's own key made it.
@@ -41,7 +41,7 @@ pub fn check(batch: &mut Batch<'_>, account: Address, hash: B256, signature: &[u
 }
 
 impl Check {
-    /// Whether the signature holds, once the batch was sent.
+    /// Tells whether the signature holds. The batch must have been sent.
     ///
     /// # Errors
     /// When the node does not answer.
@@ -54,7 +54,7 @@ impl Check {
     }
 }
 
-/// Whether `account` signed `hash`. The chain is asked, in one request, only where the account's key did not.
+/// Tells whether `account` signed `hash`. The chain is asked, in one request, only if the account's key did not sign.
 ///
 /// # Errors
 /// When the node does not answer.
@@ -67,8 +67,8 @@ pub async fn is_valid(provider: &DynProvider, account: Address, hash: B256, sign
     check.holds().await
 }
 
-/// The account whose key made a signature: 65 bytes that end in 27 or 28, or 64 bytes (ERC-2098), with the lower of the
-/// two possible s.
+/// Returns the account whose key made a signature. That has 65 bytes that end in 27 or 28, or 64 bytes (ERC-2098), with the
+/// lower of the two possible s.
 fn signer(hash: B256, signature: &[u8]) -> Option<Address> {
     let signature = match (signature.len(), signature.last()?) {
         (65, 27 | 28) => Signature::from_raw(signature).ok()?,

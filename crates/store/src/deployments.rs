@@ -18,7 +18,7 @@ macro_rules! contracts {
         }
 
         impl Deployment {
-            /// The contracts by their names.
+            /// Returns the contracts with their names.
             pub fn contracts(&self) -> Vec<(&'static str, Address)> {
                 vec![$(($name, self.$field),)*]
             }
@@ -48,13 +48,16 @@ contracts! {
 }
 
 impl Deployment {
-    /// The contracts whose events the mirror reads.
+    /// Returns the contracts whose events the mirror reads.
     pub fn watched(&self) -> Vec<Address> {
         self.contracts().into_iter().map(|(_, address)| address).filter(|one| *one != self.access_manager).collect()
     }
 }
 
-/// Records a complete deployment; an existing one of the same chain stays as it is.
+/// Records a complete deployment. One that is already recorded for the same chain stays as it is.
+///
+/// # Errors
+/// When the database fails.
 pub async fn record(tx: &mut PgConnection, deployment: &Deployment) -> Result<(), StoreError> {
     for (contract, address) in deployment.contracts() {
         sqlx::query!(
@@ -71,7 +74,10 @@ pub async fn record(tx: &mut PgConnection, deployment: &Deployment) -> Result<()
     Ok(())
 }
 
-/// The deployment on a chain, if `tributary deploy` recorded one. One that lacks contracts was made by an older version.
+/// Returns the deployment on a chain, if `tributary deploy` recorded one.
+///
+/// # Errors
+/// When the deployment lacks contracts, which means that an older version made it, or when the database fails.
 pub async fn find(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<Deployment>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT contract, address AS "address: Account", block_number FROM chain.deployments WHERE chain_id = $1"#,

@@ -16,7 +16,7 @@ pub struct Hook {
     pub repository: Option<String>,
     pub created_at: DateTime<Utc>,
     pub rotated_at: Option<DateTime<Utc>>,
-    /// Until when the secret before this one still holds.
+    /// The time until which the secret before this one still holds.
     pub previous_until: Option<DateTime<Utc>>,
 }
 
@@ -35,7 +35,8 @@ pub struct NewDelivery<'a> {
     pub payload_hash: [u8; 32],
 }
 
-/// Makes a hook for a work, unless the work has `most`, and tells of it. The caller holds the work's row, so that the count stays true.
+/// Makes a hook for a work, unless the work has `most` hooks already, and tells the ledger. The caller holds the work's
+/// row, so that the count stays true.
 ///
 /// # Errors
 /// When the database fails.
@@ -62,7 +63,7 @@ pub async fn create_hook(
     Ok(hook)
 }
 
-/// Gives a hook another secret; the old one holds for some hours more. None when the work has no such hook.
+/// Gives a hook another secret. The old one holds for some hours more. Returns `None` when the work has no such hook.
 ///
 /// # Errors
 /// When the database fails.
@@ -92,7 +93,7 @@ pub async fn rotate_hook(
     Ok(rotated)
 }
 
-/// Revokes a hook and forgets its secrets; false when the work has no such hook.
+/// Revokes a hook and deletes its secrets. Returns false when the work has no such hook.
 ///
 /// # Errors
 /// When the database fails.
@@ -112,7 +113,8 @@ pub async fn revoke_hook(tx: &mut Transaction<'_, Postgres>, work: i64, hook: &s
     Ok(true)
 }
 
-/// Binds a hook to a repository, unless it is bound; the repository's number and name that it is bound to.
+/// Binds a hook to a repository, unless it is bound already. Returns the number and the name of the repository that it is
+/// bound to.
 ///
 /// # Errors
 /// When the database fails.
@@ -130,7 +132,7 @@ pub async fn bind(tx: &mut PgConnection, hook: &str, id: i64, name: &str) -> Res
     Ok((bound.id, bound.name))
 }
 
-/// Stores a delivery and tells the workers; none when it is known.
+/// Stores a delivery and tells the workers. Returns `None` when it was stored before.
 ///
 /// # Errors
 /// When the database fails.
@@ -157,7 +159,7 @@ pub async fn receive(
     Ok(new)
 }
 
-/// Has a delivery applied again, and tells the workers; false when the work has no such delivery.
+/// Requests that a delivery is applied again, and tells the workers. Returns false when the work has no such delivery.
 ///
 /// # Errors
 /// When the database fails.
@@ -187,7 +189,7 @@ pub async fn count_attempt(tx: &mut PgConnection, delivery: i64) -> Result<(), S
     Ok(())
 }
 
-/// Writes down what became of a delivery: `applied`, `ignored` or `failed`, and why.
+/// Stores what became of a delivery, `applied`, `ignored` or `failed`, and why.
 ///
 /// # Errors
 /// When the database fails.
@@ -203,7 +205,7 @@ pub async fn settle(tx: &mut PgConnection, delivery: i64, state: &str, message: 
     Ok(())
 }
 
-/// Tells the workers of all works for which deliveries wait, as if they came now.
+/// Tells the workers of all works for which deliveries wait, as if the deliveries came now.
 ///
 /// # Errors
 /// When the database fails.
@@ -216,7 +218,7 @@ pub async fn remind(tx: &mut PgConnection) -> Result<(), StoreError> {
     facts::tell(tx, &told).await
 }
 
-/// GitHub delivered something about a work.
+/// Returns the fact that GitHub delivered something about a work.
 pub fn delivered(work: i64) -> NewFact {
     let body = DeliveryReceived { work: work.into() };
     NewFact::new(Subject::Work { work: work.into() }, [Stream::work(work)], Fact::GithubDelivered(body))

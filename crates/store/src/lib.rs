@@ -46,6 +46,9 @@ pub enum StoreError {
 }
 
 /// Opens a pool and waits up to half a minute for a server that is still starting.
+///
+/// # Errors
+/// When the URL is not valid, when the server refuses the connection, or when it does not answer in time.
 pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = url.parse().map_err(StoreError::Url)?;
     // Lists take optional filters: one plan for all combinations of them would be bad for each, and compiling a plan
@@ -77,14 +80,15 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, StoreError> 
     Ok(pool.connect_lazy_with(options))
 }
 
-/// Whether a connection that comes back to the pool is in no transaction; otherwise it is closed. A `begin` that is dropped midway
-/// leaves one open of which the driver knows nothing (its issue 4385), and whoever came next would work in it, uncommitted.
+/// Tells whether a connection that comes back to the pool is outside of any transaction. Otherwise it is closed. A `begin`
+/// that is dropped midway leaves a transaction open of which the driver knows nothing (its issue 4385), and the next user
+/// would work in it without committing.
 async fn outside_transactions(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // A statement on its own is the first of its transaction. As one message: the extended protocol's have a time each.
     sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection).await?.try_get(0)
 }
 
-/// A transaction that only reads, all of it as of one moment.
+/// Begins a transaction that only reads, and sees everything as of one moment.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -18,21 +18,21 @@ use tokio::sync::Mutex;
 pub trait Source: Send + Sync + 'static {
     /// Two equal versions have the same value.
     type Version: PartialEq + Send + Sync;
-    /// What is kept.
+    /// The value that is kept.
     type Value: Send + Sync;
-    /// Why it cannot be read.
+    /// The error when the value cannot be read.
     type Error: From<sqlx::Error> + Display + Send;
 
-    /// Reading takes at most one part in so many of the time: 1 for as often as it changes.
+    /// Reading takes at most this fraction of the time: one part in `SHARE`. With 1, the value is read as often as it changes.
     const SHARE: u32 = 1;
 
-    /// What it is, for the log.
+    /// Returns what the value is, for the log.
     fn name(&self) -> String;
 
-    /// The version that the database has now.
+    /// Returns the version that the database has now.
     fn version(&self, conn: &mut PgConnection) -> impl Future<Output = Result<Self::Version, Self::Error>> + Send;
 
-    /// The present value and its version, as of one moment.
+    /// Returns the present value and its version, as of one moment.
     fn read(&self, pool: &PgPool) -> impl Future<Output = Result<Held<Self>, Self::Error>> + Send;
 }
 
@@ -42,7 +42,7 @@ pub struct Held<S: Source + ?Sized> {
     pub value: S::Value,
 }
 
-/// The newest value of a source that was read. Cheap to clone.
+/// The newest value of a source that was read. It is cheap to clone.
 pub struct Memory<S: Source>(Arc<Inner<S>>);
 
 struct Inner<S: Source> {
@@ -60,29 +60,30 @@ impl<S: Source> Clone for Memory<S> {
 }
 
 impl<S: Source> Memory<S> {
-    /// An empty memory: the first question fills it.
+    /// Returns an empty memory, which the first question fills.
     pub fn new(pool: PgPool, source: S) -> Self {
         Self(Arc::new(Inner { pool, source, held: RwLock::default(), reading: Arc::default() }))
     }
 
-    /// Where the value comes from.
+    /// Returns the source of the value.
     pub fn source(&self) -> &S {
         &self.0.source
     }
 
-    /// The database that it is read from.
+    /// Returns the database that the value is read from.
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
     }
 
-    /// The newest value that was read, which may be of an older version; none before the first. Never waits for the database.
+    /// Returns the newest value that was read, which may be of an older version, or `None` when none was read yet. It never
+    /// waits for the database.
     pub fn latest(&self) -> Option<Arc<Held<S>>> {
         // A panic cannot leave half a value here.
         self.0.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The value of the version that `conn` sees. When there is none, it begins to read the present one, unless that is under way,
-    /// and returns at once without.
+    /// Returns the value of the version that `conn` sees. When the memory does not hold it, this begins to read the present
+    /// one, unless that is under way, and returns `None` at once.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -91,8 +92,8 @@ impl<S: Source> Memory<S> {
         Ok(self.refreshing(&version).filter(|held| held.version == version))
     }
 
-    /// The newest value that was read. When that is not the present one, it begins to read it, unless that is under way or was done a
-    /// moment ago, and does not wait. None before the first.
+    /// Returns the newest value that was read, or `None` when none was read yet. When it is not the present one, this
+    /// begins to read that, unless that is under way or was done a moment ago, and does not wait for it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -101,7 +102,7 @@ impl<S: Source> Memory<S> {
         Ok(self.refreshing(&version))
     }
 
-    /// The present value, read where it is not known, unless that was done a moment ago.
+    /// Returns the present value. It is read when it is not known, unless that was done a moment ago.
     ///
     /// # Errors
     /// When the database does not answer, or what it holds cannot be read.
@@ -114,7 +115,7 @@ impl<S: Source> Memory<S> {
         }
     }
 
-    /// The newest value, after beginning to read the present one where that is another.
+    /// Returns the newest value, and first begins to read the present one if that is another.
     fn refreshing(&self, version: &S::Version) -> Option<Arc<Held<S>>> {
         let held = self.latest();
         if held.as_ref().is_none_or(|held| held.version != *version)

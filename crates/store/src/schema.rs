@@ -32,7 +32,7 @@ pub enum SchemaError {
     Unfinished { version: i64 },
 }
 
-/// Brings the schema up to date. Safe to call from several processes at once.
+/// Brings the schema up to date. Several processes may call this at once.
 ///
 /// # Errors
 /// When the database does not answer, or a migration fails.
@@ -44,7 +44,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 /// Checks that the schema is the one that this program was built for.
 ///
 /// # Errors
-/// When the database does not answer, or its schema is another: the error says what to do.
+/// When the database does not answer, or has another schema. The error says what to do.
 pub async fn check(pool: &PgPool) -> Result<(), StoreError> {
     compare(pool, &sqlx::migrate!(), APPLIED).await
 }
@@ -52,7 +52,7 @@ pub async fn check(pool: &PgPool) -> Result<(), StoreError> {
 /// Checks that exactly these migrations were applied, as the table of that name says.
 ///
 /// # Errors
-/// As [`check`].
+/// In the same cases as [`check`].
 pub async fn compare(pool: &PgPool, expected: &Migrator, table: &'static str) -> Result<(), StoreError> {
     let exists: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(pool).await?;
     if !exists {
@@ -77,7 +77,7 @@ pub async fn compare(pool: &PgPool, expected: &Migrator, table: &'static str) ->
     }
 }
 
-/// Names the version of the schema: the checksums of all migrations.
+/// Returns the checksums of all migrations, which name the version of the schema.
 pub fn migration_checksums() -> Vec<Vec<u8>> {
     sqlx::migrate!().iter().map(|migration| migration.checksum.to_vec()).collect()
 }

@@ -32,11 +32,11 @@ pub struct Vault {
 /// A file that is stored in the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
-    /// Its name.
+    /// The CID that names it.
     pub cid: Cid,
-    /// SHA-256 of its bytes.
+    /// The SHA-256 of its bytes.
     pub content_hash: ContentHash,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
     /// The number of its blocks. Equal blocks are counted each time.
     pub blocks: u64,
@@ -48,15 +48,15 @@ pub enum VaultError {
     /// The file is larger than this vault accepts.
     #[error("the file has more than {max_bytes} bytes, the most that is taken")]
     TooLarge {
-        /// The limit.
+        /// The limit in bytes.
         max_bytes: u64,
     },
     /// The stream of bytes ended with an error, for example because an upload was cut off.
     #[error("the upload broke off after {received} bytes: send the file again")]
     Interrupted {
-        /// Bytes taken before.
+        /// The number of bytes that were received before.
         received: u64,
-        /// What the stream said.
+        /// The error of the stream.
         source: Box<dyn Error + Send + Sync>,
     },
     /// A block of the file is not in the store.
@@ -179,12 +179,19 @@ impl Vault {
 
     /// Returns the bytes of a file, block by block, each verified against its name before it comes out. After an error the
     /// stream ends. What came before it was right.
+    ///
+    /// # Errors
+    /// The stream gives an error when a block is missing or does not belong there, when the file is larger than the vault
+    /// accepts, or when the store fails.
     pub fn read(&self, cid: Cid) -> impl Stream<Item = Result<Bytes, VaultError>> + Send + 'static {
         self.read_range(cid, 0..u64::MAX)
     }
 
     /// Returns some of the bytes of a file, as [`Self::read`] does. Blocks outside of the range are not fetched. The stream
     /// ends with the file when the range goes beyond it.
+    ///
+    /// # Errors
+    /// In the same cases as [`Self::read`].
     pub fn read_range(
         &self,
         cid: Cid,

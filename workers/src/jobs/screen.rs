@@ -41,6 +41,9 @@ async fn screen(context: &Context, memory: &Memory, order: B256) -> Result<(), J
 }
 
 /// Screens the open orders of an asset or a maker again.
+///
+/// # Errors
+/// When the database fails, or an order cannot be screened.
 pub async fn screen_all_of(context: &Context, grounds: &Grounds, what: Watched) -> Result<(), JobError> {
     let (asset, maker): (Option<u64>, Option<Address>) = match what {
         Watched::Account(maker) => (None, Some(maker)),

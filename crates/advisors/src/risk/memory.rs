@@ -59,7 +59,7 @@ pub(super) struct Watch {
 }
 
 impl Grounds {
-    /// Everything up to this block was known.
+    /// Returns the number of the block up to which everything was known.
     pub fn block(&self) -> u64 {
         self.findings.block
     }

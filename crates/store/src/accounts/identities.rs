@@ -7,8 +7,8 @@
 //!        or the work's repository names the account
 //! ```
 //!
-//! An owner's word holds for that owner's works, those to come too; what a repository says, for its work alone, and only where
-//! the owner has said nothing else.
+//! The decision of an owner holds for all works of that owner, including future ones. What a repository says holds for its
+//! work alone, and only where the owner has said nothing else.
 
 use std::collections::BTreeMap;
 
@@ -41,8 +41,11 @@ pub struct Named<'a> {
     pub source: &'a str,
 }
 
-/// Records a claim whose signature was checked; its number, and whether it is new. Works whose records name the account
-/// already prove it at once.
+/// Records a claim whose signature was checked. Returns its number and whether it is new. Works whose records name the
+/// account already prove it at once.
+///
+/// # Errors
+/// When the database fails.
 pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, bool), StoreError> {
     let key = claim.identity.to_string();
     let id = sqlx::query_scalar!(
@@ -84,8 +87,12 @@ pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, boo
     Ok((id, true))
 }
 
-/// An owner confirms or refuses a claim, for all of the owner's works; false where it was so before. Who may decide is checked
-/// before. A refusal also ends what was linked: what was paid stays paid, later income is not.
+/// Confirms or refuses a claim for all works of an owner. Returns false when the decision was the same before. The caller
+/// has checked who may decide. A refusal also ends what was linked: past payments stay, but later income is no longer paid
+/// to the account.
+///
+/// # Errors
+/// When the database fails.
 pub async fn decide(
     tx: &mut PgConnection,
     claim: i64,
@@ -151,8 +158,12 @@ pub(crate) async fn hold_confirmations(tx: &mut PgConnection, work_id: i64) -> R
     Ok(())
 }
 
-/// A work's repository names accounts: claims by the same accounts to the same names are proven for this work, unless its
-/// owner refused them, or confirmed who somebody is. Anyone can write a commit in somebody's name.
+/// Proves claims for a work whose repository names accounts: the claims by the same accounts to the same names. Claims that
+/// the owner of the work refused, and names for which the owner confirmed an account, are left out, because anyone can
+/// write a commit in somebody's name.
+///
+/// # Errors
+/// When the database fails.
 pub async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_>]) -> Result<(), StoreError> {
     let rows: Vec<Value> = named
         .iter()
@@ -175,8 +186,12 @@ pub async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_>]) -> 
     Ok(())
 }
 
-/// Writes down where people are paid as a work's own records say, by their keys, where that is another address than the newest one
-/// known for the work and nobody signed for theirs. Tells the ledger and the workers; how many are new.
+/// Stores where people are paid according to a work's own records, by their keys. An address is stored when it differs from
+/// the newest known one of the work and the person has not signed for another. Tells the ledger and the workers, and
+/// returns how many addresses are new.
+///
+/// # Errors
+/// When the database fails.
 pub async fn record_addresses(
     tx: &mut PgConnection,
     work_id: i64,
@@ -208,8 +223,11 @@ pub async fn record_addresses(
     Ok(added)
 }
 
-/// Writes down where people are paid whose claims are proven: of one claim, or for one work. Tells the ledger, and the
-/// workers, who then release what was reserved. Doing it again changes nothing.
+/// Stores where people are paid whose claims are proven, of one claim or for one work. Tells the ledger and the workers,
+/// who then release what was reserved, and returns how many addresses are new. Doing it again changes nothing.
+///
+/// # Errors
+/// When the database fails.
 pub async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Option<i64>) -> Result<u64, StoreError> {
     let linked = sqlx::query_as!(
         Link,

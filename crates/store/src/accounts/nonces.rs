@@ -1,11 +1,11 @@
-//! Nonces of this server: what somebody signs with one is good once, within ten minutes.
+//! Nonces of this server. What somebody signs with one is valid once, within ten minutes.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::StoreError;
 
-/// Makes a nonce good; until when. Those that are too old are forgotten.
+/// Makes a nonce valid, and returns the time until which it is. Nonces that are too old are deleted.
 ///
 /// # Errors
 /// When the database fails.
@@ -20,8 +20,8 @@ pub async fn issue(conn: &mut PgConnection, nonce: &str) -> Result<DateTime<Utc>
     Ok(expires_at)
 }
 
-/// Uses up a nonce; false when it is not one of this server's, too old, or used before. It is used with the caller's transaction, so
-/// that it is spent if, and only if, what it was signed for happens.
+/// Uses up a nonce. Returns false when it is not one of this server's, is too old, or was used before. This is part of the
+/// caller's transaction, so the nonce is spent if, and only if, what it was signed for happens.
 ///
 /// # Errors
 /// When the database fails.

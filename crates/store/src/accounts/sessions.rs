@@ -22,9 +22,9 @@ pub struct Found {
 pub struct NewSession<'a> {
     pub token_hash: [u8; 32],
     pub account: Address,
-    /// What the browser calls itself.
+    /// The name that the browser gives itself.
     pub user_agent: &'a str,
-    /// How long the session lives.
+    /// The number of days that the session lasts.
     pub days: i32,
 }
 
@@ -38,7 +38,8 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
 }
 
-/// The session with this token, unless it has ended. It says whether the session was last seen more than `minutes` ago.
+/// Returns the session with this token, unless it has ended. The result says whether the session was last seen more than
+/// `minutes` ago.
 ///
 /// # Errors
 /// When the database fails.
@@ -88,7 +89,7 @@ pub async fn start(tx: &mut Transaction<'_, Postgres>, new: NewSession<'_>) -> R
     Ok(session)
 }
 
-/// The sessions of an account that have not ended, the newest first.
+/// Returns the sessions of an account that have not ended, newest first.
 ///
 /// # Errors
 /// When the database fails.
@@ -104,7 +105,7 @@ pub async fn live(conn: &mut PgConnection, account: Address) -> Result<Vec<Sessi
     Ok(sessions)
 }
 
-/// Ends a session of an account; false when it has no such session.
+/// Ends a session of an account. Returns false when the account has no such session.
 ///
 /// # Errors
 /// When the database fails.

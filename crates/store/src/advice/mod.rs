@@ -43,7 +43,11 @@ pub struct Recorded {
     pub at: DateTime<Utc>,
 }
 
-/// Records advice and tells the ledger; its number. None when the newest about the same says the same.
+/// Records advice and tells the ledger. Returns the number of the advice, or `None` when the agent's newest advice on the
+/// subject is the same.
+///
+/// # Errors
+/// When the subject has an unknown form, or the database fails.
 pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, StoreError> {
     let hash = B256::from_slice(&Sha256::digest(&new.answer));
     let subject = format!("{}:{}:{}", new.chain_id, new.agent, new.subject);
@@ -84,7 +88,7 @@ pub async fn record(tx: &mut PgConnection, new: &Advice) -> Result<Option<i64>, 
     Ok(Some(id))
 }
 
-/// Where what is said of a subject (`asset:7`, `account:0x..`) is listed.
+/// Returns the stream in which facts about a subject (`asset:7`, `account:0x..`) are listed.
 pub(crate) fn stream(chain_id: ChainId, subject: &str) -> Result<Stream, StoreError> {
     let stream = match subject.strip_prefix("asset:") {
         Some(asset) => format!("asset:{chain_id}:{asset}").parse(),
@@ -94,7 +98,10 @@ pub(crate) fn stream(chain_id: ChainId, subject: &str) -> Result<Stream, StoreEr
     stream.map_err(|_| StoreError::Corrupt { what: "subject", value: subject.to_owned() })
 }
 
-/// The newest advice of every agent about a subject.
+/// Returns the newest advice of every agent about a subject.
+///
+/// # Errors
+/// When the database fails.
 pub async fn newest(conn: &mut PgConnection, chain_id: ChainId, subject: &str) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
@@ -109,7 +116,10 @@ pub async fn newest(conn: &mut PgConnection, chain_id: ChainId, subject: &str) -
     rows.into_iter().map(Recorded::try_from).collect()
 }
 
-/// A piece of advice by its number.
+/// Returns a piece of advice by its number.
+///
+/// # Errors
+/// When the database fails.
 pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
     let row = sqlx::query_as!(
         Row,
@@ -123,7 +133,11 @@ pub async fn find(conn: &mut PgConnection, id: i64) -> Result<Option<Recorded>, 
     row.map(Recorded::try_from).transpose()
 }
 
-/// Assets that are on sale now and whose price nobody advised on as of this day or later, ascending, after one of them.
+/// Returns assets that are on sale now and have no advice on their price as of this day or later. They are those with
+/// numbers above `after`, in ascending order, at most `limit` of them.
+///
+/// # Errors
+/// When the database fails.
 pub async fn unadvised(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -147,7 +161,10 @@ pub async fn unadvised(
     Ok(assets.into_iter().map(|asset| asset as u64).collect())
 }
 
-/// Pieces of advice by their numbers.
+/// Returns pieces of advice by their numbers.
+///
+/// # Errors
+/// When the database fails.
 pub async fn by_ids(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
@@ -195,7 +212,10 @@ impl TryFrom<Row> for Recorded {
     }
 }
 
-/// Keeps a rule base, by its version: names and texts of its files.
+/// Stores a rule base under its version, as the names and texts of its files.
+///
+/// # Errors
+/// When the database fails.
 pub async fn keep_rules(tx: &mut PgConnection, version: B256, files: &[(&str, &str)]) -> Result<(), StoreError> {
     let files: Vec<Value> = files.iter().map(|(name, text)| json!({ "name": name, "text": text })).collect();
     sqlx::query!(
@@ -208,7 +228,10 @@ pub async fn keep_rules(tx: &mut PgConnection, version: B256, files: &[(&str, &s
     Ok(())
 }
 
-/// The files of a rule base: names and texts.
+/// Returns the names and texts of a rule base's files.
+///
+/// # Errors
+/// When the database fails.
 pub async fn rules(conn: &mut PgConnection, version: B256) -> Result<Vec<(String, String)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT f.name AS "name!", f.text AS "text!"
@@ -230,7 +253,10 @@ pub struct Model {
     pub bytes: Vec<u8>,
 }
 
-/// Keeps what an agent knows now. What it knew before goes, unless advice was made with it or another process may be about to.
+/// Stores what an agent knows now. Its models of more than seven days ago are deleted, unless advice was made with them.
+///
+/// # Errors
+/// When the database fails.
 pub async fn keep_model(
     tx: &mut PgConnection,
     chain_id: ChainId,
@@ -261,7 +287,10 @@ pub async fn keep_model(
     Ok(())
 }
 
-/// What an agent knew by a version; the newest when none is named.
+/// Returns what an agent knew by a version, or its newest knowledge when no version is named.
+///
+/// # Errors
+/// When the database fails.
 pub async fn model(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -281,7 +310,10 @@ pub async fn model(
     row.map(|row| Ok(Model { version: row.version.0, day: row.day, bytes: row.model })).transpose()
 }
 
-/// Whether an agent kept what it knows today (UTC).
+/// Tells whether an agent has stored what it knows today (UTC).
+///
+/// # Errors
+/// When the database fails.
 pub async fn learned_today(conn: &mut PgConnection, chain_id: ChainId, agent: &str) -> Result<bool, StoreError> {
     let learned = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM agent_models WHERE chain_id = $1 AND agent = $2 AND day = (now() AT TIME ZONE 'UTC')::date) AS "learned!""#,
@@ -291,7 +323,10 @@ pub async fn learned_today(conn: &mut PgConnection, chain_id: ChainId, agent: &s
     Ok(learned.fetch_one(conn).await?)
 }
 
-/// What an agent was asked last, by subject.
+/// Returns what an agent was last asked about each subject, with the version of the question's form.
+///
+/// # Errors
+/// When the database fails.
 pub async fn questions(
     conn: &mut PgConnection,
     chain_id: ChainId,

@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, advice, facts};
 
-/// Whose entries the risk agent's own are. They tell what it found; it finds it again by itself, and never weighs them.
+/// The watcher of the risk agent's own entries. They say what the agent found. It finds that again by itself and never
+/// weighs these entries.
 pub const AGENT: &str = "risk agent";
 /// The most characters of a reason.
 const LONGEST: usize = 500;
@@ -18,7 +19,7 @@ pub struct Entry {
     pub id: i64,
     /// `account:0x..`, with its checksum, or `asset:7`.
     pub subject: String,
-    /// From 0, nothing, to 1, certain.
+    /// From 0, which means no suspicion, to 1, which means certainty.
     pub score: f64,
     pub why: String,
     /// `operator` or `risk agent`.
@@ -26,7 +27,11 @@ pub struct Entry {
     pub since: DateTime<Utc>,
 }
 
-/// The newest entry that anybody but the agent made; 0 before the first. It names a state of the list.
+/// Returns the number of the newest entry that anybody but the agent made, or 0 when there is none. The number names a
+/// state of the list.
+///
+/// # Errors
+/// When the database fails.
 pub async fn last(conn: &mut PgConnection, chain_id: ChainId) -> Result<i64, StoreError> {
     let last = sqlx::query_scalar!(
         r#"SELECT coalesce(max(id), 0) AS "last!" FROM watch_entries WHERE chain_id = $1 AND watcher <> $2"#,
@@ -38,7 +43,10 @@ pub async fn last(conn: &mut PgConnection, chain_id: ChainId) -> Result<i64, Sto
     Ok(last)
 }
 
-/// What everybody but the agent watched as of an entry.
+/// Returns what everybody but the agent watched as of an entry.
+///
+/// # Errors
+/// When the database fails.
 pub async fn as_of(conn: &mut PgConnection, chain_id: ChainId, last: i64) -> Result<Vec<Entry>, StoreError> {
     let entries = sqlx::query_as!(
         Entry,
@@ -55,7 +63,10 @@ pub async fn as_of(conn: &mut PgConnection, chain_id: ChainId, last: i64) -> Res
     Ok(entries)
 }
 
-/// What is watched now, newest first, below an entry's number.
+/// Returns the entries that hold now and whose numbers are below the one given, newest first, at most `limit` of them.
+///
+/// # Errors
+/// When the database fails.
 pub async fn list(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -76,11 +87,12 @@ pub async fn list(
     Ok(entries)
 }
 
-/// Adds a watcher's entry about a subject, or with a score of 0 ends it, and tells the ledger; its number. None when the
-/// newest entry says the same. The workers are told of what others than the agent watch: what it said of the subject may change.
+/// Adds a watcher's entry about a subject, or ends it when the score is 0, and tells the ledger. Returns the number of the
+/// entry, or `None` when the newest entry says the same. The workers are told of the entries of others than the agent,
+/// because the agent's advice on the subject may change.
 ///
 /// # Errors
-/// When the score lies outside 0 to 1.
+/// When the score lies outside 0 to 1, when the reason is empty, or when the database fails.
 pub async fn watch(
     tx: &mut PgConnection,
     chain_id: ChainId,

@@ -1,4 +1,4 @@
-//! Telling facts: each goes to the ledger, to the outbox, or to both, in the transaction that makes it true.
+//! Tells facts. Each goes to the ledger, to the outbox, or to both, in the transaction that makes it true.
 
 pub mod outbox;
 pub mod trace;
@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, ledger};
 
-/// Tells facts, in order, within the caller's transaction. Each is told to whom its kind says.
+/// Tells facts in order, within the caller's transaction. The kind of a fact says who is told of it.
 ///
 /// # Errors
 /// When the database fails, and when the ledger cannot hold a fact.
@@ -21,15 +21,15 @@ pub async fn tell(tx: &mut PgConnection, facts: &[NewFact]) -> Result<(), StoreE
     outbox::emit(tx, &acted_on).await
 }
 
-/// Tells one fact: see [`tell`].
+/// Tells one fact, as [`tell`] does.
 ///
 /// # Errors
-/// As [`tell`].
+/// In the same cases as [`tell`].
 pub async fn tell_one(tx: &mut PgConnection, fact: NewFact) -> Result<(), StoreError> {
     tell(tx, &[fact]).await
 }
 
-/// A fact as an event of the ledger.
+/// Returns a fact as an event of the ledger.
 fn event(fact: &NewFact) -> Result<NewEvent, StoreError> {
     let kind = fact.fact.kind();
     let refused =

@@ -5,28 +5,28 @@ use sqlx::{PgConnection, PgPool, postgres::PgListener};
 
 use crate::{StoreError, facts::trace};
 
-/// What a reader took: facts, and rows that are none it knows.
+/// What a reader took: facts, and rows that are not facts it knows.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
     /// In the order in which they became true.
     pub facts: Vec<Envelope>,
-    /// Rows that cannot be read, and why: another version of the program stored them.
+    /// Rows that cannot be read, with the reasons. Another version of the program stored them.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Taken {
-    /// How many rows were taken.
+    /// Returns the number of rows that were taken.
     pub fn len(&self) -> usize {
         self.facts.len() + self.unreadable.len()
     }
 
-    /// Whether there were none.
+    /// Tells whether no rows were taken.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A row of the outbox that is no fact this program knows.
+/// A row of the outbox that is not a fact this program knows.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
     pub id: i64,
@@ -63,7 +63,8 @@ fn row(fact: &NewFact) -> Result<serde_json::Value, StoreError> {
     }))
 }
 
-/// Takes back what was told of a chain above a block, newest first: each fact once, word for word. How many.
+/// Takes back what was told of a chain above a block, newest first, each fact once and word for word. Returns the number of
+/// facts.
 ///
 /// # Errors
 /// When the database fails.
@@ -82,8 +83,8 @@ pub async fn retract(tx: &mut PgConnection, chain_id: ChainId, above: u64) -> Re
     Ok(retracted.rows_affected())
 }
 
-/// The facts after `reader`'s place, in commit-safe order; moves the place behind them. The move becomes true with the caller's
-/// transaction, and so does what the caller does with the facts: each is acted on exactly once.
+/// Returns the facts after `reader`'s place, in commit-safe order, and moves the place behind them. The move becomes true
+/// with the caller's transaction, and so does what the caller does with the facts, so each fact is acted on exactly once.
 ///
 /// Only facts of transactions below the oldest running one are taken, so that none can appear behind the place.
 ///
@@ -160,7 +161,8 @@ impl Row {
     }
 }
 
-/// Removes the oldest facts, at most `limit`: those that were stored a week ago and that every reader is past. How many.
+/// Removes the oldest facts, at most `limit` of them: those that were stored a week ago and that every reader is past.
+/// Returns the number of removed facts.
 ///
 /// # Errors
 /// When the database fails.
@@ -179,7 +181,8 @@ pub async fn forget(conn: &mut PgConnection, limit: i64) -> Result<u64, StoreErr
     Ok(forgotten.rows_affected())
 }
 
-/// A listener that wakes when something was stored. It may miss a beat while reconnecting: poll as well.
+/// Returns a listener that wakes when something was stored. It may miss a notification while it reconnects, so its user
+/// should poll as well.
 ///
 /// # Errors
 /// When the database does not answer.

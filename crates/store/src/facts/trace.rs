@@ -1,4 +1,4 @@
-//! The trace that is being worked on: what is told meanwhile carries it, and so does what follows from that.
+//! The trace that is being worked on. Facts that are told meanwhile carry it, and so does what follows from them.
 
 use std::future::Future;
 
@@ -16,7 +16,7 @@ pub async fn within<T>(trace: Option<TraceContext>, future: impl Future<Output =
     }
 }
 
-/// The trace that the running task is part of.
+/// Returns the trace that the running task is part of.
 pub fn current() -> Option<TraceContext> {
     CURRENT.try_with(|trace| *trace).ok()
 }

@@ -12,7 +12,7 @@ use crate::StoreError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anchored {
     pub anchor: Anchor,
-    /// The contract's head before it, and with it.
+    /// The contract's heads before and after this anchor.
     pub previous_head: Head,
     pub head: Head,
     pub transaction: B256,
@@ -21,7 +21,10 @@ pub struct Anchored {
     pub finalized: bool,
 }
 
-/// The newest anchor on a chain, or the newest whose block is final. It covers all that an older one covers.
+/// Returns the newest anchor on a chain, or the newest whose block is final. It covers everything that an older one covers.
+///
+/// # Errors
+/// When the database fails, or holds something that is not a head.
 pub async fn newest_anchor(
     tx: &mut PgConnection,
     chain_id: ChainId,
@@ -61,8 +64,12 @@ fn head(bytes: &[u8]) -> Result<Head, StoreError> {
     Head::try_from(bytes).map_err(|_| StoreError::Corrupt { what: "anchor's head", value: hex::encode(bytes) })
 }
 
-/// The number of the newest anchor, if it covers all that decided what everybody was paid on a chain: every distribution and
-/// every release of a reserve has its event in the stream `payouts:CHAIN`. None while one of them is not anchored.
+/// Returns the number of the newest anchor, if it covers everything that decided what was paid on a chain: every
+/// distribution and every release of a reserve has its event in the stream `payouts:CHAIN`. Returns `None` while one of
+/// these events is not anchored.
+///
+/// # Errors
+/// When the database fails.
 pub async fn payouts_anchor(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<u64>, StoreError> {
     let Some(Anchored { anchor, .. }) = newest_anchor(tx, chain_id, false).await? else { return Ok(None) };
     let covered = sqlx::query_scalar!(

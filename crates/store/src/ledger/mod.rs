@@ -24,7 +24,7 @@ pub use verify::{Fault, Verified, verify, verify_since};
 
 use crate::StoreError;
 
-/// So many events wait in one row: more would make rows of many megabytes, fewer cost a row each.
+/// How many events wait in one row at most. A larger number would make rows of many megabytes, and a smaller one more rows.
 const EVENTS_PER_ROW: usize = 256;
 
 /// An event between its transaction and its sealing.
@@ -41,16 +41,19 @@ struct Waiting<'a> {
 /// Where the ledger ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// How many events are sealed.
+    /// The number of sealed events.
     pub size: u64,
-    /// The hash of the last; the genesis hash before the first.
+    /// The hash of the last event, or the genesis hash when there is none.
     pub hash: B256,
 }
 
-/// Appends events, in order, within the caller's transaction: they are in the ledger if, and only if, it commits.
+/// Appends events in order within the caller's transaction. They are in the ledger if, and only if, it commits.
 ///
-/// Their place among others' events is drawn at the commit, by a deferred constraint: a transaction that makes constraints
-/// immediate before its end gives up that causes come first.
+/// Their place among the events of others is drawn at the commit, by a deferred constraint. In a transaction that makes
+/// constraints immediate before its end, it is no longer certain that causes come first.
+///
+/// # Errors
+/// When an event cannot be written as JSON, or the database fails.
 pub async fn append(tx: &mut PgConnection, events: &[NewEvent]) -> Result<(), StoreError> {
     if events.is_empty() {
         return Ok(());
@@ -80,13 +83,19 @@ fn waiting(events: &[NewEvent]) -> Result<String, StoreError> {
     Ok(format!("[{}]", events.join(",")))
 }
 
-/// Where the ledger ends now.
+/// Returns where the ledger ends now.
+///
+/// # Errors
+/// When the database fails.
 pub async fn head(tx: &mut PgConnection) -> Result<Head, StoreError> {
     let row = sqlx::query!(r#"SELECT size, hash AS "hash: Hash" FROM ledger.head"#).fetch_one(tx).await?;
     Ok(Head { size: unsigned(row.size), hash: row.hash.0 })
 }
 
-/// Every root that the mirror saw anchored, on any chain, and how many events it covers.
+/// Returns every root that the mirror saw anchored on any chain, with the number of events it covers.
+///
+/// # Errors
+/// When the database fails.
 pub async fn anchored(tx: &mut PgConnection) -> Result<Vec<(u64, B256)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT size::bigint AS "size!", decode(substr(root, 3), 'hex') AS "root!: Hash" FROM chain.anchors ORDER BY size"#
@@ -96,7 +105,10 @@ pub async fn anchored(tx: &mut PgConnection) -> Result<Vec<(u64, B256)>, StoreEr
     rows.into_iter().map(|row| Ok((unsigned(row.size), row.root.0))).collect()
 }
 
-/// The entry with this number.
+/// Returns the entry with this number.
+///
+/// # Errors
+/// When the database fails.
 pub async fn entry(tx: &mut PgConnection, seq: u64) -> Result<Option<Entry>, StoreError> {
     let row = sqlx::query_as!(
         Row,
@@ -109,7 +121,10 @@ pub async fn entry(tx: &mut PgConnection, seq: u64) -> Result<Option<Entry>, Sto
     Ok(row.map(Row::entry))
 }
 
-/// The entries after entry `after` and not after entry `through`, oldest first, `limit` at most.
+/// Returns the entries after entry `after` up to and including entry `through`, oldest first, at most `limit` of them.
+///
+/// # Errors
+/// When the database fails.
 pub async fn range(tx: &mut PgConnection, after: u64, through: u64, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
@@ -124,10 +139,14 @@ pub async fn range(tx: &mut PgConnection, after: u64, through: u64, limit: i64) 
     Ok(rows.into_iter().map(Row::entry).collect())
 }
 
-/// A stream's events after entry `after` and not after entry `through`, oldest first, `limit` at most: what happened to
-/// an asset, say, as of an entry. The next page is after the last one's number.
+/// Returns a stream's events after entry `after` up to and including entry `through`, oldest first, at most `limit` of
+/// them. This shows, for example, what happened to an asset as of an entry. The next page begins after the number of the
+/// last event.
 ///
-/// An asset's stream, `asset:CHAIN:ID`, shows the events of the work that speaks for it too.
+/// An asset's stream, `asset:CHAIN:ID`, also shows the events of the work that speaks for it.
+///
+/// # Errors
+/// When the database fails.
 pub async fn history(
     tx: &mut PgConnection,
     stream: &str,
@@ -154,7 +173,11 @@ pub async fn history(
     Ok(rows.into_iter().map(Row::entry).collect())
 }
 
-/// A stream's events before entry `before`, newest first, `limit` at most. The next page is before the last one's number.
+/// Returns a stream's events before entry `before`, newest first, at most `limit` of them. The next page ends before the
+/// number of the last event.
+///
+/// # Errors
+/// When the database fails.
 pub async fn newest(tx: &mut PgConnection, stream: &str, before: u64, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let streams = shown(tx, stream).await?;
     let rows = sqlx::query_as!(
@@ -174,8 +197,8 @@ pub async fn newest(tx: &mut PgConnection, stream: &str, before: u64, limit: i64
     Ok(rows.into_iter().map(Row::entry).collect())
 }
 
-/// The streams that one shows: itself, and of an asset those of the works that speak for it. That is joined here, because
-/// nothing is written when a work is registered on chain.
+/// Returns the streams that one shows: itself, and for an asset also those of the works that speak for it. They are joined
+/// here, because nothing is written when a work is registered on chain.
 async fn shown(tx: &mut PgConnection, stream: &str) -> Result<Vec<String>, StoreError> {
     let asset = stream.strip_prefix("asset:").and_then(|rest| rest.split_once(':'));
     let asset = asset.and_then(|(chain, asset)| Some((chain.parse::<i64>().ok()?, asset.parse::<i64>().ok()?)));
@@ -216,12 +239,12 @@ fn micros(at: DateTime<Utc>) -> u64 {
     unsigned(at.timestamp_micros())
 }
 
-/// Stored numbers are not negative; a row that others made so is not taken for another.
+/// Converts a stored number, which is never negative. A negative one, which others must have stored, becomes 0.
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// No stored number is larger than the largest one here.
+/// Converts a number to the form in which it is stored. No stored number is larger than the largest one here.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

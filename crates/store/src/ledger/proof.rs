@@ -10,19 +10,19 @@ use sqlx::PgConnection;
 use super::{head, seal::STORED_LEVEL, signed, unsigned};
 use crate::StoreError;
 
-/// The root over the first `size` events: what is anchored.
+/// Returns the root over the first `size` events, which is what is anchored.
 ///
 /// # Errors
-/// When the ledger has none, or fewer.
+/// When `size` is 0, when the ledger has fewer events, or when the database fails.
 pub async fn root_at(tx: &mut PgConnection, size: u64) -> Result<B256, StoreError> {
     within(tx, size).await?;
     frontier(tx, size).await?.root().ok_or_else(|| StoreError::Refused("an empty ledger has no root".to_owned()))
 }
 
-/// The proof that entry `seq` is under the root over the first `size` events, from the leaf up.
+/// Returns the proof that entry `seq` is under the root over the first `size` events, from the leaf up.
 ///
 /// # Errors
-/// When there is no such entry among them, or the ledger has fewer.
+/// When there is no such entry among them, when the ledger has fewer events, or when the database fails.
 pub async fn proof(tx: &mut PgConnection, seq: u64, size: u64) -> Result<Vec<B256>, StoreError> {
     within(tx, size).await?;
     let none = || StoreError::Refused(format!("there is no entry {seq} among the first {size}"));
@@ -31,10 +31,10 @@ pub async fn proof(tx: &mut PgConnection, seq: u64, size: u64) -> Result<Vec<B25
     tree::proof(seq, size, |node| hashes.get(&node).copied()).map_err(|node| node.map_or_else(none, missing))
 }
 
-/// The proof that the ledger of `to` events begins with that of `from`.
+/// Returns the proof that the ledger of `to` events begins with that of `from` events.
 ///
 /// # Errors
-/// When `from` is more than `to`, or the ledger has fewer.
+/// When `from` is more than `to`, when the ledger has fewer events, or when the database fails.
 pub async fn consistency(tx: &mut PgConnection, from: u64, to: u64) -> Result<Consistency, StoreError> {
     within(tx, to).await?;
     if from > to {
@@ -45,7 +45,7 @@ pub async fn consistency(tx: &mut PgConnection, from: u64, to: u64) -> Result<Co
     tree::consistency(from, to, |node| hashes.get(&node).copied()).map_err(missing)
 }
 
-/// The right edge of the tree over the first `size` events.
+/// Returns the right edge of the tree over the first `size` events.
 pub(super) async fn frontier(tx: &mut PgConnection, size: u64) -> Result<Frontier, StoreError> {
     let nodes = tree::nodes(0, size);
     let hashes = hashes(tx, &nodes).await?;
@@ -69,7 +69,8 @@ fn missing(node: Node) -> StoreError {
     }
 }
 
-/// The hashes of nodes, those that are there: read where they are stored, computed from events below.
+/// Returns the hashes of those nodes that exist. They are read if they are stored, and otherwise computed from the events
+/// below.
 async fn hashes(tx: &mut PgConnection, nodes: &[Node]) -> Result<HashMap<Node, B256>, StoreError> {
     let (stored, below): (Vec<Node>, Vec<Node>) = nodes.iter().partition(|node| node.level >= STORED_LEVEL);
     let mut hashes = HashMap::with_capacity(nodes.len());
@@ -101,7 +102,7 @@ async fn hashes(tx: &mut PgConnection, nodes: &[Node]) -> Result<HashMap<Node, B
     Ok(hashes)
 }
 
-/// The hash of a node over leaves; `None` when one is missing.
+/// Returns the hash of a node over leaves, or `None` when a leaf is missing.
 fn over(node: Node, leaves: &HashMap<u64, B256>) -> Option<B256> {
     let mut frontier = Frontier::default();
     for seq in node.first()..=node.last() {

@@ -1,4 +1,4 @@
-//! Sealing: what was committed gets its numbers and hashes.
+//! Seals the ledger: what was committed gets its numbers and hashes.
 
 use ::facts::Hash;
 use alloy_primitives::B256;
@@ -14,22 +14,25 @@ use crate::StoreError;
 
 /// Nodes from this level up are stored; see the migration.
 pub(super) const STORED_LEVEL: u8 = 6;
-/// A batch ends with the row that reaches so many bytes: some thousand events, hashed in some tens of milliseconds.
+/// The size in bytes at which a batch ends. It holds some thousand events, which are hashed in some tens of milliseconds.
 const BATCH_BYTES: i64 = 2 << 20;
 
 /// What a call of [`seal`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// How many events it sealed. None: nothing waited.
+    /// The number of events that it sealed, which is 0 when none waited.
     pub events: u64,
-    /// How many the ledger has now; 0 when nothing waited.
+    /// The number of events in the ledger now, or 0 when none waited.
     pub size: u64,
 }
 
-/// Seals what waits, up to `limit` calls of [`append`](super::append), within the caller's transaction. Several may try
-/// at once: one goes on, the others wait for it.
+/// Seals what waits, up to `limit` rows of [`append`](super::append), within the caller's transaction. Several callers may
+/// try at once. One of them goes on, and the others wait for it.
 ///
 /// The move from `pending` to `events` is one transaction, so however it ends no event is lost, doubled, or half sealed.
+///
+/// # Errors
+/// When a waiting event is not valid, when the head of the ledger was changed by other hands, or when the database fails.
 pub async fn seal(tx: &mut PgConnection, limit: i64) -> Result<Sealed, StoreError> {
     let waits = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM ledger.pending) AS "waits!""#);
     if !waits.fetch_one(&mut *tx).await? {
@@ -170,7 +173,7 @@ impl Batch {
     }
 }
 
-/// An array in PostgreSQL's text form: arrays of arrays must be rectangular there, and these are not.
+/// Returns an array in PostgreSQL's text form, because arrays of arrays must be rectangular there, and these are not.
 fn array(items: &[String]) -> String {
     let quoted = items.iter().map(|item| format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\"")));
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))

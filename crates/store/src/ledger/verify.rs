@@ -1,4 +1,4 @@
-//! Reading the whole ledger again and comparing everything that is stored with what it must be.
+//! Reads the whole ledger again and compares everything that is stored with what it must be.
 
 use ::facts::Hash;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use super::{Head, Row, head, proof, seal::STORED_LEVEL, signed, unsigned};
 use crate::StoreError;
 
-/// So many events are read at a time; with bodies at their longest they take 64 MB.
+/// The number of events that are read at a time. With bodies of the greatest length they take 64 MB.
 const CHUNK: i64 = 1_000;
 
 /// A ledger that is as it was written.
@@ -26,7 +26,7 @@ pub struct Verified {
     pub root: Option<B256>,
 }
 
-/// What is wrong, and where. Of several the one about the lowest number.
+/// What is wrong, and where. Of several faults, it is the one with the lowest number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The chain of events is broken.
@@ -53,10 +53,10 @@ pub enum Fault {
     /// The head does not name the last entry.
     #[error("ledger head: it says that entry {size} has hash {stored}; it has {computed}")]
     Head { size: u64, stored: B256, computed: B256 },
-    /// What was anchored was more.
+    /// The anchored ledger has more entries.
     #[error("ledger entry {}: it is missing: {anchored} entries were anchored, {size} are there", size + 1)]
     Shorter { size: u64, anchored: u64 },
-    /// What was anchored was another ledger.
+    /// The anchored ledger is a different one.
     #[error(
         "ledger entries {first} to {size}: one of them is not what was anchored: the root is {computed}, anchored was {anchored}"
     )]
@@ -64,7 +64,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The number of the entry it is about.
+    /// Returns the number of the entry that the fault is about.
     fn seq(&self) -> u64 {
         match self {
             Self::Chain(fault) => fault.seq,
@@ -82,6 +82,9 @@ impl Fault {
 /// `progress` is told how many events of how many were read.
 ///
 /// Whoever can write to every table can make a ledger that holds together: only what was anchored shows that it is another.
+///
+/// # Errors
+/// When the database fails. A fault of the ledger is not an error but the inner result.
 pub async fn verify(
     tx: &mut PgConnection,
     anchored: &[(u64, B256)],
@@ -92,8 +95,11 @@ pub async fn verify(
     read_on(tx, Reader::new(anchored), i64::MIN, head, progress).await
 }
 
-/// As [`verify`], but beginning behind the first `size` events, which are not read again: their root must be the one that was
-/// anchored over them. What is found good extends what was anchored.
+/// Verifies as [`verify`] does, but begins after the first `size` events, which are not read again. Their root must be the
+/// one that was anchored over them. Entries that pass extend what was anchored.
+///
+/// # Errors
+/// When the database fails. A fault of the ledger is not an error but the inner result.
 pub async fn verify_since(
     tx: &mut PgConnection,
     size: u64,
@@ -166,7 +172,7 @@ impl Reader {
         Self { chain: Verifier::new(), frontier: Frontier::default(), anchored, agreed: 0 }
     }
 
-    /// Reads on; the lowest fault among these entries, if there is one.
+    /// Reads on, and returns the fault with the lowest number among these entries, if there is one.
     async fn read(&mut self, tx: &mut PgConnection, entries: &[Entry]) -> Result<Option<Fault>, StoreError> {
         let before = self.chain.size();
         let mut nodes = BTreeMap::new();
@@ -201,7 +207,7 @@ impl Reader {
         computed.map(|computed| Fault::Anchor { first, size, anchored, computed })
     }
 
-    /// What only the end shows.
+    /// Returns the faults that only the end shows.
     async fn end(&self, tx: &mut PgConnection, head: Head) -> Result<Option<Fault>, StoreError> {
         let size = self.chain.size();
         if size < head.size {
@@ -269,7 +275,7 @@ async fn stored_nodes(
     Ok(missing.into_iter().chain(wrong).min_by_key(Fault::seq))
 }
 
-/// Rows behind the head, or before the first entry. One statement sees head and rows as one commit left them.
+/// Finds rows behind the head or before the first entry. One statement sees head and rows as one commit left them.
 async fn outside(tx: &mut PgConnection) -> Result<Option<Fault>, StoreError> {
     let added = sqlx::query!(
         r#"SELECT seq, (SELECT size FROM ledger.head) AS "size!" FROM ledger.events

@@ -5,7 +5,7 @@
 //! change neither who stands above whom nor the share of any parent.
 //!
 //! [`Memory::current`] answers from memory while the chain's [`Version`] is that of its graph. The functions beside it ask
-//! the database for the surroundings of one asset and give the same answers: for when the graph is being made anew.
+//! the database for the surroundings of one asset and give the same answers, while the graph is being made anew.
 
 pub mod names;
 pub mod upstream;
@@ -28,18 +28,22 @@ use crate::{
     snapshot,
 };
 
-/// Names a state of a chain's lineage. Two equal versions hold the same assets and parents; another version may.
+/// Names a state of a chain's lineage. Two equal versions hold the same assets and parents. Two different versions may do
+/// so too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Which projections are read.
+    /// The generation of the projections that are read.
     generation: Option<i64>,
-    /// How often blocks left the mirror.
+    /// The number of times that blocks left the mirror.
     reorganisations: Option<i64>,
     /// Block and log of the newest registration.
     newest: Option<(i64, i32)>,
 }
 
-/// The present version: two look-ups by key.
+/// Returns the present version by two look-ups by key.
+///
+/// # Errors
+/// When the database fails.
 pub async fn version(conn: &mut PgConnection, chain_id: ChainId) -> Result<Version, StoreError> {
     let row = sqlx::query!(
         r#"SELECT c.generation AS "generation?", c.reorganisations AS "reorganisations?",
@@ -60,6 +64,9 @@ pub async fn version(conn: &mut PgConnection, chain_id: ChainId) -> Result<Versi
 }
 
 /// Loads the whole lineage of a chain, row by row.
+///
+/// # Errors
+/// When the database fails, or what it holds is not a valid lineage.
 pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Graph, StoreError> {
     let licensed = upstream::licensed(conn, chain_id, None).await?;
     let mut rows = sqlx::query!(
@@ -77,7 +84,7 @@ pub async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Graph, S
         .map_err(|error| StoreError::Refused(format!("the lineage of chain {chain_id} could not be made: {error}")))?
 }
 
-/// An asset, and its edges to its parents, which ascend as the registry has them.
+/// Adds an asset's edges to its parents, which ascend as in the registry, and returns the asset's node.
 fn add(edges: &mut Vec<Edge>, asset: i64, parents: &[i64], licensed: &Licensed) -> Result<Node, StoreError> {
     let shares = upstream::shares(asset, parents, licensed);
     // Licensed parents have a share each, the others one together: in units of the share that one of those has.
@@ -106,7 +113,11 @@ fn graph(works: Vec<Node>, mut edges: Vec<Edge>) -> Result<Graph, StoreError> {
     Graph::new(&works, &edges).map_err(|error| StoreError::Refused(format!("the lineage is not valid: {error}")))
 }
 
-/// What an asset was made from, as [`Graph::ancestors`] tells it, by a recursive query. `None` when there is no such asset.
+/// Returns what an asset was made from, as [`Graph::ancestors`] does, by a recursive query. Returns `None` when there is no
+/// such asset.
+///
+/// # Errors
+/// When the database fails.
 pub async fn ancestors(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -131,7 +142,11 @@ pub async fn ancestors(
     Ok(within(rows.into_iter().map(|row| (row.id, row.depth)), limits))
 }
 
-/// What was made from an asset, as [`Graph::descendants`] tells it, by a recursive query. `None` when there is no such asset.
+/// Returns what was made from an asset, as [`Graph::descendants`] does, by a recursive query. Returns `None` when there is
+/// no such asset.
+///
+/// # Errors
+/// When the database fails.
 pub async fn descendants(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -154,17 +169,17 @@ pub async fn descendants(
     Ok(within(rows.into_iter().map(|row| (row.id, row.depth)), limits))
 }
 
-/// One level more than asked for, which tells whether there is more.
+/// Returns one level more than asked for, which shows whether there is more.
 fn deeper(limits: Limits) -> i32 {
     i32::try_from(limits.depth).unwrap_or(i32::MAX - 1) + 1
 }
 
-/// The asset itself and one more than asked for, which tells whether there are more.
+/// Returns the number asked for plus two: for the asset itself, and for one more, which shows whether there are more.
 fn more(limits: Limits) -> i64 {
     i64::try_from(limits.count).unwrap_or(i64::MAX - 2) + 2
 }
 
-/// Rows by depth, of which the first is the asset itself.
+/// Cuts rows to the limits. They are in the order of their depth, and the first is the asset itself.
 fn within(rows: impl Iterator<Item = (i64, i32)>, limits: Limits) -> Option<Reach> {
     let mut rows = rows.map(|(id, depth)| (AssetId(id as u64), depth as u32));
     rows.next()?;
@@ -175,8 +190,11 @@ fn within(rows: impl Iterator<Item = (i64, i32)>, limits: Limits) -> Option<Reac
     Some(Reach { complete: works.len() == found, works })
 }
 
-/// What stands around an asset, as [`Graph::neighbourhood`] tells it, from a graph of its surroundings alone. `None` when
-/// there is no such asset.
+/// Returns what surrounds an asset, as [`Graph::neighbourhood`] does, from a graph of its surroundings alone. Returns
+/// `None` when there is no such asset.
+///
+/// # Errors
+/// When the database fails, or what it holds is not a valid lineage.
 pub async fn neighbourhood(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -205,10 +223,10 @@ pub async fn neighbourhood(
     Ok(shown.map(|shown| Neighbourhood { complete: shown.complete && above.complete && below.complete, ..shown }))
 }
 
-/// The lineage of one chain in memory: one graph, and while it is made anew the next.
+/// The lineage of one chain in memory. It is one graph, and also the next one while that is being made.
 pub type Cache = Memory<Lineage>;
 
-/// An empty memory of a chain's lineage.
+/// Returns an empty memory of a chain's lineage.
 pub fn cache(pool: PgPool, chain_id: ChainId) -> Cache {
     Memory::new(pool, Lineage { chain_id })
 }

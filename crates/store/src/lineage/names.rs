@@ -43,7 +43,7 @@ struct Asset {
 }
 
 impl Names {
-    /// All of a chain.
+    /// Loads the names of all assets of a chain.
     pub(super) async fn load(conn: &mut PgConnection, chain_id: ChainId) -> Result<Self, StoreError> {
         let mut rows = sqlx::query!(
             r#"SELECT a.asset_id, a.kind, aw.work_id AS "work_id?", w.title AS "title?"
@@ -66,8 +66,8 @@ impl Names {
         Ok(Self { kinds, assets })
     }
 
-    /// What is known of an asset that is a work. A work may be recorded after its registration, so for any other asset the
-    /// database is to be asked, with [`ask`].
+    /// Returns what is known of an asset that is a work. A work may be recorded after its registration, so the database has
+    /// to be asked about any other asset, with [`ask`].
     pub fn known(&self, id: AssetId) -> Option<AssetName<'_>> {
         // The registry numbers assets from one without gaps: where it stands is known.
         let likely = self.assets.get(id.0.checked_sub(1)? as usize).filter(|found| found.id == id);
@@ -80,7 +80,10 @@ impl Names {
     }
 }
 
-/// The names of these assets, as the database has them; those that are not there are left out.
+/// Returns the names of these assets as the database has them. Assets that it does not have are left out.
+///
+/// # Errors
+/// When the database fails.
 pub async fn ask(conn: &mut PgConnection, chain_id: ChainId, ids: &[i64]) -> Result<Vec<(AssetId, Name)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT a.asset_id, a.kind, w.title AS "title?"

@@ -12,10 +12,11 @@ pub const WHOLE: u16 = 10_000;
 /// What passes on to the works beneath, when no licence says otherwise: to parents together, and to dependencies together.
 pub const SHARE: u16 = 1500;
 
-/// By asset and parent, what the licence under which the asset was made passes on to the parent, in basis points.
+/// What the licence under which an asset was made passes on to a parent, in basis points, by asset and parent.
 pub type Licensed = BTreeMap<(i64, i64), u16>;
 
-/// The licences under which assets were made: of all of a chain, or where asset and parent are among those given.
+/// Returns what the licences under which assets were made pass on: of all assets of a chain, or where asset and parent are
+/// among those given.
 ///
 /// # Errors
 /// When the database fails, or holds a share that the contract does not let through.
@@ -38,8 +39,8 @@ pub async fn licensed(tx: &mut PgConnection, chain_id: ChainId, among: Option<&[
         .collect()
 }
 
-/// What an asset passes on, in basis points, each share with the parents that divide it equally. Licensed parents come first, in
-/// their order, as long as something is left; the others divide [`SHARE`], or what is left of the whole.
+/// Returns what an asset passes on, in basis points, each share with the parents that divide it equally. Licensed parents
+/// come first, in their order, as long as something is left. The others divide [`SHARE`], or what is left of the whole.
 pub fn shares(asset: i64, parents: &[i64], licensed: &Licensed) -> Vec<(u16, Vec<i64>)> {
     let (mut left, mut shares, mut others) = (WHOLE, Vec::new(), Vec::new());
     for parent in parents {

@@ -16,7 +16,7 @@ pub struct Told {
     pub direction: String,
     /// `{"sentiment", "volume", "demand"}`, in the words of the rules.
     pub mood: Value,
-    /// What was out of the ordinary on the day: `[{"of", "z"}]`.
+    /// The figures that were out of the ordinary on the day: `[{"of", "z"}]`.
     pub anomalies: Value,
 }
 
@@ -27,13 +27,13 @@ pub struct MarketDay {
     pub volume: U256,
     pub buyers: i64,
     pub sellers: i64,
-    /// The median price, and those below which a tenth and nine tenths of the prices lay; none without sales.
+    /// The median price, and the prices below which a tenth and nine tenths of the prices lay. `None` when there were no sales.
     pub median: Option<U256>,
     pub low: Option<U256>,
     pub high: Option<U256>,
     /// The price below which a tenth of the prices of the seven days up to this one lay.
     pub floor: Option<U256>,
-    /// Works that anyone could buy when the day ended.
+    /// The number of works that anyone could buy when the day ended.
     pub listed: i64,
     pub registrations: i64,
     pub told: Told,
@@ -43,7 +43,10 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// The first day on which something was registered or sold.
+/// Returns the first day on which something was registered or sold.
+///
+/// # Errors
+/// When the database fails.
 pub async fn first(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<NaiveDate>, StoreError> {
     let time = sqlx::query_scalar!(
         "SELECT least((SELECT at FROM chain.registrations WHERE chain_id = $1 ORDER BY block_number, log_index LIMIT 1),
@@ -55,14 +58,20 @@ pub async fn first(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<
     Ok(time.map(|time| time.date_naive()))
 }
 
-/// The newest day that is recorded.
+/// Returns the newest day that is recorded.
+///
+/// # Errors
+/// When the database fails.
 pub async fn newest(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<NaiveDate>, StoreError> {
     let day = sqlx::query_scalar!("SELECT max(day) FROM market_days WHERE chain_id = $1", chain_id.get());
     Ok(day.fetch_one(conn).await?)
 }
 
-/// Records settled days with their figures, in one statement however many they are; those that are recorded stay as they are.
-/// The days must follow each other.
+/// Records settled days with their figures, in one statement for all of them. Days that are recorded already stay as they
+/// are. The days must follow each other.
+///
+/// # Errors
+/// When the database fails.
 pub async fn record(tx: &mut PgConnection, chain_id: ChainId, told: &[Told]) -> Result<(), StoreError> {
     let (Some(first), Some(last)) = (told.first(), told.last()) else { return Ok(()) };
     let rows = told.iter().map(
@@ -127,7 +136,10 @@ pub async fn record(tx: &mut PgConnection, chain_id: ChainId, told: &[Told]) -> 
     Ok(())
 }
 
-/// The days from one through another, in order.
+/// Returns the days from `from` up to and including `through`, in order, at most `limit` of them.
+///
+/// # Errors
+/// When the database fails.
 pub async fn between(
     conn: &mut PgConnection,
     chain_id: ChainId,

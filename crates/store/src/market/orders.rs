@@ -8,18 +8,18 @@ use sqlx::{Postgres, Transaction};
 
 use crate::StoreError;
 
-/// An order with what it is known by.
+/// An order with the hash and the signature that identify it.
 #[derive(Clone, Copy, Debug)]
 pub struct NewOrder<'a> {
     pub chain_id: ChainId,
     /// Its EIP-712 hash.
     pub hash: B256,
     pub order: &'a Order,
-    /// The maker's.
+    /// The maker's signature.
     pub signature: &'a [u8],
 }
 
-/// Stores an order; false when it was stored before. The fact that tells of it belongs to the same transaction.
+/// Stores an order. Returns false when it was stored before. The fact that tells of it belongs to the same transaction.
 ///
 /// # Errors
 /// When the order's asset, a time or an amount does not fit its column, or the database fails.
@@ -53,7 +53,7 @@ pub async fn insert(tx: &mut Transaction<'_, Postgres>, new: &NewOrder<'_>) -> R
     Ok(stored.rows_affected() > 0)
 }
 
-/// A time of an order. The rules for orders allow years up to 9999, and all of them have dates.
+/// Converts a time of an order. The rules for orders allow years up to 9999, and all of them have dates.
 fn time(seconds: u64) -> Result<DateTime<Utc>, StoreError> {
     let date = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     date.ok_or(StoreError::Corrupt { what: "time", value: seconds.to_string() })

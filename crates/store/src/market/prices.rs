@@ -15,23 +15,23 @@ pub struct Profile {
     pub name: String,
     pub version: i32,
     pub rates: Rates,
-    /// It prices what happened from then on, until the next version does.
+    /// It prices what happened from this time on, until the next version is valid.
     pub valid_from: DateTime<Utc>,
-    /// Who says so.
+    /// The origin of the prices.
     pub source: String,
 }
 
-/// What is multiplied with use.
+/// The rates, in US dollars where they are prices, that are multiplied by the use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rates {
-    /// Per token read, and per token written.
+    /// The prices of a token read and of a token written.
     Tool { input: Decimal, output: Decimal },
     /// See [`domain::cost::ComputeUse`].
     Compute { kilowatts: Decimal, price_per_kwh: Decimal, hardware_price: Decimal, lifetime_hours: Decimal },
 }
 
 impl Profile {
-    /// `tool` or `compute`.
+    /// Returns the kind of what is priced, `tool` or `compute`.
     pub const fn kind(&self) -> &'static str {
         match self.rates {
             Rates::Tool { .. } => "tool",
@@ -39,13 +39,13 @@ impl Profile {
         }
     }
 
-    /// What so many tokens rest on; none when this prices no tool.
+    /// Returns the basis of the cost of this many tokens, or `None` when the profile does not price a tool.
     pub fn tokens(&self, input_tokens: u64, output_tokens: u64) -> Option<Basis> {
         let Rates::Tool { input: input_rate, output: output_rate } = self.rates else { return None };
         Some(Basis::Tool { profile: self.id.clone(), input_tokens, output_tokens, input_rate, output_rate })
     }
 
-    /// What so many hours rest on; none when this prices no machine.
+    /// Returns the basis of the cost of this many hours, or `None` when the profile does not price a machine.
     pub fn hours(&self, hours: Decimal) -> Option<Basis> {
         let Rates::Compute { kilowatts, price_per_kwh, hardware_price, lifetime_hours } = self.rates else {
             return None;
@@ -60,11 +60,14 @@ impl Profile {
 pub struct Filter<'a> {
     pub kind: Option<&'a str>,
     pub names: Option<&'a [String]>,
-    /// Only numbers below.
+    /// Only profiles whose number is below this one.
     pub below: Option<i64>,
 }
 
-/// Profiles with their numbers, the last added first, `limit` at most.
+/// Returns profiles with their numbers, the last added first, at most `limit` of them.
+///
+/// # Errors
+/// When the database fails, or holds a price that is not a number.
 pub async fn list(conn: &mut PgConnection, filter: Filter<'_>, limit: i64) -> Result<Vec<(i64, Profile)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT number, id, kind, name, version, valid_from, source, trim_scale(input_rate)::text AS input_rate,

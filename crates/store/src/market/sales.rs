@@ -22,8 +22,11 @@ pub struct Sold {
     pub price: U256,
 }
 
-/// The day (UTC) before which every sale is known and final, so that its history never changes. None before the first block,
-/// and while a backfill has not shown yet what it read.
+/// Returns the day (UTC) before which every sale is known and final, so that the history before it never changes. Returns
+/// `None` before the first block, and during a backfill, whose rows are not visible yet.
+///
+/// # Errors
+/// When the database fails.
 pub async fn settled_day(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<NaiveDate>, StoreError> {
     // All sales before the oldest block that is not final are final.
     let time = sqlx::query_scalar!(
@@ -40,7 +43,10 @@ pub async fn settled_day(conn: &mut PgConnection, chain_id: ChainId) -> Result<O
     Ok(time.flatten().map(|time| time.date_naive()))
 }
 
-/// The sales from one day on and before another (UTC), which must be settled.
+/// Returns the sales from one day on and before another (UTC), which must be settled.
+///
+/// # Errors
+/// When the database fails.
 pub async fn between(
     conn: &mut PgConnection,
     chain_id: ChainId,

@@ -16,33 +16,40 @@ pub struct Offer {
     pub asset_epoch: u64,
     /// The zero address is the chain's own coin.
     pub currency: Address,
-    /// What it costs now, in base units of the currency.
+    /// The present price, in base units of the currency.
     pub price: U256,
-    /// When it came.
+    /// When the order was stored.
     pub signed: DateTime<Utc>,
     pub ends: DateTime<Utc>,
     /// `scheduled`, `open`, `filled`, `cancelled`, `stale` or `expired`.
     pub state: String,
-    /// The asset's, as mirrored.
+    /// The owner of the asset, as mirrored.
     pub owner: Option<Address>,
     pub epoch: Option<u64>,
     pub frozen_until: Option<DateTime<Utc>>,
 }
 
 impl Offer {
-    /// Whether the chain lets it be bought, now or from its start on.
+    /// Tells whether the chain lets the order be filled, now or from its start on.
     pub fn can_be_filled(&self) -> bool {
         matches!(self.state.as_str(), "open" | "scheduled") && self.frozen_until.is_none_or(|until| until <= Utc::now())
     }
 }
 
-/// An order to sell. None when there is no such order, or it is a bid.
+/// Returns an order to sell. Returns `None` when there is no such order, or when it is a bid.
+///
+/// # Errors
+/// When the database fails.
 pub async fn offer(conn: &mut PgConnection, chain_id: ChainId, hash: B256) -> Result<Option<Offer>, StoreError> {
     let hashes = [hash.to_vec()];
     Ok(select(conn, chain_id, Some(&hashes), None, None, 1).await?.pop())
 }
 
-/// The newest orders to sell an asset, or of a maker, that can be filled or will be; `limit` at most.
+/// Returns the newest orders to sell an asset, or of a maker, that can be filled now or later. At most `limit` orders are
+/// read.
+///
+/// # Errors
+/// When the database fails.
 pub async fn open_offers(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -104,7 +111,10 @@ async fn select(
         .collect()
 }
 
-/// Notes what a recorded screening decided: `allow`, `warn` or `block`.
+/// Stores what a recorded screening decided: `allow`, `warn` or `block`.
+///
+/// # Errors
+/// When the database fails.
 pub async fn note(
     tx: &mut PgConnection,
     chain_id: ChainId,
@@ -123,7 +133,10 @@ pub async fn note(
     Ok(())
 }
 
-/// The advice that holds the newest screening of each of these orders, of those that were screened.
+/// Returns the advice that holds the newest screening of each of these orders. Orders that were not screened are left out.
+///
+/// # Errors
+/// When the database fails.
 pub async fn newest(conn: &mut PgConnection, chain_id: ChainId, orders: &[Vec<u8>]) -> Result<Vec<i64>, StoreError> {
     let ids = sqlx::query_scalar!(
         r#"SELECT DISTINCT ON (order_hash) advice_id FROM order_screenings

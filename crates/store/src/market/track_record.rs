@@ -1,4 +1,4 @@
-//! How good advice on prices was: every sale, beside what was advised before it.
+//! How good the advice on prices was: compares every sale with what was advised before it.
 
 use ::facts::ChainId;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -6,32 +6,37 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
-/// Sales of a time, and the advice that stood when they were made. Errors are medians of |forecast / price - 1|; a forecast that
-/// abstained is not judged. Shares and errors are none without a sale to take them from.
+/// The sales of a period, and the advice that stood when they were made. Errors are medians of |forecast / price - 1|. A
+/// forecast that abstained is not judged. Shares and errors are `None` when there is no sale to take them from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackRecord {
-    /// The Monday of the week (UTC); none for all of them together.
+    /// The Monday of the week (UTC), or `None` for all weeks together.
     pub week: Option<NaiveDate>,
-    /// Sales in the chain's own coin.
+    /// The number of sales in the chain's own coin.
     pub sales: i64,
-    /// Of them, those with advice before.
+    /// The number of these sales with advice before them.
     pub advised: i64,
-    /// Of those, where the advice said not to rely on it.
+    /// The number of sales whose advice said not to rely on it.
     pub abstained: i64,
     pub error: Option<f64>,
-    /// Shares of prices within the ranges for 80 and 90 in 100 sales.
+    /// The shares, from 0 to 1, of prices within the ranges for 80 and 90 in 100 sales.
     pub covered80: Option<f64>,
     pub covered90: Option<f64>,
-    /// Median of upper over lower end of the range for 90.
+    /// The median ratio of the upper to the lower end of the range for 90.
     pub width90: Option<f64>,
-    /// Judged sales whose work was sold before and whose week before had a floor, with the errors of the three over them.
+    /// The number of judged sales whose work was sold before and whose preceding seven days had a floor. The errors of the
+    /// forecast, the last sale and the floor over these sales follow.
     pub compared: i64,
     pub compared_error: Option<f64>,
     pub last_sale_error: Option<f64>,
     pub floor_error: Option<f64>,
 }
 
-/// The record of sales from one moment on and before another: of all, then week by week, newest first.
+/// Returns the record of sales from one moment on and before another: first of all of them, then week by week, newest
+/// first.
+///
+/// # Errors
+/// When the database fails.
 pub async fn track_record(
     conn: &mut PgConnection,
     chain_id: ChainId,

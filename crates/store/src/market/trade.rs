@@ -23,18 +23,18 @@ pub struct Settled {
     pub at: DateTime<Utc>,
 }
 
-/// An asset that changed hands; none of the first owners is one.
+/// A transfer of an asset from one owner to another. The first owner's acquisition is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transferred {
     pub at: DateTime<Utc>,
     pub asset: u64,
     pub from: Address,
     pub to: Address,
-    /// What the market took for it, in base units of the chain's own coin; `None` for gifts and for other currencies.
+    /// The price on the market, in base units of the chain's own coin. `None` for gifts and for other currencies.
     pub price: Option<U256>,
 }
 
-/// What an account was owed, in base units of the chain's own coin, and had sent to another.
+/// An amount that an account was owed, in base units of the chain's own coin, and that it sent to another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paid {
     pub at: DateTime<Utc>,
@@ -49,11 +49,15 @@ pub struct Published {
     pub at: DateTime<Utc>,
     pub asset: u64,
     pub registrant: Address,
-    /// The content's hash, or the SHA-256 of its CID: the registry takes a hash once only, but any hash with any CID.
+    /// The content's hash, or the SHA-256 of its CID. The registry accepts a hash only once, but any hash together with any
+    /// CID.
     pub content: B256,
 }
 
-/// The newest settled fact. None before there is one.
+/// Returns the newest settled fact, or `None` when there is none.
+///
+/// # Errors
+/// When the database fails.
 pub async fn settled(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<Settled>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT newest.block_number AS "block!", newest.at AS "at!"
@@ -78,9 +82,14 @@ pub async fn settled(conn: &mut PgConnection, chain_id: ChainId) -> Result<Optio
     Ok(row.map(|row| Settled { block: row.block as u64, at: row.at }))
 }
 
-/// How long it may take until a block is final: as long as the oldest one waits that is not, less how old this one is by the chain's own
-/// clock, and where that came to nothing an eighth of its age, or of the time since the mirror moved, so that nobody keeps asking of a
-/// chain that stands still. None when it is final.
+/// Estimates how long it takes until a block is final, from 1 second to 10 minutes. Returns `None` when the block is final.
+///
+/// The estimate is the age of the oldest block that is not final, less the age of this block, by the chain's own clock. It
+/// is at least an eighth of this block's age and an eighth of the time since the mirror moved, so that nobody keeps asking
+/// about a chain that stands still.
+///
+/// # Errors
+/// When the database fails.
 pub async fn settles_in(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -106,7 +115,10 @@ pub async fn settles_in(
     Ok(Some(Duration::from_secs_f64(row.wait.unwrap_or_default().clamp(1.0, 600.0))))
 }
 
-/// Every transfer of an asset up to a block, which must be settled.
+/// Calls `each` with every transfer of an asset up to a block, which must be settled, in order.
+///
+/// # Errors
+/// When the database fails.
 pub async fn transfers(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -145,7 +157,10 @@ pub async fn transfers(
     Ok(())
 }
 
-/// Every payment from one account to another up to a block, which must be settled.
+/// Calls `each` with every payment from one account to another up to a block, which must be settled, in order.
+///
+/// # Errors
+/// When the database fails.
 pub async fn payments(
     conn: &mut PgConnection,
     chain_id: ChainId,
@@ -167,7 +182,11 @@ pub async fn payments(
     Ok(())
 }
 
-/// Every content that an asset had up to a block, which must be settled: twice at each registration, by hash and by CID.
+/// Calls `each` with every content that an asset had up to a block, which must be settled, in order. Each registration
+/// gives two, one by hash and one by CID.
+///
+/// # Errors
+/// When the database fails.
 pub async fn publications(
     conn: &mut PgConnection,
     chain_id: ChainId,

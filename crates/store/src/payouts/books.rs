@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::{StoreError, facts, snapshot, values};
 
-/// Checks that found nothing are kept for so many days.
+/// The number of days for which checks that found nothing are kept.
 const KEEP_DAYS: i32 = 30;
 
 /// One currency's accounts, in base units.
@@ -23,25 +23,25 @@ pub struct Currency {
     pub token: Address,
     /// All that was ever paid into the pot.
     pub income: Amount,
-    /// Of it, not divided yet.
+    /// The part of the income that is not divided yet.
     pub undistributed: Amount,
-    /// Owed to accounts and not claimed yet.
+    /// The amount that is owed to accounts and not claimed yet.
     pub payable: Amount,
-    /// Kept for people and works without an address.
+    /// The amount that is kept for people and works without an address.
     pub reserved: Amount,
-    /// Below the least payout, waiting for more.
+    /// The amount that is below the least payout and waits for more.
     pub carried: Amount,
-    /// Claimed.
+    /// The amount that was claimed.
     pub paid: Amount,
     /// What the contracts must hold: income less what was claimed.
     pub pot: Amount,
-    /// What they do hold; none where the token does not say.
+    /// What the contracts do hold, or `None` when the token does not say.
     pub held: Option<Amount>,
     /// Protocol fees.
     pub fees: Amount,
     /// What the engine's transactions cost.
     pub gas: Amount,
-    /// Half of the profit, fees less gas, rounded down; the other half, with what does not divide, is free.
+    /// Half of the profit, which is fees less gas, rounded down. The other half, with what does not divide, is free.
     pub treasury_reserve: Amount,
 }
 
@@ -68,18 +68,18 @@ pub struct Books {
 pub const HELD: &str = "the contracts hold what the books say";
 
 impl Books {
-    /// The currencies with faults.
+    /// Returns the currencies with faults.
     pub fn stopped(&self) -> BTreeSet<Address> {
         self.faults.iter().map(|fault| fault.token).collect()
     }
 
-    /// Whether what is recorded contradicts itself, whatever the contracts hold: then no root may go out.
+    /// Tells whether the records contradict themselves, whatever the contracts hold. Then no root may go out.
     pub fn contradict_themselves(&self) -> bool {
         self.faults.iter().any(|fault| fault.rule != HELD)
     }
 
-    /// Notes what the contracts hold of a currency at the books' block. More than the books say is nobody's and no fault: anyone
-    /// can send coins past the contracts' functions.
+    /// Notes what the contracts hold of a currency at the books' block. An excess over the books belongs to nobody and is
+    /// not a fault, because anyone can send coins past the contracts' functions.
     pub fn compare(&mut self, token: Address, held: Amount) {
         let Some(currency) = self.currencies.iter_mut().find(|currency| currency.token == token) else { return };
         currency.held = Some(held);
@@ -90,10 +90,10 @@ impl Books {
     }
 }
 
-/// Reads a chain's books in one snapshot; none while its mirror has not come to its first head.
+/// Reads a chain's books in one snapshot. Returns `None` as long as its mirror has not reached its first head.
 ///
 /// # Errors
-/// When the database fails, or holds what no amount can be.
+/// When the database fails, or holds something that cannot be an amount.
 pub async fn read(pool: &PgPool, chain_id: ChainId) -> Result<Option<Books>, StoreError> {
     let chain = chain_id.get();
     let mut tx = snapshot(pool).await?;
@@ -212,7 +212,7 @@ pub async fn record(tx: &mut PgConnection, chain_id: ChainId, books: &Books) -> 
     Ok(())
 }
 
-/// The currencies in which nothing is distributed, because the newest check found faults in them.
+/// Returns the currencies in which nothing is distributed, because the newest check found faults in them.
 ///
 /// # Errors
 /// When the database fails.
@@ -227,7 +227,7 @@ pub struct Check {
     pub at: chrono::DateTime<chrono::Utc>,
 }
 
-/// The newest check of a chain's books.
+/// Returns the newest check of a chain's books.
 ///
 /// # Errors
 /// When the database fails.

@@ -26,20 +26,20 @@ pub struct Pot {
     pub through_block: u64,
 }
 
-/// Only one division of a chain's pots at a time: held until the transaction ends. On a connection without a transaction it would
-/// be given back at once, so that does not compile:
+/// Makes sure that only one transaction at a time divides the pots of a chain. The lock is held until the transaction ends.
+/// On a connection without a transaction it would be given back at once, so that does not compile:
 ///
 /// ```compile_fail,E0308
 /// async fn divide(pool: &sqlx::PgPool) -> Result<(), store::StoreError> {
 ///     let mut connection = pool.acquire().await?;
-///     store::payouts::pots::lock(&mut connection, 1).await
+///     store::payouts::pots::lock(&mut connection, facts::ChainId(1)).await
 /// }
 /// ```
 ///
 /// ```
 /// async fn divide(pool: &sqlx::PgPool) -> Result<(), store::StoreError> {
 ///     let mut tx = pool.begin().await?;
-///     store::payouts::pots::lock(&mut tx, 1).await
+///     store::payouts::pots::lock(&mut tx, facts::ChainId(1)).await
 /// }
 /// ```
 ///
@@ -52,7 +52,10 @@ pub async fn lock(tx: &mut Transaction<'_, Postgres>, chain_id: ChainId) -> Resu
     Ok(())
 }
 
-/// The pots that are ready, in the order of their assets.
+/// Returns the pots that are ready, in the order of their assets.
+///
+/// # Errors
+/// When the database fails.
 pub async fn pots(tx: &mut PgConnection, chain_id: ChainId) -> Result<Vec<Pot>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT i.asset_id, i.token AS "token: Account", sum(i.amount) AS "amount!: Units", c.finalized_number
@@ -95,6 +98,9 @@ struct Builder {
 }
 
 /// Loads the ancestors of an asset with their owners and contributions, and the external works they use.
+///
+/// # Errors
+/// When there is no such asset, when its lineage is not valid, or when the database fails.
 pub async fn lineage(tx: &mut PgConnection, chain_id: ChainId, asset_id: u64) -> Result<Lineage, StoreError> {
     let mut builder = Builder { works: Vec::new(), assets: BTreeMap::new(), externals: BTreeMap::new() };
     let parents = builder.load_assets(tx, chain_id, asset_id).await?;
@@ -126,7 +132,7 @@ impl Builder {
         node
     }
 
-    /// A share of a work's income, as far as earlier shares left so much.
+    /// Passes a share of a work's income on, as far as earlier shares left enough.
     fn share_upstream(&mut self, node: NodeIndex, share: u16, to: Vec<(NodeIndex, U256)>) -> Result<(), StoreError> {
         let shared = &mut self.works[node.0 as usize].shared;
         let left = upstream::WHOLE - shared.iter().map(|edges| edges.share.get()).sum::<u16>();
@@ -163,7 +169,7 @@ impl Builder {
         Ok(parents)
     }
 
-    /// The assets a work speaks for: one for each of its versions that was registered.
+    /// Returns the assets that each work speaks for: one for each of its versions that was registered.
     fn nodes(&self, works: &[(i64, i64)]) -> BTreeMap<i64, Vec<NodeIndex>> {
         let mut nodes: BTreeMap<i64, Vec<NodeIndex>> = BTreeMap::new();
         for (asset, work) in works {
@@ -254,7 +260,7 @@ enum Party {
     System(String),
 }
 
-/// Everyone who takes part in the works, as each work's records say where they are paid.
+/// Returns everyone who takes part in the works, with the address at which each work's records say they are paid.
 async fn parties(tx: &mut PgConnection, works: &[i64]) -> Result<BTreeMap<(i64, i64), Party>, StoreError> {
     let rows = sqlx::query!(
         r#"WITH used AS (
@@ -283,7 +289,7 @@ async fn parties(tx: &mut PgConnection, works: &[i64]) -> Result<BTreeMap<(i64, 
         .collect()
 }
 
-/// A contribution's contributor, with those who made it act where it is a SYSTEM.
+/// Returns a contribution's contributor, with those who made it act if it is a SYSTEM.
 fn contributor(
     parties: &BTreeMap<(i64, i64), Party>,
     work_id: i64,
@@ -303,12 +309,15 @@ fn contributor(
     contributor.ok_or_else(|| StoreError::Corrupt { what: "contributor", value: id.to_string() })
 }
 
-/// A name that holds within one work's records: `work/12/mailto:ada@example.org`.
+/// Returns a name that holds within one work's records: `work/12/mailto:ada@example.org`.
 pub fn scoped(work_id: i64, name: &str) -> String {
     format!("work/{work_id}/{name}")
 }
 
-/// The work and the name of a scoped name.
+/// Returns the work and the name of a scoped name.
+///
+/// # Errors
+/// When the text is not a scoped name.
 pub fn unscoped(text: &str) -> Result<(i64, &str), StoreError> {
     text.strip_prefix("work/")
         .and_then(|rest| rest.split_once('/'))
@@ -331,7 +340,10 @@ fn owners(shares: &Value) -> Result<Vec<(Address, BasisPoints)>, StoreError> {
     shares.into_iter().map(|share| Ok((share.account, bps(share.bps)?))).collect()
 }
 
-/// What earlier distributions in this currency carried for these accounts.
+/// Returns the amounts that earlier distributions in this currency carried forward for these accounts, in base units.
+///
+/// # Errors
+/// When the database fails.
 pub async fn waiting(
     tx: &mut PgConnection,
     chain_id: ChainId,
@@ -352,14 +364,18 @@ pub async fn waiting(
     rows.into_iter().map(|row| Ok((row.account.0, Amount(row.amount.0.0)))).collect()
 }
 
-/// A recorded distribution's canonical input and result, by which it can be made again.
+/// The canonical input of a recorded distribution, by which it can be made again, and the hashes of its input and result.
 pub struct Recorded {
     pub input: Vec<u8>,
     pub input_hash: B256,
     pub result_hash: B256,
 }
 
-/// What decided a distribution; none where there is no such distribution, or where inputs were not kept yet.
+/// Returns what decided a distribution. Returns `None` when there is no such distribution, or when its input was not kept,
+/// as was the case at first.
+///
+/// # Errors
+/// When the database fails.
 pub async fn recorded(tx: &mut PgConnection, id: i64) -> Result<Option<Recorded>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT input AS "input!", input_hash AS "input_hash!: Hash", result_hash AS "result_hash!: Hash"
@@ -376,6 +392,10 @@ pub async fn recorded(tx: &mut PgConnection, id: i64) -> Result<Option<Recorded>
 }
 
 /// Records a division: the distribution, its flows, payouts, reserves and carries, and the incomes it covers, each once.
+/// Returns the distribution's number.
+///
+/// # Errors
+/// When a beneficiary's name is not valid, or the database fails.
 pub async fn record(
     tx: &mut PgConnection,
     chain_id: ChainId,
@@ -456,7 +476,7 @@ pub async fn record(
     Ok(id)
 }
 
-/// A distribution's flows as rows of `distribution_flows`.
+/// Returns a distribution's flows as rows of `distribution_flows`.
 fn flow_rows(id: i64, graph: &Graph, result: &Distribution) -> Value {
     let name = |node: NodeIndex| graph.works()[node.0 as usize].key.to_string();
     let row = |(step, flow): (usize, &Flow)| {
@@ -485,7 +505,10 @@ async fn record_flows(tx: &mut PgConnection, id: i64, graph: &Graph, result: &Di
     Ok(())
 }
 
-/// The first step of a recorded distribution that is not the one of this result.
+/// Returns the first step in which a recorded distribution differs from this result.
+///
+/// # Errors
+/// When the database fails.
 pub async fn differing_flow(
     tx: &mut PgConnection,
     id: i64,
@@ -592,7 +615,11 @@ async fn record_carries(
     Ok(())
 }
 
-/// Turns reserves into payouts where the contributor's address has become known, except in the currencies given; returns how many.
+/// Turns reserves into payouts where the contributor's address has become known, except in the currencies given. Returns
+/// the number of released reserves.
+///
+/// # Errors
+/// When the database fails.
 pub async fn release_reserves(
     tx: &mut PgConnection,
     chain_id: ChainId,

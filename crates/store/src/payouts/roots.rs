@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, facts, values::hex_bytes};
 
-/// The contract takes the totals of so many currencies with one root.
+/// The largest number of currencies whose totals the contract accepts with one root.
 const MAX_TOTALS: usize = 32;
 
 /// What a root commits to.
@@ -25,7 +25,7 @@ pub struct Cumulative {
     pub through_payout: i64,
 }
 
-/// How the newest root stands, if there is one.
+/// The newest root and its state.
 #[derive(Clone, Debug)]
 pub struct NewestRoot {
     pub root: B256,
@@ -37,10 +37,14 @@ pub struct NewestRoot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     pub number: u64,
-    /// How long until it may be activated, by the clock here.
+    /// The time until it may be activated, by the database's clock.
     pub wait: Duration,
 }
 
+/// Returns the newest root of a chain, if there is one.
+///
+/// # Errors
+/// When the database fails.
 pub async fn newest(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<NewestRoot>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT root AS "root!: Hash", state AS "state!"
@@ -52,7 +56,10 @@ pub async fn newest(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<N
     row.map(|row| Ok(NewestRoot { root: row.root.0, state: row.state })).transpose()
 }
 
-/// The root that waits on chain; the contract allows one at a time.
+/// Returns the root that waits on chain. The contract allows one at a time.
+///
+/// # Errors
+/// When the database fails.
 pub async fn pending(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<Pending>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT p.number, extract(epoch FROM least(p.activatable_at, now() + interval '1 year') - now())::float8 AS "wait!"
@@ -67,7 +74,10 @@ pub async fn pending(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<
     Ok(row.map(|row| Pending { number: row.number as u64, wait: Duration::from_secs_f64(row.wait.max(0.0)) }))
 }
 
-/// The root that was proposed under a number, as the mirror has it.
+/// Returns the root that was proposed under a number, as the mirror has it.
+///
+/// # Errors
+/// When the database fails.
 pub async fn proposed(tx: &mut PgConnection, chain_id: ChainId, number: u64) -> Result<Option<B256>, StoreError> {
     let root = sqlx::query_scalar!(
         r#"SELECT root AS "root: Hash" FROM chain.root_proposals WHERE chain_id = $1 AND number = $2"#,
@@ -77,10 +87,13 @@ pub async fn proposed(tx: &mut PgConnection, chain_id: ChainId, number: u64) -> 
     Ok(root.fetch_optional(tx).await?.map(|root| root.0))
 }
 
-/// What the next root is to commit to: what everybody was paid in all, through the newest payout.
+/// Returns what the next root has to commit to: the totals that everybody was paid, through the newest payout.
 ///
-/// Anyone may give an asset income in any token, so there can be more changed currencies than one root takes. Those paid
-/// first go first; the others stay as the active root has them, and the root after that takes them.
+/// Anyone may give an asset income in any token, so more currencies can have changed than one root accepts. The currencies
+/// that were paid first are taken first. The others stay as the active root has them until the root after that.
+///
+/// # Errors
+/// When the database fails.
 pub async fn cumulative(tx: &mut PgConnection, chain_id: ChainId) -> Result<Cumulative, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT account AS "account!: Account", token AS "token!: Account", sum(amount) AS "amount!: Units",
@@ -138,7 +151,10 @@ fn entry(account: Account, token: Account, cumulative: Units) -> Entry {
     Entry { account: account.0, token: token.0, cumulative: cumulative.0 }
 }
 
-/// Records a root with all its entries.
+/// Records a root with all its entries, and tells the ledger. Returns its number in the database.
+///
+/// # Errors
+/// When the database fails.
 pub async fn record(
     tx: &mut PgConnection,
     chain_id: ChainId,
@@ -195,7 +211,10 @@ pub async fn tell(tx: &mut PgConnection, chain_id: ChainId, root: B256, fact: Fa
     facts::tell_one(tx, NewFact::of_chain(chain_id, Subject::Root { root }, streams, fact)).await
 }
 
-/// The entries of a root, in the order of its leaves.
+/// Returns the entries of a root, in the order of its leaves.
+///
+/// # Errors
+/// When the database fails.
 pub async fn entries(tx: &mut PgConnection, root_id: i64) -> Result<Vec<Entry>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT account AS "account: Account", token AS "token: Account", cumulative AS "cumulative!: Units"

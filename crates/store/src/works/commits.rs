@@ -18,7 +18,7 @@ use crate::{
     works::contributions::{self, NewContribution, Record, Someone},
 };
 
-/// Commits sent in one statement.
+/// The number of commits that are sent in one statement.
 const BATCH: usize = 5000;
 
 /// Somebody, or some program, who wrote a commit.
@@ -32,8 +32,9 @@ pub struct Author<'a> {
 }
 
 impl Author<'_> {
-    /// Who this is in all works. A program gets a key of its own: whether a commit is by one is what a single repository says in
-    /// its author's name, and must not take another work's share from the person with the same address.
+    /// Returns the key under which this author is known in all works. A program gets a key of its own. Whether a commit is
+    /// by a program is only what one repository says in its author's name, so that must not take another work's share from
+    /// the person with the same address.
     pub fn key(&self) -> String {
         let identity = clean(self.identity);
         if self.system { format!("tool:{identity}") } else { identity }
@@ -52,29 +53,32 @@ pub struct Commit<'a> {
     pub time: i64,
     pub subject: &'a str,
     pub touches_tests: bool,
-    /// Its cost, of at most 6 decimals.
+    /// Its cost in the unit of the cost rule, with at most 6 decimals.
     pub cost: Decimal,
     /// A page that shows it.
     pub evidence: Option<&'a str>,
-    /// At least one, each once.
+    /// At least one author, and each author once.
     pub authors: Vec<Author<'a>>,
 }
 
 /// What was recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// Commits that were new to the work.
+    /// The number of commits that were new to the work.
     pub commits: u64,
-    /// Their parts: one for each author.
+    /// The number of recorded contributions: one for each author of a new commit.
     pub contributions: u64,
-    /// Commits that were known, and stay with other people than are named now.
+    /// The number of commits that were known, and that stay with other people than those named now.
     pub attributed_otherwise: u64,
 }
 
-/// Records the commits that the work does not know yet, for its owner, in the state that the work's policy gives to imports and
-/// pushes. `rests_on` says what the costs rest on.
+/// Records the commits that the work does not know yet, for its owner, in the state that the work's policy gives to imports
+/// and pushes. `rests_on` says what the costs rest on.
 ///
-/// The caller holds the work's row, so that two of them do not take a commit for new at the same time.
+/// The caller holds the work's row, so that two callers cannot take the same commit for a new one at the same time.
+///
+/// # Errors
+/// When a commit has no author, or a cost or coherence that the rules do not allow, or when the database fails.
 pub async fn record(
     tx: &mut PgConnection,
     work_id: i64,
@@ -108,7 +112,7 @@ pub async fn record(
     Ok(recorded)
 }
 
-/// Under what a commit is recorded.
+/// Returns the key under which a commit is recorded.
 fn source_key(commit: &Commit<'_>) -> String {
     format!("git:{}", commit.id)
 }
@@ -117,7 +121,7 @@ fn keys_of(commit: &Commit<'_>) -> BTreeSet<String> {
     commit.authors.iter().map(Author::key).collect()
 }
 
-/// Those of the commits that the owner recorded before, and for whom.
+/// Returns those of the commits that the owner recorded before, with the people for whom they are recorded.
 async fn known(
     tx: &mut PgConnection,
     work_id: i64,
@@ -159,14 +163,14 @@ fn parts(commit: &Commit<'_>, evidence_kind: Evidence, new: &mut Vec<NewContribu
     Ok(())
 }
 
-/// A cost in units of 1e-6. The rule gives 2 decimals and at most 10.00, so nothing is lost and nothing overflows.
+/// Converts a cost to units of 1e-6. The rule gives 2 decimals and at most 10.00, so nothing is lost and nothing overflows.
 fn millionths(cost: Decimal) -> U256 {
     let mut cost = cost;
     cost.rescale(6);
     U256::from(cost.mantissa().unsigned_abs())
 }
 
-/// Replaces what PostgreSQL holds in no text: NUL becomes U+FFFD.
+/// Replaces what a text in PostgreSQL cannot hold: NUL becomes U+FFFD.
 pub fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -5,8 +5,9 @@
 //!     '-----reject---> rejected
 //! ```
 //!
-//! A row never changes but for its state and who decided it. Every change is told to the ledger in the same transaction.
-//! People are named there by their number alone: an address of mail does not belong into a record that nobody can take back.
+//! Only the state of a row changes, with who decided it. Every change is told to the ledger in the same transaction.
+//! The ledger names people by their number alone, because an email address does not belong in a record that nobody can take
+//! back.
 
 use ::facts::{Account, Contribution, Fact, Id, NewFact, Stream, Subject, Units};
 use alloy_primitives::Address;
@@ -58,7 +59,7 @@ pub struct Someone {
 pub struct NewContribution {
     /// The contributor's key.
     pub contributor: String,
-    /// What the work's records call them; none for the name they have elsewhere.
+    /// What the work's records call them, or `None` for the name they have elsewhere.
     pub name: Option<String>,
     /// The keys of those who made a SYSTEM act, nearest first.
     pub triggered_by: Vec<String>,
@@ -68,7 +69,7 @@ pub struct NewContribution {
     pub basis: Option<Basis>,
     pub evidence_kind: Evidence,
     pub evidence: Option<String>,
-    /// Once per work, contributor, recorder and revision.
+    /// A key that is unique for each work, contributor, recorder and revision.
     pub source_key: String,
     pub summary: String,
     pub occurred_at: DateTime<Utc>,
@@ -80,11 +81,14 @@ pub struct Record {
     pub work_id: i64,
     pub recorded_by: Address,
     pub state: State,
-    /// The contribution that the only one to be recorded replaces, and its revision.
+    /// The contribution that is replaced, and the revision of its replacement. Only one contribution is then recorded.
     pub corrects: Option<(i64, i32)>,
 }
 
-/// Makes people and tools known; those who are known keep their names.
+/// Stores people and tools that are new. Those who are known keep their names.
+///
+/// # Errors
+/// When the database fails.
 pub async fn introduce(tx: &mut PgConnection, people: &[Someone]) -> Result<(), StoreError> {
     let rows: Vec<Value> = people
         .iter()
@@ -118,8 +122,11 @@ pub async fn count(tx: &mut PgConnection, work_id: i64) -> Result<i64, StoreErro
     Ok(count)
 }
 
-/// Records contributions of people who are [known](introduce), tells the ledger, and gives the ids of those that are new:
-/// what comes again under its key is left out, whatever became of it.
+/// Records contributions of people who are [known](introduce), tells the ledger, and returns the ids of the new ones. A
+/// contribution that comes again under its key is left out, whatever became of it.
+///
+/// # Errors
+/// When a cost or coherence is not one that the rules allow, or the database fails.
 pub async fn record(
     tx: &mut PgConnection,
     record: Record,
@@ -171,7 +178,7 @@ fn row((place, new): (usize, &NewContribution)) -> Result<Value, StoreError> {
     }))
 }
 
-/// Decides proposals, which the caller holds, and tells of it.
+/// Decides proposals, which the caller has locked, and tells the ledger.
 ///
 /// # Errors
 /// When the database fails.
@@ -196,7 +203,7 @@ pub async fn decide(
     tell(tx, change, by, ids).await
 }
 
-/// Marks contributions as corrected and tells of it: those that count until now. How many.
+/// Marks those contributions as corrected that have counted until now, and tells the ledger. Returns the number of them.
 ///
 /// # Errors
 /// When the database fails.
@@ -213,7 +220,10 @@ pub async fn replace(tx: &mut Transaction<'_, Postgres>, ids: &[i64], by: Addres
     Ok(replaced.len())
 }
 
-/// The state in which the work's owner wants what imports and pushes bring.
+/// Returns the state that the work's owner wants for what imports and pushes bring.
+///
+/// # Errors
+/// When there is no such work, or the database fails.
 pub async fn import_state(tx: &mut PgConnection, work_id: i64) -> Result<State, StoreError> {
     let preaccepted = sqlx::query_scalar!("SELECT preaccepted FROM works WHERE id = $1", work_id).fetch_one(tx).await?;
     Ok(if preaccepted { State::Accepted } else { State::Proposed })

@@ -1,4 +1,4 @@
-//! What a work's lock files use: external works, which ones the work depends on, and who of them uses whom.
+//! What a work's lock files use: external works, which ones the work depends on, and which of them use which.
 
 use ::facts::{DependenciesChanged, Fact, Hash, NewFact, Stream, Subject};
 use alloy_primitives::B256;
@@ -26,7 +26,7 @@ pub struct Use<'a> {
     pub user: Option<&'a str>,
     /// The package URL of what is used.
     pub dependency: &'a str,
-    /// How often it is used.
+    /// The number of times that it is used.
     pub uses: u64,
 }
 

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, facts};
 
-/// Works made from a work are counted up to this number: ten are as good as more.
+/// Works made from a work are counted up to this number, because more of them make no difference.
 const MOST_DOWNSTREAM: i64 = 1000;
 
 /// A measurement of a version of a work.
@@ -157,8 +157,11 @@ pub async fn signatures(tx: &mut PgConnection, work_id: i64) -> Result<Vec<Kept>
     Ok(rows.into_iter().map(|row| Kept { id: row.id, title: row.title, hashes: read(row.hashes) }).collect())
 }
 
-/// Returns the signatures of other works that share a hash with a version's and were kept before it, in that order, one by one: there
-/// may be more of them than fit memory.
+/// Returns the signatures of other works that share a hash with a version's and were kept before it, in that order and one
+/// by one, because there may be more of them than fit into memory.
+///
+/// # Errors
+/// Each item is an error when the database fails.
 pub fn earlier_alike<'a>(
     tx: &'a mut PgConnection,
     work_id: i64,
@@ -180,7 +183,7 @@ pub fn earlier_alike<'a>(
     })
 }
 
-/// PostgreSQL has no unsigned numbers: a hash keeps its bits.
+/// Converts hashes to the database's signed numbers, because PostgreSQL has no unsigned ones. The bits stay the same.
 fn stored(hashes: &[u32]) -> Vec<i32> {
     hashes.iter().map(|hash| hash.cast_signed()).collect()
 }

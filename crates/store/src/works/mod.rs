@@ -1,5 +1,6 @@
-//! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it: they may name
-//! people, and nobody could take them back. So does the content hash: whoever knew it could register it before its owner.
+//! What the ledger is told of works, and of where contributors are paid. Titles and descriptions stay out of it, because
+//! they may name people, and nobody could take them back. The content hash stays out too, because whoever knew it could
+//! register it before its owner.
 
 pub mod commits;
 pub mod contributions;
@@ -27,7 +28,7 @@ pub struct NewWork<'a> {
     pub description: &'a str,
     /// `upload` or `git`.
     pub source: &'a str,
-    /// By which it is known again: a content hash, or the first commit of a repository.
+    /// The key by which the work is recognised: a content hash, or the first commit of a repository.
     pub source_key: &'a str,
     pub source_url: Option<&'a str>,
 }
@@ -41,7 +42,7 @@ pub struct Described {
     pub created_at: DateTime<Utc>,
 }
 
-/// Describes a work that is new, and tells of it.
+/// Describes a work that is new, and tells the ledger.
 ///
 /// # Errors
 /// When the owner has described it before (a breach of `works_owner_source_source_key_key`), and when the database fails.
@@ -63,7 +64,8 @@ pub async fn create(tx: &mut PgConnection, new: &NewWork<'_>) -> Result<Describe
     Ok(Described { id: row.id, is_new: true, created_at: row.created_at })
 }
 
-/// Describes a work, and tells of it where it is new. One that its owner has described before gets the new description.
+/// Describes a work, and tells the ledger when it is new. A work that its owner has described before gets the new
+/// description.
 ///
 /// # Errors
 /// When the database fails.
@@ -89,7 +91,7 @@ pub async fn describe(tx: &mut PgConnection, new: &NewWork<'_>) -> Result<Descri
     Ok(Described { id: row.id, is_new: row.new, created_at: row.created_at })
 }
 
-/// Adds a version to a work, and tells of it, unless the work has it.
+/// Adds a version to a work and tells the ledger, unless the work has that version already.
 ///
 /// # Errors
 /// When the database fails.
@@ -112,7 +114,7 @@ pub async fn add_version(
     if added.rows_affected() > 0 { tell_version(tx, work_id, content_hash).await } else { Ok(()) }
 }
 
-/// Says who may propose contributions to a work and whether imports count at once, and tells of it.
+/// Sets who may propose contributions to a work and whether imports count at once, and tells the ledger.
 ///
 /// # Errors
 /// When the database fails.
@@ -151,7 +153,7 @@ async fn tell_created(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreEr
     facts::tell_one(tx, NewFact::new(about(work_id), streams, Fact::WorkCreated(body))).await
 }
 
-/// What a fact about a work is about.
+/// Returns the subject of a fact about a work.
 fn about(work_id: i64) -> Subject {
     Subject::Work { work: work_id.into() }
 }
@@ -171,7 +173,11 @@ async fn tell_version(tx: &mut PgConnection, work_id: i64, content_hash: B256) -
     facts::tell_one(tx, NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkVersionAdded(body))).await
 }
 
-/// Tells of rows of `contributor_addresses` that this transaction stored: where contributors are paid for a work.
+/// Tells the ledger where contributors are paid for a work, by the rows of `contributor_addresses` that this transaction
+/// stored.
+///
+/// # Errors
+/// When the database fails.
 pub async fn tell_addresses(tx: &mut PgConnection, ids: &[i64]) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT work_id, contributor_id, address AS "address: Account", source FROM contributor_addresses
@@ -199,7 +205,7 @@ pub async fn tell_addresses(tx: &mut PgConnection, ids: &[i64]) -> Result<(), St
     facts::tell(tx, &facts).await
 }
 
-/// Tells the workers that it became known where so many of a work's contributors are paid.
+/// Returns the fact that it became known where this many of a work's contributors are paid, for the workers.
 pub(crate) fn payees_changed(work_id: i64, addresses: u64) -> NewFact {
     let body = PayeesChanged { work: work_id.into(), addresses };
     NewFact::new(about(work_id), [Stream::work(work_id)], Fact::WorkPayeesChanged(body))

@@ -12,16 +12,20 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
-/// Names a state of all that is told here. Two equal versions tell the same; another one may.
+/// Names a state of everything that this module returns. Two equal versions give the same. Two different versions may do so
+/// too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
     contribution: Option<i64>,
     address: Option<i64>,
-    /// Decisions and payouts are told to the ledger.
+    /// The size of the ledger, which is told of decisions and payouts.
     ledger: i64,
 }
 
-/// The present version: three look-ups by key.
+/// Returns the present version by three look-ups by key.
+///
+/// # Errors
+/// When the database fails.
 pub async fn version(conn: &mut PgConnection) -> Result<Version, StoreError> {
     let row = sqlx::query!(
         r#"SELECT (SELECT max(id) FROM contributions) AS contribution, (SELECT max(id) FROM contributor_addresses) AS address,
@@ -37,14 +41,14 @@ pub async fn version(conn: &mut PgConnection) -> Result<Version, StoreError> {
 pub struct Part {
     pub work: i64,
     pub account: Address,
-    /// What people call it.
+    /// The display name of the account.
     pub name: String,
-    /// Of its contributions: `MANUAL_LABOR` and so on, each once.
+    /// The kinds of its contributions, such as `MANUAL_LABOR`, each once.
     pub kinds: Vec<String>,
     pub contributions: i64,
     /// Their cost in millionths of the unit of the cost rule.
     pub cost: u128,
-    /// Their mean coherence, 0 to 1.
+    /// The mean coherence of its contributions, from 0 to 1.
     pub coherence: f64,
     /// When the first and the last of them happened, in seconds since 1970.
     pub first: i64,
@@ -64,13 +68,16 @@ pub struct Work {
 /// What else is known of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// What it proposed for itself, and works' owners rejected.
+    /// The number of contributions that it proposed for itself and that owners of works rejected.
     pub rejected: i64,
-    /// Assets whose income was paid to it.
+    /// The number of assets whose income was paid to it.
     pub paid_by: i64,
 }
 
-/// All parts, by work, and in each the one that was worked on last first.
+/// Returns all parts by work, and within a work the one that was worked on last first.
+///
+/// # Errors
+/// When the database fails, or holds a cost that is not a number.
 pub async fn parts(conn: &mut PgConnection) -> Result<Vec<Part>, StoreError> {
     let mut rows = sqlx::query!(
         r#"WITH acts AS (
@@ -110,7 +117,10 @@ pub async fn parts(conn: &mut PgConnection) -> Result<Vec<Part>, StoreError> {
     Ok(parts)
 }
 
-/// The works with accepted contributions.
+/// Returns the works with accepted contributions, by their ids.
+///
+/// # Errors
+/// When the database fails.
 pub async fn works(conn: &mut PgConnection) -> Result<BTreeMap<i64, Work>, StoreError> {
     let mut rows = sqlx::query!(
         r#"SELECT w.id, w.owner AS "owner: Account", w.kind, coalesce(e.ecosystems, '{}') AS "ecosystems!: Vec<String>"
@@ -128,7 +138,10 @@ pub async fn works(conn: &mut PgConnection) -> Result<BTreeMap<i64, Work>, Store
     Ok(works)
 }
 
-/// What became of proposals that accounts made for themselves, and who was paid from what.
+/// Returns what became of proposals that accounts made for themselves, and how many assets paid each account.
+///
+/// # Errors
+/// When the database fails.
 pub async fn records(conn: &mut PgConnection, chain_id: ChainId) -> Result<BTreeMap<Address, Record>, StoreError> {
     let mut rows = sqlx::query!(
         r#"SELECT account AS "account!: Account", sum(rejected)::bigint AS "rejected!", sum(paid_by)::bigint AS "paid_by!"

@@ -12,7 +12,7 @@ pub struct Upload<'a> {
     /// SHA-256 of the bytes.
     pub content_hash: B256,
     pub cid: &'a str,
-    /// In bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
@@ -33,7 +33,7 @@ pub async fn record(conn: &mut PgConnection, account: Address, upload: Upload<'_
     Ok(())
 }
 
-/// The CID of content that an account uploaded; none when it did not.
+/// Returns the CID of content that an account uploaded, or `None` when the account did not upload it.
 ///
 /// # Errors
 /// When the database fails.

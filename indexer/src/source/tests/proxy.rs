@@ -17,7 +17,7 @@ use axum::{Router, extract::State as Shared, http::StatusCode, response::IntoRes
 use serde_json::{Value, json};
 use testkit::{Chain, account};
 
-/// Watched contracts, and one that is not.
+/// Two contracts that are watched, and one that is not.
 pub const SPEAKERS: [Address; 2] = [Address::repeat_byte(0x51), Address::repeat_byte(0x52)];
 pub const STRANGER: Address = Address::repeat_byte(0x53);
 /// A block with three logs of watched contracts and one of the stranger.
@@ -27,11 +27,14 @@ pub const SINGLE: u64 = 3;
 /// A block without transactions.
 pub const EMPTY: u64 = 9;
 pub const LAST: u64 = 12;
-/// Logs of the watched contracts in all blocks.
+/// The number of logs of the watched contracts in all blocks.
 pub const LOGS: usize = 9 + 3;
 
 /// Starts a node with contracts that log their caller and 32 bytes of input, and with twelve blocks of which every
 /// third is empty.
+///
+/// # Errors
+/// When the node does not start, or refuses a request.
 pub async fn chain() -> Result<Chain> {
     let chain = Chain::start_with_epoch(64).await?;
     let mut code = vec![0x60, 0x00, 0x35, 0x60, 0x00, 0x52, 0x33, 0x7f]; // memory[0] = calldata[0]; caller, topic
@@ -89,11 +92,15 @@ pub enum Fault {
     Stumble(Arc<AtomicBool>),
 }
 
+/// Returns a fault that alters each response by the function given.
 pub fn alter(change: impl Fn(&Value, &mut Value) + Send + Sync + 'static) -> Fault {
     Fault::Answer(Arc::new(change))
 }
 
 /// Starts a proxy in front of a node, and returns its URL.
+///
+/// # Errors
+/// When no port can be bound.
 pub async fn proxy(provider: &DynProvider, fault: Fault) -> Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -132,10 +139,12 @@ async fn answer(Shared((provider, fault)): Shared<(DynProvider, Fault)>, body: S
     }
 }
 
+/// Tells whether a call is to this method.
 pub fn is(call: &Value, method: &str) -> bool {
     call["method"] == method
 }
 
+/// Returns the number that a hexadecimal value holds, or 0 when it holds none.
 pub fn number(value: &Value) -> u64 {
     let text = value.as_str().unwrap_or_default();
     u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or_default()
