@@ -1,6 +1,5 @@
 //! `tributary agents ...`: measures the agents on data with known outcomes, and computes their advice again.
 
-use facts::ChainId;
 use std::path::PathBuf;
 
 use ::agents::{
@@ -10,6 +9,7 @@ use ::agents::{
 use advisors::risk;
 use anyhow::{Context, Result, bail};
 use clap::{Subcommand, ValueEnum};
+use facts::ChainId;
 use service::Settings;
 use store::advice::{self, watch};
 

@@ -1,6 +1,5 @@
 //! Local chains: known accounts, and blocks that are mined without traffic so that things become final.
 
-use facts::ChainId;
 use std::time::Duration;
 
 use alloy::{
@@ -13,6 +12,7 @@ use chain::{
     Signers,
     local::{self, ACCOUNTS, CHAIN_ID},
 };
+use facts::ChainId;
 use service::Shutdown;
 
 /// After this many blocks, a local chain counts a block as final.

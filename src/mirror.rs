@@ -1,6 +1,5 @@
 //! `tributary indexer ...`: looks after the mirrors.
 
-use facts::ChainId;
 use std::{
     io::{IsTerminal, Write, stderr},
     sync::Arc,
@@ -10,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use chain::pool::Pool;
 use clap::Subcommand;
+use facts::ChainId;
 use indexer::{Indexer, Rewind, Status};
 use serde_json::Value;
 use service::Settings;

@@ -1,6 +1,5 @@
 //! Puts a process together: what every command needs, and the parts that it runs.
 
-use facts::ChainId;
 use std::{iter, net::SocketAddr, sync::Arc, time::Duration};
 
 use advisors::risk::Memory;
@@ -12,6 +11,7 @@ use chain::{
     pool::{self, Pool},
     rpc,
 };
+use facts::ChainId;
 use indexer::Indexer;
 use sender::{
     Sender,

@@ -1,7 +1,6 @@
 //! Measures how long questions about lineage take through the API, in memory and by recursive queries, on a graph of a
 //! million edges in PostgreSQL.
 
-use facts::ChainId;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -19,6 +18,7 @@ use domain::{
     AssetId, BasisPoints,
     lineage::{Edge, Graph, Limits, Node},
 };
+use facts::ChainId;
 use futures::TryStreamExt;
 use service::Settings;
 use service::Shutdown;

@@ -10,7 +10,6 @@
 //!
 //! A handler documents what it needs with `security(..)`. A test compares the two.
 
-use facts::Account;
 use std::marker::PhantomData;
 
 use alloy::primitives::Address;
@@ -20,6 +19,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use commands::Actor;
+use facts::Account;
 
 use crate::{
     AppState,

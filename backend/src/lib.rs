@@ -25,7 +25,6 @@ mod risk;
 mod values;
 mod works;
 
-use facts::ChainId;
 use std::{sync::Arc, time::Duration};
 
 use advisors::risk::Memory;
@@ -39,6 +38,7 @@ use axum::{
     routing::any,
 };
 use chain::AccountSigner;
+use facts::ChainId;
 use problem::Problem;
 use service::{Settings, Shutdown};
 use sqlx::PgPool;

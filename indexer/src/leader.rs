@@ -4,9 +4,9 @@
 //! epoch, which is one above its predecessor's, is part of every commit's compare-and-swap. So a leader that did not notice its
 //! own replacement cannot commit anything.
 
-use facts::ChainId;
 use std::{sync::Arc, time::Duration};
 
+use facts::ChainId;
 use serde_json::Value;
 use service::error_chain;
 use sqlx::{Connection, PgConnection, PgPool};

@@ -18,7 +18,6 @@ mod source;
 mod status;
 mod wake;
 
-use facts::ChainId;
 use std::{
     convert::Infallible,
     sync::{
@@ -33,6 +32,7 @@ use batch::{Batch, Facts};
 use chain::pool::Pool;
 pub use commit::{CommitError, Cursor};
 use decode::Decoder;
+use facts::ChainId;
 use futures::{StreamExt, stream::FuturesOrdered};
 use leader::Leader;
 pub use rebuild::{RebuildError, Rebuilt, rebuild};

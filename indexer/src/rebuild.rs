@@ -3,10 +3,10 @@
 //! What is final is decoded into the next generation first. Then, in one transaction that holds the cursor, the rest is added, both
 //! generations are compared row by row and byte by byte, and the new one takes the place of the old.
 
-use facts::{Account, Hash};
 use std::{collections::BTreeMap, time::Duration};
 
 use alloy::primitives::{Address, B256, Bytes};
+use facts::{Account, Hash};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use store::{StoreError, deployments::Deployment};
 

@@ -2,11 +2,11 @@
 //! logs that Solidity emitted and the final state that its views gave. The mirror gets only the logs, and must arrive at
 //! the same final state.
 
-use facts::ChainId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use anyhow::{Context, Result};
+use facts::ChainId;
 use sqlx::PgPool;
 use store::deployments::{self, Deployment};
 

@@ -1,7 +1,6 @@
 //! The status of the mirror: what its metrics count, what the leader reports, and what `tributary indexer status`
 //! shows.
 
-use facts::ChainId;
 use std::{
     collections::BTreeMap,
     sync::Mutex,
@@ -9,6 +8,7 @@ use std::{
 };
 
 use chain::pool::Pool;
+use facts::ChainId;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::PgPool;

@@ -1,7 +1,6 @@
 //! Trade in the sample catalogue from the chain's beginning until now, if a local chain begins in the past, so that there are
 //! prices to learn from and days to look back on.
 
-use facts::ChainId;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::{
@@ -11,6 +10,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result};
+use facts::ChainId;
 use futures::future::try_join_all;
 use sqlx::PgPool;
 

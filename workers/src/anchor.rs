@@ -1,12 +1,12 @@
 //! Anchors the ledger: from time to time, the root over all of it is put on chain, once, and only if it extends what was
 //! anchored before.
 
-use facts::ChainId;
 use std::time::Duration;
 
 use alloy::{primitives::U256, sol_types::SolCall};
 use bindings::Anchor;
 use domain::ledger::anchor::Head;
+use facts::ChainId;
 use sender::Intent;
 use service::{Shutdown, error_chain};
 use sqlx::PgConnection;

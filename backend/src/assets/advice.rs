@@ -1,11 +1,11 @@
 //! GET /v1/assets/{id}/advice: what the agents say about a work.
 
-use facts::ChainId;
 use std::collections::BTreeMap;
 
 use advisors::said;
 use axum::extract::State;
 use domain::money::COIN;
+use facts::ChainId;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::PgConnection;

@@ -1,6 +1,5 @@
 //! GET /v1/payouts/{id}/derivation: why a payout is what it is.
 
-use facts::Account;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
@@ -8,6 +7,7 @@ use domain::{
     derivation::{self, Part},
     distribution::{Beneficiary, Input, Recipient, WorkKey},
 };
+use facts::Account;
 use serde::Serialize;
 use store::payouts::pots;
 use utoipa::ToSchema;

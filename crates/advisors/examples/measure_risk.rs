@@ -2,12 +2,12 @@
 //! which must be migrated and empty, with a million transfers (or as many as the first argument says) among 16 384 accounts. It
 //! prints lines `name value` in milliseconds: for reading and building the memory, and 99th percentiles of 300 questions.
 
-use facts::ChainId;
 use std::{error::Error, time::Instant};
 
 use advisors::risk::{self, Memory, Standing};
 use alloy_primitives::{Address, B256};
 use chrono::Utc;
+use facts::ChainId;
 use sqlx::{Connection, PgConnection};
 use store::market::screenings;
 

@@ -4,7 +4,6 @@
 //! workers ask once a day, is recorded. The people from whom it was made are its model, so that it can be computed again
 //! whatever became of them.
 
-use facts::ChainId;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +18,7 @@ use agents::{
 use alloy_primitives::{Address, B256};
 use chrono::{DateTime, Utc};
 use domain::{Amount, AssetId};
+use facts::ChainId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};

@@ -4,11 +4,11 @@
 //! writes down what became of it, and [`give_up`] writes down that it could not be applied. Because a commit counts once in
 //! a work, a delivery may be applied again, and deliveries may be applied in another order. The result is the same.
 
-use facts::Account;
 use std::fmt;
 
 use alloy::primitives::Address;
 use domain::cost::Evidence;
+use facts::Account;
 use importer::github::{self, Contributions, Event, PayloadError, Reason, Verified, contributions_of, merge_of};
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 use store::{

@@ -1,10 +1,10 @@
 //! Accepts or rejects what others proposed to the actor's works. An accepted correction takes the place of what it
 //! corrects. A decision cannot be reversed, but an accepted contribution can be corrected, and a rejected one recorded again.
 
-use facts::Account;
 use std::collections::BTreeSet;
 
 use domain::contribution::{self, Outcome, State, Verdict};
+use facts::Account;
 use store::{StoreError, works::contributions};
 
 use crate::{Actor, Conflict, Error, Result, Tx};

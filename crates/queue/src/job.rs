@@ -1,8 +1,8 @@
 //! What a job is.
 
-use facts::ChainId;
 use std::{collections::BTreeMap, error::Error, future::Future, pin::Pin};
 
+use facts::ChainId;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 

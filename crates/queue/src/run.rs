@@ -1,6 +1,5 @@
 //! Runs the jobs of a chain's queues until the shutdown.
 
-use facts::ChainId;
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -9,6 +8,7 @@ use std::{
 
 use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
+use facts::ChainId;
 use service::{Shutdown, error_chain};
 use sqlx::PgPool;
 use store::facts::trace;

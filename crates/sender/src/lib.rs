@@ -15,7 +15,6 @@ mod lease;
 mod settle;
 mod sign;
 
-use facts::{Account, ChainId, Hash, Units};
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
 use alloy::{
@@ -24,6 +23,7 @@ use alloy::{
     transports::{RpcError, TransportErrorKind},
 };
 use chain::{AccountSigner, Signers};
+use facts::{Account, ChainId, Hash, Units};
 use service::{Shutdown, error_chain};
 use sqlx::{PgConnection, PgPool};
 use store::StoreError;

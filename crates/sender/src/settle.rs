@@ -1,6 +1,5 @@
 //! Follows signed bytes until their receipt is final.
 
-use facts::{Account, Hash, Units};
 use std::time::Duration;
 
 use alloy::{
@@ -13,6 +12,7 @@ use alloy::{
     transports::RpcError,
 };
 use chain::AccountSigner;
+use facts::{Account, Hash, Units};
 
 use crate::{Sender, SenderError, sign};
 

@@ -11,7 +11,6 @@ mod prepared;
 mod queries;
 pub mod sim;
 
-use facts::ChainId;
 use std::{future::poll_fn, pin::pin, process::Command, sync::Arc, task::Poll, time::Duration};
 
 use alloy::{
@@ -23,6 +22,7 @@ use alloy::{
 use anyhow::{Context, Result};
 use bindings::{AssetRegistry, Registration, Share};
 use chain::{local::ACCOUNTS, pool::Pool};
+use facts::ChainId;
 use node::Node;
 use prepared::prepared;
 pub use prepared::{database_url, market_database_url};

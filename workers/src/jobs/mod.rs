@@ -15,8 +15,9 @@ mod introduce;
 mod publish;
 mod screen;
 
-use facts::ChainId;
 use std::time::Duration;
+
+use facts::ChainId;
 
 pub use activate::{Activate, activate};
 pub use analyse::Analyse;

@@ -1,6 +1,5 @@
 //! The ledger is anchored once for every size, when that is due, and only if it extends what was anchored.
 
-use facts::ChainId;
 use std::time::Duration;
 
 use alloy::{primitives::U256, providers::ext::AnvilApi};
@@ -10,6 +9,7 @@ use domain::{
     B256,
     ledger::{Canonical, NewEvent, anchor::Head},
 };
+use facts::ChainId;
 use sender::deploy::ENGINE;
 use serde_json::json;
 use store::ledger;

@@ -1,6 +1,5 @@
 //! The memory of the risk agent: everything final that the detectors look at, with what they found.
 
-use facts::ChainId;
 use std::sync::Arc;
 
 use agents::{
@@ -14,6 +13,7 @@ use agents::{
 use alloy_primitives::B256;
 use chrono::{DateTime, NaiveDate};
 use domain::{Amount, AssetId, ContentHash};
+use facts::ChainId;
 use sqlx::{PgConnection, PgPool};
 use store::{
     advice::watch,

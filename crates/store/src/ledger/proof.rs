@@ -1,8 +1,8 @@
 //! Roots and proofs from what is stored: a few dozen nodes, and the hashes of at most two times 63 events.
 
-use ::facts::Hash;
 use std::collections::HashMap;
 
+use ::facts::Hash;
 use alloy_primitives::B256;
 use domain::ledger::tree::{self, Consistency, Frontier, Node};
 use sqlx::PgConnection;

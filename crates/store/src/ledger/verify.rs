@@ -1,8 +1,8 @@
 //! Reads the whole ledger again and compares everything that is stored with what it must be.
 
-use ::facts::Hash;
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::facts::Hash;
 use alloy_primitives::B256;
 use domain::ledger::{
     Entry, chain,

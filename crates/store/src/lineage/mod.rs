@@ -10,9 +10,9 @@
 pub mod names;
 pub mod upstream;
 
-use ::facts::ChainId;
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::facts::ChainId;
 use domain::{
     AssetId, BasisPoints,
     lineage::{Edge, Graph, Limits, Neighbourhood, Node, Reach},

@@ -1,8 +1,8 @@
 //! What a work passes on to the works it was made from.
 
-use ::facts::ChainId;
 use std::collections::BTreeMap;
 
+use ::facts::ChainId;
 use sqlx::PgConnection;
 
 use crate::StoreError;

@@ -5,9 +5,9 @@
 //! contracts; money paid into the pot belongs to all upstream and to nobody in particular. So a purchase paid with the
 //! seller's own money is found only where it came from a claim.
 
-use ::facts::{Account, ChainId, Hash, Units};
 use std::time::Duration;
 
+use ::facts::{Account, ChainId, Hash, Units};
 use alloy_primitives::{Address, B256, U256};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;

@@ -4,9 +4,9 @@
 //! other source names its author in another way. An import reads `.mailmap`, a push cannot: where the two differ the first record
 //! stays, the import says how many commits that concerns, and the owner may correct them.
 
-use ::facts::Account;
 use std::collections::{BTreeSet, HashMap};
 
+use ::facts::Account;
 use alloy_primitives::{Address, U256};
 use chrono::DateTime;
 use domain::{coherence::hint_for_commit, cost::Evidence, split};

@@ -3,9 +3,9 @@
 //! Only accepted contributions count, and only of people whose account is known: as the work's records say, or because they contribute
 //! as an account. What a SYSTEM did counts for the person who set it to work.
 
-use ::facts::{Account, ChainId};
 use std::collections::BTreeMap;
 
+use ::facts::{Account, ChainId};
 use alloy_primitives::Address;
 use futures::TryStreamExt;
 use sqlx::PgConnection;

@@ -1,6 +1,5 @@
 //! Memory and database tell the same of a lineage, and the cache holds what the chain says now.
 
-use facts::ChainId;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
@@ -8,6 +7,7 @@ use domain::{
     AssetId,
     lineage::{Graph, Limits},
 };
+use facts::ChainId;
 use sqlx::{PgConnection, PgPool};
 use store::{
     lineage::{
