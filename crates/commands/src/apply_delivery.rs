@@ -13,7 +13,7 @@ use importer::github::{self, Contributions, Event, PayloadError, Reason, Verifie
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 use store::{
     StoreError, github as hooks,
-    works::commits::{self, Commit},
+    works::commits::{self, Commit, clean},
 };
 
 use crate::import_repository::author;
@@ -167,7 +167,7 @@ pub async fn give_up(
 }
 
 async fn settle(conn: &mut PgConnection, delivery: &Delivery, outcome: &Outcome) -> Result<(), StoreError> {
-    let message: String = without_nul(&outcome.to_string()).chars().take(LONGEST_MESSAGE).collect();
+    let message: String = clean(&outcome.to_string()).chars().take(LONGEST_MESSAGE).collect();
     hooks::settle(conn, delivery.id, outcome.state(), &message).await
 }
 
@@ -215,7 +215,7 @@ async fn bound_elsewhere(
     let Ok(id) = i64::try_from(repository.id) else {
         return Ok(Some(Outcome::Failed(Failed::RepositoryNumber { id: repository.id })));
     };
-    let name: String = without_nul(&repository.full_name).chars().take(LONGEST_NAME).collect();
+    let name: String = clean(&repository.full_name).chars().take(LONGEST_NAME).collect();
     let (bound_id, bound) = hooks::bind(conn, &delivery.hook, id, &name).await?;
     Ok((bound_id != id).then_some(Outcome::Ignored(Ignored::OtherRepository { repository: name, bound })))
 }
@@ -261,11 +261,6 @@ async fn record_commits(
 
 fn is_page(url: &str) -> bool {
     url.starts_with("https://") && url.len() <= LONGEST_PAGE && !url.contains(|letter: char| letter.is_control())
-}
-
-/// Replaces NUL, which PostgreSQL cannot hold in text, by U+FFFD.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 impl Outcome {

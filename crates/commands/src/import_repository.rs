@@ -16,6 +16,8 @@ use store::{
     },
 };
 
+use crate::Tx;
+
 /// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Imported {
@@ -37,12 +39,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn import(
-    tx: &mut PgConnection,
-    owner: Address,
-    repository: &Repository,
-    cid: &str,
-) -> Result<Imported, StoreError> {
+pub async fn import(tx: &mut Tx, owner: Address, repository: &Repository, cid: &str) -> Result<Imported, StoreError> {
     let (work_id, new_work) = describe(tx, owner, repository, cid).await?;
     let commits: Vec<Commit<'_>> = repository.commits.iter().map(|commit| of(repository, commit)).collect();
     let recorded = commits::record(tx, work_id, owner, Evidence::FilesAndLines, &commits).await?;

@@ -12,6 +12,8 @@ use store::{
     works::measurements::{self, Measurement},
 };
 
+use crate::Tx;
+
 /// The most earlier works that are compared in the end. They are those most alike.
 const MOST_COMPARED: usize = 1000;
 
@@ -21,7 +23,7 @@ const MOST_COMPARED: usize = 1000;
 /// # Errors
 /// When the database fails, or holds a signature that is not valid.
 pub async fn measure(
-    tx: &mut PgConnection,
+    tx: &mut Tx,
     work_id: i64,
     content_hash: B256,
     survey: &Survey,

@@ -1,4 +1,4 @@
-//! The job that applies GitHub's deliveries to a work: what a delivery means is the command [`commands::apply_delivery`]'s to say.
+//! The job that applies GitHub's deliveries to a work. The command [`commands::apply_delivery`] says what a delivery means.
 //!
 //! Deliveries of one work are applied one after the other, in the order in which they came, each in one transaction with all that
 //! follows from it. While one cannot be applied, those behind it wait. After [`TRIES`] it is given up, and they go on. Its owner may
@@ -13,7 +13,7 @@ use store::github;
 
 use crate::{JobError, Worker};
 
-/// A delivery that fails so often is given up.
+/// A delivery that was tried this many times is given up.
 const TRIES: i32 = 10;
 
 /// Apply what GitHub delivered about a work.
