@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
+use std::collections::BTreeMap;
+
 use alloy::{
     consensus::SignableTransaction,
     primitives::{Address, B256, Bytes, Signature, U256},
@@ -28,7 +30,13 @@ fn sender(pool: &PgPool, chain: &Chain) -> Sender {
     Sender::new(pool.clone(), chain.provider.clone(), chain.chain_id, vec![signer(1)])
 }
 
+/// Returns what the recipient got by all that was sent. The node answers that it took a transaction before it has mined it, so
+/// this waits until it has none left to mine.
 async fn received(chain: &Chain) -> Result<U256> {
+    let waiting = || chain.provider.raw_request::<_, BTreeMap<String, U256>>("txpool_status".into(), ());
+    while waiting().await?.get("pending") != Some(&U256::ZERO) {
+        tokio::task::yield_now().await;
+    }
     let now = chain.provider.get_balance(account(8)).await?;
     Ok(now - chain.provider.get_balance(account(8)).number(0).await?)
 }
