@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 /// needed, so the table is the map.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("advisors", &["agents", "domain", "facts", "store"]),
-    ("agents", &["domain", "metta"]),
+    ("agents", &["domain", "learning", "metta"]),
     (
         "backend",
         &[
@@ -27,6 +27,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("facts", &["domain"]),
     ("importer", &["domain"]),
     ("indexer", &["bindings", "chain", "facts", "service", "store"]),
+    ("learning", &[]),
     ("metta", &[]),
     ("outbound", &[]),
     ("queue", &["facts", "service", "store"]),

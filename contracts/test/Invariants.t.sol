@@ -14,9 +14,13 @@ import {Handler} from "./invariants/Handler.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @notice The 27 laws, by number. Those of single events are noted by the handler as it reads the logs, the others are
-/// asked of the contracts here. `mutations/` shows of each that it fails when the rule it guards is broken.
+/// asked of the contracts here. All of them are asked after every action of one campaign. `mutations/` shows of each that
+/// it fails when the rule it guards is broken; it asks for one law alone, by its number in the environment as `LAW`.
 contract InvariantsTest is Test {
+    error LawBroken(uint256 law, bytes reason);
+
     uint256 internal constant ACTORS = 10;
+    uint256 internal constant ALL = type(uint256).max;
 
     Handler internal handler;
     IRegistry internal registry;
@@ -29,6 +33,8 @@ contract InvariantsTest is Test {
     IAnchor internal ledger;
     address internal stakeToken;
     address[10] internal modules;
+    bytes4[] internal laws;
+    uint256 internal asked;
 
     function setUp() public {
         handler = new Handler();
@@ -44,21 +50,58 @@ contract InvariantsTest is Test {
         stakeToken = modules[9];
         targetSelector(FuzzSelector({addr: address(handler), selectors: Actions.all()}));
         targetContract(address(handler));
+        laws.push(this.law_00_NoNumberIsMissing.selector);
+        laws.push(this.law_01_PriceIsFeeAndRoyaltyAndNet.selector);
+        laws.push(this.law_02_MarketHoldsItsCreditsAndNothingElse.selector);
+        laws.push(this.law_03_NoModuleOwnsAnAsset.selector);
+        laws.push(this.law_04_ANonceFillsOnceAndCancelledNever.selector);
+        laws.push(this.law_05_AnOrderOfAnOldEpochNeverFills.selector);
+        laws.push(this.law_06_NetAndFeeAreWithinTheMakersBounds.selector);
+        laws.push(this.law_07_FeeAndRoyaltyAreCappedAndTheRoyaltyNeverRises.selector);
+        laws.push(this.law_08_ParentsAreOlderAndTheLineageIsWhatTheEventsSay.selector);
+        laws.push(this.law_09_ContentHashAndIdAreOneToOne.selector);
+        laws.push(this.law_10_BalancesSumToTheNumberOfAssets.selector);
+        laws.push(this.law_11_ClaimedIsAtMostDeclaredIsAtMostFunded.selector);
+        laws.push(this.law_12_ThePotHoldsWhatWasFundedAndNotClaimed.selector);
+        laws.push(this.law_13_ClaimsNeverFallNorExceedWhatWasProven.selector);
+        laws.push(this.law_14_AHostileRootTakesItsDeclaredTotalsAtMost.selector);
+        laws.push(this.law_15_ARootIsNeverActiveEarlyNorAfterAVetoNorOverwritten.selector);
+        laws.push(this.law_16_ASweepCreditsItsOwnAssetExactly.selector);
+        laws.push(this.law_17_StakesAreTheStakeBalance.selector);
+        laws.push(this.law_18_YieldIsConserved.selector);
+        laws.push(this.law_19_NothingDripsWhileNobodyTakesPart.selector);
+        laws.push(this.law_20_ExitsAreAlwaysOpenAndFreezesStopSales.selector);
+        laws.push(this.law_21_BondsInAreBondsOutAndHeld.selector);
+        laws.push(this.law_22_EveryDisputeTerminates.selector);
+        laws.push(this.law_23_AnchorsGrowAndTheirChainRecomputes.selector);
+        laws.push(this.law_24_UsesAreCountedAndExclusiveMeansOne.selector);
+        laws.push(this.law_25_TheLogsTellTheState.selector);
+        laws.push(this.law_26_RolesAloneGetThrough.selector);
+        asked = vm.envOr("LAW", ALL);
+    }
+
+    /// @dev A broken law is named by its number, before what it says.
+    function invariant_EveryLawHolds() public view {
+        for (uint256 law; law < laws.length; ++law) {
+            if (asked != ALL && asked != law) continue;
+            (bool holds, bytes memory reason) = address(this).staticcall(abi.encodePacked(laws[law]));
+            if (!holds) revert LawBroken(law, reason);
+        }
     }
 
     function _kept(uint256 law) private view {
         assertEq(handler.broken(law), 0, "an event broke the law");
     }
 
-    function invariant_00_NoNumberIsMissing() public view {
+    function law_00_NoNumberIsMissing() public view {
         _kept(0);
     }
 
-    function invariant_01_PriceIsFeeAndRoyaltyAndNet() public view {
+    function law_01_PriceIsFeeAndRoyaltyAndNet() public view {
         _kept(1);
     }
 
-    function invariant_02_MarketHoldsItsCreditsAndNothingElse() public view {
+    function law_02_MarketHoldsItsCreditsAndNothingElse() public view {
         for (uint256 c; c < 5; ++c) {
             address currency = handler.currencies(c);
             uint256 credits;
@@ -69,25 +112,25 @@ contract InvariantsTest is Test {
         }
     }
 
-    function invariant_03_NoModuleOwnsAnAsset() public view {
+    function law_03_NoModuleOwnsAnAsset() public view {
         for (uint256 i; i < modules.length; ++i) {
             assertEq(registry.balanceOf(modules[i]), 0);
         }
     }
 
-    function invariant_04_ANonceFillsOnceAndCancelledNever() public view {
+    function law_04_ANonceFillsOnceAndCancelledNever() public view {
         _kept(4);
     }
 
-    function invariant_05_AnOrderOfAnOldEpochNeverFills() public view {
+    function law_05_AnOrderOfAnOldEpochNeverFills() public view {
         _kept(5);
     }
 
-    function invariant_06_NetAndFeeAreWithinTheMakersBounds() public view {
+    function law_06_NetAndFeeAreWithinTheMakersBounds() public view {
         _kept(6);
     }
 
-    function invariant_07_FeeAndRoyaltyAreCappedAndTheRoyaltyNeverRises() public view {
+    function law_07_FeeAndRoyaltyAreCappedAndTheRoyaltyNeverRises() public view {
         _kept(7);
         assertLe(market.feeBps(), 500);
         for (uint256 id = 1; id <= handler.count(); ++id) {
@@ -95,14 +138,14 @@ contract InvariantsTest is Test {
         }
     }
 
-    function invariant_08_ParentsAreOlderAndTheLineageIsWhatTheEventsSay() public view {
+    function law_08_ParentsAreOlderAndTheLineageIsWhatTheEventsSay() public view {
         _kept(8);
         for (uint256 id = 1; id <= handler.count(); ++id) {
             assertEq(registry.lineageHash(id), handler.assetInMirror(id).lineage);
         }
     }
 
-    function invariant_09_ContentHashAndIdAreOneToOne() public view {
+    function law_09_ContentHashAndIdAreOneToOne() public view {
         _kept(9);
         for (uint256 id = 1; id <= handler.count(); ++id) {
             bytes32 contentHash = handler.assetInMirror(id).contentHash;
@@ -111,7 +154,7 @@ contract InvariantsTest is Test {
         }
     }
 
-    function invariant_10_BalancesSumToTheNumberOfAssets() public view {
+    function law_10_BalancesSumToTheNumberOfAssets() public view {
         uint256 sum;
         for (uint256 i; i < ACTORS; ++i) {
             sum += registry.balanceOf(handler.actors(i));
@@ -119,7 +162,7 @@ contract InvariantsTest is Test {
         assertEq(sum, registry.assetCount());
     }
 
-    function invariant_11_ClaimedIsAtMostDeclaredIsAtMostFunded() public view {
+    function law_11_ClaimedIsAtMostDeclaredIsAtMostFunded() public view {
         for (uint256 c; c < 5; ++c) {
             address currency = handler.currencies(c);
             uint256 declared = payouts.tallyOf(currency).declared;
@@ -129,7 +172,7 @@ contract InvariantsTest is Test {
         }
     }
 
-    function invariant_12_ThePotHoldsWhatWasFundedAndNotClaimed() public view {
+    function law_12_ThePotHoldsWhatWasFundedAndNotClaimed() public view {
         for (uint256 c; c < 5; ++c) {
             address currency = handler.currencies(c);
             uint256 unclaimed = handler.balance(currency, address(payouts));
@@ -138,7 +181,7 @@ contract InvariantsTest is Test {
         }
     }
 
-    function invariant_13_ClaimsNeverFallNorExceedWhatWasProven() public view {
+    function law_13_ClaimsNeverFallNorExceedWhatWasProven() public view {
         _kept(13);
         for (uint256 i; i < ACTORS; ++i) {
             address actor = handler.actors(i);
@@ -149,7 +192,7 @@ contract InvariantsTest is Test {
 
     /// @dev Hostile roots are proposed all the time; see Handler.propose. What they took and what is in their reach is
     /// what they declared, nothing of the pot, of bonds, stakes or credits.
-    function invariant_14_AHostileRootTakesItsDeclaredTotalsAtMost() public view {
+    function law_14_AHostileRootTakesItsDeclaredTotalsAtMost() public view {
         for (uint256 c; c < 5; ++c) {
             address currency = handler.currencies(c);
             uint256 inReach = handler.balance(currency, address(payouts));
@@ -159,18 +202,18 @@ contract InvariantsTest is Test {
         assertGe(handler.balance(stakeToken, address(staking)), handler.stakesAndCooling());
     }
 
-    function invariant_15_ARootIsNeverActiveEarlyNorAfterAVetoNorOverwritten() public view {
+    function law_15_ARootIsNeverActiveEarlyNorAfterAVetoNorOverwritten() public view {
         _kept(15);
         (bytes32 pending,,) = payouts.pendingRoot();
         assertEq(pending, handler.pendingRoot());
         assertEq(payouts.activeRoot(), handler.activeRoot());
     }
 
-    function invariant_16_ASweepCreditsItsOwnAssetExactly() public view {
+    function law_16_ASweepCreditsItsOwnAssetExactly() public view {
         _kept(16);
     }
 
-    function invariant_17_StakesAreTheStakeBalance() public view {
+    function law_17_StakesAreTheStakeBalance() public view {
         _kept(17);
         uint256 apart = handler.yieldHeld(stakeToken);
         assertEq(handler.balance(stakeToken, address(staking)), handler.stakesAndCooling() + apart);
@@ -180,7 +223,7 @@ contract InvariantsTest is Test {
         }
     }
 
-    function invariant_18_YieldIsConserved() public view {
+    function law_18_YieldIsConserved() public view {
         for (uint256 id = 1; id <= handler.count(); ++id) {
             for (uint256 c; c < 6; ++c) {
                 _conserved(id, c == 5 ? stakeToken : handler.currencies(c));
@@ -200,15 +243,15 @@ contract InvariantsTest is Test {
         assertEq(held >> 80, stream.funded - handler.yieldClaimed(id, currency));
     }
 
-    function invariant_19_NothingDripsWhileNobodyTakesPart() public view {
+    function law_19_NothingDripsWhileNobodyTakesPart() public view {
         _kept(19);
     }
 
-    function invariant_20_ExitsAreAlwaysOpenAndFreezesStopSales() public view {
+    function law_20_ExitsAreAlwaysOpenAndFreezesStopSales() public view {
         _kept(20);
     }
 
-    function invariant_21_BondsInAreBondsOutAndHeld() public view {
+    function law_21_BondsInAreBondsOutAndHeld() public view {
         _kept(21);
         assertEq(address(disputes).balance, handler.bondsHeld());
         uint256 owed;
@@ -223,11 +266,11 @@ contract InvariantsTest is Test {
         assertEq(address(disputes).balance, owed);
     }
 
-    function invariant_22_EveryDisputeTerminates() public view {
+    function law_22_EveryDisputeTerminates() public view {
         _kept(22);
     }
 
-    function invariant_23_AnchorsGrowAndTheirChainRecomputes() public view {
+    function law_23_AnchorsGrowAndTheirChainRecomputes() public view {
         _kept(23);
         (uint64 seq, uint64 size, bytes22 head) = ledger.latest();
         assertEq(seq, handler.anchorSeq());
@@ -235,12 +278,12 @@ contract InvariantsTest is Test {
         assertEq(head, handler.anchorHead());
     }
 
-    function invariant_24_UsesAreCountedAndExclusiveMeansOne() public view {
+    function law_24_UsesAreCountedAndExclusiveMeansOne() public view {
         _kept(24);
     }
 
     /// @dev What an indexer rebuilds from logs alone is what is stored, in every contract.
-    function invariant_25_TheLogsTellTheState() public view {
+    function law_25_TheLogsTellTheState() public view {
         _kept(0);
         _registryIsMirrored();
         _accountsAreMirrored();
@@ -285,15 +328,27 @@ contract InvariantsTest is Test {
         }
     }
 
+    /// @dev A nonce that was used stays used, so a difference stays too. One account is looked at after each action, in turn
+    /// with the market's events, and all of them at the end of each run.
+    function afterInvariant() public view {
+        for (uint256 i; i < ACTORS; ++i) {
+            _noncesAreMirrored(handler.actors(i));
+        }
+    }
+
+    function _noncesAreMirrored(address actor) private view {
+        for (uint256 nonce; nonce < 64; ++nonce) {
+            assertEq(market.isNonceUsed(actor, nonce), handler.nonceUsed(actor, nonce));
+        }
+    }
+
     function _accountsAreMirrored() private view {
+        _noncesAreMirrored(handler.actors(market.eventSeq() % ACTORS));
         for (uint256 i; i < ACTORS; ++i) {
             address actor = handler.actors(i);
             assertEq(market.makerEpochOf(actor), handler.makerEpochOf(actor));
             assertEq(market.makerSeqOf(actor), handler.makerSeqOf(actor));
             assertEq(disputes.withdrawableOf(actor), handler.withdrawableOf(actor));
-            for (uint256 nonce; nonce < 64; ++nonce) {
-                assertEq(market.isNonceUsed(actor, nonce), handler.nonceUsed(actor, nonce));
-            }
             for (uint256 c; c < 5; ++c) {
                 address currency = handler.currencies(c);
                 assertEq(market.creditOf(actor, currency), handler.creditOf(actor, currency));
@@ -307,7 +362,7 @@ contract InvariantsTest is Test {
         assertEq(market.feeRecipient(), handler.feeRecipient());
     }
 
-    function invariant_26_RolesAloneGetThrough() public view {
+    function law_26_RolesAloneGetThrough() public view {
         _kept(26);
     }
 

@@ -6,11 +6,8 @@
 
 use std::{error::Error, path::Path};
 
-use agents::{
-    boost::{Loss, Matrix, Sample, Settings, train},
-    csv::Table,
-    evaluate::Outcomes,
-};
+use agents::{csv::Table, evaluate::Outcomes};
+use learning::boost::{Loss, Matrix, Sample, Settings, train};
 use sha2::{Digest, Sha256};
 
 /// Parts of the names of columns that reveal the date.

@@ -3,7 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that fails ends there")]
 
-#[path = "../tests/noise/mod.rs"]
+#[path = "../../learning/tests/noise/mod.rs"]
 mod noise;
 
 use std::{error::Error, hint::black_box, time::Instant};
@@ -89,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn tell(name: &str, mut times: Vec<f64>) {
     times.sort_unstable_by(f64::total_cmp);
     for (label, level) in [("p50", 0.5), ("p99", 0.99)] {
-        let time = agents::statistics::sorted_quantile(&times, level).unwrap_or(f64::NAN);
+        let time = learning::statistics::sorted_quantile(&times, level).unwrap_or(f64::NAN);
         println!("{name}_{label}_ms {time:.3}");
     }
 }

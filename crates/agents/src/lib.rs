@@ -3,19 +3,13 @@
 //! Everything here is a pure function of its inputs: the same history, rules and question give the same bytes. Nothing asks a
 //! clock, draws unseeded numbers or depends on how many threads run.
 
-pub mod boost;
 pub mod collaboration;
-pub mod conformal;
 pub mod csv;
 mod digest;
 pub mod document;
 pub mod evaluate;
 pub mod market;
-#[cfg(test)]
-#[path = "../tests/noise/mod.rs"]
-mod noise;
 pub mod pricing;
 pub mod risk;
 pub mod rules;
 pub mod sales;
-pub mod statistics;

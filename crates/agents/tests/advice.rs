@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
+#[path = "../../learning/tests/noise/mod.rs"]
 mod noise;
 
 use agents::{

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
+#[path = "../../learning/tests/noise/mod.rs"]
 mod noise;
 
 use std::{fmt::Write, fs, path::Path};

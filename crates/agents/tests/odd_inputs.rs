@@ -6,9 +6,7 @@
 use std::{collections::BTreeSet, fs};
 
 use agents::{
-    boost::{Loss, Matrix, Model, Sample, Settings as Boost, train},
     collaboration::{self, Member, People, Person, Together},
-    conformal::{Conformal, Outcome},
     evaluate::{Kind, evaluate, score},
     market::{MarketState, WeekForecaster},
     pricing::{Facts, Forecaster, History, Question, Settings, Today, advise},
@@ -21,6 +19,10 @@ use agents::{
     sales::{Day, Item, Sale, by_day},
 };
 use domain::{Address, Amount, AssetId, B256, ContentHash, U256};
+use learning::{
+    boost::{Loss, Matrix, Model, Sample, Settings as Boost, train},
+    conformal::{Conformal, Outcome},
+};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 fn number() -> impl Strategy<Value = f64> {

@@ -8,8 +8,8 @@ use crate::{
     market::WeekForecaster,
     pricing::{History, LOWEST_RATIO, State},
     sales::{Day, by_day},
-    statistics::median,
 };
+use learning::statistics::median;
 
 const HEADER: &str = "week,price_pred,lo80,hi80,count_pred\n";
 

@@ -15,11 +15,11 @@ pub use outcomes::Outcomes;
 pub use risk::ratings;
 
 use crate::{
-    boost::BoostError,
     csv::CsvError,
     rules::RuleError,
     sales::{self, Sale},
 };
+use learning::boost::BoostError;
 
 #[derive(Debug, Error)]
 pub enum EvaluateError {

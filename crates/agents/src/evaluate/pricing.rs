@@ -8,8 +8,8 @@ use crate::{
     pricing::{AT_ONCE, Forecast, Forecaster, HIGHEST_RATIO, History, LOWEST_RATIO, Limits, Range, Settings, State},
     rules::RuleBase,
     sales::{Day, Sale, by_day},
-    statistics::median,
 };
+use learning::statistics::median;
 
 const HEADER: &str = "date,punk_id,pred,lo80,hi80,lo90,hi90,abstain\n";
 /// For this many days before the test, forecasts are made too, so that the margins of intervals are known when it

@@ -4,10 +4,10 @@ use std::{fmt::Write, path::Path};
 
 use super::{EvaluateError, Figures, outcomes::Outcomes};
 use crate::{
-    boost::BoostError,
     csv::{CsvError, Table},
     risk::ratings::{Rating, Schedule, Stream},
 };
+use learning::boost::BoostError;
 
 const FILE: &str = "risk_otc_ratings.csv";
 const HEADER: &str = "source,target,time,p_negative\n";

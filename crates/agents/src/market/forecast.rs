@@ -5,10 +5,10 @@
 //! best of them in most years.
 
 use crate::{
-    conformal::{Conformal, Outcome},
     pricing::{History, median_log_price},
     sales::{Day, Sale},
 };
+use learning::conformal::{Conformal, Outcome};
 
 /// The result of a week, or its forecast.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,8 +8,8 @@ use crate::{
     pricing::{History, Mood},
     rules::{Applied, RuleBase, RuleError},
     sales::Day,
-    statistics::{median, quantile},
 };
+use learning::statistics::{median, quantile};
 
 /// Prices and counts of a day are compared with this many days before it.
 const ANOMALY_DAYS: i32 = 30;

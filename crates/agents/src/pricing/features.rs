@@ -4,10 +4,8 @@ use super::{
     comparables::{Comparable, Latest, nearest},
     history::{History, Record},
 };
-use crate::{
-    sales::{Day, Item, Sale},
-    statistics::{quantile, sorted_quantile},
-};
+use crate::sales::{Day, Item, Sale};
+use learning::statistics::{quantile, sorted_quantile};
 
 /// The most sales of one item or account that are looked at, so that one that trades all day does not slow anything
 /// down.

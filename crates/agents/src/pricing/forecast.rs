@@ -9,12 +9,14 @@ use metta::Atom;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    boost::{self, BoostError, Effects, Loss, Matrix, Model, Sample},
-    conformal::{Conformal, Outcome},
     pricing::history::counts,
     pricing::{Comparable, Features, History, Parties, State, features},
     rules::{Applied, RuleBase, RuleError},
     sales::{Day, Item, Sale, by_day},
+};
+use learning::{
+    boost::{self, BoostError, Effects, Loss, Matrix, Model, Sample},
+    conformal::{Conformal, Outcome},
 };
 
 #[derive(Clone, Debug)]

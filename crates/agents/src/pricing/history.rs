@@ -6,8 +6,8 @@ use super::hedonic::Hedonic;
 use crate::{
     digest::Digest,
     sales::{Day, Item, Sale},
-    statistics::quantile,
 };
+use learning::statistics::quantile;
 
 /// Sales below this share of the floor, or above this multiple, say nothing about the worth of works: they were gifts,
 /// mistakes or moves between one person's accounts.

@@ -7,7 +7,7 @@ use super::{
     features::{Pairs, names},
     snapshot::Snapshot,
 };
-use crate::boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train};
+use learning::boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train};
 
 /// How the ranking is learned.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,11 +4,10 @@
 use thiserror::Error;
 
 use super::{CORRECTED_BY, Forecaster, Models};
-use crate::{
+use crate::{digest::Digest, sales::Day};
+use learning::{
     boost::{FormatError, Model},
     conformal::Conformal,
-    digest::Digest,
-    sales::Day,
 };
 
 /// The most models of the median, and the most numbers of one list.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::statistics::sigmoid;
+use learning::statistics::sigmoid;
 
 /// How many of the latest outcomes count.
 const WINDOW: usize = 2_000;

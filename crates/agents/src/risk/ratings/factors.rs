@@ -2,7 +2,7 @@
 //! badness(target) + p(source) . q(target)`, by stochastic gradient descent on the cross-entropy (Koren, Bell, Volinsky
 //! 2009, with biases).
 
-use crate::statistics::sigmoid;
+use learning::statistics::sigmoid;
 
 /// How many numbers describe an account on each side.
 const RANK: usize = 8;

@@ -4,10 +4,8 @@
 use sha2::{Digest, Sha256};
 
 use super::{Calibration, History, Rating, features, names};
-use crate::{
-    boost::{BoostError, Effects, Loss, Matrix, Model, Sample, Settings, train},
-    risk::Learned,
-};
+use crate::risk::Learned;
+use learning::boost::{BoostError, Effects, Loss, Matrix, Model, Sample, Settings, train};
 
 /// When and how the model is fitted.
 #[derive(Clone, Debug, PartialEq)]

@@ -35,7 +35,7 @@ impl Conformal {
     }
 
     /// Creates margins over another number of scores, with a level that adapts by `gamma` per outcome.
-    pub(crate) fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
+    pub fn with_window(coverage: f64, window: usize, gamma: f64) -> Self {
         let target = 1.0 - if coverage.is_nan() { 0.99 } else { coverage.clamp(0.01, 0.99) };
         Self { target, alpha: target, gamma, window: window.max(FEWEST), scores: VecDeque::new() }
     }
@@ -77,13 +77,13 @@ impl Conformal {
     }
 
     /// Returns the whole state as numbers: target, alpha, gamma, window, then the scores.
-    pub(crate) fn numbers(&self) -> Vec<f64> {
+    pub fn numbers(&self) -> Vec<f64> {
         let settings = [self.target, self.alpha, self.gamma, self.window as f64];
         settings.into_iter().chain(self.scores.iter().copied()).collect()
     }
 
     /// Restores the margins from what `numbers` gave.
-    pub(crate) fn from_numbers(numbers: &[f64]) -> Option<Self> {
+    pub fn from_numbers(numbers: &[f64]) -> Option<Self> {
         let ([target, alpha, gamma, window], scores) = numbers.split_first_chunk()?;
         // A fractional window would be rounded, and what is stored would differ from what was read.
         let whole = window.fract() == 0.0;

@@ -4,7 +4,7 @@
 
 mod noise;
 
-use agents::boost::{BoostError, FormatError, Loss, Matrix, Model, Sample, Settings, train};
+use learning::boost::{BoostError, FormatError, Loss, Matrix, Model, Sample, Settings, train};
 use noise::noise;
 use proptest::prelude::*;
 
