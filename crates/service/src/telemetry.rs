@@ -11,7 +11,7 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// The crates of this workspace, whose messages of level `info` are logged. A test compares them with the
 /// workspace's members.
-const CRATES: [&str; 20] = [
+const CRATES: [&str; 21] = [
     "advisors",
     "agents",
     "backend",
@@ -22,6 +22,7 @@ const CRATES: [&str; 20] = [
     "facts",
     "importer",
     "indexer",
+    "learning",
     "metta",
     "outbound",
     "queue",
