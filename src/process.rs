@@ -26,7 +26,10 @@ use store::{
 use tokio::{net::TcpListener, task::JoinSet};
 use vault::{BlockStore, DiskStore, KuboStore, Vault};
 
-use crate::{local, sample};
+use crate::{
+    local::{self, Archive},
+    sample,
+};
 
 /// The time limit for Kubo, which would otherwise search the network for ever for a block that it
 /// does not have.
@@ -258,13 +261,18 @@ impl Process {
     /// When the deployment or the sample catalogue fails, when an address cannot be listened on, or
     /// when a part ends by itself.
     pub async fn up(mut self) -> Result<()> {
+        let archive = self.archive().await?;
         let signers = local::signers_or(self.chain_id, self.signers()?);
         let deployment = self.deployed(&signers).await?;
         let parts = [Part::Indexer, Part::Backend, Part::Workers, Part::Sender];
         let address = self.spawn(deployment, signers, &parts).await?;
         if local::is_local(self.chain_id) {
-            self.tasks.spawn(local::keep_finalizing(self.provider.clone(), self.shutdown.clone()));
+            let kept = archive.is_some();
+            self.tasks.spawn(local::keep(self.provider.clone(), archive, self.shutdown.clone()));
             sample::load(&self, &deployment).await.context("the sample catalogue could not be loaded")?;
+            if kept {
+                local::catch_up(&self.provider).await?;
+            }
         }
         if let Some(address) = address {
             eprintln!(
@@ -275,6 +283,17 @@ impl Process {
             tracing::info!("listening on {address}");
         }
         self.wait().await
+    }
+
+    /// Restores the local chain that is kept on disk, if one is.
+    async fn archive(&self) -> Result<Option<Archive>> {
+        let (Some(folder), true) = (&self.settings.chain.local_dir, local::is_local(self.chain_id)) else {
+            return Ok(None);
+        };
+        let urls = self.settings.rpc_urls();
+        let url = urls.first().context("RPC_URL is empty")?;
+        let opened = Archive::open(folder, url).await;
+        opened.map(Some).with_context(|| format!("the local chain in {} cannot be restored", folder.display()))
     }
 
     /// Starts parts. Returns the address of the backend, if it is one of them.

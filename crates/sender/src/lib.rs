@@ -15,7 +15,12 @@ mod lease;
 mod settle;
 mod sign;
 
-use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
@@ -29,6 +34,10 @@ use sqlx::{PgConnection, PgPool};
 use store::StoreError;
 
 const POLL: Duration = Duration::from_millis(100);
+/// The pause after each of many rounds in which there was nothing to do.
+const POLL_AT_REST: Duration = Duration::from_millis(500);
+/// After so many such rounds the sender is at rest.
+const ROUNDS_TO_REST: u32 = 50;
 
 /// What to send, and the key under which it is sent once.
 #[derive(Clone, Debug)]
@@ -137,12 +146,13 @@ impl Sender {
 
     /// Works until the shutdown. A failure is logged, and the step is tried again.
     pub async fn run(self, shutdown: Shutdown) {
-        let mut failures = 0_u32;
+        let (mut failures, mut idle) = (0_u32, 0_u32);
         while !shutdown.has_begun() {
             let pause = match self.step().await {
-                Ok(()) => {
+                Ok(busy) => {
                     failures = 0;
-                    POLL
+                    idle = if busy { 0 } else { idle.saturating_add(1) };
+                    if idle > ROUNDS_TO_REST { POLL_AT_REST } else { POLL }
                 }
                 Err(error) => {
                     failures += 1;
@@ -154,23 +164,41 @@ impl Sender {
         }
     }
 
-    /// Does one round: signs what is queued, sends what is unanswered, and records what was mined.
+    /// Does one round: signs what is queued, sends what is unanswered, and records what was mined. Returns whether there was
+    /// anything that was not final.
     ///
     /// # Errors
     /// When the database or the node fails, or an account's key cannot sign.
-    pub async fn step(&self) -> Result<(), SenderError> {
-        for (account, signer) in &self.signers {
-            let signed = self.sign_queued(*account, signer.as_ref()).await;
+    pub async fn step(&self) -> Result<bool, SenderError> {
+        let busy = self.busy_accounts().await?;
+        for (account, signer) in self.signers.iter().filter(|(account, _)| busy.contains(*account)) {
             // When the node seems to be behind, the chain may be shorter after a reorganisation. What it lost is sent again.
-            if !matches!(signed, Ok(()) | Err(SenderError::Behind { .. })) {
-                return signed;
-            }
+            let behind = match self.sign_queued(*account, signer.as_ref()).await {
+                Err(error @ SenderError::Behind { .. }) => Some(error),
+                signed => {
+                    signed?;
+                    None
+                }
+            };
             for transaction in self.unsettled(*account).await? {
                 self.reconcile(signer.as_ref(), &transaction).await?;
             }
-            signed?;
+            if let Some(error) = behind {
+                return Err(error);
+            }
         }
-        Ok(())
+        Ok(!busy.is_empty())
+    }
+
+    /// Returns the accounts of this chain that have transactions which are not final. One question for all accounts, because it
+    /// is asked all the time and seldom has an answer.
+    async fn busy_accounts(&self) -> Result<BTreeSet<Address>, SenderError> {
+        let accounts = sqlx::query_scalar!(
+            r#"SELECT DISTINCT account AS "account: Account" FROM sender_transactions
+               WHERE chain_id = $1 AND state IN ('queued', 'sent', 'mined')"#,
+            self.chain_id.get()
+        );
+        Ok(accounts.fetch_all(&self.pool).await?.into_iter().map(|account| account.0).collect())
     }
 
     async fn sign_queued(&self, account: Address, signer: &dyn AccountSigner) -> Result<(), SenderError> {

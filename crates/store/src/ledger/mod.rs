@@ -19,7 +19,7 @@ use sqlx::PgConnection;
 
 pub use anchors::{Anchored, newest_anchor, payouts_anchor};
 pub use proof::{consistency, proof, root_at};
-pub use seal::{Sealed, seal};
+pub use seal::{Sealed, seal, waits};
 pub use verify::{Fault, Verified, verify, verify_since};
 
 use crate::StoreError;

@@ -7,7 +7,7 @@ use domain::ledger::{
     Canonical, Entry, NewEvent,
     tree::{self, Frontier, Node},
 };
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use super::{Waiting, micros, proof, signed, unsigned};
 use crate::StoreError;
@@ -22,8 +22,16 @@ const BATCH_BYTES: i64 = 2 << 20;
 pub struct Sealed {
     /// The number of events that it sealed, which is 0 when none waited.
     pub events: u64,
-    /// The number of events in the ledger now, or 0 when none waited.
+    /// The number of events in the ledger now.
     pub size: u64,
+}
+
+/// Returns whether anything waits to be sealed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn waits(pool: &PgPool) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM ledger.pending) AS "waits!""#).fetch_one(pool).await?)
 }
 
 /// Seals what waits, up to `limit` rows of [`append`](super::append), within the caller's transaction. Several callers may
@@ -34,10 +42,6 @@ pub struct Sealed {
 /// # Errors
 /// When a waiting event is not valid, when the head of the ledger was changed by other hands, or when the database fails.
 pub async fn seal(tx: &mut PgConnection, limit: i64) -> Result<Sealed, StoreError> {
-    let waits = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM ledger.pending) AS "waits!""#);
-    if !waits.fetch_one(&mut *tx).await? {
-        return Ok(Sealed { events: 0, size: 0 });
-    }
     let head =
         sqlx::query!(r#"SELECT size, hash AS "hash: Hash" FROM ledger.head FOR UPDATE"#).fetch_one(&mut *tx).await?;
     let (size, hash) = (unsigned(head.size), head.hash.0);

@@ -1,0 +1,379 @@
+//! The archive of a local chain: a folder from which the chain is restored after it ended, however it ended.
+//!
+//! The node itself keeps everything in memory. The archive holds one snapshot of the whole chain, `snapshot-N` with the blocks up
+//! to N, and `journal-N`, to which each later block is appended: its time and its signed transactions. Mining them again gives the
+//! same blocks with the same hashes, so that whoever has read the chain goes on. A new snapshot is made once the journal is long
+//! beside the snapshot, so that a block costs the same on a long chain as on a short one.
+//!
+//! Blocks of the last fraction of a second before a kill may not be in the journal. They are lost, as in a reorganisation.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use alloy::{
+    primitives::{B256, Bytes},
+    providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
+    rpc::types::{Block, BlockNumberOrTag},
+};
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// A journal of fewer blocks is not worth a snapshot.
+const SHORTEST_JOURNAL: u64 = 256;
+/// A journal may have this part of the snapshot's blocks.
+const JOURNAL_PART: u64 = 32;
+
+/// A block as the journal has it, one to a line.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    number: u64,
+    hash: B256,
+    /// Unix seconds.
+    timestamp: u64,
+    /// Signed, in the order of the block.
+    transactions: Vec<Bytes>,
+}
+
+/// A chain's folder, open for appending.
+pub struct Archive {
+    folder: PathBuf,
+    node: DynProvider,
+    /// The number of the snapshot's newest block.
+    base: u64,
+    /// The newest block on disk.
+    newest: (u64, B256),
+    journal: File,
+}
+
+impl Archive {
+    /// Opens the folder, and restores the chain from it if the node has none. A chain that the node already has replaces what is
+    /// in the folder.
+    ///
+    /// # Errors
+    /// When the node or the disk fails.
+    pub async fn open(folder: &Path, url: &str) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        // This looks after one node, so it does not choose among endpoints as those do who read the chain.
+        let url = url.parse().context("the local chain's URL is not valid")?;
+        let node = ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
+        let is_empty = node.get_block_number().await? == 0;
+        match newest_snapshot(folder)? {
+            Some(base) if is_empty => Self::restore(folder, node, base).await,
+            _ => Self::begin(folder, node).await,
+        }
+    }
+
+    /// Writes the blocks that are new.
+    ///
+    /// # Errors
+    /// When the node or the disk fails.
+    pub(super) async fn follow(&mut self) -> Result<()> {
+        let head = self.node.get_block_number().await?;
+        let (number, mut parent) = self.newest;
+        let mut lines = Vec::new();
+        for number in number + 1..=head {
+            let block = block(&self.node, number.into()).await?;
+            if block.header.parent_hash != parent {
+                // Somebody took the chain back to an earlier block.
+                return self.renew().await;
+            }
+            parent = block.header.hash;
+            serde_json::to_writer(&mut lines, &self.entry(block).await?)?;
+            lines.push(b'\n');
+        }
+        if head < number {
+            return self.renew().await;
+        }
+        if !lines.is_empty() {
+            self.journal.write_all(&lines)?;
+            self.journal.sync_data()?;
+            self.newest = (head, parent);
+        }
+        if head - self.base > SHORTEST_JOURNAL.max(self.base / JOURNAL_PART) {
+            self.renew().await?;
+        }
+        Ok(())
+    }
+
+    async fn renew(&mut self) -> Result<()> {
+        *self = Self::begin(&self.folder, self.node.clone()).await?;
+        Ok(())
+    }
+
+    /// Makes a snapshot, and a new journal after it.
+    async fn begin(folder: &Path, node: DynProvider) -> Result<Self> {
+        if node.get_block_number().await? == 0 {
+            // A node has a first block of its own, and does not take that of a snapshot which has no other.
+            node.anvil_mine(Some(1), None).await?;
+        }
+        let newest = block(&node, BlockNumberOrTag::Latest).await?.header;
+        let base = newest.number;
+        let state: String = node.raw_request("anvil_dumpState".into(), ()).await?;
+        let (snapshot, unfinished) = (snapshot(folder, base), folder.join("unfinished"));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(state.as_bytes())?;
+        file.sync_all()?;
+        // The journal of another chain of this length must not follow the new snapshot.
+        let journal = File::create(journal(folder, base))?;
+        fs::rename(&unfinished, &snapshot)?;
+        File::open(folder)?.sync_all()?;
+        for (number, path) in files(folder)? {
+            if number != base {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), node, base, newest: (base, newest.hash), journal })
+    }
+
+    async fn restore(folder: &Path, node: DynProvider, base: u64) -> Result<Self> {
+        let state = fs::read_to_string(snapshot(folder, base))?;
+        let loaded: bool = node.raw_request("anvil_loadState".into(), [state]).await?;
+        ensure!(loaded, "the node did not take the snapshot in {}", folder.display());
+        let (entries, length) = read(&journal(folder, base))?;
+        let newest = block(&node, BlockNumberOrTag::Latest).await?.header;
+        let mut newest = (newest.number, newest.hash, newest.timestamp);
+        node.anvil_set_auto_mine(false).await?;
+        // The clock of a node that starts is the present, and blocks are never older than its clock.
+        node.anvil_set_time(newest.2).await?;
+        let mut lost = None;
+        // The chain may have gone on between the look at its newest block and the dump.
+        let in_snapshot = newest.0;
+        for entry in entries.iter().filter(|entry| entry.number > in_snapshot) {
+            if let Err(error) = mine(&node, entry).await {
+                lost = Some((entry.number, error));
+                break;
+            }
+            newest = (entry.number, entry.hash, entry.timestamp);
+        }
+        node.anvil_set_auto_mine(true).await?;
+        if let Some((first, error)) = lost {
+            tracing::warn!(
+                "the local chain was restored up to block {}; later ones cannot be made again, from block {first}: {error:#}",
+                newest.0
+            );
+            return Self::begin(folder, node).await;
+        }
+        let journal = File::options().create(true).append(true).open(journal(folder, base))?;
+        // A line that a kill cut off would spoil the next one.
+        journal.set_len(length)?;
+        Ok(Self { folder: folder.to_owned(), node, base, newest: (newest.0, newest.1), journal })
+    }
+
+    async fn entry(&self, block: Block) -> Result<Entry> {
+        let mut transactions = Vec::new();
+        for hash in block.transactions.hashes() {
+            let raw = self.node.get_raw_transaction_by_hash(hash).await?;
+            transactions.push(raw.with_context(|| format!("the node does not know its transaction {hash}"))?);
+        }
+        let header = block.header;
+        Ok(Entry { number: header.number, hash: header.hash, timestamp: header.timestamp, transactions })
+    }
+}
+
+/// Mines a block again, and checks that it is the same.
+async fn mine(node: &DynProvider, entry: &Entry) -> Result<()> {
+    node.anvil_set_next_block_timestamp(entry.timestamp).await?;
+    for transaction in &entry.transactions {
+        // It is not looked for afterwards, as `send_raw_transaction` would prepare.
+        let _: B256 = node.raw_request("eth_sendRawTransaction".into(), [transaction]).await?;
+    }
+    node.anvil_mine(Some(1), None).await?;
+    let mined = block(node, BlockNumberOrTag::Latest).await?.header;
+    ensure!(
+        (mined.number, mined.hash) == (entry.number, entry.hash),
+        "block {} has the hash {}, and had {}",
+        mined.number,
+        mined.hash,
+        entry.hash
+    );
+    Ok(())
+}
+
+async fn block(node: &DynProvider, number: BlockNumberOrTag) -> Result<Block> {
+    node.get_block_by_number(number).await?.with_context(|| format!("the local chain has no block {number}"))
+}
+
+/// Reads a journal up to the first line that is not whole, and returns how many bytes that were.
+fn read(path: &Path) -> Result<(Vec<Entry>, u64)> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    };
+    let (mut entries, mut length) = (Vec::new(), 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(entry) if line.ends_with(b"\n") => entries.push(entry),
+            _ => break,
+        }
+        length += line.len() as u64;
+    }
+    Ok((entries, length))
+}
+
+fn snapshot(folder: &Path, base: u64) -> PathBuf {
+    folder.join(format!("snapshot-{base}"))
+}
+
+fn journal(folder: &Path, base: u64) -> PathBuf {
+    folder.join(format!("journal-{base}"))
+}
+
+fn newest_snapshot(folder: &Path) -> Result<Option<u64>> {
+    Ok(files(folder)?
+        .into_iter()
+        .filter(|(number, path)| *path == snapshot(folder, *number))
+        .map(|(number, _)| number)
+        .max())
+}
+
+/// The snapshots and journals of a folder, each with its number.
+fn files(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut files = Vec::new();
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix("snapshot-").or_else(|| name.strip_prefix("journal-"));
+        if let Some(number) = number.and_then(|number| number.parse().ok()) {
+            files.push((number, path));
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
+
+    use alloy::{
+        network::TransactionBuilder,
+        primitives::{Address, U256},
+        rpc::types::TransactionRequest,
+    };
+    use testkit::{Chain, account};
+
+    use super::*;
+
+    const RECIPIENT: Address = Address::repeat_byte(7);
+
+    /// Sends one wei, which is mined in a block of its own.
+    async fn pay(chain: &Chain) -> Result<()> {
+        let node = &chain.provider;
+        let request = TransactionRequest::default().with_from(account(1)).with_to(RECIPIENT).with_value(U256::ONE);
+        let hash = *node.send_transaction(request).await?.tx_hash();
+        while node.get_transaction_receipt(hash).await?.is_none() {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// The number and the hash of the newest block, and what the recipient has.
+    async fn state(chain: &Chain) -> Result<(u64, B256, U256)> {
+        let newest = block(&chain.provider, BlockNumberOrTag::Latest).await?.header;
+        Ok((newest.number, newest.hash, chain.provider.get_balance(RECIPIENT).await?))
+    }
+
+    async fn restored(folder: &Path) -> Result<(Chain, Archive)> {
+        let chain = Chain::start().await?;
+        let archive = Archive::open(folder, &chain.url()).await?;
+        Ok((chain, archive))
+    }
+
+    #[tokio::test]
+    async fn a_chain_that_was_killed_comes_back_block_by_block_again_and_again() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (mut chain, mut archive) = restored(folder.path()).await?;
+        for round in 1..=3_u64 {
+            pay(&chain).await?;
+            chain.mine(2).await?;
+            pay(&chain).await?;
+            archive.follow().await?;
+            let before = state(&chain).await?;
+            assert_eq!((before.0, before.2), (1 + 4 * round, U256::from(2 * round)));
+            (chain, archive) = restored(folder.path()).await?;
+            assert_eq!(state(&chain).await?, before);
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_was_written_by_half_is_lost_and_nothing_else() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (chain, mut archive) = restored(folder.path()).await?;
+        pay(&chain).await?;
+        archive.follow().await?;
+        let whole = state(&chain).await?;
+        pay(&chain).await?;
+        archive.follow().await?;
+        let path = journal(folder.path(), 1);
+        let text = fs::read(&path)?;
+        fs::write(&path, &text[..text.len() - 9])?;
+
+        let (chain, mut archive) = restored(folder.path()).await?;
+        assert_eq!(state(&chain).await?, whole);
+        // What comes next stands on a line of its own.
+        pay(&chain).await?;
+        archive.follow().await?;
+        let next = state(&chain).await?;
+        assert_eq!(state(&restored(folder.path()).await?.0).await?, next);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_block_that_cannot_be_made_again_ends_the_restored_chain_before_it() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (chain, mut archive) = restored(folder.path()).await?;
+        pay(&chain).await?;
+        let before = state(&chain).await?;
+        // The journal does not have what a user does to the node by its own methods.
+        chain.provider.anvil_set_balance(account(2), U256::ONE).await?;
+        pay(&chain).await?;
+        archive.follow().await?;
+        let (chain, mut archive) = restored(folder.path()).await?;
+        let after = state(&chain).await?;
+        assert!(after.0 >= before.0 && after.1 != B256::ZERO);
+        // It goes on from there.
+        pay(&chain).await?;
+        archive.follow().await?;
+        let next = state(&chain).await?;
+        assert_eq!(state(&restored(folder.path()).await?.0).await?, next);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_long_journal_becomes_a_snapshot() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (chain, mut archive) = restored(folder.path()).await?;
+        pay(&chain).await?;
+        chain.mine(SHORTEST_JOURNAL).await?;
+        archive.follow().await?;
+        let before = state(&chain).await?;
+        assert_eq!(archive.base, before.0);
+        let mut names: Vec<PathBuf> = files(folder.path())?.into_iter().map(|(_, path)| path).collect();
+        names.sort();
+        assert_eq!(names, [journal(folder.path(), before.0), snapshot(folder.path(), before.0)]);
+        assert_eq!(state(&restored(folder.path()).await?.0).await?, before);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_chain_that_was_taken_back_is_kept_as_it_is_then() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (chain, mut archive) = restored(folder.path()).await?;
+        let point = chain.provider.anvil_snapshot().await?;
+        pay(&chain).await?;
+        pay(&chain).await?;
+        archive.follow().await?;
+        assert!(chain.provider.anvil_revert(point).await?);
+        // The other chain is longer, so only the hash of its first block tells it apart.
+        chain.mine(5).await?;
+        archive.follow().await?;
+        let before = state(&chain).await?;
+        assert_eq!((before.0, before.2), (6, U256::ZERO));
+        assert_eq!(state(&restored(folder.path()).await?.0).await?, before);
+        Ok(())
+    }
+}
