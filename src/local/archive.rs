@@ -15,7 +15,7 @@ use std::{
 
 use alloy::{
     primitives::{B256, Bytes},
-    providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
+    providers::{DynProvider, Provider, ext::AnvilApi},
     rpc::types::{Block, BlockNumberOrTag},
 };
 use anyhow::{Context, Result, ensure};
@@ -56,9 +56,7 @@ impl Archive {
     /// When the node or the disk fails.
     pub async fn open(folder: &Path, url: &str) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        // This looks after one node, so it does not choose among endpoints as those do who read the chain.
-        let url = url.parse().context("the local chain's URL is not valid")?;
-        let node = ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased();
+        let node = chain::local::node(url.parse().context("the local chain's URL is not valid")?);
         let is_empty = node.get_block_number().await? == 0;
         match newest_snapshot(folder)? {
             Some(base) if is_empty => Self::restore(folder, node, base).await,

@@ -1,7 +1,9 @@
 //! Local chains, as anvil and similar programs make them: their id, and accounts whose keys everybody knows.
 
+use alloy::transports::http::reqwest::Url;
 use alloy::{
     primitives::{B256, b256},
+    providers::{DynProvider, Provider, ProviderBuilder},
     signers::local::PrivateKeySigner,
 };
 
@@ -37,6 +39,12 @@ pub fn signer(n: u32) -> Result<PrivateKeySigner, NoSuchAccount> {
     let key = KEYS.get(n as usize).ok_or(NoSuchAccount(n))?;
     // Each of these constants is a valid key, which a test checks.
     PrivateKeySigner::from_bytes(key).map_err(|_| NoSuchAccount(n))
+}
+
+/// Speaks with one node, as its keeper does. It does not choose among endpoints, tries nothing a second time, and waits as long
+/// as the node takes to load or tell a whole chain.
+pub fn node(url: Url) -> DynProvider {
+    ProviderBuilder::new().disable_recommended_fillers().connect_http(url).erased()
 }
 
 #[cfg(test)]

@@ -10,10 +10,18 @@ use anyhow::{Context, Result};
 
 /// The functions that make a provider in alloy, and those here that bypass the choice among the configured
 /// endpoints.
-const DOORS: [&str; 7] =
-    ["ProviderBuilder", "RootProvider", "RpcClient", "WsConnect", "connect_reqwest", "connect_http", "rpc::connect"];
-/// The files in which a user names one URL.
-const ONE_URL: [&str; 1] = ["src/ledger.rs"];
+const DOORS: [&str; 8] = [
+    "ProviderBuilder",
+    "RootProvider",
+    "RpcClient",
+    "WsConnect",
+    "connect_reqwest",
+    "connect_http",
+    "rpc::connect",
+    "local::node",
+];
+/// The files that mean one URL, and the door that each may use: a user names it, or it is the node that is looked after.
+const ONE_URL: [(&str, &str); 2] = [("src/ledger.rs", "rpc::connect"), ("src/local/archive.rs", "local::node")];
 /// The crate itself, and the crate that tests run against.
 const LEFT_OUT: [&str; 2] = ["crates/chain", "crates/testkit"];
 
@@ -55,7 +63,7 @@ fn providers_are_made_here_only() -> Result<()> {
         let text = fs::read_to_string(file)?;
         seen += text.matches("DynProvider").count();
         for door in DOORS.iter().filter(|door| text.contains(**door)) {
-            let named = ONE_URL.contains(&name.as_str()) && *door == "rpc::connect";
+            let named = ONE_URL.contains(&(name.as_str(), *door));
             assert!(named, "{name} uses {door}: take a provider that chain::rpc::provider made of a pool");
         }
     }
