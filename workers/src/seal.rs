@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::{Shutdown, error_chain};
+use service::{Pace, Shutdown, error_chain};
 use sqlx::PgPool;
 use store::{StoreError, ledger};
 
@@ -11,22 +11,15 @@ const BATCH: i64 = 2_000;
 /// The pause when only a little waited. Notifications are not used, because they would take a lock for every commit of
 /// the server.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The pause when nothing has waited for a while.
-const PAUSE_AT_REST: Duration = Duration::from_millis(500);
-/// After so many rounds in which nothing waited, the ledger is at rest.
-const ROUNDS_TO_REST: u32 = 100;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Seals until the shutdown. Several processes may do so at the same time: one proceeds, and the others wait for it.
 pub async fn run(pool: PgPool, shutdown: Shutdown) {
-    let mut idle = 0_u32;
+    let mut pace = Pace::new(PAUSE);
     while !shutdown.has_begun() {
         let pause = match seal(&pool).await {
             Ok(events) if events >= BATCH as u64 => continue,
-            Ok(events) => {
-                idle = if events > 0 { 0 } else { idle.saturating_add(1) };
-                if idle > ROUNDS_TO_REST { PAUSE_AT_REST } else { PAUSE }
-            }
+            Ok(events) => pace.after(events > 0),
             Err(error) => {
                 tracing::warn!("the ledger waits: {}", error_chain(&error));
                 PAUSE_AFTER_FAILURE

@@ -29,15 +29,11 @@ use alloy::{
 };
 use chain::{AccountSigner, Signers};
 use facts::{Account, ChainId, Hash, Units};
-use service::{Shutdown, error_chain};
+use service::{Pace, Shutdown, error_chain};
 use sqlx::{PgConnection, PgPool};
 use store::StoreError;
 
 const POLL: Duration = Duration::from_millis(100);
-/// The pause after each of many rounds in which there was nothing to do.
-const POLL_AT_REST: Duration = Duration::from_millis(500);
-/// After so many such rounds the sender is at rest.
-const ROUNDS_TO_REST: u32 = 50;
 
 /// What to send, and the key under which it is sent once.
 #[derive(Clone, Debug)]
@@ -146,13 +142,12 @@ impl Sender {
 
     /// Works until the shutdown. A failure is logged, and the step is tried again.
     pub async fn run(self, shutdown: Shutdown) {
-        let (mut failures, mut idle) = (0_u32, 0_u32);
+        let (mut failures, mut pace) = (0_u32, Pace::new(POLL));
         while !shutdown.has_begun() {
             let pause = match self.step().await {
                 Ok(busy) => {
                     failures = 0;
-                    idle = if busy { 0 } else { idle.saturating_add(1) };
-                    if idle > ROUNDS_TO_REST { POLL_AT_REST } else { POLL }
+                    pace.after(busy)
                 }
                 Err(error) => {
                     failures += 1;

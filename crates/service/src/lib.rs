@@ -4,8 +4,10 @@ pub mod settings;
 pub mod telemetry;
 
 mod error;
+mod pace;
 mod shutdown;
 
 pub use error::error_chain;
+pub use pace::Pace;
 pub use settings::{Finality, LogFormat, MinPayouts, Secret, SecretUrl, Settings, SettingsError};
 pub use shutdown::Shutdown;
