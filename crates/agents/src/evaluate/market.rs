@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
+use learning::statistics::median;
+
 use super::{EvaluateError, Figures, Sales, coverage, mean};
 use crate::{
     csv::Table,
@@ -9,7 +11,6 @@ use crate::{
     pricing::{History, LOWEST_RATIO, State},
     sales::{Day, by_day},
 };
-use learning::statistics::median;
 
 const HEADER: &str = "week,price_pred,lo80,hi80,count_pred\n";
 

@@ -9,6 +9,7 @@ mod risk;
 
 use std::{fmt, path::Path};
 
+use learning::boost::BoostError;
 use thiserror::Error;
 
 pub use outcomes::Outcomes;
@@ -19,7 +20,6 @@ use crate::{
     rules::RuleError,
     sales::{self, Sale},
 };
-use learning::boost::BoostError;
 
 #[derive(Debug, Error)]
 pub enum EvaluateError {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
+use learning::statistics::median;
+
 use super::{EvaluateError, Figures, Sales, coverage, mean};
 use crate::{
     csv::Table,
@@ -9,7 +11,6 @@ use crate::{
     rules::RuleBase,
     sales::{Day, Sale, by_day},
 };
-use learning::statistics::median;
 
 const HEADER: &str = "date,punk_id,pred,lo80,hi80,lo90,hi90,abstain\n";
 /// For this many days before the test, forecasts are made too, so that the margins of intervals are known when it

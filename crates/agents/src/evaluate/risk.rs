@@ -2,12 +2,13 @@
 
 use std::{fmt::Write, path::Path};
 
+use learning::boost::BoostError;
+
 use super::{EvaluateError, Figures, outcomes::Outcomes};
 use crate::{
     csv::{CsvError, Table},
     risk::ratings::{Rating, Schedule, Stream},
 };
-use learning::boost::BoostError;
 
 const FILE: &str = "risk_otc_ratings.csv";
 const HEADER: &str = "source,target,time,p_negative\n";

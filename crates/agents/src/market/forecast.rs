@@ -4,11 +4,12 @@
 //! (Bates and Granger 1969: weights by the inverse of squared errors, here discounted, and its third power) is as good as the
 //! best of them in most years.
 
+use learning::conformal::{Conformal, Outcome};
+
 use crate::{
     pricing::{History, median_log_price},
     sales::{Day, Sale},
 };
-use learning::conformal::{Conformal, Outcome};
 
 /// The result of a week, or its forecast.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! The state of a market: how much is sold and how easily, in which range, what was unusual, and what may honestly be said
 //! about its direction.
 
+use learning::statistics::{median, quantile};
 use metta::Atom;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,6 @@ use crate::{
     rules::{Applied, RuleBase, RuleError},
     sales::Day,
 };
-use learning::statistics::{median, quantile};
 
 /// Prices and counts of a day are compared with this many days before it.
 const ANOMALY_DAYS: i32 = 30;

@@ -1,11 +1,12 @@
 //! The features of an item on a day: numbers that are computed from sales of earlier days alone.
 
+use learning::statistics::{quantile, sorted_quantile};
+
 use super::{
     comparables::{Comparable, Latest, nearest},
     history::{History, Record},
 };
 use crate::sales::{Day, Item, Sale};
-use learning::statistics::{quantile, sorted_quantile};
 
 /// The most sales of one item or account that are looked at, so that one that trades all day does not slow anything
 /// down.

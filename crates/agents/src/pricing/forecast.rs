@@ -5,6 +5,10 @@ mod keep;
 use std::collections::VecDeque;
 
 pub use keep::KeepError;
+use learning::{
+    boost::{self, BoostError, Effects, Loss, Matrix, Model, Sample},
+    conformal::{Conformal, Outcome},
+};
 use metta::Atom;
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +17,6 @@ use crate::{
     pricing::{Comparable, Features, History, Parties, State, features},
     rules::{Applied, RuleBase, RuleError},
     sales::{Day, Item, Sale, by_day},
-};
-use learning::{
-    boost::{self, BoostError, Effects, Loss, Matrix, Model, Sample},
-    conformal::{Conformal, Outcome},
 };
 
 #[derive(Clone, Debug)]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use learning::statistics::quantile;
+
 use super::hedonic::Hedonic;
 use crate::{
     digest::Digest,
     sales::{Day, Item, Sale},
 };
-use learning::statistics::quantile;
 
 /// Sales below this share of the floor, or above this multiple, say nothing about the worth of works: they were gifts,
 /// mistakes or moves between one person's accounts.

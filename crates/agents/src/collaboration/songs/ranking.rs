@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use learning::boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train};
+
 use super::{
     catalogue::Catalogue,
     features::{Pairs, names},
     snapshot::Snapshot,
 };
-use learning::boost::{BoostError, Loss, Matrix, Model, Sample, Settings, train};
 
 /// How the ranking is learned.
 #[derive(Clone, Debug, PartialEq)]

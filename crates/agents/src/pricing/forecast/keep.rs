@@ -1,14 +1,14 @@
 //! The knowledge of a forecaster besides its history, in bytes: its models, and what it learned from its own errors. With
 //! the same history, it gives the same forecasts again.
 
-use thiserror::Error;
-
-use super::{CORRECTED_BY, Forecaster, Models};
-use crate::{digest::Digest, sales::Day};
 use learning::{
     boost::{FormatError, Model},
     conformal::Conformal,
 };
+use thiserror::Error;
+
+use super::{CORRECTED_BY, Forecaster, Models};
+use crate::{digest::Digest, sales::Day};
 
 /// The most models of the median, and the most numbers of one list.
 const MOST_MODELS: usize = 64;

@@ -1,11 +1,11 @@
 //! Forecasts as ratings come. The model is fitted on all past ratings, fitted again on a schedule, and calibrated on
 //! the latest outcomes.
 
+use learning::boost::{BoostError, Effects, Loss, Matrix, Model, Sample, Settings, train};
 use sha2::{Digest, Sha256};
 
 use super::{Calibration, History, Rating, features, names};
 use crate::risk::Learned;
-use learning::boost::{BoostError, Effects, Loss, Matrix, Model, Sample, Settings, train};
 
 /// When and how the model is fitted.
 #[derive(Clone, Debug, PartialEq)]
