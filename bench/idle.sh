@@ -1,6 +1,6 @@
 # A market at rest: a new stack of `./dev up` with the sample market, in which nothing happens. Beside each figure the goal.
 #   cpu      all of its processes together, in per cent of one core
-#   writes   what they gave to the disk, as the kernel counts it
+#   writes   what they wrote to the disk, as the kernel counts it
 #   start    from the command to a market that answers, after everything was killed (SIGKILL) with 100 000 blocks of history
 #
 # BENCH_SECONDS=60 says how long it is watched, BENCH_BLOCKS=100000 how long the history is. Making the blocks takes minutes.
@@ -35,11 +35,8 @@ bench_up() {
 bench_used() {
     local process
     for process in $(bench_tree "$bench_stack"); do
-        awk '{ print $14 + $15 }' "/proc/$process/stat" 2>/dev/null
-    done | awk '{ sum += $1 } END { printf "%.0f ", sum }'
-    for process in $(bench_tree "$bench_stack"); do
-        awk '/^write_bytes/ { print $2 }' "/proc/$process/io" 2>/dev/null
-    done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+        cat "/proc/$process/stat" "/proc/$process/io" 2>/dev/null || true
+    done | awk 'NF > 20 { cpu += $14 + $15 } /^write_bytes/ { bytes += $2 } END { printf "%.0f %.0f\n", cpu, bytes }'
 }
 bench_rpc() {
     curl -sf "http://127.0.0.1:$bench_chain" -H 'content-type: application/json' -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":$2}"
@@ -48,7 +45,7 @@ bench_mirrored() { curl -sf "http://127.0.0.1:$bench_http/v1/market" | jq '.mirr
 
 say "Starting a market with its sample"
 bench_up
-# What the trade left to do is done, and what it left to write is written.
+# The jobs that follow from the trade are given time to end.
 sleep "$bench_seconds"
 read -r bench_cpu bench_bytes < <(bench_used)
 sleep "$bench_seconds"

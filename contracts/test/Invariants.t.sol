@@ -80,7 +80,7 @@ contract InvariantsTest is Test {
         asked = vm.envOr("LAW", ALL);
     }
 
-    /// @dev A broken law is named by its number, before what it says.
+    /// @dev Asks the laws that setUp lists. The error names the broken law by its number and gives the reason.
     function invariant_EveryLawHolds() public view {
         for (uint256 law; law < laws.length; ++law) {
             if (asked != ALL && asked != law) continue;

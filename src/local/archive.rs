@@ -5,7 +5,8 @@
 //! same blocks with the same hashes, so that whoever has read the chain goes on. A new snapshot is made once the journal is long
 //! beside the snapshot, so that a block costs the same on a long chain as on a short one.
 //!
-//! Blocks of the last fraction of a second before a kill may not be in the journal. They are lost, as in a reorganisation.
+//! Blocks of the last fraction of a second before a kill may not be in the journal. They are lost, as in a reorganisation. If some
+//! of them were final, the mirror halts, as on any chain that takes back what was final.
 
 use std::{
     fs::{self, File},
@@ -16,10 +17,12 @@ use std::{
 use alloy::{
     primitives::{B256, Bytes},
     providers::{DynProvider, Provider, ext::AnvilApi},
-    rpc::types::{Block, BlockNumberOrTag},
+    rpc::types::{Block, BlockNumberOrTag, Header},
 };
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+
+use super::block;
 
 /// A journal of fewer blocks is not worth a snapshot.
 const SHORTEST_JOURNAL: u64 = 256;
@@ -43,7 +46,7 @@ pub struct Archive {
     node: DynProvider,
     /// The number of the snapshot's newest block.
     base: u64,
-    /// The newest block on disk.
+    /// The number and the hash of the newest block on disk.
     newest: (u64, B256),
     journal: File,
 }
@@ -64,33 +67,37 @@ impl Archive {
         }
     }
 
-    /// Writes the blocks that are new.
+    /// Returns the number of the newest block on disk.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest.0
+    }
+
+    /// Writes those of consecutive blocks that are new. `head` is the number of the chain's newest block.
     ///
     /// # Errors
     /// When the node or the disk fails.
-    pub(super) async fn follow(&mut self) -> Result<()> {
-        let head = self.node.get_block_number().await?;
-        let (number, mut parent) = self.newest;
+    pub(super) async fn append(&mut self, head: u64, blocks: &[Block]) -> Result<()> {
+        if head < self.newest.0 {
+            return self.renew().await;
+        }
+        let mut newest = self.newest;
         let mut lines = Vec::new();
-        for number in number + 1..=head {
-            let block = block(&self.node, number.into()).await?;
-            if block.header.parent_hash != parent {
+        for block in blocks.iter().filter(|block| block.header.number > self.newest.0) {
+            let header = &block.header;
+            if header.parent_hash != newest.1 {
                 // Somebody took the chain back to an earlier block.
                 return self.renew().await;
             }
-            parent = block.header.hash;
+            newest = (header.number, header.hash);
             serde_json::to_writer(&mut lines, &self.entry(block).await?)?;
             lines.push(b'\n');
-        }
-        if head < number {
-            return self.renew().await;
         }
         if !lines.is_empty() {
             self.journal.write_all(&lines)?;
             self.journal.sync_data()?;
-            self.newest = (head, parent);
+            self.newest = newest;
         }
-        if head - self.base > SHORTEST_JOURNAL.max(self.base / JOURNAL_PART) {
+        if newest.0 - self.base > SHORTEST_JOURNAL.max(self.base / JOURNAL_PART) {
             self.renew().await?;
         }
         Ok(())
@@ -131,48 +138,47 @@ impl Archive {
         let loaded: bool = node.raw_request("anvil_loadState".into(), [state]).await?;
         ensure!(loaded, "the node did not take the snapshot in {}", folder.display());
         let (entries, length) = read(&journal(folder, base))?;
-        let newest = block(&node, BlockNumberOrTag::Latest).await?.header;
-        let mut newest = (newest.number, newest.hash, newest.timestamp);
-        node.anvil_set_auto_mine(false).await?;
-        // The clock of a node that starts is the present, and blocks are never older than its clock.
-        node.anvil_set_time(newest.2).await?;
-        let mut lost = None;
+        let mut newest = block(&node, BlockNumberOrTag::Latest).await?.header;
         // The chain may have gone on between the look at its newest block and the dump.
-        let in_snapshot = newest.0;
+        let in_snapshot = newest.number;
+        // The clock of a node that starts is the present, and blocks are never older than its clock.
+        node.anvil_set_time(newest.timestamp).await?;
+        node.anvil_set_auto_mine(false).await?;
+        let mut differs = None;
         for entry in entries.iter().filter(|entry| entry.number > in_snapshot) {
-            if let Err(error) = mine(&node, entry).await {
-                lost = Some((entry.number, error));
-                break;
+            match mine(&node, entry).await {
+                Ok(header) => newest = header,
+                Err(error) => {
+                    differs = Some(error);
+                    break;
+                }
             }
-            newest = (entry.number, entry.hash, entry.timestamp);
         }
         node.anvil_set_auto_mine(true).await?;
-        if let Some((first, error)) = lost {
-            tracing::warn!(
-                "the local chain was restored up to block {}; later ones cannot be made again, from block {first}: {error:#}",
-                newest.0
-            );
+        if let Some(error) = differs {
+            let number = newest.number;
+            tracing::warn!("the local chain is as it was up to block {number}; what came after it is lost: {error:#}");
             return Self::begin(folder, node).await;
         }
         let journal = File::options().create(true).append(true).open(journal(folder, base))?;
         // A line that a kill cut off would spoil the next one.
         journal.set_len(length)?;
-        Ok(Self { folder: folder.to_owned(), node, base, newest: (newest.0, newest.1), journal })
+        Ok(Self { folder: folder.to_owned(), node, base, newest: (newest.number, newest.hash), journal })
     }
 
-    async fn entry(&self, block: Block) -> Result<Entry> {
+    async fn entry(&self, block: &Block) -> Result<Entry> {
         let mut transactions = Vec::new();
         for hash in block.transactions.hashes() {
             let raw = self.node.get_raw_transaction_by_hash(hash).await?;
             transactions.push(raw.with_context(|| format!("the node does not know its transaction {hash}"))?);
         }
-        let header = block.header;
+        let header = &block.header;
         Ok(Entry { number: header.number, hash: header.hash, timestamp: header.timestamp, transactions })
     }
 }
 
-/// Mines a block again, and checks that it is the same.
-async fn mine(node: &DynProvider, entry: &Entry) -> Result<()> {
+/// Mines a block again, checks that it is the same, and returns its header.
+async fn mine(node: &DynProvider, entry: &Entry) -> Result<Header> {
     node.anvil_set_next_block_timestamp(entry.timestamp).await?;
     for transaction in &entry.transactions {
         // It is not looked for afterwards, as `send_raw_transaction` would prepare.
@@ -187,11 +193,7 @@ async fn mine(node: &DynProvider, entry: &Entry) -> Result<()> {
         mined.hash,
         entry.hash
     );
-    Ok(())
-}
-
-async fn block(node: &DynProvider, number: BlockNumberOrTag) -> Result<Block> {
-    node.get_block_by_number(number).await?.with_context(|| format!("the local chain has no block {number}"))
+    Ok(mined)
 }
 
 /// Reads a journal up to the first line that is not whole, and returns how many bytes that were.
@@ -253,7 +255,7 @@ mod tests {
     };
     use testkit::{Chain, account};
 
-    use super::*;
+    use super::{super::Keeper, *};
 
     const RECIPIENT: Address = Address::repeat_byte(7);
 
@@ -274,24 +276,35 @@ mod tests {
         Ok((newest.number, newest.hash, chain.provider.get_balance(RECIPIENT).await?))
     }
 
-    async fn restored(folder: &Path) -> Result<(Chain, Archive)> {
+    /// Starts a node, and restores the chain in it.
+    async fn restored(folder: &Path) -> Result<(Chain, Keeper)> {
         let chain = Chain::start().await?;
         let archive = Archive::open(folder, &chain.url()).await?;
-        Ok((chain, archive))
+        let keeper = Keeper::new(chain.provider.clone(), Some(archive));
+        Ok((chain, keeper))
+    }
+
+    /// Checks that the next block is kept too.
+    async fn goes_on(folder: &Path, (chain, mut keeper): (Chain, Keeper)) -> Result<()> {
+        pay(&chain).await?;
+        keeper.follow().await?;
+        let next = state(&chain).await?;
+        assert_eq!(state(&restored(folder).await?.0).await?, next);
+        Ok(())
     }
 
     #[tokio::test]
     async fn a_chain_that_was_killed_comes_back_block_by_block_again_and_again() -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let (mut chain, mut archive) = restored(folder.path()).await?;
+        let (mut chain, mut keeper) = restored(folder.path()).await?;
         for round in 1..=3_u64 {
             pay(&chain).await?;
             chain.mine(2).await?;
             pay(&chain).await?;
-            archive.follow().await?;
+            keeper.follow().await?;
             let before = state(&chain).await?;
             assert_eq!((before.0, before.2), (1 + 4 * round, U256::from(2 * round)));
-            (chain, archive) = restored(folder.path()).await?;
+            (chain, keeper) = restored(folder.path()).await?;
             assert_eq!(state(&chain).await?, before);
         }
         Ok(())
@@ -300,56 +313,50 @@ mod tests {
     #[tokio::test]
     async fn what_was_written_by_half_is_lost_and_nothing_else() -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let (chain, mut archive) = restored(folder.path()).await?;
+        let (chain, mut keeper) = restored(folder.path()).await?;
         pay(&chain).await?;
-        archive.follow().await?;
+        keeper.follow().await?;
         let whole = state(&chain).await?;
         pay(&chain).await?;
-        archive.follow().await?;
+        keeper.follow().await?;
         let path = journal(folder.path(), 1);
         let text = fs::read(&path)?;
         fs::write(&path, &text[..text.len() - 9])?;
 
-        let (chain, mut archive) = restored(folder.path()).await?;
+        let (chain, keeper) = restored(folder.path()).await?;
         assert_eq!(state(&chain).await?, whole);
         // What comes next stands on a line of its own.
-        pay(&chain).await?;
-        archive.follow().await?;
-        let next = state(&chain).await?;
-        assert_eq!(state(&restored(folder.path()).await?.0).await?, next);
-        Ok(())
+        goes_on(folder.path(), (chain, keeper)).await
     }
 
     #[tokio::test]
-    async fn a_block_that_cannot_be_made_again_ends_the_restored_chain_before_it() -> Result<()> {
+    async fn after_a_block_that_comes_out_different_the_chain_is_another() -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let (chain, mut archive) = restored(folder.path()).await?;
+        let (chain, mut keeper) = restored(folder.path()).await?;
         pay(&chain).await?;
         let before = state(&chain).await?;
         // The journal does not have what a user does to the node by its own methods.
         chain.provider.anvil_set_balance(account(2), U256::ONE).await?;
         pay(&chain).await?;
-        archive.follow().await?;
-        let (chain, mut archive) = restored(folder.path()).await?;
+        let different = state(&chain).await?;
+        keeper.follow().await?;
+        let (chain, keeper) = restored(folder.path()).await?;
+        assert_eq!(block(&chain.provider, before.0.into()).await?.header.hash, before.1);
         let after = state(&chain).await?;
         assert!(after.0 >= before.0 && after.1 != B256::ZERO);
-        // It goes on from there.
-        pay(&chain).await?;
-        archive.follow().await?;
-        let next = state(&chain).await?;
-        assert_eq!(state(&restored(folder.path()).await?.0).await?, next);
-        Ok(())
+        assert_ne!(after.1, different.1);
+        goes_on(folder.path(), (chain, keeper)).await
     }
 
     #[tokio::test]
     async fn a_long_journal_becomes_a_snapshot() -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let (chain, mut archive) = restored(folder.path()).await?;
+        let (chain, mut keeper) = restored(folder.path()).await?;
         pay(&chain).await?;
         chain.mine(SHORTEST_JOURNAL).await?;
-        archive.follow().await?;
+        keeper.follow().await?;
         let before = state(&chain).await?;
-        assert_eq!(archive.base, before.0);
+        assert_eq!(keeper.archive.as_ref().map(|archive| archive.base), Some(before.0));
         let mut names: Vec<PathBuf> = files(folder.path())?.into_iter().map(|(_, path)| path).collect();
         names.sort();
         assert_eq!(names, [journal(folder.path(), before.0), snapshot(folder.path(), before.0)]);
@@ -360,15 +367,15 @@ mod tests {
     #[tokio::test]
     async fn a_chain_that_was_taken_back_is_kept_as_it_is_then() -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let (chain, mut archive) = restored(folder.path()).await?;
+        let (chain, mut keeper) = restored(folder.path()).await?;
         let point = chain.provider.anvil_snapshot().await?;
         pay(&chain).await?;
         pay(&chain).await?;
-        archive.follow().await?;
+        keeper.follow().await?;
         assert!(chain.provider.anvil_revert(point).await?);
         // The other chain is longer, so only the hash of its first block tells it apart.
         chain.mine(5).await?;
-        archive.follow().await?;
+        keeper.follow().await?;
         let before = state(&chain).await?;
         assert_eq!((before.0, before.2), (6, U256::ZERO));
         assert_eq!(state(&restored(folder.path()).await?.0).await?, before);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy::{
     providers::{DynProvider, Provider, ext::AnvilApi},
-    rpc::types::BlockNumberOrTag,
+    rpc::types::{Block, BlockNumberOrTag},
     signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result};
@@ -22,6 +22,11 @@ pub use self::archive::Archive;
 
 /// After this many blocks, a local chain counts a block as final.
 const FINAL_AFTER: u64 = 3;
+/// How often a local chain is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// The most blocks that are in memory at once.
+const BATCH: u64 = 500;
 
 pub fn is_local(chain_id: ChainId) -> bool {
     chain_id == ChainId(CHAIN_ID)
@@ -46,11 +51,11 @@ pub fn signers_or(chain_id: ChainId, given: Signers) -> Signers {
 /// Looks after a local chain until the shutdown: writes new blocks to its archive, if it has one, and mines empty blocks until
 /// what happened is final. By itself, the chain mines only when something happens, and then it rests.
 pub async fn keep(node: DynProvider, archive: Option<Archive>, shutdown: Shutdown) -> &'static str {
-    let mut keeper = Keeper { node, archive, seen: None, last_used: 0 };
-    while shutdown.sleep(Duration::from_millis(250)).await {
+    let mut keeper = Keeper::new(node, archive);
+    while shutdown.sleep(LOOK).await {
         if let Err(error) = keeper.look().await {
             tracing::warn!("the local chain is not looked after: {}", error_chain(error.as_ref()));
-            shutdown.sleep(Duration::from_secs(1)).await;
+            shutdown.sleep(PAUSE_AFTER_FAILURE).await;
         }
     }
     "local chain's keeper"
@@ -62,8 +67,7 @@ pub async fn keep(node: DynProvider, archive: Option<Archive>, shutdown: Shutdow
 /// When the node fails.
 pub async fn catch_up(node: &DynProvider) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let newest = node.get_block_by_number(BlockNumberOrTag::Latest).await?.context("a chain without blocks")?;
-    if newest.header.timestamp < now {
+    if block(node, BlockNumberOrTag::Latest).await?.header.timestamp < now {
         node.anvil_set_time(now).await?;
     }
     Ok(())
@@ -72,32 +76,53 @@ pub async fn catch_up(node: &DynProvider) -> Result<()> {
 struct Keeper {
     node: DynProvider,
     archive: Option<Archive>,
-    /// The newest block that was looked at.
-    seen: Option<u64>,
-    /// The newest block with transactions that was seen.
-    last_used: u64,
+    /// The newest block that was read.
+    read: Option<u64>,
+    /// The newest block with transactions that was read.
+    last_used: Option<u64>,
 }
 
 impl Keeper {
+    fn new(node: DynProvider, archive: Option<Archive>) -> Self {
+        // What the archive has is read from far enough back to know whether it is final.
+        let read = archive.as_ref().map(|archive| archive.newest().saturating_sub(FINAL_AFTER));
+        Self { node, archive, read, last_used: None }
+    }
+
     async fn look(&mut self) -> Result<()> {
-        if let Some(archive) = &mut self.archive {
-            archive.follow().await?;
-        }
-        let head = self.node.get_block_number().await?;
-        let first = match self.seen {
-            Some(seen) if seen <= head => seen + 1,
-            _ => head.saturating_sub(FINAL_AFTER - 1),
-        };
-        for number in first..=head {
-            let block = self.node.get_block_by_number(BlockNumberOrTag::Number(number)).await?;
-            if block.is_some_and(|block| !block.transactions.is_empty()) {
-                self.last_used = number;
-            }
-        }
-        self.seen = Some(head);
-        if self.last_used > 0 && (self.last_used..self.last_used + FINAL_AFTER).contains(&head) {
+        let head = self.follow().await?;
+        if self.last_used.is_some_and(|used| (used..used + FINAL_AFTER).contains(&head)) {
             self.node.anvil_mine(Some(1), None).await?;
         }
         Ok(())
     }
+
+    /// Reads the blocks that are new, writes them to the archive, and returns the number of the newest one.
+    async fn follow(&mut self) -> Result<u64> {
+        loop {
+            let head = self.node.get_block_number().await?;
+            let first = match self.read {
+                Some(read) if read <= head => read + 1,
+                _ => head.saturating_sub(FINAL_AFTER - 1),
+            };
+            let last = head.min(first + BATCH - 1);
+            let mut blocks = Vec::new();
+            for number in first..=last {
+                blocks.push(block(&self.node, number.into()).await?);
+            }
+            if let Some(archive) = &mut self.archive {
+                archive.append(head, &blocks).await?;
+            }
+            let used = blocks.iter().rfind(|block| !block.transactions.is_empty());
+            self.last_used = used.map(|block| block.header.number).or(self.last_used);
+            self.read = Some(last);
+            if last == head {
+                return Ok(head);
+            }
+        }
+    }
+}
+
+async fn block(node: &DynProvider, number: BlockNumberOrTag) -> Result<Block> {
+    node.get_block_by_number(number).await?.with_context(|| format!("the local chain has no block {number}"))
 }

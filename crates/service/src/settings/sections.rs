@@ -120,8 +120,8 @@ sections! {
         id: Option<u64> = Default::Unset("31337"), "CHAIN_ID";
         /// A WebSocket of the served chain. It only wakes the mirror, which polls without it.
         ws_url: Option<SecretUrl> = Default::Unset("ws://127.0.0.1:8546"), "WS_URL";
-        /// The folder in which `tributary up` keeps a local chain, whose node has everything in memory alone. Without it the
-        /// chain ends with the node.
+        /// The folder from which `tributary up` restores a local chain, and to which it writes each new block. The node itself
+        /// keeps the chain in memory only, so without this folder the chain ends with the node.
         local_dir: Option<PathBuf> = Default::Unset(".data/chain"), "LOCAL_CHAIN_DIR";
         /// How blocks become final: `tags`, by the chain's own tags, or a number of blocks behind the head.
         finality: Finality = Default::Is("tags"), "FINALITY";
