@@ -26,7 +26,7 @@ bench_up() {
     TRIBUTARY_DATA=$bench_work TRIBUTARY_HTTP_PORT=$bench_http TRIBUTARY_PG_PORT=$bench_pg TRIBUTARY_CHAIN_PORT=$bench_chain \
         "$ROOT/dev" up </dev/null >"$bench_work/up.log" 2>&1 &
     bench_stack=$!
-    until grep -q 'Tributary is up' "$bench_work/up.log"; do
+    until grep -q 'The sample market is complete' "$bench_work/up.log"; do
         kill -0 "$bench_stack" 2>/dev/null || { tail -n 20 "$bench_work/up.log" >&2; die "the market did not start"; }
         sleep 0.1
     done

@@ -3,7 +3,10 @@
 use std::{iter, net::SocketAddr, sync::Arc, time::Duration};
 
 use advisors::risk::Memory;
-use alloy::{providers::DynProvider, signers::local::PrivateKeySigner};
+use alloy::{
+    providers::{DynProvider, ext::AnvilApi},
+    signers::local::PrivateKeySigner,
+};
 use anyhow::{Context, Result, bail};
 use backend::AppState;
 use chain::{
@@ -23,11 +26,11 @@ use store::{
     deployments::{self, Deployment},
     lineage,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use vault::{BlockStore, DiskStore, KuboStore, Vault};
 
 use crate::{
-    local::{self, Archive},
+    local::{self, Archive, Keeper},
     sample,
 };
 
@@ -58,6 +61,8 @@ pub struct Process {
     pub provider: DynProvider,
     pub chain_id: ChainId,
     pub vault: Arc<Vault>,
+    /// The newest block that a local chain has on disk.
+    durable: Option<watch::Receiver<u64>>,
     tasks: JoinSet<&'static str>,
 }
 
@@ -174,7 +179,7 @@ impl Process {
         let (provider, chain_id) = (rpc::provider(&chains.served), ChainId(chains.served.chain_id()));
         let vault = vault(&settings)?;
         let settings = Arc::new(settings);
-        Ok(Self { settings, shutdown, pool, chains, provider, chain_id, vault, tasks: JoinSet::new() })
+        Ok(Self { settings, shutdown, pool, chains, provider, chain_id, vault, durable: None, tasks: JoinSet::new() })
     }
 
     fn signers(&self) -> Result<Signers> {
@@ -261,39 +266,42 @@ impl Process {
     /// When the deployment or the sample catalogue fails, when an address cannot be listened on, or
     /// when a part ends by itself.
     pub async fn up(mut self) -> Result<()> {
-        let archive = self.archive().await?;
+        let is_local = local::is_local(self.chain_id);
+        if is_local {
+            let keeper = Keeper::new(self.provider.clone(), self.archive().await?);
+            self.durable = keeper.durable();
+            self.tasks.spawn(keeper.run(self.shutdown.clone()));
+        }
         let signers = local::signers_or(self.chain_id, self.signers()?);
         let deployment = self.deployed(&signers).await?;
         let parts = [Part::Indexer, Part::Backend, Part::Workers, Part::Sender];
-        let address = self.spawn(deployment, signers, &parts).await?;
-        if local::is_local(self.chain_id) {
-            let kept = archive.is_some();
-            self.tasks.spawn(local::keep(self.provider.clone(), archive, self.shutdown.clone()));
-            sample::load(&self, &deployment).await.context("the sample catalogue could not be loaded")?;
-            if kept {
-                local::catch_up(&self.provider).await?;
-            }
-        }
-        if let Some(address) = address {
+        if let Some(address) = self.spawn(deployment, signers, &parts).await? {
+            let origin = self.settings.origin();
             eprintln!(
-                "\n  Tributary is up:  {}\n  API reference:    {}/docs\n\n  Ctrl-C stops everything and keeps the data.\n",
-                self.settings.origin(),
-                self.settings.origin()
+                "\n  Tributary is up:  {origin}\n  API reference:    {origin}/docs\n\n  Ctrl-C stops everything and keeps the data.\n"
             );
             tracing::info!("listening on {address}");
+        }
+        if is_local {
+            sample::load(&self, &deployment).await.context("the sample market could not be loaded")?;
+            if self.durable.is_some() {
+                local::catch_up(&self.provider).await?;
+            }
+            eprintln!("The sample market is complete.");
         }
         self.wait().await
     }
 
-    /// Restores the local chain that is kept on disk, if one is.
+    /// Restores the local chain that is kept on disk, if the settings say where.
     async fn archive(&self) -> Result<Option<Archive>> {
-        let (Some(folder), true) = (&self.settings.chain.local_dir, local::is_local(self.chain_id)) else {
-            return Ok(None);
-        };
+        let Some(folder) = &self.settings.chain.local_dir else { return Ok(None) };
         let urls = self.settings.rpc_urls();
         let url = urls.first().context("RPC_URL is empty")?;
         let opened = Archive::open(folder, url).await;
-        opened.map(Some).with_context(|| format!("the local chain in {} cannot be restored", folder.display()))
+        let archive = opened.with_context(|| format!("the local chain in {} cannot be restored", folder.display()))?;
+        // Blocks that the mirror has and the archive has not are lost, and the mirror learns that from a block in their place.
+        self.provider.anvil_mine(Some(1), None).await?;
+        Ok(Some(archive))
     }
 
     /// Starts parts. Returns the address of the backend, if it is one of them.
@@ -365,8 +373,10 @@ impl Process {
                 continue;
             };
             let ws_url = self.settings.chain.ws_url.clone().filter(|_| chain_id == self.chain_id);
-            let indexer =
-                Indexer::new(self.pool.clone(), pool, deployment, self.settings.chain.finality).with_ws(ws_url);
+            let durable = self.durable.clone().filter(|_| chain_id == self.chain_id);
+            let indexer = Indexer::new(self.pool.clone(), pool, deployment, self.settings.chain.finality)
+                .with_ws(ws_url)
+                .with_durable(durable);
             self.tasks.spawn(async move {
                 indexer.run(shutdown).await;
                 "indexer"

@@ -64,7 +64,7 @@ export class Stack {
       const timer = setTimeout(() => settle(() => reject(new Error(`dev up was not up in time:\n${this.output}`))), START_LIMIT);
       const poll = setInterval(() => {
         const line = /Tributary is up:\s+(http:\/\/\S+)/.exec(this.output);
-        if (!line) return;
+        if (!line || !this.output.includes("The sample market is complete.")) return;
         this.url = line[1];
         settle(resolve);
       }, 50);

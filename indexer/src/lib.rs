@@ -43,7 +43,7 @@ use sqlx::PgPool;
 use status::Stages;
 pub use status::{Status, status};
 use store::{StoreError, deployments::Deployment};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,8 @@ pub struct Indexer {
     /// Gaps found since the last commit.
     gaps: AtomicU32,
     ws_url: Option<SecretUrl>,
+    /// The newest block that a local chain has on disk.
+    durable: Option<watch::Receiver<u64>>,
     poll: Duration,
 }
 
@@ -136,6 +138,7 @@ impl Indexer {
             stages: Arc::default(),
             gaps: AtomicU32::new(0),
             ws_url: None,
+            durable: None,
             poll: Duration::from_secs(1),
         }
     }
@@ -148,6 +151,12 @@ impl Indexer {
     /// Lets heads from this WebSocket wake the loop. Without it, the loop polls.
     pub fn with_ws(mut self, url: Option<SecretUrl>) -> Self {
         self.ws_url = url;
+        self
+    }
+
+    /// Lets nothing be final above this block. A local chain may lose blocks that are not on disk yet, whatever its node says.
+    pub fn with_durable(mut self, block: Option<watch::Receiver<u64>>) -> Self {
+        self.durable = block;
         self
     }
 
@@ -230,7 +239,10 @@ impl Indexer {
     }
 
     async fn round(&self, leader: &mut Leader) -> Result<Progress, IndexerError> {
-        let head = self.stages.time("head", self.source.head()).await?;
+        let mut head = self.stages.time("head", self.source.head()).await?;
+        if let Some(durable) = &self.durable {
+            head = head.final_up_to(*durable.borrow());
+        }
         let cursor = self.cursor(leader, &head).await?;
         let ancestor = match self.common_ancestor(leader, &cursor, &head).await? {
             Ok(ancestor) => ancestor,

@@ -67,6 +67,21 @@ pub struct Head {
     pub proof: Proof,
 }
 
+impl Head {
+    /// Returns the same head, with nothing final above a block.
+    pub(crate) fn final_up_to(mut self, block: u64) -> Self {
+        if block < self.finalized {
+            self.finalized = block;
+            self.proof = match self.proof {
+                Proof::Word => Proof::Word,
+                // The hash is of a higher block.
+                Proof::Hash(_) | Proof::None => Proof::None,
+            };
+        }
+        self
+    }
+}
+
 /// Why `finalized` is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {

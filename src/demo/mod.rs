@@ -27,7 +27,8 @@ use service::{Settings, Shutdown};
 
 use crate::{
     client::{Asset, Client, Stored, amount, milliether},
-    import, local,
+    import,
+    local::{self, Keeper},
     process::{Part, Process},
 };
 
@@ -68,7 +69,7 @@ pub async fn run(mut settings: Settings, shutdown: Shutdown, path: &Path) -> Res
     let deployment = process.deployed(&Signers::from(signers.clone())).await?;
     step(&format!("Contracts: registry {}, market {}", deployment.asset_registry, deployment.market));
     process.spawn(deployment, signers.clone().into(), &[Part::Indexer, Part::Backend, Part::Sender]).await?;
-    tokio::spawn(local::keep(process.provider.clone(), None, shutdown.clone()));
+    tokio::spawn(Keeper::new(process.provider.clone(), None).run(shutdown.clone()));
     let sender = Sender::new(process.pool.clone(), process.provider.clone(), process.chain_id, Signers::none());
     let client = Client::new(deployment, sender, process.settings.origin(), shutdown.clone())?;
     let [_engine, creator, buyer, deriver, second_buyer, first, second, editor, _, treasury] =

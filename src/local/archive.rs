@@ -5,8 +5,8 @@
 //! same blocks with the same hashes, so that whoever has read the chain goes on. A new snapshot is made once the journal is long
 //! beside the snapshot, so that a block costs the same on a long chain as on a short one.
 //!
-//! Blocks of the last fraction of a second before a kill may not be in the journal. They are lost, as in a reorganisation. If some
-//! of them were final, the mirror halts, as on any chain that takes back what was final.
+//! Blocks of the last fraction of a second before a kill may not be in the journal. They are lost, as in a reorganisation, and
+//! whoever follows the chain goes on without an operator, because no block counts as final before it is in the journal.
 
 use std::{
     fs::{self, File},
@@ -40,6 +40,22 @@ struct Entry {
     transactions: Vec<Bytes>,
 }
 
+impl Entry {
+    fn line(&self) -> Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}
+
+/// What a journal has that is whole.
+struct Kept {
+    /// The first one is the snapshot's block.
+    entries: Vec<Entry>,
+    /// How many bytes they take.
+    length: u64,
+}
+
 /// A chain's folder, open for appending.
 pub struct Archive {
     folder: PathBuf,
@@ -52,19 +68,24 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Opens the folder, and restores the chain from it if the node has none. A chain that the node already has replaces what is
-    /// in the folder.
+    /// Opens the folder, and restores the chain from it if the node has none. If the node has a part of this chain, because an
+    /// earlier restoration ended early, it gets the rest. Any other chain that the node has replaces what is in the folder.
     ///
     /// # Errors
     /// When the node or the disk fails.
     pub async fn open(folder: &Path, url: &str) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let node = chain::local::node(url.parse().context("the local chain's URL is not valid")?);
-        let is_empty = node.get_block_number().await? == 0;
-        match newest_snapshot(folder)? {
-            Some(base) if is_empty => Self::restore(folder, node, base).await,
-            _ => Self::begin(folder, node).await,
+        let Some(base) = newest_snapshot(folder)? else { return Self::begin(folder, node).await };
+        let kept = read(&journal(folder, base))?;
+        if node.get_block_number().await? == 0 {
+            let state = fs::read_to_string(snapshot(folder, base))?;
+            let loaded: bool = node.raw_request("anvil_loadState".into(), [state]).await?;
+            ensure!(loaded, "the node did not take the snapshot in {}", folder.display());
+        } else if !holds(&node, &kept.entries).await? {
+            return Self::begin(folder, node).await;
         }
+        Self::restore(folder, node, base, kept).await
     }
 
     /// Returns the number of the newest block on disk.
@@ -89,8 +110,7 @@ impl Archive {
                 return self.renew().await;
             }
             newest = (header.number, header.hash);
-            serde_json::to_writer(&mut lines, &self.entry(block).await?)?;
-            lines.push(b'\n');
+            lines.extend(self.entry(block).await?.line()?);
         }
         if !lines.is_empty() {
             self.journal.write_all(&lines)?;
@@ -121,8 +141,11 @@ impl Archive {
         let mut file = File::create(&unfinished)?;
         file.write_all(state.as_bytes())?;
         file.sync_all()?;
-        // The journal of another chain of this length must not follow the new snapshot.
-        let journal = File::create(journal(folder, base))?;
+        // The journal of another chain of this length must not follow the new snapshot. The first line is the snapshot's block.
+        let mut journal = File::create(journal(folder, base))?;
+        let first = Entry { number: base, hash: newest.hash, timestamp: newest.timestamp, transactions: Vec::new() };
+        journal.write_all(&first.line()?)?;
+        journal.sync_data()?;
         fs::rename(&unfinished, &snapshot)?;
         File::open(folder)?.sync_all()?;
         for (number, path) in files(folder)? {
@@ -133,19 +156,17 @@ impl Archive {
         Ok(Self { folder: folder.to_owned(), node, base, newest: (base, newest.hash), journal })
     }
 
-    async fn restore(folder: &Path, node: DynProvider, base: u64) -> Result<Self> {
-        let state = fs::read_to_string(snapshot(folder, base))?;
-        let loaded: bool = node.raw_request("anvil_loadState".into(), [state]).await?;
-        ensure!(loaded, "the node did not take the snapshot in {}", folder.display());
-        let (entries, length) = read(&journal(folder, base))?;
+    /// Mines the blocks of the journal that the node does not have.
+    async fn restore(folder: &Path, node: DynProvider, base: u64, kept: Kept) -> Result<Self> {
         let mut newest = block(&node, BlockNumberOrTag::Latest).await?.header;
-        // The chain may have gone on between the look at its newest block and the dump.
-        let in_snapshot = newest.number;
+        let first = newest.number + 1;
         // The clock of a node that starts is the present, and blocks are never older than its clock.
         node.anvil_set_time(newest.timestamp).await?;
         node.anvil_set_auto_mine(false).await?;
+        // A restoration that ended early may have left transactions that were not mined.
+        node.anvil_drop_all_transactions().await?;
         let mut differs = None;
-        for entry in entries.iter().filter(|entry| entry.number > in_snapshot) {
+        for entry in kept.entries.iter().filter(|entry| entry.number >= first) {
             match mine(&node, entry).await {
                 Ok(header) => newest = header,
                 Err(error) => {
@@ -162,8 +183,10 @@ impl Archive {
         }
         let journal = File::options().create(true).append(true).open(journal(folder, base))?;
         // A line that a kill cut off would spoil the next one.
-        journal.set_len(length)?;
-        Ok(Self { folder: folder.to_owned(), node, base, newest: (newest.number, newest.hash), journal })
+        journal.set_len(kept.length)?;
+        // Blocks of the node that are not in the journal are still to be written.
+        let newest = kept.entries.last().map_or((newest.number, newest.hash), |entry| (entry.number, entry.hash));
+        Ok(Self { folder: folder.to_owned(), node, base, newest, journal })
     }
 
     async fn entry(&self, block: &Block) -> Result<Entry> {
@@ -196,22 +219,29 @@ async fn mine(node: &DynProvider, entry: &Entry) -> Result<Header> {
     Ok(mined)
 }
 
-/// Reads a journal up to the first line that is not whole, and returns how many bytes that were.
-fn read(path: &Path) -> Result<(Vec<Entry>, u64)> {
+/// Tells whether the node's chain is that of the journal, as far as the shorter of the two goes.
+async fn holds(node: &DynProvider, entries: &[Entry]) -> Result<bool> {
+    let head = node.get_block_number().await?;
+    let Some(entry) = entries.iter().rfind(|entry| entry.number <= head) else { return Ok(false) };
+    Ok(block(node, entry.number.into()).await?.header.hash == entry.hash)
+}
+
+/// Reads a journal up to the first line that is not whole.
+fn read(path: &Path) -> Result<Kept> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
     };
-    let (mut entries, mut length) = (Vec::new(), 0);
+    let mut kept = Kept { entries: Vec::new(), length: 0 };
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
-            Ok(entry) if line.ends_with(b"\n") => entries.push(entry),
+            Ok(entry) if line.ends_with(b"\n") => kept.entries.push(entry),
             _ => break,
         }
-        length += line.len() as u64;
+        kept.length += line.len() as u64;
     }
-    Ok((entries, length))
+    Ok(kept)
 }
 
 fn snapshot(folder: &Path, base: u64) -> PathBuf {

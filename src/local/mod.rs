@@ -16,7 +16,8 @@ use chain::{
     local::{self, ACCOUNTS, CHAIN_ID},
 };
 use facts::ChainId;
-use service::{Shutdown, error_chain};
+use service::{Pace, Shutdown, error_chain};
+use tokio::sync::watch;
 
 pub use self::archive::Archive;
 
@@ -48,19 +49,6 @@ pub fn signers_or(chain_id: ChainId, given: Signers) -> Signers {
     given.with(signers().unwrap_or_default().into())
 }
 
-/// Looks after a local chain until the shutdown: writes new blocks to its archive, if it has one, and mines empty blocks until
-/// what happened is final. By itself, the chain mines only when something happens, and then it rests.
-pub async fn keep(node: DynProvider, archive: Option<Archive>, shutdown: Shutdown) -> &'static str {
-    let mut keeper = Keeper::new(node, archive);
-    while shutdown.sleep(LOOK).await {
-        if let Err(error) = keeper.look().await {
-            tracing::warn!("the local chain is not looked after: {}", error_chain(error.as_ref()));
-            shutdown.sleep(PAUSE_AFTER_FAILURE).await;
-        }
-    }
-    "local chain's keeper"
-}
-
 /// Sets the chain's clock to the present, unless it is ahead: the time during which the chain did not run has passed.
 ///
 /// # Errors
@@ -73,9 +61,13 @@ pub async fn catch_up(node: &DynProvider) -> Result<()> {
     Ok(())
 }
 
-struct Keeper {
+/// Looks after a local chain: writes new blocks to its archive, if it has one, and mines empty blocks until what happened is
+/// final. By itself, the chain mines only when something happens, and then it rests.
+pub struct Keeper {
     node: DynProvider,
     archive: Option<Archive>,
+    /// The newest block on disk.
+    durable: watch::Sender<u64>,
     /// The newest block that was read.
     read: Option<u64>,
     /// The newest block with transactions that was read.
@@ -83,18 +75,44 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(node: DynProvider, archive: Option<Archive>) -> Self {
+    pub fn new(node: DynProvider, archive: Option<Archive>) -> Self {
+        let newest = archive.as_ref().map(Archive::newest);
         // What the archive has is read from far enough back to know whether it is final.
-        let read = archive.as_ref().map(|archive| archive.newest().saturating_sub(FINAL_AFTER));
-        Self { node, archive, read, last_used: None }
+        let read = newest.map(|newest| newest.saturating_sub(FINAL_AFTER));
+        let durable = watch::Sender::new(newest.unwrap_or_default());
+        Self { node, archive, durable, read, last_used: None }
     }
 
-    async fn look(&mut self) -> Result<()> {
+    /// Returns the newest block that survives a kill, now and later. `None` if the chain has no archive.
+    pub fn durable(&self) -> Option<watch::Receiver<u64>> {
+        self.archive.as_ref().map(|_| self.durable.subscribe())
+    }
+
+    /// Keeps the chain until the shutdown.
+    pub async fn run(mut self, shutdown: Shutdown) -> &'static str {
+        let mut pause = LOOK;
+        let mut pace = Pace::new(LOOK);
+        while shutdown.sleep(pause).await {
+            pause = match self.look().await {
+                Ok(found) => pace.after(found),
+                Err(error) => {
+                    tracing::warn!("the local chain is not looked after: {}", error_chain(error.as_ref()));
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+        }
+        "local chain's keeper"
+    }
+
+    /// Does what there is to do, and tells whether there was something.
+    async fn look(&mut self) -> Result<bool> {
+        let before = self.read;
         let head = self.follow().await?;
-        if self.last_used.is_some_and(|used| (used..used + FINAL_AFTER).contains(&head)) {
+        let waits = self.last_used.is_some_and(|used| (used..used + FINAL_AFTER).contains(&head));
+        if waits {
             self.node.anvil_mine(Some(1), None).await?;
         }
-        Ok(())
+        Ok(waits || before != self.read)
     }
 
     /// Reads the blocks that are new, writes them to the archive, and returns the number of the newest one.
@@ -112,6 +130,7 @@ impl Keeper {
             }
             if let Some(archive) = &mut self.archive {
                 archive.append(head, &blocks).await?;
+                self.durable.send_replace(archive.newest());
             }
             let used = blocks.iter().rfind(|block| !block.transactions.is_empty());
             self.last_used = used.map(|block| block.header.number).or(self.last_used);

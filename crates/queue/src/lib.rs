@@ -4,11 +4,14 @@
 //! do its work once. A job that fails is tried again after 1, 2, 4, .. 60 seconds. After its last try it is a dead letter: it
 //! stays visible ([`dead`]) until an operator lets it be tried again ([`retry`]).
 //!
+//! A job that is due begins when it is stored: the workers listen, and beside that look every few seconds.
+//!
 //! Each purpose has a [`Queue`] of its own on each chain, which runs only so many jobs at a time that most of the database's
 //! connections are left to others. A job that waits for its turn holds no connection.
 
 mod dead;
 mod job;
+mod pulse;
 mod run;
 mod stored;
 

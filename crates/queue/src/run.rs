@@ -1,8 +1,8 @@
 //! Runs the jobs of a chain's queues until the shutdown.
 
 use std::{
-    sync::Arc,
-    task::{Context, Poll},
+    collections::HashMap,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -10,14 +10,15 @@ use apalis::prelude::*;
 use apalis_postgres::{Config, PostgresStorage};
 use facts::ChainId;
 use service::{Shutdown, error_chain};
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use store::facts::trace;
-use tokio::{
-    sync::Semaphore,
-    time::{Interval, MissedTickBehavior, interval},
-};
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::{Failure, Queue, QueueError, Registry, Request, Stored, enqueue};
+use crate::{
+    Failure, Queue, QueueError, Registry, Request, Stored, enqueue,
+    pulse::{Pulse, Wake, Woken, listen, wake},
+};
 
 /// How long jobs may continue after the shutdown began. A job that is not finished by then is run again, as if its worker had
 /// been killed.
@@ -25,30 +26,12 @@ const LAST_JOBS: Duration = Duration::from_secs(10);
 /// How many jobs are fetched at once. The queue's package has room for four messages per job fetched. While a shutdown waits
 /// for jobs, the package does not read these messages, so a job whose message finds no room would wait for ever.
 const BATCH: usize = 64;
-/// How often a worker reports that it is alive, and looks for jobs.
-const BEAT: Duration = Duration::from_secs(1);
-
-/// Wakes a worker with every beat.
-///
-/// The queue's package has a timer of its own for this, but does not wait for it while it fetches jobs. When the timer fires
-/// during a fetch that finds nothing, nothing wakes the worker again. Its heartbeat stops, and jobs stay where they are.
-struct Pulse(Interval);
-
-impl Pulse {
-    fn every(beat: Duration) -> Self {
-        let mut beats = interval(beat);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self(beats)
-    }
-}
-
-impl PollStrategy for Pulse {
-    /// Always leaves the worker waiting for the next beat.
-    fn poll_drive(&mut self, context: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
-        while self.0.poll_tick(context).is_ready() {}
-        Poll::Pending
-    }
-}
+/// The most connections that fetch jobs and store how they ended.
+const CONNECTIONS: u32 = 4;
+/// How often a worker reports that it is alive, and looks for jobs of which nobody told it.
+const BEAT: Duration = Duration::from_secs(5);
+/// After this many beats that did not come, a worker is dead, and its jobs are run again.
+const BEATS_MISSED: usize = 3;
 
 /// Runs the jobs of one queue.
 struct Runner<C> {
@@ -60,6 +43,7 @@ struct Runner<C> {
     /// Permits for jobs that may run at a time. A job waits here without a connection, and the queue's heartbeat goes on
     /// meanwhile.
     turns: Semaphore,
+    wake: Wake,
 }
 
 /// Runs the jobs of all queues of a chain until the shutdown.
@@ -71,8 +55,12 @@ pub async fn run<C: Send + Sync + 'static>(
     shutdown: Shutdown,
 ) {
     let registry = Arc::new(registry);
+    let storage = relaxed(&pool);
     let mut queues = tokio::task::JoinSet::new();
+    let mut wakes = HashMap::new();
     for queue in Queue::ALL {
+        let (wake, woken) = wake();
+        wakes.insert(queue.name(chain_id), wake.clone());
         let runner = Runner {
             pool: pool.clone(),
             chain_id,
@@ -80,21 +68,39 @@ pub async fn run<C: Send + Sync + 'static>(
             context: context.clone(),
             registry: registry.clone(),
             turns: Semaphore::new(queue.at_once()),
+            wake,
         };
-        queues.spawn(work(Arc::new(runner), shutdown.clone()));
+        queues.spawn(work(Arc::new(runner), storage.clone(), woken, shutdown.clone()));
     }
+    let listener = AbortOnDropHandle::new(tokio::spawn(listen(pool, wakes)));
     while queues.join_next().await.is_some() {}
+    drop(listener);
+    storage.close().await;
 }
 
-async fn work<C: Send + Sync + 'static>(runner: Arc<Runner<C>>, shutdown: Shutdown) {
+/// Returns a pool for the queue's package, whose commits do not wait for the disk. When the server loses the last of them, it is
+/// as if the worker had been killed just before: its jobs run again. So a worker at rest costs the disk next to nothing. Jobs
+/// are stored by others, whose commits do wait.
+fn relaxed(pool: &PgPool) -> PgPool {
+    let options = pool.connect_options().as_ref().clone().options([("synchronous_commit", "off")]);
+    PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy_with(options)
+}
+
+async fn work<C: Send + Sync + 'static>(
+    runner: Arc<Runner<C>>,
+    storage: PgPool,
+    woken: Arc<Mutex<Woken>>,
+    shutdown: Shutdown,
+) {
     let queue = runner.queue.name(runner.chain_id);
     while !shutdown.has_begun() {
         // Every start has a new name, so that a worker that was killed is recognised as dead and its jobs are run again.
         let name = format!("{queue}-{:016x}", name());
-        let config = Config::default().queue(&queue).batch_size(BATCH).heartbeat_interval(BEAT).missed_heartbeats(6);
-        let storage: PostgresStorage<Stored> = PostgresStorage::new(&runner.pool).with_config(config);
+        let config =
+            Config::default().queue(&queue).batch_size(BATCH).heartbeat_interval(BEAT).missed_heartbeats(BEATS_MISSED);
+        let storage: PostgresStorage<Stored> = PostgresStorage::new(&storage).with_config(config);
         let built = WorkerBuilder::new(name)
-            .backend(PollWith::new(storage, Pulse::every(BEAT)))
+            .backend(PollWith::new(storage, Pulse::every(BEAT, woken.clone())))
             .data(runner.clone())
             .build(handle::<C>);
         let stop = shutdown.clone();
@@ -157,6 +163,11 @@ async fn again<C>(runner: &Runner<C>, stored: Stored, delay: Duration) -> Result
     let mut tx = runner.pool.begin().await?;
     enqueue(&mut tx, runner.chain_id, &Request::again(stored, runner.queue, delay)).await?;
     tx.commit().await?;
+    let wake = runner.wake.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        wake.now();
+    });
     Ok(())
 }
 
@@ -168,19 +179,6 @@ fn back_off(tries: u32, most: u32) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The first beat is there at once, like a beat that came during a fetch. The others have to wake the worker.
-    #[tokio::test]
-    async fn a_worker_is_woken_by_every_beat_also_after_one_that_came_while_it_was_busy() {
-        let mut pulse = Pulse::every(Duration::from_millis(1));
-        let mut polls = 0;
-        std::future::poll_fn(|context| {
-            polls += 1;
-            assert!(pulse.poll_drive(context, &PollSnapshot::new()).is_pending());
-            if polls == 4 { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
 
     #[test]
     fn a_failing_job_waits_longer_and_longer_and_is_given_up() {

@@ -86,7 +86,8 @@ pub async fn retract(tx: &mut PgConnection, chain_id: ChainId, above: u64) -> Re
 /// Returns the facts after `reader`'s place, in commit-safe order, and moves the place behind them. The move becomes true
 /// with the caller's transaction, and so does what the caller does with the facts, so each fact is acted on exactly once.
 ///
-/// Only facts of transactions below the oldest running one are taken, so that none can appear behind the place.
+/// Only facts of transactions below the oldest running one are taken, so that none can appear behind the place. When there are
+/// none, the place is not locked, and nothing is written.
 ///
 /// # Errors
 /// When the database fails.
@@ -96,7 +97,11 @@ pub async fn take(tx: &mut PgConnection, reader: &str, limit: i64) -> Result<Tak
         .await?;
     let rows = sqlx::query_as!(
         Row,
-        r#"WITH place AS (SELECT txid, id FROM outbox_readers WHERE reader = $1 FOR UPDATE),
+        r#"WITH place AS (
+             SELECT txid, id FROM outbox_readers r
+             WHERE reader = $1 AND EXISTS (SELECT FROM outbox o
+                 WHERE (o.txid, o.id) > (r.txid, r.id) AND o.txid < pg_snapshot_xmin(pg_current_snapshot()))
+             FOR UPDATE),
          taken AS (
              SELECT o.* FROM outbox o, place p
              WHERE (o.txid, o.id) > (p.txid, p.id) AND o.txid < pg_snapshot_xmin(pg_current_snapshot())
