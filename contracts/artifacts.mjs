@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const CONTRACTS = [
     'AccessManager', 'Anchor', 'AssetRegistry', 'CouncilArbiter', 'Disputes', 'ERC792Arbiter', 'Licences', 'Market', 'Payouts',
-    'RoyaltyInbox', 'Staking', 'TestToken',
+    'RoyaltyInbox', 'SignatureCheck', 'Staking', 'TestToken',
 ];
 
 const here = dirname(fileURLToPath(import.meta.url));

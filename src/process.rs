@@ -217,6 +217,7 @@ impl Process {
             payout_delay: self.settings.market.payout_delay,
             stake_token: self.settings.market.stake_token,
             governance_delay: if is_local { 0 } else { self.settings.market.governance_delay },
+            metadata_url: format!("{}/v1/metadata/", self.settings.origin()),
         };
         if plan.stake_token.is_none() && !is_local && self.deployment().await.is_err() {
             bail!(

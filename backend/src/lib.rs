@@ -5,6 +5,7 @@ mod agents;
 mod assets;
 mod auth;
 mod books;
+mod cached;
 mod caller;
 mod content;
 mod deployment;
@@ -16,6 +17,7 @@ mod health;
 mod identities;
 mod ledger;
 mod market;
+mod metadata;
 mod orders;
 mod page;
 mod partners;
@@ -32,7 +34,7 @@ use alloy::{primitives::Address, providers::DynProvider};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::any,
@@ -46,6 +48,7 @@ use store::{deployments::Deployment, lineage};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
+    cors::{self, CorsLayer},
     services::{ServeDir, ServeFile},
     set_header::SetResponseHeaderLayer,
 };
@@ -126,6 +129,7 @@ impl AppState {
         (name = "works", description = "Titles, versions and contributions, before and after registration"),
         (name = "identities", description = "Emails and logins, linked to the accounts they are paid at"),
         (name = "github", description = "Pushes at GitHub as contributions"),
+        (name = "metadata", description = "What wallets and explorers show of a work and of a licence"),
         (name = "content", description = "Uploads, and content by its CID"),
         (name = "earnings", description = "Distributions, payouts, proofs, and why"),
         (name = "agents", description = "Advice, and how good it was"),
@@ -163,6 +167,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(identities::routes())
         .merge(ledger::routes())
         .merge(market::routes())
+        .merge(metadata::routes())
         .merge(orders::routes())
         .merge(risk::routes())
         .merge(partners::routes())
@@ -197,6 +202,7 @@ pub fn router(state: AppState) -> Router {
     };
     router
         .method_not_allowed_fallback(other_method)
+        .layer(foreign_pages())
         .layer(middleware::from_fn(health::measure))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -214,6 +220,18 @@ pub fn router(state: AppState) -> Router {
             Problem::internal(format!("a handler panicked: {said}")).into_response()
         }))
         .layer(middleware::from_fn(requests::track))
+}
+
+/// Lets pages of other sites use the API. They never act for an account that is signed in here, because browsers send no
+/// cookie with requests to an API that accepts every origin.
+fn foreign_pages() -> CorsLayer {
+    let exposed = ["content-length", "content-range", "accept-ranges", "etag", "retry-after", "x-request-id"];
+    CorsLayer::new()
+        .allow_origin(cors::Any)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(cors::Any)
+        .expose_headers(exposed.map(HeaderName::from_static))
+        .max_age(Duration::from_secs(86_400))
 }
 
 async fn unknown_path() -> Problem {

@@ -164,7 +164,18 @@ contract Licences is ERC721, ReentrancyGuardTransient, ILicences {
         return _state.seq;
     }
 
+    /// @inheritdoc ILicences
+    function contractURI() external view returns (string memory) {
+        return _baseURI();
+    }
+
     // ------------------------------------------------------------------------------------------------------- internal
+
+    /// @dev The registry's base with a folder for licences, so that one call moves the metadata of both collections.
+    function _baseURI() internal view override returns (string memory) {
+        string memory base = REGISTRY.contractURI();
+        return bytes(base).length == 0 ? "" : string.concat(base, "licences/");
+    }
 
     function _ownedByCaller(uint256 assetId) private view returns (uint64 epoch) {
         IAssetRegistry.Details memory asset = REGISTRY.detailsOf(assetId);

@@ -49,6 +49,9 @@ interface ILicenceToken is ILicences, IERC721Metadata {
 // transferFrom
 // ├── given the licence is not TRANSFERABLE: it should revert
 // └── else: it should move it, expired or not, and number the event
+// tokenURI, contractURI
+// ├── given the registry names no base: both should be empty
+// └── else: they should be below the registry's base, in a folder of their own
 contract LicencesTest is BaseTest {
     uint8 internal constant COMMERCIAL = 1;
     uint8 internal constant DERIVATIVES = 2;
@@ -998,5 +1001,19 @@ contract LicencesTest is BaseTest {
             part[i] = data[32 * index + i];
         }
         return abi.decode(part, (bytes32));
+    }
+
+    // -------------------------------------------------------------------------------------------------------- metadata
+
+    function test_MetadataIsBelowTheBaseOfTheRegistry() public {
+        uint256 id = _buy(_offer(_terms()));
+        assertEq(licences.tokenURI(id), "");
+        assertEq(licences.contractURI(), "");
+        vm.prank(admin);
+        registry.setBaseURI("https://example.org/metadata/");
+        assertEq(licences.tokenURI(id), "https://example.org/metadata/licences/1");
+        assertEq(licences.contractURI(), "https://example.org/metadata/licences/");
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, id + 1));
+        licences.tokenURI(id + 1);
     }
 }

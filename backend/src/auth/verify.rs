@@ -1,6 +1,8 @@
 //! GET /v1/auth/nonce and POST /v1/auth/verify.
 
-use alloy::primitives::{Address, B256};
+use std::borrow::Cow;
+
+use alloy::primitives::{Address, eip191_hash_message};
 use axum::{
     extract::State,
     http::{HeaderMap, Method},
@@ -8,6 +10,7 @@ use axum::{
 use axum_extra::extract::CookieJar;
 use commands::{nonce as nonces, signature};
 use serde::{Deserialize, Serialize};
+use signinwithethereum::Message;
 use utoipa::ToSchema;
 
 use super::session;
@@ -17,6 +20,9 @@ use crate::{
     problem::{Problem, Result},
     values::{parse, signature_field},
 };
+
+/// The most bytes of a message.
+const LONGEST: usize = 16_384;
 
 /// A nonce is good for ten minutes and for one sign-in.
 #[derive(Serialize, ToSchema)]
@@ -36,9 +42,10 @@ pub async fn nonce(State(state): State<AppState>) -> Result<axum::Json<Nonce>> {
 
 #[derive(Deserialize, ToSchema)]
 pub struct SignIn {
-    /// The EIP-4361 message, exactly as it was signed.
+    /// The EIP-4361 message, exactly as it was signed. Its address may be in any case.
     pub message: String,
-    /// The signature, 0x-hex: of a key (EIP-191), or as the account's contract accepts it (ERC-1271).
+    /// The signature, 0x-hex: of a key (EIP-191), as the account's contract accepts it (ERC-1271), or as the contract will
+    /// accept it once it is deployed (ERC-6492).
     pub signature: String,
 }
 
@@ -52,14 +59,16 @@ pub async fn verify(
     Json(request): Json<SignIn>,
 ) -> Result<(CookieJar, axum::Json<session::Session>)> {
     session::check_origin(&state, &Method::POST, &headers)?;
-    let message: siwe::Message = request.message.parse().map_err(|error| {
-        Problem::field("message", "not_a_message", format!("is not a sign-in message of EIP-4361: {error}"))
-    })?;
+    if request.message.len() > LONGEST {
+        return Err(Problem::field("message", "too_long", format!("has at most {LONGEST} bytes")));
+    }
+    let message = read(&request.message)?;
     check_message(&state, &message)?;
     let bytes = parse("signature", &request.signature, signature_field)?;
-    let hash = message.eip191_hash().map_err(Problem::internal)?;
+    // What is verified are the bytes that were signed, and not the message as we would have written it.
+    let hash = eip191_hash_message(&request.message);
     let account = Address::from(message.address);
-    if !signature::is_valid(&state.provider, account, B256::from(hash), &bytes).await? {
+    if !signature::is_of_account(&state.provider, account, hash, &bytes).await? {
         return Err(Problem::sign_in_refused("The signature is not by the account in the message."));
     }
     // The nonce is used up in the transaction that starts the session, so a message signs in only
@@ -71,10 +80,28 @@ pub async fn verify(
     Ok((jar, axum::Json(session)))
 }
 
-fn check_message(state: &AppState, message: &siwe::Message) -> Result<()> {
-    let host = state.host();
-    if message.domain.as_str() != host {
+/// Reads a message. Its address may be in any case: the signature tells whether the address is right, so the capitals that
+/// guard against a slip of the pen (EIP-55) are not needed.
+fn read(text: &str) -> Result<Message> {
+    let mut lines: Vec<Cow<'_, str>> = text.split('\n').map(Cow::from).collect();
+    if let Some(address) = lines.get_mut(1) {
+        *address = address.to_ascii_lowercase().into();
+    }
+    lines.join("\n").parse().map_err(|error| {
+        Problem::field("message", "not_a_message", format!("is not a sign-in message of EIP-4361: {error}"))
+    })
+}
+
+fn check_message(state: &AppState, message: &Message) -> Result<()> {
+    let origin = state.settings.origin();
+    let (scheme, host) = origin.split_once("://").unwrap_or(("http", &origin));
+    if !message.domain.as_str().eq_ignore_ascii_case(host) {
         return Err(Problem::sign_in_refused(format!("The message is for {}, this is {host}.", message.domain)));
+    }
+    if let Some(named) = message.scheme.as_deref().filter(|named| !named.eq_ignore_ascii_case(scheme)) {
+        return Err(Problem::sign_in_refused(format!(
+            "The message is for {named}://{host}, this is {scheme}://{host}."
+        )));
     }
     if message.chain_id != state.chain_id().0 {
         return Err(Problem::sign_in_refused(format!(

@@ -1,13 +1,16 @@
 //! Content: uploads, and reading back by CID.
 
+pub mod media;
+
 use std::{io, time::Duration};
 
 use axum::{
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use axum_extra::headers::{HeaderMapExt, IfRange};
 use commands::create_work::asset_of;
 use futures::{TryStreamExt, stream};
 use serde::Serialize;
@@ -19,6 +22,7 @@ use vault::{Cid, VaultError};
 
 use crate::{
     AppState,
+    cached::Tag,
     caller::{Allowed, WriteListings},
     extract::Path,
     problem::{Problem, Result},
@@ -84,23 +88,94 @@ pub async fn upload(
     Ok((StatusCode::CREATED, axum::Json(upload)))
 }
 
-/// Content by its CID, each block verified as it is read.
-#[utoipa::path(get, path = "/v1/content/{cid}", tag = "content", params(("cid" = String, Path, description = "CIDv1, base32")),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 304), (status = 404, body = Problem)))]
-pub async fn read(State(state): State<AppState>, Path(text): Path<String>, headers: HeaderMap) -> Result<Response> {
+/// Content by its CID, each block verified as it is read. `HEAD` gives its length and type without it. One range of bytes may be
+/// asked for; several get the whole.
+#[utoipa::path(get, path = "/v1/content/{cid}", tag = "content",
+    params(("cid" = String, Path, description = "CIDv1, base32"),
+           ("Range" = Option<String>, Header, description = "`bytes=0-499`, `bytes=500-` or `bytes=-500`"),
+           ("If-Range" = Option<String>, Header, description = "the entity tag that the range is of"),
+           ("If-None-Match" = Option<String>, Header, description = "entity tags that the caller has")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream", description = "the whole, with the media type that its first bytes tell"),
+              (status = 206, body = Vec<u8>, content_type = "application/octet-stream", description = "the range; `Content-Range` says which"),
+              (status = 304, description = "the caller has it"),
+              (status = 404, body = Problem), (status = 416, body = Problem, description = "the range begins behind the end"), (status = 422, body = Problem)))]
+pub async fn read(State(state): State<AppState>, Path(text): Path<String>, asked: HeaderMap) -> Result<Response> {
+    let limit = state.settings.content.upload_limit;
     let cid: Cid = text.parse().map_err(|error| Problem::field("cid", "not_a_cid", format!("{error}")))?;
     // What a CID names never changes.
-    let tag = format!("\"{cid}\"");
-    let unchanging = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        return Ok((StatusCode::NOT_MODIFIED, unchanging).into_response());
+    let tag = Tag::of(cid);
+    if let Some(known) = tag.not_modified(&asked) {
+        return Ok(known);
     }
-    if !state.vault.has(cid).await.map_err(|error| from_vault(error, state.settings.content.upload_limit))? {
+    if !state.vault.has(cid).await.map_err(|error| from_vault(error, limit))? {
         return Err(Problem::not_found(format!("content {cid} here")));
     }
-    // Somebody's bytes are data to save, never a page of this site.
-    let data = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CONTENT_DISPOSITION, "attachment")];
-    Ok((unchanging, data, Body::from_stream(state.vault.read(cid))).into_response())
+    let size = state.vault.size(cid).await.map_err(|error| from_vault(error, limit))?;
+    let beginning: Vec<u8> = state
+        .vault
+        .read_range(cid, 0..media::LOOKED_AT)
+        .try_fold(Vec::new(), async |mut all, bytes| {
+            all.extend(bytes);
+            Ok(all)
+        })
+        .await
+        .map_err(|error| from_vault(error, limit))?;
+    let (status, range) = match wanted(&asked, &tag, size) {
+        Wanted::Whole => (StatusCode::OK, 0..size),
+        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wanted::Nothing => {
+            let problem = Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range",
+                format!("The content has {size} bytes, and none of them is in this range."),
+            );
+            return Ok(([(header::CONTENT_RANGE, format!("bytes */{size}"))], problem).into_response());
+        }
+    };
+    // Somebody's bytes are data to save or to show in a page, never a page of this site.
+    let data = [
+        (header::CONTENT_TYPE, media::media_type(&beginning).to_owned()),
+        (header::CONTENT_LENGTH, (range.end - range.start).to_string()),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::CONTENT_DISPOSITION, "attachment".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; style-src 'unsafe-inline'".to_owned()),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin".to_owned()),
+    ];
+    let part = (status == StatusCode::PARTIAL_CONTENT)
+        .then(|| [(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1))]);
+    let body = Body::from_stream(state.vault.read_range(cid, range));
+    let mut response = (status, tag.headers(), data, body).into_response();
+    response
+        .headers_mut()
+        .extend(part.into_iter().flatten().filter_map(|(name, value)| Some((name, value.parse().ok()?))));
+    Ok(response)
+}
+
+/// What a caller wants of some content.
+enum Wanted {
+    Whole,
+    Part(std::ops::Range<u64>),
+    /// A range that has no bytes.
+    Nothing,
+}
+
+/// Reads which range a caller asks for. What is not a range of bytes, several of them, and one of another version are answered
+/// with the whole, as HTTP allows (RFC 9110, 14.2).
+fn wanted(asked: &HeaderMap, tag: &Tag, size: u64) -> Wanted {
+    let text = asked.get(header::RANGE).and_then(|range| range.to_str().ok()).unwrap_or_default();
+    let Some((unit, range)) = text.split_once('=') else { return Wanted::Whole };
+    let Some((first, last)) = range.trim().split_once('-') else { return Wanted::Whole };
+    let is_of_another = |of: IfRange| of.is_modified(tag.header().as_ref(), None);
+    if !unit.trim().eq_ignore_ascii_case("bytes") || asked.typed_get::<IfRange>().is_some_and(is_of_another) {
+        return Wanted::Whole;
+    }
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Ok(first), Err(_)) if last.is_empty() => first..size,
+        (Err(_), Ok(count)) if first.is_empty() => size.saturating_sub(count)..size,
+        _ => return Wanted::Whole,
+    };
+    if range.is_empty() { Wanted::Nothing } else { Wanted::Part(range) }
 }
 
 fn too_large(limit: u64) -> Problem {

@@ -25,7 +25,7 @@ const HOURS: u32 = 24;
 #[serde(rename_all = "camelCase")]
 pub struct HookView {
     pub id: String,
-    /// What to enter at GitHub as the payload URL, with the content type `application/json`.
+    /// What to enter at GitHub as the payload URL. Both of GitHub's content types are accepted.
     pub url: String,
     /// The repository at GitHub that the first delivery came from: others are not this work's.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,7 @@
 //! POST /v1/github-hooks/{id}
 
+use std::borrow::Cow;
+
 use axum::{
     body,
     extract::{Request, State},
@@ -34,6 +36,8 @@ struct Head<'a> {
     signature: &'a str,
     event: &'a str,
     guid: &'a str,
+    /// Whether the payload is a field of a form, which is GitHub's default, or the body itself.
+    form: bool,
 }
 
 /// The part that the payloads of most events have.
@@ -49,7 +53,8 @@ struct Named {
            ("X-Hub-Signature-256" = String, Header, description = "`sha256=` and the HMAC-SHA256 of the body, keyed with the secret"),
            ("X-GitHub-Event" = String, Header, description = "`push`, `pull_request`, `ping` or another"),
            ("X-GitHub-Delivery" = String, Header, description = "GitHub's name for the delivery")),
-    request_body(content = Vec<u8>, content_type = "application/json", description = "at most 25 MiB, as GitHub's"),
+    request_body(content = Vec<u8>, content_type = "application/json",
+                 description = "at most 25 MiB, as GitHub's; or `application/x-www-form-urlencoded` with the JSON in the field `payload`"),
     responses((status = 202, body = Receipt), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
               (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem)))]
 pub async fn receive(
@@ -88,7 +93,18 @@ async fn take(state: &AppState, id: &str, request: Request) -> Result<Receipt> {
         None => checked,
     };
     let verified = checked.map_err(|error| bad_signature(error.to_string()))?;
-    store(&state.pool, &id, hook.work_id, &head, verified.body()).await
+    let payload = if head.form { field_of_form(verified.body())? } else { Cow::Borrowed(verified.body()) };
+    store(&state.pool, &id, hook.work_id, &head, &payload).await
+}
+
+/// Returns the payload that a form holds. The signature was over the form.
+fn field_of_form(form: &[u8]) -> Result<Cow<'_, [u8]>> {
+    let found = form_urlencoded::parse(form).find(|(name, _)| name == "payload");
+    match found {
+        Some((_, Cow::Borrowed(payload))) => Ok(payload.as_bytes().into()),
+        Some((_, Cow::Owned(payload))) => Ok(payload.into_bytes().into()),
+        None => Err(Problem::field("payload", "missing", "is missing: a form has the delivery in this field")),
+    }
 }
 
 /// Stores a delivery that was verified, and tells the workers about it, in one transaction.
@@ -125,13 +141,19 @@ async fn store(pool: &PgPool, hook: &str, work: i64, head: &Head<'_>, payload: &
 impl<'a> Head<'a> {
     fn read(headers: &'a HeaderMap) -> Result<Self> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if text("content-type").split(';').next().map(str::trim) != Some("application/json") {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "media_type",
-                "Set the webhook's content type at GitHub to `application/json`.",
-            ));
-        }
+        let media_type = text("content-type").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let form = match media_type.as_str() {
+            "application/json" => false,
+            "application/x-www-form-urlencoded" => true,
+            _ => {
+                return Err(Problem::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "media_type",
+                    "A delivery is `application/json` or `application/x-www-form-urlencoded`, whichever the webhook is set to \
+                     at GitHub.",
+                ));
+            }
+        };
         let length: u64 = text(header::CONTENT_LENGTH.as_str()).parse().unwrap_or_default();
         if length > MAX_BODY_BYTES as u64 {
             return Err(too_large());
@@ -149,7 +171,7 @@ impl<'a> Head<'a> {
             let message = "is a name of 1 to 100 letters, digits, `-`, `_` and `.`".to_owned();
             if sound { Ok(name) } else { Err(Problem::field(header, "not_a_name", message)) }
         };
-        Ok(Self { signature, event: name("X-GitHub-Event")?, guid: name("X-GitHub-Delivery")? })
+        Ok(Self { signature, event: name("X-GitHub-Event")?, guid: name("X-GitHub-Delivery")?, form })
     }
 }
 

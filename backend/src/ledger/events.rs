@@ -7,9 +7,10 @@ use serde_json::Value;
 use store::ledger;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{no_event, parse_seq, time, unchanging};
+use super::{no_event, parse_seq, time};
 use crate::{
     AppState,
+    cached::unchanging,
     extract::{Path, Query},
     page::PageQuery,
     problem::{Problem, Result},

@@ -5,10 +5,6 @@ pub mod head;
 pub mod receipt;
 pub mod state;
 
-use axum::{
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-};
 use chrono::{DateTime, Utc};
 use domain::ledger::signature::{Signed, TreeHead};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -47,14 +43,4 @@ async fn sign(state: &AppState, head: &TreeHead) -> Result<Option<Signed>> {
     let Some(signer) = &state.signer else { return Ok(None) };
     let signature = signer.sign_hash(&head.signing_hash()).await.map_err(Problem::internal)?;
     Ok(Some(Signed { signer: signer.account(), signature: signature.as_bytes().to_vec().into() }))
-}
-
-/// Returns an answer that never changes, or says that the caller already has it.
-fn unchanging(asked: &HeaderMap, tag: impl std::fmt::Display, answer: impl IntoResponse) -> Response {
-    let tag = format!("\"{tag}\"");
-    let headers = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    match asked.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        true => (StatusCode::NOT_MODIFIED, headers).into_response(),
-        false => (headers, answer).into_response(),
-    }
 }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use store::ledger;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{no_event, parse_seq, sign, unchanging};
+use super::{no_event, parse_seq, sign};
 use crate::{
     AppState,
+    cached::unchanging,
     extract::{Path, Query},
     problem::{Problem, Result},
 };

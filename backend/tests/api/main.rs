@@ -13,6 +13,7 @@ mod github;
 mod identities;
 mod ledger;
 mod market;
+mod metadata;
 mod money;
 mod node;
 mod offers;

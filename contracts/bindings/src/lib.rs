@@ -34,6 +34,7 @@ mod generated {
         Payouts,
         "../artifacts/Payouts.json"
     );
+    sol!(SignatureCheck, "../artifacts/SignatureCheck.json");
     sol!(
         #[sol(rpc)]
         #[derive(Debug)]
@@ -83,7 +84,7 @@ pub use generated::{
     ILicences::Terms,
     IMarket::Order,
     IPayouts::Total,
-    Licences, Market, Payouts, Staking, TestToken,
+    Licences, Market, Payouts, SignatureCheck, Staking, TestToken,
     council::CouncilArbiter,
 };
 

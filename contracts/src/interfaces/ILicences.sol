@@ -157,4 +157,8 @@ interface ILicences {
 
     /// @notice The number of the last event.
     function eventSeq() external view returns (uint64);
+
+    /// @notice ERC-7572: where the collection's metadata is, which is the prefix of `tokenURI` too: the registry's base
+    /// followed by `licences/`. Empty until GOVERNOR gives the registry a base.
+    function contractURI() external view returns (string memory);
 }

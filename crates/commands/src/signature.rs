@@ -3,11 +3,13 @@
 
 use alloy::{
     primitives::{Address, B256, Bytes, FixedBytes, Signature},
-    providers::DynProvider,
-    rpc::client::Waiter,
+    providers::{DynProvider, Provider},
+    rpc::{client::Waiter, types::TransactionRequest},
     sol,
-    sol_types::SolCall,
+    sol_types::{SolCall, SolConstructor},
+    transports::TransportError,
 };
+use bindings::SignatureCheck;
 
 use crate::{
     Result,
@@ -18,6 +20,17 @@ sol! {
     /// ERC-1271.
     function isValidSignature(bytes32 hash, bytes signature) returns (bytes4);
 }
+
+/// What a signature of an account that may not be deployed yet ends in (ERC-6492).
+const COUNTERFACTUAL: [u8; 32] = {
+    let mut suffix = [0x64; 32];
+    let mut place = 1;
+    while place < suffix.len() {
+        suffix[place] = 0x92;
+        place += 2;
+    }
+    suffix
+};
 
 /// A signature that is known to hold, or about which the account's contract has to be asked.
 #[must_use]
@@ -65,6 +78,37 @@ pub async fn is_valid(provider: &DynProvider, account: Address, hash: B256, sign
         batch.send().await?;
     }
     check.holds().await
+}
+
+/// Tells whether `account` signed `hash`, for messages that contracts do not read. Beyond what [`is_valid`] takes, wallets send
+/// signatures that end in 0 or 1 instead of 27 or 28, and signatures of contracts that are not deployed yet (ERC-6492).
+///
+/// # Errors
+/// When the node does not answer.
+pub async fn is_of_account(provider: &DynProvider, account: Address, hash: B256, signature: &[u8]) -> Result<bool> {
+    if signature.ends_with(&COUNTERFACTUAL) {
+        return is_of_undeployed(provider, account, hash, signature).await;
+    }
+    let mut usual = signature.to_vec();
+    if let (65, Some(v @ (0 | 1))) = (usual.len(), usual.last_mut()) {
+        *v += 27;
+        if signer(hash, &usual) == Some(account) {
+            return Ok(true);
+        }
+    }
+    // A contract gets what was sent, because only it knows what the bytes mean.
+    is_valid(provider, account, hash, signature).await
+}
+
+/// Lets the node execute a check that first creates the account, and undoes that afterwards.
+async fn is_of_undeployed(provider: &DynProvider, account: Address, hash: B256, signature: &[u8]) -> Result<bool> {
+    let arguments = SignatureCheck::constructorCall { account, digest: hash, signature: signature.to_vec().into() };
+    let code = [SignatureCheck::BYTECODE.as_ref(), &arguments.abi_encode()].concat();
+    match provider.call(TransactionRequest::default().input(Bytes::from(code).into())).await {
+        Ok(answer) => Ok(answer.as_ref() == [1]),
+        Err(TransportError::ErrorResp(_)) => Ok(false),
+        Err(error) => Err(crate::Error::Chain(error)),
+    }
 }
 
 /// Returns the account whose key made a signature. That has 65 bytes that end in 27 or 28, or 64 bytes (ERC-2098), with the

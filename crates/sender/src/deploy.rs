@@ -45,6 +45,8 @@ pub struct Plan {
     pub stake_token: Option<Address>,
     /// Seconds that GOVERNOR's calls wait.
     pub governance_delay: u64,
+    /// Where wallets find what a token is: the URL before its number. It ends in a slash.
+    pub metadata_url: String,
 }
 
 macro_rules! constructor {
@@ -151,12 +153,14 @@ pub async fn deploy(
         council,
         anchor,
     };
-    // Only the admin may call these two until the roles and GOVERNOR's delay are set.
+    // Only the admin may call these three until the roles and GOVERNOR's delay are set.
     let arbiter = Disputes::setArbiterCall { newArbiter: council }.abi_encode();
     step.call("deploy:arbiter", disputes, arbiter.into()).await?;
     // This link is permanent. It says which licences cover derived works, and whose disputes freeze assets.
     let link = AssetRegistry::linkCall { licences_: licences, disputes_: disputes }.abi_encode();
     step.call("deploy:link", registry, link.into()).await?;
+    let metadata = AssetRegistry::setBaseURICall { baseURI: plan.metadata_url.clone() }.abi_encode();
+    step.call("deploy:metadata", registry, metadata.into()).await?;
     step.call("deploy:roles", manager, roles(&deployment, plan)).await?;
     let mut tx = pool.begin().await?;
     deployments::record(&mut tx, &deployment).await?;

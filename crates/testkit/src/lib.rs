@@ -284,6 +284,12 @@ pub fn kill_9(process: u32) -> Result<()> {
 /// # Errors
 /// When the chain does not answer.
 pub async fn contract_account(chain: &Chain, address: Address, key: Address) -> Result<()> {
+    chain.provider.anvil_set_code(address, contract_account_code(key).into()).await?;
+    Ok(())
+}
+
+/// Returns the code of a contract account that is controlled by `key`.
+pub fn contract_account_code(key: Address) -> Vec<u8> {
     // The hash, v, r and s of a call `isValidSignature(bytes32,bytes)` are laid out for ecrecover, which is contract 1. Its
     // result is compared with the key, and the answer is the magic value or zero.
     let mut code = vec![
@@ -299,6 +305,5 @@ pub async fn contract_account(chain: &Chain, address: Address, key: Address) -> 
         0x14, 0x63, 0x16, 0x26, 0xba, 0x7e, 0x60, 0xe0, 0x1b, 0x02, // equal, times the magic value
         0x60, 0x00, 0x52, 0x60, 0x20, 0x60, 0x00, 0xf3, // is returned.
     ]);
-    chain.provider.anvil_set_code(address, code.into()).await?;
-    Ok(())
+    code
 }

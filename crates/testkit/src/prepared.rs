@@ -46,6 +46,7 @@ pub(crate) fn plan() -> Plan {
         payout_delay: 1,
         stake_token: None,
         governance_delay: 0,
+        metadata_url: "https://market.example/v1/metadata/".to_owned(),
     }
 }
 

@@ -386,7 +386,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Content by its CID, each block verified as it is read. */
+        /**
+         * Content by its CID, each block verified as it is read. `HEAD` gives its length and type without it. One range of bytes may be
+         *     asked for; several get the whole.
+         */
         get: operations["read"];
         put?: never;
         post?: never;
@@ -678,6 +681,74 @@ export interface paths {
         };
         /** How the market stands, as the market agent said last: on every day, from what was final before it. */
         get: operations["get_market_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metadata/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The collection of works: `contractURI` of the registry. */
+        get: operations["works_collection_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metadata/licences/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The collection of licences: `contractURI` of the contract Licences. */
+        get: operations["licences_collection_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metadata/licences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A licence, for wallets and explorers: `tokenURI` of the contract Licences. */
+        get: operations["licence_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metadata/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A registered work, for wallets and explorers: `tokenURI` of the registry. */
+        get: operations["work_metadata"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1134,6 +1205,14 @@ export interface components {
             royaltyBps: number;
             title: string;
         };
+        /** @description A property of a token, as marketplaces show it. */
+        Attribute: {
+            /** @description `date` if the value is a second since 1970, `number` if it counts something. */
+            display_type?: string | null;
+            trait_type: string;
+            /** @description A string or a number. */
+            value: Record<string, never>;
+        };
         /** @description The newest check of the books. Nothing is distributed in a currency as long as its newest check found a fault. */
         BooksView: {
             /** @description Whether every rule held. */
@@ -1185,6 +1264,16 @@ export interface components {
             /** @description The sum of weight x value, between 0 and 1; an input that was not measured counts as 0.5. */
             total: string;
             workId: string;
+        };
+        /** @description What a collection is (ERC-7572). */
+        CollectionMetadata: {
+            description: string;
+            /** @description This market. */
+            external_link: string;
+            /** @description A `data:` URI. */
+            image: string;
+            name: string;
+            symbol: string;
         };
         ComparedSale: {
             /** @description The asset sold. */
@@ -1580,7 +1669,7 @@ export interface components {
             repository?: string | null;
             /** Format: date-time */
             rotatedAt?: string | null;
-            /** @description What to enter at GitHub as the payload URL, with the content type `application/json`. */
+            /** @description What to enter at GitHub as the payload URL. Both of GitHub's content types are accepted. */
             url: string;
         };
         /** @description A name, the account that claims it, and what became of the claim. */
@@ -2669,9 +2758,12 @@ export interface components {
             bps: number;
         };
         SignIn: {
-            /** @description The EIP-4361 message, exactly as it was signed. */
+            /** @description The EIP-4361 message, exactly as it was signed. Its address may be in any case. */
             message: string;
-            /** @description The signature, 0x-hex: of a key (EIP-191), or as the account's contract accepts it (ERC-1271). */
+            /**
+             * @description The signature, 0x-hex: of a key (EIP-191), as the account's contract accepts it (ERC-1271), or as the contract will
+             *     accept it once it is deployed (ERC-6492).
+             */
             signature: string;
         };
         /** @description An EIP-712 signature over `TreeHead(uint64 size,bytes32 root)`. */
@@ -2724,6 +2816,16 @@ export interface components {
             /** @description What their part cost, in the units of the cost rule. */
             cost: string;
             name?: string | null;
+        };
+        /** @description What a token is, for wallets and explorers (ERC-721). */
+        TokenMetadata: {
+            attributes: components["schemas"]["Attribute"][];
+            description: string;
+            /** @description The page about it here. */
+            external_url: string;
+            /** @description A picture: the work itself if it is one, otherwise a card with its title, as a `data:` URI. */
+            image: string;
+            name: string;
         };
         /** @description A language model's work, by its tokens and the prices of its profile at that time. */
         ToolUse: {
@@ -3529,7 +3631,14 @@ export interface operations {
     read: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `bytes=0-499`, `bytes=500-` or `bytes=-500` */
+                Range?: string | null;
+                /** @description the entity tag that the range is of */
+                "If-Range"?: string | null;
+                /** @description entity tags that the caller has */
+                "If-None-Match"?: string | null;
+            };
             path: {
                 /** @description CIDv1, base32 */
                 cid: string;
@@ -3538,6 +3647,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description the whole, with the media type that its first bytes tell */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3546,6 +3656,16 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
+            /** @description the range; `Content-Range` says which */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description the caller has it */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -3553,6 +3673,23 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the range begins behind the end */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3867,7 +4004,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description at most 25 MiB, as GitHub's */
+        /** @description at most 25 MiB, as GitHub's; or `application/x-www-form-urlencoded` with the JSON in the field `payload` */
         requestBody: {
             content: {
                 "application/json": number[];
@@ -4319,6 +4456,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketStanding"];
+                };
+            };
+        };
+    };
+    works_collection_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionMetadata"];
+                };
+            };
+        };
+    };
+    licences_collection_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionMetadata"];
+                };
+            };
+        };
+    };
+    licence_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the licence's id, which is its token's */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMetadata"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    work_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the asset's id, which is its token's */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMetadata"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -12,6 +12,8 @@ use tokio::{
 use super::{Hook, id, keys, push, repository, sign, with};
 use crate::app::App;
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> {
     let app = App::start().await?;
@@ -114,9 +116,13 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
         let path = format!("/v1/github-hooks/{id}");
         app.post(&path, &json!({})).await?.problem(404, "not_found");
     }
-    let form =
-        hook.request(&app, "push", "d-1", &body).header_replaced("Content-Type", "application/x-www-form-urlencoded");
-    app.send(form?).await?.problem(415, "media_type").says("application/json");
+    for media_type in ["text/plain", "", "multipart/form-data; boundary=x", "application/json-patch"] {
+        let other = hook.request(&app, "push", "d-1", &body).header_replaced("Content-Type", media_type)?;
+        app.send(other).await?.problem(415, "media_type").says("application/x-www-form-urlencoded");
+    }
+    // JSON that says it is a form has no field `payload`.
+    let form = hook.request(&app, "push", "d-1", &body).header_replaced("Content-Type", FORM)?;
+    app.send(form).await?.problem(422, "invalid").field("payload", "is missing");
     for (name, value) in [("X-GitHub-Event", ""), ("X-GitHub-Event", "a b"), ("X-GitHub-Delivery", &"d".repeat(101))] {
         let request = hook.request(&app, "push", "d-1", &body).header_replaced(name, value)?;
         app.send(request).await?.problem(422, "invalid").field(name, "is a name of 1 to 100");
@@ -142,6 +148,31 @@ async fn what_is_not_signed_by_the_secret_is_not_taken() -> Result<()> {
     // A body that is signed with the secret and has a size that GitHub sends is accepted.
     let large = with(push([1]), json!({"padding": "x".repeat(3 << 20)}));
     hook.send(&app, "push", "d-1", &large).await?.expect(202);
+    Ok(())
+}
+
+/// A form is what GitHub sends unless somebody chooses otherwise. Media types are compared without regard to case.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_may_be_a_form() -> Result<()> {
+    let app = App::start().await?;
+    let owner = app.person(1).await?;
+    let hook = Hook::of(&app, &owner).await?;
+    // Signs that forms write in another way, and a letter beyond ASCII.
+    let payload = with(push([1]), json!({"note": "a+b & c=d 100% é"})).to_string();
+    let body: String = form_urlencoded::Serializer::new(String::new()).append_pair("payload", &payload).finish();
+    let forms = [("d-1", FORM), ("d-2", "Application/X-WWW-Form-URLencoded; charset=UTF-8")];
+    for (guid, media_type) in forms {
+        let request = hook.request(&app, "push", guid, body.as_bytes()).header_replaced("Content-Type", media_type)?;
+        let receipt = app.send(request).await?.expect(202);
+        assert_eq!(receipt["known"], guid == "d-2", "the same payload came before");
+        assert_eq!(hook.shown(&app, &owner, &receipt["id"]).await?["payload"]["note"], "a+b & c=d 100% é");
+    }
+    // The same payload as JSON is known too.
+    let json =
+        hook.request(&app, "push", "d-3", payload.as_bytes()).header_replaced("Content-Type", "APPLICATION/JSON")?;
+    assert_eq!(app.send(json).await?.expect(202)["known"], true);
+    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    assert_eq!(hook.commits(&app).await?.0, keys([1]));
     Ok(())
 }
 
