@@ -37,7 +37,7 @@ async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> 
         .fetch_one(&app.market.pool)
         .await?;
     assert_eq!(told, 2);
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     let shown = hook.shown(&app, &owner, &answer["id"]).await?;
     assert_eq!((&shown["state"], &shown["message"]), (&json!("applied"), &json!("2 of 2 commits recorded.")));
 
@@ -203,7 +203,7 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
             .fetch_one(&app.market.pool)
             .await?;
     assert_eq!(kept, 0);
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     assert_eq!(hook.commits(&app).await?, (keys([1, 2, 4]), 3));
 
     for _ in 0..10 {
