@@ -1,12 +1,13 @@
 -- Emails and logins that belong to one account at GitHub, as the works of an owner tell: GitHub names the login of an author in a
 -- push, and a repository's mailmap puts one address in the place of another. What one owner's works tell says nothing about the
--- works of others, because an owner can write whatever they like into their own. Rows are only added.
+-- works of others, because an owner can write whatever they like into their own. Rows are only added: an email stays with the login
+-- that was told first, so that nobody comes to another account's earlier work by taking over its address.
 CREATE TABLE account_names (
     owner   chain.address NOT NULL,
     email   text NOT NULL CHECK (email ~ '^mailto:.' AND length(email) <= 400),
     login   text NOT NULL CHECK (login ~ '^github:.' AND length(login) <= 400),
     told_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (owner, email, login)
+    PRIMARY KEY (owner, email)
 );
 CREATE INDEX account_names_email ON account_names (email);
 CREATE INDEX account_names_login ON account_names (login, owner);

@@ -242,6 +242,11 @@ async fn one_account_is_one_contributor_and_a_claim_to_its_login_reaches_all() -
     let expected = [("mailto:eve@example.org".to_owned(), 1), ("mailto:octo@example.org".to_owned(), 5)];
     assert_eq!(contributors(&mut tx).await?, expected);
 
+    // An email stays with the account that had it first.
+    let other = push(&[by(8, json!({"name": "Other", "email": "cat@example.org", "username": "other"}))]);
+    work.apply(&mut tx, "push", &other).await?;
+    assert_eq!(contributors(&mut tx).await?[0], ("github:other".to_owned(), 1));
+
     // A program's commit counts for whoever merged it, who is the same contributor.
     let mut merged =
         push(&[by(7, json!({"name": "renovate[bot]", "email": "29139614+renovate[bot]@users.noreply.github.com"}))]);

@@ -74,8 +74,11 @@ pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, boo
         "INSERT INTO identity_proofs (claim_id, owner, work_id, state, source)
          SELECT k.id, w.owner, w.id, 'proven', a.source
          FROM identity_claims k
-         JOIN contributors c ON c.key = k.key
-             OR c.key IN (SELECT login FROM account_names WHERE email = k.key UNION ALL SELECT email FROM account_names WHERE login = k.key)
+         CROSS JOIN LATERAL (
+             SELECT k.key UNION
+             SELECT x.key FROM (SELECT DISTINCT a.owner FROM account_names a WHERE a.email = k.key OR a.login = k.key) o
+             CROSS JOIN LATERAL account_keys(o.owner, k.key) x) m (key)
+         JOIN contributors c ON c.key = m.key
          JOIN LATERAL (SELECT * FROM payees WHERE contributor_id = c.id) a ON a.address = k.account AND a.claim_id IS NULL
          JOIN works w ON w.id = a.work_id AND c.key IN (SELECT n.key FROM account_keys(w.owner, k.key) n)
          WHERE k.id = $1 AND a.source IN ('trailer', 'FUNDING.json', 'mapping')
@@ -196,7 +199,8 @@ pub(crate) async fn keys_of_accounts(
            LEFT JOIN LATERAL (
                SELECT a.login AS key FROM account_names a WHERE a.owner = w.owner AND a.email = r.name
                ORDER BY a.told_at DESC, a.login LIMIT 1) login ON true
-           WHERE w.id = $1 AND EXISTS (SELECT FROM account_names a WHERE a.owner = w.owner AND r.name IN (a.email, a.login))"#,
+           WHERE w.id = $1 AND (EXISTS (SELECT FROM account_names a WHERE a.owner = w.owner AND a.email = r.name)
+                             OR EXISTS (SELECT FROM account_names a WHERE a.owner = w.owner AND a.login = r.name))"#,
         work_id,
         names
     )
