@@ -34,7 +34,9 @@ pub async fn command(settings: &Settings, path: &Path, owner: Option<Address>, m
     };
     let pool = process::database(settings).await?;
     let vault = process::vault(settings)?;
-    let source = read(path.to_owned(), Options { mapping, ..Options::default() }).await?;
+    let source =
+        read(path.to_owned(), Options { mapping, programs: process::programs(settings)?, ..Options::default() })
+            .await?;
     let owner = owner.or(source.repository.owner_address).context(
         "whose work is this? Give --owner 0xaddress, or put a FUNDING.json with drips.ethereum.ownedBy into the repository",
     )?;

@@ -120,6 +120,16 @@ pub fn vault(settings: &Settings) -> Result<Arc<Vault>> {
     Ok(Arc::new(Vault::new(store, settings.content.upload_limit)))
 }
 
+/// Returns who is a program and not a person: those that are known, and those of the file that the settings name.
+///
+/// # Errors
+/// When the file cannot be read, or a line of it has another form.
+pub fn programs(settings: &Settings) -> Result<importer::Programs> {
+    let Some(file) = &settings.repositories.programs_file else { return Ok(importer::Programs::default()) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    importer::Programs::with(&text).with_context(|| format!("{} is not a list of programs", file.display()))
+}
+
 /// Connects to the endpoints of the settings.
 ///
 /// # Errors
@@ -342,6 +352,7 @@ impl Process {
                             min_payouts: self.settings.distribution.min_payouts.0.clone(),
                         },
                         anchoring: self.anchoring(),
+                        programs: programs(&self.settings)?,
                     };
                     self.tasks.spawn(async move {
                         workers::run(context, shutdown).await;

@@ -48,6 +48,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
 /// The tables that our code writes by name, each with its only writer: a module, given by the path with which all its files
 /// begin.
 const WRITERS: &[(&str, &str)] = &[
+    ("account_names", "crates/store/src/accounts/identities.rs"),
     ("advice", "crates/store/src/advice/mod.rs"),
     ("agent_models", "crates/store/src/advice/mod.rs"),
     ("book_checks", "crates/store/src/payouts/books.rs"),

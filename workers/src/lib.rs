@@ -38,6 +38,8 @@ pub struct Context {
     pub engine: Address,
     pub distribution: DistributionPolicy,
     pub anchoring: Anchoring,
+    /// Who is a program and not a person, for commits that GitHub tells of.
+    pub programs: commands::Programs,
 }
 
 /// How pots are divided, if the rules leave a choice.

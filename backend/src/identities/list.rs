@@ -111,8 +111,8 @@ async fn select(conn: &mut PgConnection, asked: Asked) -> Result<Vec<IdentityVie
                      ORDER BY d.decided_at DESC LIMIT 100) d) p ON true
            WHERE k.id < $2 AND ($3::bigint IS NULL OR k.id = $3)
              AND CASE WHEN $4
-                 THEN EXISTS (SELECT FROM contributors c JOIN works w ON takes_part(w.id, c.id)
-                              WHERE c.key = k.key AND w.owner = $1)
+                 THEN EXISTS (SELECT FROM account_keys($1, k.key) n JOIN contributors c ON c.key = n.key
+                              JOIN works w ON takes_part(w.id, c.id) WHERE w.owner = $1)
                      AND NOT EXISTS (SELECT FROM identity_proofs d
                                      WHERE d.claim_id = k.id AND d.owner = $1 AND d.work_id IS NULL)
                  ELSE k.account = $1 OR $3 IS NOT NULL END

@@ -296,6 +296,7 @@ impl App {
             engine: testkit::account(0),
             distribution: workers::DistributionPolicy::default(),
             anchoring: workers::Anchoring { after: Duration::MAX, events: u64::MAX },
+            programs: commands::Programs::default(),
         }
     }
 

@@ -19,6 +19,7 @@ async fn import(app: &App, owner: Address, name: &str, content_hash: B256, text:
         system: false,
         address: None,
         address_source: None,
+        also: Vec::new(),
     };
     let commit = |author: usize| Commit {
         id: format!("{author:040x}"),

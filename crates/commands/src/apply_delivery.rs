@@ -9,7 +9,10 @@ use std::fmt;
 use alloy::primitives::Address;
 use domain::cost::Evidence;
 use facts::Account;
-use importer::github::{self, Contributions, Event, PayloadError, Reason, Verified, contributions_of, merge_of};
+use importer::{
+    Programs,
+    github::{self, Contributions, Event, PayloadError, Reason, Verified, contributions_of, merge_of},
+};
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 use store::{
     StoreError, github as hooks,
@@ -133,13 +136,17 @@ pub async fn next(tx: &mut Transaction<'_, Postgres>, work: i64) -> Result<Optio
     }))
 }
 
-/// Applies a delivery and stores what became of it.
+/// Applies a delivery and stores what became of it. `programs` says who is a program and not a person.
 ///
 /// # Errors
 /// When the database refuses what the delivery brings. The transaction is then as it was before and can go on.
-pub async fn apply(tx: &mut Transaction<'_, Postgres>, delivery: &Delivery) -> Result<Outcome, StoreError> {
+pub async fn apply(
+    tx: &mut Transaction<'_, Postgres>,
+    delivery: &Delivery,
+    programs: &Programs,
+) -> Result<Outcome, StoreError> {
     let mut part = tx.begin().await?;
-    match record(&mut part, delivery).await {
+    match record(&mut part, delivery, programs).await {
         Ok(outcome) => {
             settle(&mut part, delivery, &outcome).await?;
             part.commit().await?;
@@ -171,7 +178,7 @@ async fn settle(conn: &mut PgConnection, delivery: &Delivery, outcome: &Outcome)
     hooks::settle(conn, delivery.id, outcome.state(), &message).await
 }
 
-async fn record(conn: &mut PgConnection, delivery: &Delivery) -> Result<Outcome, StoreError> {
+async fn record(conn: &mut PgConnection, delivery: &Delivery, programs: &Programs) -> Result<Outcome, StoreError> {
     // Its signature was checked before it was stored.
     let event = match Verified::kept(&delivery.payload).event(&delivery.event) {
         Ok(event) => event,
@@ -194,7 +201,7 @@ async fn record(conn: &mut PgConnection, delivery: &Delivery) -> Result<Outcome,
             if let Some(other) = bound_elsewhere(conn, delivery, &push.repository).await? {
                 return Ok(other);
             }
-            let found = contributions_of(&push);
+            let found = contributions_of(&push, programs);
             let brought = record_commits(conn, delivery, push.commits.len(), &found).await?;
             Ok(if found.taken.is_empty() {
                 Outcome::Ignored(Ignored::EmptyPush(brought))
@@ -237,6 +244,7 @@ async fn record_commits(
             cost: taken.cost,
             evidence: Some(&*taken.url).filter(|url| is_page(url)),
             authors: taken.authors.iter().map(author).collect(),
+            triggered_by: taken.triggered_by.as_ref().map(author),
         })
         .collect();
     let recorded = commits::record(conn, delivery.work, delivery.owner, Evidence::FilesOrLines, &commits).await?;

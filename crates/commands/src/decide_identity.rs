@@ -15,7 +15,8 @@ pub async fn decide(tx: &mut Tx, actor: Actor, claim: i64, confirm: bool, reason
     check_reason(reason)?;
     let concerned = sqlx::query_scalar!(
         r#"SELECT EXISTS (
-               SELECT FROM identity_claims k JOIN contributors c ON c.key = k.key JOIN works w ON w.owner = $2
+               SELECT FROM identity_claims k CROSS JOIN LATERAL account_keys($2, k.key) n
+               JOIN contributors c ON c.key = n.key JOIN works w ON w.owner = $2
                WHERE k.id = $1 AND takes_part(w.id, c.id)) AS "is!""#,
         claim,
         Account(actor.0) as _

@@ -91,16 +91,17 @@ fn of<'a>(repository: &'a Repository, commit: &'a importer::Commit) -> Commit<'a
         cost: commit.cost,
         evidence: None,
         authors: commit.authors.iter().map(|author| person(&repository.people[*author])).collect(),
+        triggered_by: commit.triggered_by.map(|author| person(&repository.people[author])),
     }
 }
 
 fn person(person: &Person) -> Author<'_> {
-    Author { identity: &person.identity, name: &person.name, system: person.system }
+    Author { identity: &person.identity, name: &person.name, system: person.system, also: &person.also }
 }
 
 /// Returns the author of a commit that GitHub told of.
 pub fn author(author: &github::Author) -> Author<'_> {
-    Author { identity: &author.identity, name: &author.name, system: author.system }
+    Author { identity: &author.identity, name: &author.name, system: author.system, also: &author.also }
 }
 
 /// Records the addresses that differ from the newest known ones of this work, except for people who signed for theirs. An

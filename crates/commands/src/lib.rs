@@ -41,6 +41,7 @@ pub mod signature;
 use advisors::risk::Memory;
 use alloy::{primitives::Address, providers::DynProvider};
 pub use error::{Conflict, Error, Fault};
+pub use importer::Programs;
 use store::deployments::Deployment;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, error::Error, path::PathBuf, time::Instant};
 
-use importer::{Options, User, parse_mapping, read};
+use importer::{Options, Repository, User, parse_mapping, read};
 use rust_decimal::Decimal;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("head {} at {}, content {}", found.head, found.head_time, found.content_hash);
     println!("{} files, {} bytes, manifest of {} bytes", found.files, found.bytes, found.manifest.len());
     println!("{} commits of {} people, cost {cost}", found.commits.len(), found.people.len());
-    println!("{} are programs", found.people.iter().filter(|person| person.system).count());
+    print_shares(&found, cost);
     println!("{} tests touched", found.commits.iter().filter(|commit| commit.touches_tests).count());
     println!("{} dependencies, {direct} direct, {} links", found.externals.len(), found.uses.len());
     for warning in &found.warnings {
@@ -34,4 +34,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{seconds:.2} s {last:?}");
     Ok(())
+}
+
+/// Prints who holds how much of the cost, largest first.
+fn print_shares(found: &Repository, cost: Decimal) {
+    let mut shares = vec![Decimal::ZERO; found.people.len()];
+    for commit in &found.commits {
+        for author in &commit.authors {
+            shares[*author] += commit.cost / Decimal::from(commit.authors.len());
+        }
+    }
+    let mut people: Vec<_> = found.people.iter().zip(shares).collect();
+    people.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
+    println!("{} are programs", people.iter().filter(|(person, _)| person.system).count());
+    for (person, share) in people {
+        let share = (share * Decimal::ONE_HUNDRED / cost.max(Decimal::new(1, 2))).round_dp(3);
+        println!("{share} % {}{} ({})", if person.system { "program " } else { "" }, person.identity, person.name);
+    }
 }

@@ -121,6 +121,14 @@ pub enum ImportError {
         /// What is wrong there.
         detail: String,
     },
+    /// A line of a market's own list of programs is wrong.
+    #[error("line {line} of the list of programs: {detail}")]
+    Programs {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        detail: String,
+    },
     /// The other half of the import failed, so this half stopped. This error is never seen outside.
     #[doc(hidden)]
     #[error("stopped")]

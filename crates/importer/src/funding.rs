@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use alloy_primitives::Address;
+use domain::identity::Identity;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -39,7 +40,7 @@ impl fmt::Display for AddressSource {
 pub struct Mapping(BTreeMap<String, Address>);
 
 impl Mapping {
-    /// Identities (`mailto:..` or `name:..`) and addresses.
+    /// Identities (`mailto:..`, `github:..` or `name:..`) and addresses.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Address)> {
         self.0.iter().map(|(identity, address)| (&**identity, *address))
     }
@@ -51,7 +52,8 @@ impl Mapping {
 }
 
 /// Reads the operator's mapping: one `email = 0x...` or `email 0x...` per line, where `#` starts a comment, or one JSON
-/// object from emails to addresses. `name:Ada Lovelace` stands for somebody whose commits carry no usable email.
+/// object from emails to addresses. `github:ada` or `@ada` stands for an account at GitHub, and `name:Ada Lovelace` for
+/// somebody whose commits carry no usable email.
 ///
 /// ```
 /// let mapping = importer::parse_mapping("Ada@example.org = 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed # by phone")?;
@@ -98,7 +100,7 @@ pub fn parse_mapping(text: &str) -> Result<Mapping, ImportError> {
 
 fn add_line(mapping: &mut Mapping, person: &str, address: &str, line: usize) -> Result<(), ImportError> {
     let wrong = |detail: String| ImportError::Mapping { line, detail };
-    let identity = identity(person).ok_or_else(|| wrong(format!("{person:?} is not an email")))?;
+    let identity = identity(person).ok_or_else(|| wrong(format!("{person:?} is not an email or a login")))?;
     let address = parse_address(address).map_err(wrong)?;
     if mapping.add(identity, address) {
         Ok(())
@@ -123,7 +125,10 @@ fn identity(person: &str) -> Option<String> {
     let person = person.trim();
     match person.strip_prefix("name:") {
         Some(name) if !name.trim().is_empty() => Some(format!("name:{}", name.trim().to_lowercase())),
-        _ => email_identity(person.strip_prefix("mailto:").unwrap_or(person)),
+        _ => match person.strip_prefix("github:").or_else(|| person.strip_prefix('@')) {
+            Some(login) => Identity::github(login.trim()).map(|identity| identity.to_string()),
+            None => email_identity(person.strip_prefix("mailto:").unwrap_or(person)),
+        },
     }
 }
 
@@ -178,7 +183,9 @@ impl Funding {
         for (person, address) in people.into_iter().flatten() {
             match (identity(person), parse_address(address.as_str().unwrap_or_default())) {
                 (Some(identity), Ok(address)) => funding.people.push((identity, address)),
-                (None, _) => funding.warn("tributary.payoutAddresses", &format!("{person:?} is not an email")),
+                (None, _) => {
+                    funding.warn("tributary.payoutAddresses", &format!("{person:?} is not an email or a login"))
+                }
                 (_, Err(detail)) => funding.warn(&format!("tributary.payoutAddresses of {person}"), &detail),
             }
         }

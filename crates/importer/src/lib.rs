@@ -7,7 +7,8 @@
 //! | module | what it reads |
 //! |---|---|
 //! | `history` | commits, their size and authors |
-//! | `people`, `roster` | identities, bots, the mailmap, addresses |
+//! | `people`, `accounts`, `roster` | who somebody is, the mailmap, whom a commit counts for, addresses |
+//! | `programs`, `trailers`, `mainline` | what is a program, what messages say at their end, who merged what |
 //! | `funding` | the operator's mapping, `FUNDING.json` |
 //! | `tree` | the files of HEAD and their manifest |
 //! | `about` | name, title, description, licence |
@@ -17,7 +18,7 @@
 //! | [`github`] | what GitHub's webhook sends: pushes and pull requests |
 //!
 //! The rules leave some questions open, which are decided as follows:
-//! - Merge commits are left out. In other commits, all added and removed lines count. A renamed file is one file with
+//! - Merge commits are left out. A commit that only programs wrote counts for whoever set them to work. In other commits, all added and removed lines count. A renamed file is one file with
 //!   only the lines that changed, a removed file does not count, and a binary file has no lines.
 //! - Lock files in folders of tests, fixtures and vendored code are not read, because they are not about this work.
 //! - Cargo does not say what is needed only for building or testing, so npm's development dependencies count too.
@@ -25,6 +26,7 @@
 //!   a cycle.
 
 mod about;
+mod accounts;
 mod cargo_lock;
 pub mod coherence;
 mod error;
@@ -34,13 +36,16 @@ pub mod github;
 mod graph;
 mod history;
 mod locks;
+mod mainline;
 mod npm_lock;
 mod npm_source;
 mod paths;
 mod people;
+mod programs;
 mod progress;
 mod purl;
 mod roster;
+mod trailers;
 mod tree;
 
 use std::{
@@ -57,10 +62,12 @@ use rust_decimal::Decimal;
 pub use crate::{
     error::ImportError,
     funding::{AddressSource, Mapping, parse_mapping},
+    programs::Programs,
     progress::{Phase, Progress},
 };
 use crate::{
-    error::at_most, funding::Funding, git::Git, graph::Dependencies, locks::LockFiles, progress::Reporter, tree::Entry,
+    error::at_most, funding::Funding, git::Git, graph::Dependencies, locks::LockFiles, progress::Reporter,
+    roster::Sources, tree::Entry,
 };
 
 /// A history of more commits is refused. Merges do not count.
@@ -74,11 +81,16 @@ pub const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 /// A longer mapping is refused.
 pub const MAX_MAPPING_LINES: u64 = 10_000;
 
+/// A longer list of programs is refused, in lines.
+pub const MAX_PROGRAMS: u64 = 10_000;
+
 /// How to read a repository.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Addresses that the operator knows, from [`parse_mapping`]. They outrank what the repository says.
     pub mapping: Mapping,
+    /// Who is a program and not a person.
+    pub programs: Programs,
     /// The id of the commit at HEAD of an earlier import: only later commits are read. When it is no longer in the
     /// history, all commits are read, with a warning. Files and dependencies are always those of HEAD.
     pub since: Option<String>,
@@ -88,7 +100,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mapping: Mapping::default(), since: None, git: "git".into() }
+        Self { mapping: Mapping::default(), programs: Programs::default(), since: None, git: "git".into() }
     }
 }
 
@@ -141,8 +153,11 @@ pub struct Commit {
     pub id: String,
     /// When it was committed, in seconds since 1970, within the years 1970 to 9999.
     pub time: i64,
-    /// Positions in [`Repository::people`]: the author, then the co-authors, each once. They share the cost equally.
+    /// Positions in [`Repository::people`]: the author, then the co-authors, each once. They share the cost equally. They
+    /// are people, or one program if only programs wrote the commit.
     pub authors: Vec<usize>,
+    /// For a commit of a program, the position of the person who set it to work, if that is known.
+    pub triggered_by: Option<usize>,
     /// Files added or modified.
     pub files: u32,
     /// Lines added and removed.
@@ -158,8 +173,11 @@ pub struct Commit {
 /// Somebody, or some program, who wrote commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// `mailto:` and the email in lower case; without a usable email `name:` and the name in lower case.
+    /// `github:` and the login in lower case, where the history tells it; otherwise `mailto:` and the email in lower case;
+    /// without a usable email `name:` and the name in lower case.
     pub identity: String,
+    /// Further identities, of emails, that the repository gives the account with this login.
+    pub also: Vec<String>,
     /// What they called themselves last, at most 200 characters.
     pub name: String,
     /// Whether this is a program.
@@ -254,7 +272,7 @@ pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(Progress)) 
         let other = report.clone();
         let history = scope.spawn({
             let git = &git;
-            move || report.end(history::read(git, since, total, &report))
+            move || report.end(history::read(git, since, total, &options.programs, &report))
         });
         let files = scope.spawn(|| {
             let other = other;
@@ -269,7 +287,8 @@ pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(Progress)) 
         (Ok(history), Ok(files)) => (history, files),
     };
     let funding = tree.contents.get("FUNDING.json").map(|file| Funding::read(file)).unwrap_or_default();
-    let (people, complaints) = roster::build(&git, &mut history, &options.mapping, &funding)?;
+    let sources = Sources { mapping: &options.mapping, funding: &funding };
+    let (people, complaints) = roster::build(&git, &mut history, &options.programs, sources)?;
     let about = about::read(&tree.contents);
     let (name, url) = about::name_and_url(&git)?;
     warnings.extend([dependencies.warnings, funding.warnings, complaints].into_iter().flatten());

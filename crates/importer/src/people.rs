@@ -8,17 +8,8 @@ use crate::{ImportError, git::Git};
 
 /// Names are cut here, in characters.
 const LONGEST_NAME: usize = 200;
-/// Programs that commit under a plain name.
-const ROBOTS: [&str; 8] = [
-    "dependabot",
-    "dependabot-preview",
-    "renovate",
-    "renovate-bot",
-    "renovate bot",
-    "github-actions",
-    "github actions",
-    "greenkeeper",
-];
+/// Where GitHub's private addresses are: `login@` in front of it, or `number+login@`.
+const PRIVATE: &str = "@users.noreply.github.com";
 
 /// A name and an email, as a commit or one of its trailers writes them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,21 +19,39 @@ pub(crate) struct Contact {
 }
 
 impl Contact {
-    /// Reads `Name <email>`; a text without brackets is a name.
+    /// Reads `Name <email>`; a text without brackets is a name. A login as `@login`, alone, in the place of the email or in
+    /// round brackets after the name, becomes GitHub's private address of that account.
     pub(crate) fn parse(text: &str) -> Self {
         let (name, email) = match text.rsplit_once('<') {
             Some((name, rest)) => (name, rest.split_once('>').map_or(rest, |(email, _)| email)),
             None => (text, ""),
         };
-        Self { name: name.trim().to_owned(), email: email.trim().to_owned() }
+        let (name, email) = (name.trim(), email.trim());
+        if let Some(address) = mentioned(email) {
+            return Self { name: name.to_owned(), email: address };
+        }
+        if email.is_empty() {
+            let bracket = name.strip_suffix(')').and_then(|name| name.rsplit_once('('));
+            let (before, mention) = bracket.unwrap_or((name, name));
+            if let Some(address) = mentioned(mention.trim()) {
+                return Self { name: before.trim().trim_start_matches('@').to_owned(), email: address };
+            }
+        }
+        Self { name: name.to_owned(), email: email.to_owned() }
     }
 
-    /// Returns `mailto:` and the email in lower case, or, without a usable email, `name:` and the name in lower
-    /// case.
+    /// Returns who this is: `github:` and the login where the email tells it; otherwise `mailto:` and the email in lower
+    /// case; without a usable email `name:` and the name in lower case.
     pub(crate) fn identity(&self) -> String {
-        if let Some(identity) = email_identity(&self.email) {
-            return identity;
-        }
+        email_identity(&self.email).unwrap_or_else(|| self.named())
+    }
+
+    /// Returns the identity of a program, which keeps its whole address, because programs have no account to claim with.
+    pub(crate) fn program_identity(&self) -> String {
+        Identity::email(&self.email).map_or_else(|| self.named(), |identity| identity.to_string())
+    }
+
+    fn named(&self) -> String {
         let name = self.display_name().to_lowercase();
         format!("name:{}", if name.is_empty() { "unknown".to_owned() } else { cut(&name) })
     }
@@ -53,21 +62,34 @@ impl Contact {
         let words: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
         cut(words.split_whitespace().collect::<Vec<_>>().join(" ").trim_matches(['<', '>']))
     }
-
-    /// Returns whether this is a program: it has `[bot]` in the name or email, or the name of a program that
-    /// commits without it.
-    pub(crate) fn is_system(&self) -> bool {
-        let (name, email) = (self.name.trim().to_lowercase(), self.email.to_lowercase());
-        let mailbox = email.split('@').next().unwrap_or_default();
-        // GitHub's private addresses carry the account's number: 41898282+github-actions@users.noreply.github.com
-        let mailbox = mailbox.split_once('+').map_or(mailbox, |(_, account)| account);
-        name.contains("[bot]") || email.contains("[bot]") || ROBOTS.contains(&&*name) || ROBOTS.contains(&mailbox)
-    }
 }
 
-/// Returns the identity behind an email, unless it is malformed.
+/// Returns the private address of the account that a text mentions as `@login` or by its page.
+fn mentioned(text: &str) -> Option<String> {
+    let login = text.strip_prefix('@').or_else(|| text.strip_prefix("https://github.com/"))?;
+    Identity::github(login).map(|_| format!("{login}{PRIVATE}"))
+}
+
+/// Returns the account in one of GitHub's private addresses: `1234+octocat@users.noreply.github.com`. It may be one of an
+/// app, such as `dependabot[bot]`.
+pub(crate) fn login_of(email: &str) -> Option<String> {
+    let email = email.trim();
+    let at = email.len().checked_sub(PRIVATE.len())?;
+    let (mailbox, host) = email.split_at_checked(at)?;
+    let login = mailbox.split_once('+').map_or(mailbox, |(_, login)| login);
+    (host.eq_ignore_ascii_case(PRIVATE) && !login.is_empty()).then(|| login.to_owned())
+}
+
+/// Returns the number of the account in one of GitHub's private addresses, which stays when the login changes.
+pub(crate) fn account_number(email: &str) -> Option<u64> {
+    login_of(email)?;
+    email.trim().split_once('+').and_then(|(number, _)| number.parse().ok())
+}
+
+/// Returns the identity behind an email, unless it is malformed: the account at GitHub if it is a private address of one.
 pub(crate) fn email_identity(email: &str) -> Option<String> {
-    Identity::email(email).map(|identity| identity.to_string())
+    let account = login_of(email).and_then(|login| Identity::github(&login));
+    account.or_else(|| Identity::email(email)).map(|identity| identity.to_string())
 }
 
 fn cut(text: &str) -> String {
@@ -119,19 +141,26 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_from_people() {
-        for text in [
-            "dependabot[bot] <49699333+dependabot[bot]@users.noreply.github.com>",
-            "renovate <a@b.c>",
-            "GitHub Actions <x@y.z>",
-            "X <41898282+github-actions@users.noreply.github.com>",
-            "X <renovate@host>",
-            "Dependabot <support@dependabot.com>",
+    fn a_login_is_the_identity_where_it_is_known() {
+        for (text, identity, name) in [
+            ("Ada <ada@users.noreply.github.com>", "github:ada", "Ada"),
+            ("Ada <7+Ada-L@users.noreply.github.com>", "github:ada-l", "Ada"),
+            ("Ada <7+ADA@Users.NoReply.GitHub.com>", "github:ada", "Ada"),
+            ("@Ada", "github:ada", "Ada"),
+            ("Ada L <@ada>", "github:ada", "Ada L"),
+            ("Ada L (@ada)", "github:ada", "Ada L"),
+            ("Ada <https://github.com/ada>", "github:ada", "Ada"),
+            ("@acme/team", "name:@acme/team", "@acme/team"),
+            ("Ada (she)", "name:ada (she)", "Ada (she)"),
+            ("x <7+x[bot]@users.noreply.github.com>", "mailto:7+x[bot]@users.noreply.github.com", "x"),
+            ("x <@users.noreply.github.com>", "name:x", "x"),
+            ("x <12-ada@users.noreply.gitlab.com>", "mailto:12-ada@users.noreply.gitlab.com", "x"),
         ] {
-            assert!(Contact::parse(text).is_system(), "{text}");
+            let contact = Contact::parse(text);
+            assert_eq!((&*contact.identity(), &*contact.display_name()), (identity, name), "{text}");
         }
-        for text in ["Abbot <abbot@b.c>", "Renovate Smith <r.smith@b.c>", "Bot <botanist@b.c>"] {
-            assert!(!Contact::parse(text).is_system(), "{text}");
-        }
+        assert_eq!(account_number("7+ada@users.noreply.github.com"), Some(7));
+        assert_eq!(account_number("ada@users.noreply.github.com"), None);
+        assert_eq!(account_number("7+ada@b.c"), None);
     }
 }

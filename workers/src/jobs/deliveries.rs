@@ -4,7 +4,10 @@
 //! follows from it. While one cannot be applied, those behind it wait. After [`TRIES`] it is given up, and they go on. Its owner may
 //! ask for it again.
 
-use commands::apply_delivery::{self, Outcome};
+use commands::{
+    Programs,
+    apply_delivery::{self, Outcome},
+};
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
 use service::error_chain;
@@ -29,7 +32,7 @@ impl Job for ApplyDeliveries {
     const QUEUE: Queue = Queue::Hooks;
 
     async fn run(&self, worker: &Worker) -> Result<(), Failure> {
-        Ok(apply_deliveries(&worker.context.pool, self.work).await?)
+        Ok(apply_deliveries(&worker.context.pool, &worker.context.programs, self.work).await?)
     }
 }
 
@@ -37,17 +40,17 @@ impl Job for ApplyDeliveries {
 ///
 /// # Errors
 /// When the first that waits could not be applied and is to be tried again, or somebody else holds the work for long.
-pub async fn apply_deliveries(pool: &PgPool, work: i64) -> Result<(), JobError> {
-    while apply_next(pool, work).await? {}
+pub async fn apply_deliveries(pool: &PgPool, programs: &Programs, work: i64) -> Result<(), JobError> {
+    while apply_next(pool, programs, work).await? {}
     Ok(())
 }
 
 /// Applies the first delivery that waits, or gives it up. False when none waits.
-async fn apply_next(pool: &PgPool, work: i64) -> Result<bool, JobError> {
+async fn apply_next(pool: &PgPool, programs: &Programs, work: i64) -> Result<bool, JobError> {
     let mut tx = pool.begin().await?;
     sqlx::query("SET LOCAL lock_timeout = '5s'").execute(&mut *tx).await?;
     let Some(delivery) = apply_delivery::next(&mut tx, work).await? else { return Ok(false) };
-    let outcome = match apply_delivery::apply(&mut tx, &delivery).await {
+    let outcome = match apply_delivery::apply(&mut tx, &delivery, programs).await {
         Ok(outcome) => outcome,
         Err(error) if delivery.attempts + 1 < TRIES => {
             github::count_attempt(&mut tx, delivery.id).await?;

@@ -47,6 +47,7 @@ impl Stage {
             engine: signer(0).address(),
             distribution: workers::DistributionPolicy::default(),
             anchoring: workers::Anchoring { after: Duration::from_secs(3600), events: 1_000_000 },
+            programs: commands::Programs::default(),
         };
         Ok(Self { market, context, _content: content })
     }
@@ -319,7 +320,7 @@ impl Drop for Running {
 /// Returns a person of a made-up history.
 pub fn person(identity: &str, address: Option<Address>) -> Person {
     let system = identity.contains("[bot]");
-    Person { identity: identity.into(), name: identity.into(), system, address, address_source: None }
+    Person { identity: identity.into(), name: identity.into(), system, address, address_source: None, also: Vec::new() }
 }
 
 /// Returns a repository of commits: who wrote it, and its cost in hundredths. Each weighs as much as it cost.

@@ -36,7 +36,8 @@ async fn deliveries_may_come_again_and_in_any_order() -> Result<()> {
         futures::future::try_join_all(sent.map(|(guid, payload)| hook.send(&app, "push", guid, payload))).await?;
     assert_eq!(answers.iter().filter(|answer| answer.expect(202)["known"] == false).count(), 8);
     let pool = &app.market.pool;
-    futures::future::try_join_all((0..3).map(|_| workers::apply_deliveries(pool, hook.work_id()))).await?;
+    let programs = commands::Programs::default();
+    futures::future::try_join_all((0..3).map(|_| workers::apply_deliveries(pool, &programs, hook.work_id()))).await?;
     assert_eq!(hook.commits(&app).await?, (keys((1..=4).chain(10..=18)), 13));
 
     // The list has pages, newest first, and can be filtered.
@@ -126,7 +127,7 @@ async fn each_delivery_says_what_became_of_it_and_may_be_asked_for_again() -> Re
     }
     // A signed body that is not JSON is kept as it came.
     let delivery = app.send(hook.request(&app, "push", "cut", b"{\"ref\": \"refs/he")).await?.expect(202)["id"].clone();
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     let shown = hook.shown(&app, &owner, &delivery).await?;
     assert_eq!((&shown["state"], &shown["payload"]), (&json!("failed"), &json!("{\"ref\": \"refs/he")));
     let (recorded, count) = hook.commits(&app).await?;
@@ -142,7 +143,7 @@ async fn each_delivery_says_what_became_of_it_and_may_be_asked_for_again() -> Re
         let answer = app.by(&owner, Method::POST, &replay, None).await?.expect(202);
         assert_eq!((&answer["state"], &answer["id"]), (&json!("received"), &first));
     }
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     assert_eq!(hook.shown(&app, &owner, &first).await?["message"], "0 of 1 commits recorded; 1 known before.");
     assert_eq!(hook.commits(&app).await?.1, 4);
     for (method, path) in [(Method::GET, &path), (Method::POST, &replay), (Method::GET, &hook.deliveries())] {
@@ -172,7 +173,9 @@ async fn a_worker_killed_anywhere_records_everything_once() -> Result<()> {
     let pool = &app.market.pool;
     let mut killed = 0;
     for polls in 1.. {
-        let finished = testkit::polled(workers::apply_deliveries(pool, hook.work_id()), polls).await;
+        let finished =
+            testkit::polled(workers::apply_deliveries(pool, &commands::Programs::default(), hook.work_id()), polls)
+                .await;
         // Everything that is settled is recorded, everything that is recorded is settled, and the ledger has the
         // same.
         let (settled, recorded, told): (i64, i64, i64) = sqlx::query_as(
@@ -205,7 +208,7 @@ async fn one_that_cannot_be_recorded_holds_up_its_work_for_a_while_only() -> Res
     let stuck = hook.send(&app, "push", "a", &push([1])).await?.expect(202)["id"].clone();
     let behind = hook.send(&app, "push", "b", &push([2])).await?.expect(202)["id"].clone();
     for attempt in 1..10 {
-        let tried = workers::apply_deliveries(&app.market.pool, hook.work_id()).await;
+        let tried = workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await;
         tried.expect_err("it can be recorded");
         let shown = hook.shown(&app, &owner, &stuck).await?;
         assert_eq!((&shown["state"], &shown["attempts"]), (&json!("received"), &json!(attempt)));
@@ -213,7 +216,7 @@ async fn one_that_cannot_be_recorded_holds_up_its_work_for_a_while_only() -> Res
     }
     other.deliver(&app, "push", "a", &push([2, 3])).await?;
     assert_eq!(other.commits(&app).await?, (keys([2, 3]), 2), "another work is not held up");
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     let shown = hook.shown(&app, &owner, &stuck).await?;
     assert_eq!(shown["state"], "failed");
     assert!(shown["message"].as_str().unwrap_or_default().starts_with("It was tried 10 times"), "{shown}");
@@ -223,7 +226,7 @@ async fn one_that_cannot_be_recorded_holds_up_its_work_for_a_while_only() -> Res
     sqlx::raw_sql(constraint).execute(&app.market.pool).await?;
     let replay = format!("{}/{}/replay", hook.deliveries(), stuck.as_str().unwrap_or_default());
     app.by(&owner, Method::POST, &replay, None).await?.expect(202);
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     assert_eq!(hook.commits(&app).await?, (keys([1, 2]), 2));
     Ok(())
 }
@@ -244,6 +247,7 @@ fn history(numbers: impl IntoIterator<Item = u32>, email: &str) -> Repository {
         system: false,
         address: None,
         address_source: None,
+        also: Vec::new(),
     };
     Repository {
         name: "hello".into(),
@@ -292,7 +296,9 @@ async fn a_commit_counts_once_by_push_and_by_import() -> Result<()> {
         let payload = push(numbers.clone());
         hook.send(&app, "push", &format!("r-{round}"), &payload).await?.expect(202);
         let pool = &app.market.pool;
-        let applied = async { anyhow::Ok(workers::apply_deliveries(pool, hook.work_id()).await?) };
+        let applied = async {
+            anyhow::Ok(workers::apply_deliveries(pool, &commands::Programs::default(), hook.work_id()).await?)
+        };
         tokio::try_join!(import(&repository), applied)?;
         assert_eq!(hook.commits(&app).await?, (keys((1..=6).chain(100..numbers.end)), 6 + 10 * (round as usize + 1)));
     }

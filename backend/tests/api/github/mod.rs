@@ -60,7 +60,7 @@ impl Hook {
     /// Delivers a payload, and applies everything that waits.
     pub async fn deliver(&self, app: &App, event: &str, guid: &str, payload: &Value) -> Result<Value> {
         let id = self.send(app, event, guid, payload).await?.expect(202)["id"].clone();
-        workers::apply_deliveries(&app.market.pool, self.work_id()).await?;
+        workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), self.work_id()).await?;
         Ok(id)
     }
 

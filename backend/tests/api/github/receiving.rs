@@ -26,9 +26,12 @@ async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> 
     assert_eq!((&shown["state"], &shown["event"], &shown["guid"]), (&json!("ignored"), &json!("ping"), &json!("p-1")));
     assert_eq!(shown["payload"], ping);
 
-    let mut payload = push([1, 2]);
+    // A program wrote the second commit together with Bob, whose it is, and the third alone, for its committer.
+    let mut payload = push([1, 2, 3]);
     payload["commits"][1]["message"] = json!("Together\n\nCo-authored-by: Bob <bob@example.org>");
-    payload["commits"][1]["author"] = json!({"name": "dependabot[bot]", "email": "bot@example.org"});
+    for by_program in [1, 2] {
+        payload["commits"][by_program]["author"] = json!({"name": "dependabot[bot]", "email": "bot@example.org"});
+    }
     let answer = hook.send(&app, "push", "d-1", &payload).await?.expect(202);
     assert_eq!((&answer["state"], &answer["known"]), (&json!("received"), &json!(false)));
     let waiting = hook.shown(&app, &owner, &answer["id"]).await?;
@@ -39,12 +42,12 @@ async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> 
         .fetch_one(&app.market.pool)
         .await?;
     assert_eq!(told, 2);
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     let shown = hook.shown(&app, &owner, &answer["id"]).await?;
-    assert_eq!((&shown["state"], &shown["message"]), (&json!("applied"), &json!("2 of 2 commits recorded.")));
+    assert_eq!((&shown["state"], &shown["message"]), (&json!("applied"), &json!("3 of 3 commits recorded.")));
 
     let recorded = app.pages(&format!("/v1/contributions?work={}", hook.work), 200).await?;
-    let [second, first, whole] = &recorded[..] else { panic!("{recorded:?}") };
+    let [program, bobs, whole] = &recorded[..] else { panic!("{recorded:?}") };
     assert_eq!((&whole["contributor"], &whole["reference"]), (&json!("Octo Cat"), &json!(format!("git:{}", id(1)))));
     assert_eq!((&whole["kind"], &whole["summary"]), (&json!("MANUAL_LABOR"), &json!("Work 1")));
     assert_eq!(whole["evidence"], format!("https://github.com/octo/hello/commit/{}", id(1)));
@@ -55,14 +58,12 @@ async fn a_push_becomes_contributions_as_an_import_records_them() -> Result<()> 
         (&json!("0.4"), &json!("0.65"), &json!("0.7"))
     );
     assert_eq!(whole["weight"], "480000000000");
-    assert_eq!((&first["contributorKind"], &first["kind"]), (&json!("SYSTEM"), &json!("TOOL_EXECUTION")));
-    assert_eq!(
-        (&second["contributor"], &second["cost"], &first["cost"]),
-        (&json!("Bob"), &json!("0.2"), &json!("0.2"))
-    );
+    assert_eq!((&program["contributorKind"], &program["kind"]), (&json!("SYSTEM"), &json!("TOOL_EXECUTION")));
+    assert_eq!(program["triggeredBy"][0]["contributor"], "Octo Cat");
+    assert_eq!((&bobs["contributor"], &bobs["cost"], &program["cost"]), (&json!("Bob"), &json!("0.4"), &json!("0.4")));
     let keys: Vec<String> =
         sqlx::query_scalar("SELECT key FROM contributors ORDER BY key").fetch_all(&app.market.pool).await?;
-    assert_eq!(keys, ["mailto:bob@example.org", "mailto:octo@example.org", "tool:mailto:bot@example.org"]);
+    assert_eq!(keys, ["github:octocat", "mailto:bob@example.org", "tool:mailto:bot@example.org"]);
     let told: Vec<String> = sqlx::query_scalar(
         "SELECT e->>'kind' FROM ledger.pending p, jsonb_array_elements(p.events::jsonb) e
          WHERE e->'streams' ? $1 ORDER BY p.id",
@@ -234,7 +235,7 @@ async fn secrets_are_shown_once_rotated_with_an_overlap_and_revoked() -> Result<
             .fetch_one(&app.market.pool)
             .await?;
     assert_eq!(kept, 0);
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     assert_eq!(hook.commits(&app).await?, (keys([1, 2, 4]), 3));
 
     for _ in 0..10 {

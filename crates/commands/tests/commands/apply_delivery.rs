@@ -3,12 +3,14 @@
 use alloy::primitives::keccak256;
 use anyhow::{Context, Result};
 use commands::{
-    Tx,
+    Actor, Programs, Tx,
     apply_delivery::{self, Failed, Ignored, Outcome, Push},
+    decide_identity,
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use store::{
+    accounts::identities::{self, Claim},
     github::{self, NewDelivery},
     works,
 };
@@ -60,7 +62,7 @@ impl Work {
         let id = self.deliver(tx, event, payload).await?;
         let delivery = apply_delivery::next(tx, self.id).await?.context("a delivery waits")?;
         assert_eq!((delivery.id, delivery.work, delivery.attempts), (id, self.id, 0));
-        let outcome = apply_delivery::apply(tx, &delivery).await?;
+        let outcome = apply_delivery::apply(tx, &delivery, &Programs::default()).await?;
         assert_eq!(stored(tx, id).await?, (outcome.state().to_owned(), outcome.to_string()));
         assert!(apply_delivery::next(tx, self.id).await?.is_none(), "it is applied once");
         Ok(outcome)
@@ -196,7 +198,7 @@ async fn what_the_database_refuses_leaves_the_transaction_whole() -> Result<()> 
     let mut tx = work.pool.begin().await?;
     let id = work.deliver(&mut tx, "push", &push(&[commit(2, "Two"), commit(1, "One")])).await?;
     let delivery = apply_delivery::next(&mut tx, work.id).await?.context("a delivery waits")?;
-    apply_delivery::apply(&mut tx, &delivery).await.expect_err("the database takes it");
+    apply_delivery::apply(&mut tx, &delivery, &Programs::default()).await.expect_err("the database takes it");
     assert_eq!(contributions(&mut tx).await?, 0);
     assert_eq!(stored(&mut tx, id).await?, ("received".to_owned(), String::new()), "it waits as before");
 
@@ -204,5 +206,72 @@ async fn what_the_database_refuses_leaves_the_transaction_whole() -> Result<()> 
     assert!(matches!(outcome, Outcome::Failed(Failed::GivenUp { tries: 10 })), "{outcome:?}");
     let message = "It was tried 10 times and could not be recorded. Ask for it again later.";
     assert_eq!(stored(&mut tx, id).await?, ("failed".to_owned(), message.to_owned()));
+    Ok(())
+}
+
+/// Who contributed to works, and how many contributions each made.
+async fn contributors(tx: &mut Tx) -> Result<Vec<(String, i64)>> {
+    Ok(sqlx::query_as(
+        "SELECT p.key, count(*) FROM contributions c JOIN contributors p ON p.id = c.contributor_id GROUP BY p.key ORDER BY p.key",
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+#[tokio::test]
+async fn one_account_is_one_contributor_and_a_claim_to_its_login_reaches_all() -> Result<()> {
+    let work = Work::new().await?;
+    let mut tx = work.pool.begin().await?;
+    let by = |number: u32, author: Value| {
+        let mut commit = commit(number, "Work");
+        commit["author"] = author;
+        commit
+    };
+    // The first push does not know the login; later ones tell it, also with other emails of the same account.
+    let first = push(&[by(1, json!({"name": "Octo", "email": "octo@example.org"}))]);
+    work.apply(&mut tx, "push", &first).await?;
+    let later = push(&[
+        by(2, json!({"name": "Octo", "email": "octo@example.org", "username": "OctoCat"})),
+        by(3, json!({"name": "Octo", "email": "7+octocat@users.noreply.github.com"})),
+        by(4, json!({"name": "Octo", "email": "cat@example.org", "username": "octocat"})),
+        by(5, json!({"name": "Eve", "email": "eve@example.org"})),
+    ]);
+    work.apply(&mut tx, "push", &later).await?;
+    let cat = push(&[by(6, json!({"name": "Octo", "email": "Cat@example.org"}))]);
+    work.apply(&mut tx, "push", &cat).await?;
+    let expected = [("mailto:eve@example.org".to_owned(), 1), ("mailto:octo@example.org".to_owned(), 5)];
+    assert_eq!(contributors(&mut tx).await?, expected);
+
+    // An email stays with the account that had it first.
+    let other = push(&[by(8, json!({"name": "Other", "email": "cat@example.org", "username": "other"}))]);
+    work.apply(&mut tx, "push", &other).await?;
+    assert_eq!(contributors(&mut tx).await?[0], ("github:other".to_owned(), 1));
+
+    // A program's commit counts for whoever merged it, who is the same contributor.
+    let mut merged =
+        push(&[by(7, json!({"name": "renovate[bot]", "email": "29139614+renovate[bot]@users.noreply.github.com"}))]);
+    merged["sender"] = json!({"login": "octocat", "type": "User"});
+    work.apply(&mut tx, "push", &merged).await?;
+    let triggers: Vec<(String, String)> = sqlx::query_as(
+        "SELECT p.key, t.key FROM contributions c JOIN contributors p ON p.id = c.contributor_id
+         JOIN contributors t ON t.id = ANY (c.triggered_by)",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let program = "tool:mailto:29139614+renovate[bot]@users.noreply.github.com";
+    assert_eq!(triggers, [(program.to_owned(), "mailto:octo@example.org".to_owned())]);
+
+    // What pushes to this owner's work tell says nothing about the works of others.
+    let identity = "github:octocat".parse()?;
+    let claim = Claim { identity: &identity, account: testkit::account(5), statement: "mine", signature: &[1] };
+    let (claim, _) = identities::claim(&mut tx, &claim).await?;
+    assert!(decide_identity::decide(&mut tx, Actor(testkit::account(2)), claim, true, "").await.is_err());
+    decide_identity::decide(&mut tx, Actor(testkit::account(1)), claim, true, "").await?;
+    let paid: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "SELECT p.key, a.address::bytea FROM contributor_addresses a JOIN contributors p ON p.id = a.contributor_id",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    assert_eq!(paid, [("mailto:octo@example.org".to_owned(), testkit::account(5).to_vec())]);
     Ok(())
 }

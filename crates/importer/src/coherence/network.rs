@@ -74,6 +74,7 @@ mod tests {
             system: false,
             address: None,
             address_source: None,
+            also: Vec::new(),
         };
         let commit = |authors: &[usize], cost: i64, touches_tests| Commit {
             authors: authors.to_vec(),

@@ -8,6 +8,7 @@
 //! Only a [`Verified`] body can be parsed, so the signature is always checked first. A body that was stored after the check
 //! is read with [`Verified::kept`].
 
+mod merge_messages;
 mod payload;
 mod pull_request;
 mod push;

@@ -68,6 +68,9 @@ pub struct Repository {
 pub struct User {
     /// Its name, without `@`.
     pub login: String,
+    /// `User`, `Organization` or `Bot`, where the payload says it.
+    #[serde(rename = "type", default)]
+    pub kind: Option<String>,
 }
 
 impl Event {

@@ -5,8 +5,10 @@
 //!   them again. So it does not matter that GitHub then no longer calls them `distinct`.
 //! - A commit is one contribution of its author and co-authors, under the key that an import gives it. So pushes may come
 //!   again and in any order, and an import may follow.
-//! - Merge commits contain no work of their own. A payload does not name parents, so merges are recognised by the messages
-//!   that git and GitHub write. A merge with another message counts as a commit.
+//! - Programs hold no share beside people. What only programs wrote counts for the committer, whom a trailer names, or who
+//!   pushed or merged it, as in an import.
+//! - Merge commits contain no work of their own. A payload does not name parents, so `merge_messages` says which commits are
+//!   taken for merges. An import knows the parents, and adds a commit that was taken for a merge wrongly.
 //! - A payload names files but no lines, so the cost follows from files alone, and so does its confidence.
 //! - A deleted branch or a tag brings nothing, and does not take back earlier contributions.
 //! - After a force push, the same work may come again under new ids. It is taken, and the push is marked as rewritten, so
@@ -23,22 +25,19 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::{
-    PayloadError, Repository,
+    PayloadError, Repository, User,
+    merge_messages::Merges,
     payload::{check_commits, check_files, check_id, field_error},
 };
-use crate::{history, paths, people::Contact};
+use crate::{
+    Programs, history, paths,
+    people::{Contact, login_of},
+    trailers::Trailers,
+};
+use domain::identity::Identity;
 
 /// How many commits GitHub lists. A push with this many listed commits may have had more.
 const LISTED: usize = 2048;
-/// How git and GitHub begin the message of a merge.
-const MERGES: [&str; 6] = [
-    "Merge pull request #",
-    "Merge branch '",
-    "Merge branches '",
-    "Merge remote-tracking branch '",
-    "Merge tag '",
-    "Merge commit '",
-];
 
 /// The payload of `push`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -61,6 +60,9 @@ pub struct Push {
     pub commits: Vec<Commit>,
     /// Where it happened.
     pub repository: Repository,
+    /// Who pushed, or merged on GitHub's pages.
+    #[serde(default)]
+    pub sender: Option<User>,
 }
 
 /// A commit of a push.
@@ -76,6 +78,9 @@ pub struct Commit {
     pub url: String,
     /// Who wrote it.
     pub author: Signer,
+    /// Who committed it; GitHub itself for what is merged or edited on its pages.
+    #[serde(default)]
+    pub committer: Option<Signer>,
     /// Paths of new files.
     #[serde(default)]
     pub added: Vec<String>,
@@ -126,8 +131,11 @@ pub struct Contribution {
     pub time: i64,
     /// Its page at GitHub.
     pub url: String,
-    /// The author, then the co-authors, each once. They share the cost equally.
+    /// The author, then the co-authors, each once. They share the cost equally. They are people, or one program if only
+    /// programs wrote the commit.
     pub authors: Vec<Author>,
+    /// For a commit of a program, the person who set it to work, if that is known.
+    pub triggered_by: Option<Author>,
     /// Paths of new files.
     pub added: Vec<String>,
     /// Paths of files that changed.
@@ -153,6 +161,8 @@ pub struct Author {
     pub name: String,
     /// Their email.
     pub email: Option<String>,
+    /// The identity of the email, if it is not the same: GitHub found the account by it.
+    pub also: Vec<String>,
     /// Their account at GitHub, where it is known.
     pub login: Option<String>,
     /// Whether this is a program.
@@ -204,7 +214,7 @@ impl Push {
 }
 
 /// Returns the contributions that a push brings.
-pub fn contributions_of(push: &Push) -> Contributions {
+pub fn contributions_of(push: &Push, programs: &Programs) -> Contributions {
     let mut found = Contributions::default();
     if push.deleted || !push.is_default() {
         let left_out = |commit: &Commit| LeftOut { commit: commit.id.clone(), reason: Reason::OtherBranch };
@@ -212,13 +222,14 @@ pub fn contributions_of(push: &Push) -> Contributions {
         return found;
     }
     let mut seen = HashSet::new();
+    let mut merges = Merges::of(push);
     for commit in &push.commits {
         let reason = if !seen.insert(&commit.id) {
             Reason::Repeated
-        } else if MERGES.iter().any(|start| commit.message.starts_with(start)) {
+        } else if merges.include(commit) {
             Reason::Merge
         } else {
-            found.taken.push(contribution(commit));
+            found.taken.push(contribution(commit, push.sender.as_ref(), programs));
             continue;
         };
         found.left_out.push(LeftOut { commit: commit.id.clone(), reason });
@@ -229,18 +240,20 @@ pub fn contributions_of(push: &Push) -> Contributions {
     found
 }
 
-fn contribution(commit: &Commit) -> Contribution {
+fn contribution(commit: &Commit, sender: Option<&User>, programs: &Programs) -> Contribution {
     let touched: HashSet<&String> = commit.added.iter().chain(&commit.modified).collect();
     let files = u32::try_from(touched.len()).unwrap_or(u32::MAX);
     let touches_tests = touched.iter().any(|path| paths::is_test(path.as_bytes()));
     let time = DateTime::parse_from_rfc3339(&commit.timestamp).map_or(0, |time| time.timestamp());
+    let (authors, triggered_by) = who(commit, sender, programs);
     Contribution {
         key: format!("git:{}", commit.id),
         commit: commit.id.clone(),
         subject: subject(&commit.message),
         time: time.clamp(0, history::LAST_SECOND),
         url: commit.url.clone(),
-        authors: authors(commit),
+        authors,
+        triggered_by,
         added: commit.added.clone(),
         modified: commit.modified.clone(),
         removed: commit.removed.clone(),
@@ -256,42 +269,56 @@ fn subject(message: &str) -> String {
     paragraph.collect::<Vec<_>>().join(" ").chars().take(history::LONGEST_SUBJECT).collect()
 }
 
-fn authors(commit: &Commit) -> Vec<Author> {
-    let Signer { name, email, username } = &commit.author;
-    let contact = Contact { name: name.clone(), email: email.clone().unwrap_or_default() };
-    let mut authors = vec![author(&contact, username.as_deref())];
-    for contact in co_authors(&commit.message) {
-        let author = author(&contact, None);
-        if authors.iter().all(|other| other.identity != author.identity) {
-            authors.push(author);
+/// Returns the people who share a commit. If only programs wrote it, returns its author and who set that program to work.
+fn who(commit: &Commit, sender: Option<&User>, programs: &Programs) -> (Vec<Author>, Option<Author>) {
+    let trailers = Trailers::of(&commit.message);
+    let writer = signer(&commit.author, programs);
+    let others = trailers.co_authors.iter().map(|contact| author(contact, None, programs));
+    let mut people: Vec<Author> = Vec::new();
+    for one in std::iter::once(writer.clone()).chain(others) {
+        if !one.system && people.iter().all(|other| !other.is_same_as(&one)) {
+            people.push(one);
         }
     }
-    authors
+    if !people.is_empty() {
+        return (people, None);
+    }
+    let committer = commit.committer.iter().map(|committer| signer(committer, programs));
+    let named = trailers.principals.iter().map(|contact| author(contact, None, programs));
+    let sender = sender.filter(|user| user.kind.as_deref() != Some("Bot")).map(|user| {
+        let contact = Contact { name: user.login.clone(), email: String::new() };
+        author(&contact, Some(&user.login), programs)
+    });
+    let person = committer.chain(named).chain(sender).find(|one| !one.system);
+    (vec![writer], person)
 }
 
-/// Returns the co-authors that the last paragraph of a message names, unless it is also the first paragraph.
-fn co_authors(message: &str) -> impl Iterator<Item = Contact> {
-    let lines: Vec<&str> = message.trim().lines().map(str::trim).collect();
-    let last = lines.iter().rposition(|line| line.is_empty()).map_or(lines.len(), |blank| blank + 1);
-    let trailers = lines[last..].iter().filter_map(|line| line.split_once(':'));
-    let named = trailers.filter(|(key, value)| key.eq_ignore_ascii_case("Co-authored-by") && !value.trim().is_empty());
-    named.map(|(_, value)| Contact::parse(value.trim())).collect::<Vec<_>>().into_iter()
+fn signer(Signer { name, email, username }: &Signer, programs: &Programs) -> Author {
+    let contact = Contact { name: name.clone(), email: email.clone().unwrap_or_default() };
+    author(&contact, username.as_deref(), programs)
 }
 
-fn author(contact: &Contact, username: Option<&str>) -> Author {
-    let login = username.filter(|login| !login.is_empty()).or_else(|| login_in(&contact.email)).map(str::to_owned);
-    let email = contact.email.trim();
-    Author {
-        identity: contact.identity(),
-        name: contact.display_name(),
-        email: (!email.is_empty()).then(|| email.to_owned()),
-        system: contact.is_system() || login.as_ref().is_some_and(|login| login.ends_with("[bot]")),
-        login,
+impl Author {
+    fn is_same_as(&self, other: &Self) -> bool {
+        let knows = |one: &Self, other: &Self| one.also.contains(&other.identity);
+        self.identity == other.identity || knows(self, other) || knows(other, self)
     }
 }
 
-/// Returns the account in one of GitHub's private addresses: `1234+octocat@users.noreply.github.com`.
-fn login_in(email: &str) -> Option<&str> {
-    let mailbox = email.trim().strip_suffix("@users.noreply.github.com")?;
-    Some(mailbox.split_once('+').map_or(mailbox, |(_, login)| login)).filter(|login| !login.is_empty())
+fn author(contact: &Contact, username: Option<&str>, programs: &Programs) -> Author {
+    let login = username.filter(|login| !login.is_empty()).map(str::to_owned).or_else(|| login_of(&contact.email));
+    let email = contact.email.trim();
+    let system = programs.include(contact, login.as_deref());
+    let account = login.as_deref().and_then(Identity::github).map(|identity| identity.to_string());
+    let by_email = contact.identity();
+    let identity = if system { contact.program_identity() } else { account.unwrap_or_else(|| by_email.clone()) };
+    let differs = !system && by_email.starts_with("mailto:") && by_email != identity;
+    Author {
+        also: if differs { vec![by_email] } else { Vec::new() },
+        identity,
+        name: contact.display_name(),
+        email: (!email.is_empty()).then(|| email.to_owned()),
+        system,
+        login,
+    }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use domain::cost::Evidence;
 use hmac::{Hmac, Mac};
+use importer::Programs;
 use importer::github::{
     Contribution, Contributions, Event, LeftOut, MAX_COMMITS, MAX_FILES, MAX_PATH, Merge, PayloadError, Push, Reason,
     SignatureError, contributions_of, merge_of, verify_signature,
@@ -77,7 +78,7 @@ fn parsed(payload: &Value) -> Push {
 }
 
 fn contributions(payload: &Value) -> Contributions {
-    contributions_of(&parsed(payload))
+    contributions_of(&parsed(payload), &Programs::default())
 }
 
 fn only(commit: Value) -> Contribution {
@@ -105,7 +106,8 @@ fn a_push_is_contributions() {
     assert_eq!((first.touches_tests, first.coherence), (false, "0.5".parse().unwrap()));
     assert_eq!((second.touches_tests, second.coherence), (true, "0.7".parse().unwrap()));
     let [author] = &*first.authors else { panic!("{:?}", first.authors) };
-    assert_eq!((&*author.identity, &*author.name), ("mailto:octo@example.org", "Octo Cat"));
+    assert_eq!((&*author.identity, &*author.name), ("github:octocat", "Octo Cat"));
+    assert_eq!(author.also, ["mailto:octo@example.org"]);
     assert_eq!((author.login.as_deref(), author.system), (Some("octocat"), false));
 }
 
@@ -127,7 +129,24 @@ fn authors_are_those_the_commit_names() {
             json!({"name": "A", "email": "a@x.org"}),
             "x\n\nCo-authored-by: Nobody <n@x.org>\n\nmore\n\nCo-Authored-By: B <7+bea@users.noreply.github.com>\r\n\
              Co-authored-by: A <A@x.org>\nReviewed-by: C <c@x.org>\n",
-            vec![("mailto:a@x.org", None, false), ("mailto:7+bea@users.noreply.github.com", Some("bea"), false)],
+            vec![("mailto:a@x.org", None, false), ("github:bea", Some("bea"), false)],
+        ),
+        (json!({"name": "A", "email": null, "username": "Ada"}), "x", vec![("github:ada", Some("Ada"), false)]),
+        (
+            json!({"name": "A", "email": "a@x.org", "username": "ada"}),
+            "x\n\nCo-authored-by: A <a@x.org>\nCo-authored-by: A <7+Ada@users.noreply.github.com>\n\
+             Co-authored-by: Claude <noreply@anthropic.com>",
+            vec![("github:ada", Some("ada"), false)],
+        ),
+        (
+            json!({"name": "claude[bot]", "email": "209825114+claude[bot]@users.noreply.github.com", "username": "claude[bot]"}),
+            "x\n\nCo-authored-by: @bea",
+            vec![("github:bea", Some("bea"), false)],
+        ),
+        (
+            json!({"name": "Claude Code", "email": "a@x.org", "username": "ada"}),
+            "x",
+            vec![("github:ada", Some("ada"), false)],
         ),
         (
             json!({"name": "A", "email": "a@x.org"}),
@@ -139,6 +158,58 @@ fn authors_are_those_the_commit_names() {
         let authors: Vec<_> = found.authors.iter().map(|a| (&*a.identity, a.login.as_deref(), a.system)).collect();
         assert_eq!(authors, expected);
     }
+}
+
+#[test]
+fn the_work_of_a_program_counts_for_whoever_set_it_to_work() {
+    let bot = json!({"name": "dependabot[bot]", "email": "49699333+dependabot[bot]@users.noreply.github.com",
+                     "username": "dependabot[bot]"});
+    let github = json!({"name": "GitHub", "email": "noreply@github.com", "username": "web-flow"});
+    let bea = json!({"name": "Bea", "email": "b@x.org", "username": "bea"});
+    let sign = "x\n\nSigned-off-by: dependabot[bot] <support@github.com>\nSigned-off-by: C <c@x.org>";
+    let app = json!({"login": "mergify[bot]", "type": "Bot"});
+    for (committer, message, sender, expected) in [
+        (bea, sign, json!({"login": "octocat"}), Some("github:bea")),
+        (github.clone(), sign, json!({"login": "octocat"}), Some("mailto:c@x.org")),
+        (github.clone(), "x", json!({"login": "octocat"}), Some("github:octocat")),
+        (github.clone(), "x", app.clone(), None),
+        (json!(null), "x", json!(null), None),
+        (bot.clone(), "x", json!({"login": "acme-deploy", "type": "Bot"}), None),
+    ] {
+        let commit = with(commit(1), json!({"author": bot, "committer": committer, "message": message}));
+        let mut found = contributions(&with(push(&[commit]), json!({"sender": sender})));
+        let found = found.taken.remove(0);
+        assert!(found.authors.len() == 1 && found.authors[0].system);
+        assert_eq!(found.authors[0].identity, "mailto:49699333+dependabot[bot]@users.noreply.github.com");
+        assert_eq!(found.triggered_by.as_ref().map(|person| &*person.identity), expected);
+    }
+    let ours = Programs::with("login octocat").unwrap();
+    let found = contributions_of(&parsed(&push(&[commit(1)])), &ours);
+    assert!(found.taken[0].authors[0].system, "a market knows further programs");
+}
+
+#[test]
+fn a_merge_with_the_title_of_its_request_is_known_by_its_files() {
+    let github = json!({"name": "GitHub", "email": "noreply@github.com", "username": "web-flow"});
+    let files = |files: &[&str]| json!({"added": [], "removed": [], "modified": files, "committer": github});
+    let commit = |number, message: &str, touched: &[&str]| {
+        with(with(commit(number), files(touched)), json!({"message": message}))
+    };
+    let left_out = |commits: &[Value]| {
+        contributions(&push(commits)).left_out.into_iter().map(|left_out| left_out.commit).collect::<Vec<_>>()
+    };
+    for title in ["Fix it (#7)", "Merged PR 7: Fix it", "Merged in fix (pull request #7)", "Merge fix into app"] {
+        let work = [commit(1, "One", &["a", "b"]), commit(2, "Two", &["c"])];
+        let merge = [work[0].clone(), work[1].clone(), commit(3, title, &["a", "c"])];
+        assert_eq!(left_out(&merge), [id(3)], "{title}");
+        assert_eq!(left_out(&merge[1..]), [""; 0], "{title}: `a` comes with the last commit alone");
+        assert_eq!(left_out(&merge[2..]), [""; 0], "{title}: all of it in one commit");
+    }
+    // A queue that merges several requests, each as one commit, brings work only.
+    let queue = [commit(1, "Fix it (#7)", &["a"]), commit(2, "Fix it again (#8)", &["a"])];
+    assert_eq!(left_out(&queue), [""; 0]);
+    let empty = [commit(1, "One", &["a"]), commit(2, "Merge with care", &[]), commit(3, "Merge with care", &["a"])];
+    assert_eq!(left_out(&empty), [id(2)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Commits, their size and their authors.
 
-use importer::Options;
+use importer::{Options, Programs};
 use rust_decimal::Decimal;
 
 use crate::support::{Repo, authors, person, warned};
@@ -61,15 +61,23 @@ fn merges_are_left_out_and_parents_come_first() {
     repo.git(&["checkout", "--quiet", "main"]);
     repo.write("c", "1\n");
     repo.commit("main");
-    repo.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "side"]);
+    repo.git(&["merge", "--quiet", "--no-ff", "--no-commit", "side"]);
+    // What is changed while merging counts for nothing, whatever the message is.
+    repo.write("d", "1\n").commit("merge");
+    repo.git(&["checkout", "--quiet", "-b", "one", "HEAD~1"]);
+    repo.write("e", "1\n").commit("arm");
+    repo.git(&["checkout", "--quiet", "-b", "two", "HEAD~1"]);
+    repo.write("f", "1\n").commit("leg");
+    repo.git(&["checkout", "--quiet", "main"]);
+    repo.git(&["merge", "--quiet", "--message", "octopus", "one", "two"]);
     repo.git(&["checkout", "--quiet", "--orphan", "other"]);
     let root = repo.commit("other root");
     repo.git(&["checkout", "--quiet", "main"]);
     repo.git(&["merge", "--quiet", "--allow-unrelated-histories", "--message", "join", "other"]);
     let found = repo.read();
     let subjects: Vec<_> = found.commits.iter().map(|commit| &*commit.subject).collect();
-    assert_eq!(subjects.len(), 4, "{subjects:?}");
-    assert_eq!(subjects.iter().filter(|subject| ["merge", "join"].contains(subject)).count(), 0);
+    assert_eq!(subjects.len(), 6, "{subjects:?}");
+    assert_eq!(subjects.iter().filter(|subject| ["merge", "octopus", "join"].contains(subject)).count(), 0);
     let place = |id: &str| found.commits.iter().position(|commit| commit.id == id).unwrap();
     assert!(place(&side) > subjects.iter().position(|subject| *subject == "first").unwrap());
     let first = &found.commits[subjects.iter().position(|subject| *subject == "first").unwrap()].id;
@@ -131,6 +139,107 @@ fn bots_are_systems_and_odd_emails_are_names() {
         ("mailto:ü@x.org", false),
     ];
     assert_eq!(people, expected);
+    assert!(warned(&found, "2 commits are by programs: 0 count for people"), "{:?}", found.warnings);
+}
+
+/// The identities of a commit's authors, and of who set a program to work.
+fn counted(found: &importer::Repository, commit: usize) -> (Vec<&str>, Option<&str>) {
+    let person = found.commits[commit].triggered_by.map(|person| &*found.people[person].identity);
+    (authors(found, commit), person)
+}
+
+#[test]
+fn programs_hold_no_share_beside_people() {
+    const BOT: &str = "copilot-swe-agent[bot] <198982749+Copilot@users.noreply.github.com>";
+    let mut repo = Repo::of(&[("a", "1\n")]);
+    repo.commit("one\n\nGenerated with Claude Code\n\nCo-Authored-By: Claude Opus 4.6 <noreply@anthropic.com>");
+    repo.commit_as(BOT, "two\n\nCo-authored-by: Bea <7+bea@users.noreply.github.com>\nCo-authored-by: Codex");
+    repo.commit_as("Claude Code <ada@example.org>", "three");
+    repo.commit_as("Ada (aider) <ada@example.org>", "four\n\nCo-authored-by: aider (gpt-5) <aider@aider.chat>");
+    let found = repo.read();
+    for (commit, expected) in [
+        (1, vec!["mailto:ada@example.org"]),
+        (2, vec!["github:bea"]),
+        (3, vec!["mailto:ada@example.org"]),
+        (4, vec!["mailto:ada@example.org"]),
+    ] {
+        assert_eq!(counted(&found, commit), (expected, None));
+    }
+    assert!(found.people.iter().all(|person| !person.system), "{:?}", found.people);
+    assert!(warned(&found, "1 commits are by programs: 1 count for people"), "{:?}", found.warnings);
+}
+
+#[test]
+fn the_work_of_a_program_counts_for_whoever_set_it_to_work() {
+    const BOT: &str = "renovate[bot] <29139614+renovate[bot]@users.noreply.github.com>";
+    let program = "mailto:29139614+renovate[bot]@users.noreply.github.com";
+    let mut repo = Repo::of(&[(".mailmap", "Bob <bob@b.org> <bob@old.org>\n")]);
+    repo.write("a", "1\n").commit_with(BOT, "GitHub <noreply@github.com>", "nobody");
+    repo.write("a", "2\n").commit_with(BOT, "Bob <bob@old.org>", "committed");
+    let signed = "signed\n\nSigned-off-by: renovate[bot] <bot@renovateapp.com>\nSigned-off-by: Bob <bob@old.org>";
+    repo.write("a", "3\n").commit_with(BOT, "GitHub <noreply@github.com>", signed);
+    repo.git(&["checkout", "--quiet", "-b", "side"]);
+    repo.write("b", "1\n").commit_with(BOT, "GitHub <noreply@github.com>", "merged");
+    repo.git(&["checkout", "--quiet", "main"]);
+    repo.git_as("Eve <eve@e.org>", &["merge", "--quiet", "--no-ff", "--message", "merge", "side"]);
+    let found = repo.read();
+    let by = |subject: &str| {
+        let place = found.commits.iter().position(|commit| commit.subject == subject).unwrap();
+        counted(&found, place)
+    };
+    assert_eq!(by("nobody"), (vec![program], None));
+    assert_eq!(by("committed"), (vec![program], Some("mailto:bob@b.org")));
+    assert_eq!(by("signed"), (vec![program], Some("mailto:bob@b.org")));
+    assert_eq!(by("merged"), (vec![program], Some("mailto:eve@e.org")));
+    assert!(person(&found, program).system && !person(&found, "mailto:eve@e.org").system);
+    let ours = Options { programs: Programs::with("name ada").unwrap(), ..Options::default() };
+    assert_eq!(
+        counted(&repo.read_with(&ours), 0),
+        (vec!["mailto:ada@example.org"], None),
+        "a market knows further programs"
+    );
+}
+
+#[test]
+fn one_account_is_one_person() {
+    let mut repo = Repo::new();
+    repo.write(
+        ".mailmap",
+        "Eve <eve@e.org> <9+eve-e@users.noreply.github.com>\nZoe <8+zoe@users.noreply.github.com> <zoe@z.org>\n",
+    );
+    repo.commit_as("Ada <7+ada-old@users.noreply.github.com>", "one");
+    repo.commit_as("Ada <ada-old@users.noreply.github.com>", "two\n\nCo-authored-by: @Ada-L");
+    repo.commit_as("Ada L <7+Ada-L@Users.noreply.github.com>", "three");
+    repo.commit_as("Eve <eve@e.org>", "four\n\nCo-authored-by: E <9+Eve-E@users.noreply.github.com>");
+    repo.commit_as("Eve <9+eve-e@users.noreply.github.com>", "five");
+    repo.commit_as("Zoe <ZOE@z.org>", "six\n\nPayout-Address: 0x00000000000000000000000000000000000000aa");
+    let found = repo.read();
+    let expected = ["github:ada-l", "github:eve-e", "github:zoe"];
+    assert_eq!(found.people.iter().map(|person| &*person.identity).collect::<Vec<_>>(), expected);
+    assert!((0..6).all(|commit| authors(&found, commit).len() == 1), "{:?}", found.commits);
+    assert_eq!(person(&found, "github:ada-l").name, "Ada L");
+    assert_eq!(person(&found, "github:eve-e").also, ["mailto:eve@e.org"]);
+    assert_eq!(person(&found, "github:zoe").also, ["mailto:zoe@z.org"]);
+    assert!(person(&found, "github:zoe").address.is_some());
+
+    let mapping =
+        "eve@e.org 0x00000000000000000000000000000000000000bb\n@ada-l 0x00000000000000000000000000000000000000cc";
+    let options = Options { mapping: importer::parse_mapping(mapping).unwrap(), ..Options::default() };
+    let found = repo.read_with(&options);
+    assert!(found.people.iter().all(|person| person.address.is_some()), "{:?}", found.people);
+    assert!(!warned(&found, "of the address mapping"), "{:?}", found.warnings);
+}
+
+#[test]
+fn trailers_are_read_as_in_a_push() {
+    let mut repo = Repo::new();
+    repo.commit("one\n\nsome text\nCo-authored-by: A <a@x.org>\n\nSigned-off-by: C <c@x.org>");
+    repo.commit(&format!("two\n\n{}\n\nCo-authored-by: A <a@x.org>", "long ".repeat(20_000)));
+    let found = repo.read();
+    assert_eq!(authors(&found, 0), ["mailto:ada@example.org"]);
+    assert_eq!(authors(&found, 1), ["mailto:ada@example.org", "mailto:a@x.org"]);
+    repo.commit("three\n\nCo-authored-by: A <a@x.org> and B <b@x.org>\n\nSigned-off-by: C <c@x.org>");
+    assert_eq!(authors(&repo.read(), 2), ["mailto:ada@example.org", "mailto:a@x.org", "mailto:b@x.org"]);
 }
 
 #[test]

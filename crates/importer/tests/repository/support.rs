@@ -27,17 +27,26 @@ impl Repo {
     }
 
     pub fn git_as(&self, who: &str, arguments: &[&str]) -> String {
-        let (name, email) = who.split_once(" <").unwrap();
-        let (email, date) = (email.trim_end_matches('>'), format!("{} +0000", self.seconds));
+        self.git_by(who, who, arguments)
+    }
+
+    fn git_by(&self, author: &str, committer: &str, arguments: &[&str]) -> String {
+        let parts = |who: &str| {
+            let (name, email) = who.split_once(" <").unwrap();
+            (name.to_owned(), email.trim_end_matches('>').to_owned())
+        };
+        let date = format!("{} +0000", self.seconds);
         let mut command = git(self.path());
+        let (name, email) = parts(author);
         command.env("GIT_AUTHOR_NAME", name).env("GIT_AUTHOR_EMAIL", email).env("GIT_AUTHOR_DATE", &date);
+        let (name, email) = parts(committer);
         command.env("GIT_COMMITTER_NAME", name).env("GIT_COMMITTER_EMAIL", email).env("GIT_COMMITTER_DATE", &date);
         let output = command.args(["-c", "protocol.file.allow=always"]).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+    pub fn write(&mut self, path: &str, content: impl AsRef<[u8]>) -> &mut Self {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -53,6 +62,14 @@ impl Repo {
         self.seconds += 60;
         self.git_as(who, &["add", "--all"]);
         self.git_as(who, &["commit", "--quiet", "--allow-empty", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Commits everything as somebody else than who wrote it.
+    pub fn commit_with(&mut self, author: &str, committer: &str, message: &str) -> String {
+        self.seconds += 60;
+        self.git(&["add", "--all"]);
+        self.git_by(author, committer, &["commit", "--quiet", "--message", message]);
         self.git(&["rev-parse", "HEAD"])
     }
 

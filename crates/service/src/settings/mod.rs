@@ -13,7 +13,9 @@ use std::env;
 pub use example::example;
 use load::Values;
 pub use secret::{Secret, SecretUrl};
-pub use sections::{Chain, Content, Database, Distribution, Engine, Http, Ledger, Market, Settings, Telemetry};
+pub use sections::{
+    Chain, Content, Database, Distribution, Engine, Http, Ledger, Market, Repositories, Settings, Telemetry,
+};
 pub use value::{Finality, LogFormat, MinPayouts};
 
 #[derive(Debug, thiserror::Error)]

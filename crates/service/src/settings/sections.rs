@@ -147,6 +147,12 @@ sections! {
         /// The largest upload, in bytes.
         upload_limit: u64 = Default::Is("1073741824"), "UPLOAD_LIMIT";
     }
+    /// How the histories of repositories are read.
+    repositories: Repositories {
+        /// A file that names programs whose commits belong to whoever set them to work, beside those that are known, and
+        /// people who would be taken for programs. `crates/importer/src/programs.txt` has the form and the known ones.
+        programs_file: Option<PathBuf> = Default::Unset("programs.txt"), "PROGRAMS_FILE";
+    }
     /// The account with the ENGINE role.
     engine: Engine {
         /// Its private key, 32 bytes in 0x-hex: it deploys, publishes payout roots, anchors the ledger and signs its receipts.

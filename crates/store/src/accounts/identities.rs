@@ -8,9 +8,10 @@
 //! ```
 //!
 //! The decision of an owner holds for all works of that owner, including future ones. What a repository says holds for its
-//! work alone, and only where the owner has said nothing else.
+//! work alone, and only where the owner has said nothing else. A claim to one name of an account is a claim to all its names
+//! that the owner's works [know of](know_accounts).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ::facts::{Account, Fact, Hash, IdentityClaimed, IdentityLinked, IdentityRefused, NewFact, Stream, Subject};
 use alloy_primitives::Address;
@@ -72,9 +73,14 @@ pub async fn claim(tx: &mut PgConnection, claim: &Claim<'_>) -> Result<(i64, boo
     let proven = sqlx::query!(
         "INSERT INTO identity_proofs (claim_id, owner, work_id, state, source)
          SELECT k.id, w.owner, w.id, 'proven', a.source
-         FROM identity_claims k JOIN contributors c ON c.key = k.key
+         FROM identity_claims k
+         CROSS JOIN LATERAL (
+             SELECT k.key UNION
+             SELECT x.key FROM (SELECT DISTINCT a.owner FROM account_names a WHERE a.email = k.key OR a.login = k.key) o
+             CROSS JOIN LATERAL account_keys(o.owner, k.key) x) m (key)
+         JOIN contributors c ON c.key = m.key
          JOIN LATERAL (SELECT * FROM payees WHERE contributor_id = c.id) a ON a.address = k.account AND a.claim_id IS NULL
-         JOIN works w ON w.id = a.work_id
+         JOIN works w ON w.id = a.work_id AND c.key IN (SELECT n.key FROM account_keys(w.owner, k.key) n)
          WHERE k.id = $1 AND a.source IN ('trailer', 'FUNDING.json', 'mapping')
          ON CONFLICT DO NOTHING",
         id
@@ -146,6 +152,63 @@ pub async fn decide(
     Ok(true)
 }
 
+/// Stores that emails belong to logins, as `(email, login)`, in the works of the owner of a work, and links whoever claimed one
+/// of them.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn know_accounts(
+    tx: &mut PgConnection,
+    work_id: i64,
+    names: &[(String, String)],
+) -> Result<(), StoreError> {
+    hold_confirmations(tx, work_id).await?;
+    let (emails, logins): (Vec<String>, Vec<String>) = names.iter().cloned().unzip();
+    let told = sqlx::query!(
+        "INSERT INTO account_names (owner, email, login)
+         SELECT DISTINCT w.owner, n.email, n.login FROM unnest($2::text[], $3::text[]) AS n (email, login) JOIN works w ON w.id = $1
+         ON CONFLICT DO NOTHING",
+        work_id,
+        &emails,
+        &logins
+    )
+    .execute(&mut *tx)
+    .await?;
+    if told.rows_affected() > 0 {
+        link(tx, None, Some(work_id)).await?;
+    }
+    Ok(())
+}
+
+/// Returns the key under which each name is recorded in a work, where that is another one: the name under which the same account
+/// came into the work first, or else its login.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn keys_of_accounts(
+    tx: &mut PgConnection,
+    work_id: i64,
+    names: &[String],
+) -> Result<HashMap<String, String>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT r.name AS "name!", coalesce(first.key, login.key, r.name) AS "key!"
+           FROM works w CROSS JOIN unnest($2::text[]) AS r (name)
+           LEFT JOIN LATERAL (
+               SELECT c.key FROM account_keys(w.owner, r.name) n JOIN contributors c ON c.key = n.key
+               WHERE takes_part(w.id, c.id) ORDER BY c.id LIMIT 1) first ON true
+           LEFT JOIN LATERAL (
+               SELECT a.login AS key FROM account_names a WHERE a.owner = w.owner AND a.email = r.name
+               ORDER BY a.told_at DESC, a.login LIMIT 1) login ON true
+           WHERE w.id = $1 AND (EXISTS (SELECT FROM account_names a WHERE a.owner = w.owner AND a.email = r.name)
+                             OR EXISTS (SELECT FROM account_names a WHERE a.owner = w.owner AND a.login = r.name))"#,
+        work_id,
+        names
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().filter(|row| row.name != row.key).map(|row| (row.name, row.key)).collect())
+}
+
 /// Keeps claims to this work's people from being confirmed until the transaction ends.
 pub(crate) async fn hold_confirmations(tx: &mut PgConnection, work_id: i64) -> Result<(), StoreError> {
     let owner = sqlx::query_scalar!(r#"SELECT owner AS "owner: Account" FROM works WHERE id = $1"#, work_id)
@@ -173,7 +236,8 @@ pub async fn prove(tx: &mut PgConnection, work_id: i64, named: &[Named<'_>]) -> 
         "INSERT INTO identity_proofs (claim_id, owner, work_id, state, source)
          SELECT k.id, w.owner, w.id, 'proven', r.source
          FROM jsonb_to_recordset($2) AS r (key text, account bytea, source text)
-         JOIN identity_claims k ON k.key = r.key AND k.account = r.account JOIN works w ON w.id = $1
+         JOIN works w ON w.id = $1 CROSS JOIN LATERAL account_keys(w.owner, r.key) n
+         JOIN identity_claims k ON k.key = n.key AND k.account = r.account
          WHERE NOT EXISTS (
              SELECT FROM identity_proofs o JOIN identity_claims x ON x.id = o.claim_id
              WHERE o.owner = w.owner AND o.work_id IS NULL AND x.key = k.key AND (o.state = 'proven' OR x.id = k.id))
@@ -233,7 +297,8 @@ pub async fn link(tx: &mut PgConnection, claim: Option<i64>, work_id: Option<i64
         Link,
         r#"INSERT INTO contributor_addresses (work_id, contributor_id, address, source, claim_id)
            SELECT w.id, c.id, k.account, p.source, k.id
-           FROM identity_proofs p JOIN identity_claims k ON k.id = p.claim_id JOIN contributors c ON c.key = k.key
+           FROM identity_proofs p JOIN identity_claims k ON k.id = p.claim_id
+           CROSS JOIN LATERAL account_keys(p.owner, k.key) n JOIN contributors c ON c.key = n.key
            JOIN works w ON w.owner = p.owner AND w.id = coalesce(p.work_id, w.id)
            WHERE p.state = 'proven' AND ($1::bigint IS NULL OR k.id = $1) AND ($2::bigint IS NULL OR w.id = $2)
              AND takes_part(w.id, c.id)

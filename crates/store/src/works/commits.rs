@@ -2,7 +2,8 @@
 //!
 //! A commit counts once in a work, under `git:` and its id, whoever brings it first: what is known is left as it is, even where the
 //! other source names its author in another way. An import reads `.mailmap`, a push cannot: where the two differ the first record
-//! stays, the import says how many commits that concerns, and the owner may correct them.
+//! stays, the import says how many commits that concerns, and the owner may correct them. Whoever is known to be one account
+//! is recorded under one key in a work.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,6 +16,7 @@ use sqlx::PgConnection;
 
 use crate::{
     StoreError,
+    accounts::identities,
     works::contributions::{self, NewContribution, Record, Someone},
 };
 
@@ -29,6 +31,8 @@ pub struct Author<'a> {
     pub name: &'a str,
     /// Whether this is a program.
     pub system: bool,
+    /// Emails, as identities, that belong to the login which is this author's identity.
+    pub also: &'a [String],
 }
 
 impl Author<'_> {
@@ -59,6 +63,8 @@ pub struct Commit<'a> {
     pub evidence: Option<&'a str>,
     /// At least one author, and each author once.
     pub authors: Vec<Author<'a>>,
+    /// For a commit of a program: who set it to work, if that is known.
+    pub triggered_by: Option<Author<'a>>,
 }
 
 /// What was recorded.
@@ -89,22 +95,29 @@ pub async fn record(
     let state = contributions::import_state(tx, work_id).await?;
     let record = Record { work_id, recorded_by: owner, state, corrects: None };
     let mut recorded = Recorded::default();
+    know_accounts(tx, work_id, commits).await?;
     for commits in commits.chunks(BATCH) {
         let known = known(tx, work_id, owner, commits).await?;
+        let accounts = keys_of_accounts(tx, work_id, commits, &known).await?;
+        let key = |author: &Author<'_>| one_key(&accounts, author.key());
         let mut fresh = Vec::new();
         for commit in commits {
             match known.get(&source_key(commit)) {
-                Some(keys) => recorded.attributed_otherwise += u64::from(*keys != keys_of(commit)),
+                Some(keys) => {
+                    let keys: BTreeSet<String> = keys.iter().map(|name| one_key(&accounts, name.clone())).collect();
+                    let now: BTreeSet<String> = commit.authors.iter().map(key).collect();
+                    recorded.attributed_otherwise += u64::from(keys != now);
+                }
                 None => fresh.push(commit),
             }
         }
-        let authors = fresh.iter().flat_map(|commit| &commit.authors);
+        let authors = fresh.iter().flat_map(|commit| commit.authors.iter().chain(&commit.triggered_by));
         let people: BTreeSet<Someone> =
-            authors.map(|author| Someone { key: author.key(), name: author.name() }).collect();
+            authors.map(|author| Someone { key: key(author), name: author.name() }).collect();
         contributions::introduce(tx, &people.into_iter().collect::<Vec<_>>()).await?;
         let mut new = Vec::with_capacity(fresh.len());
         for commit in &fresh {
-            parts(commit, rests_on, &mut new)?;
+            parts(commit, rests_on, &key, &mut new)?;
         }
         recorded.commits += fresh.len() as u64;
         recorded.contributions += contributions::record(tx, record, &new).await?.len() as u64;
@@ -117,8 +130,32 @@ fn source_key(commit: &Commit<'_>) -> String {
     format!("git:{}", commit.id)
 }
 
-fn keys_of(commit: &Commit<'_>) -> BTreeSet<String> {
-    commit.authors.iter().map(Author::key).collect()
+/// Stores which emails belong to which logins, as the commits' sources tell.
+async fn know_accounts(tx: &mut PgConnection, work_id: i64, commits: &[Commit<'_>]) -> Result<(), StoreError> {
+    let people = commits.iter().flat_map(|commit| commit.authors.iter().chain(&commit.triggered_by));
+    let logins = people.filter(|author| !author.system && author.identity.starts_with("github:"));
+    let names: BTreeSet<(String, String)> =
+        logins.flat_map(|author| author.also.iter().map(|email| (clean(email), author.key()))).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    identities::know_accounts(tx, work_id, &names.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Returns the keys of accounts that have another one than they are named by here, or were recorded under.
+async fn keys_of_accounts(
+    tx: &mut PgConnection,
+    work_id: i64,
+    commits: &[Commit<'_>],
+    known: &HashMap<String, BTreeSet<String>>,
+) -> Result<HashMap<String, String>, StoreError> {
+    let named = commits.iter().flat_map(|commit| commit.authors.iter().chain(&commit.triggered_by)).map(Author::key);
+    let names: BTreeSet<String> = named.chain(known.values().flatten().cloned()).collect();
+    identities::keys_of_accounts(tx, work_id, &names.into_iter().collect::<Vec<_>>()).await
+}
+
+fn one_key(accounts: &HashMap<String, String>, key: String) -> String {
+    accounts.get(&key).cloned().unwrap_or(key)
 }
 
 /// Returns those of the commits that the owner recorded before, with the people for whom they are recorded.
@@ -143,13 +180,18 @@ async fn known(
 }
 
 /// Adds the parts of a commit. Its cost is shared equally, in millionths; what does not divide goes to the first.
-fn parts(commit: &Commit<'_>, evidence_kind: Evidence, new: &mut Vec<NewContribution>) -> Result<(), StoreError> {
+fn parts(
+    commit: &Commit<'_>,
+    evidence_kind: Evidence,
+    key: &impl Fn(&Author<'_>) -> String,
+    new: &mut Vec<NewContribution>,
+) -> Result<(), StoreError> {
     let shares = split::largest_remainder(millionths(commit.cost), &vec![U256::from(1); commit.authors.len()])
         .map_err(|error| StoreError::Refused(format!("commit {}: {error}", commit.id)))?;
     new.extend(commit.authors.iter().zip(shares).map(|(author, share)| NewContribution {
-        contributor: author.key(),
+        contributor: key(author),
         name: Some(author.name()).filter(|name| !name.is_empty()),
-        triggered_by: Vec::new(),
+        triggered_by: commit.triggered_by.iter().filter(|_| author.system).map(key).collect(),
         kind: if author.system { "TOOL_EXECUTION" } else { "MANUAL_LABOR" }.to_owned(),
         cost: Decimal::from_i128_with_scale(share.to::<u64>().into(), 6),
         coherence: hint_for_commit(commit.touches_tests),
