@@ -13,8 +13,8 @@ use std::env;
 pub use example::example;
 use load::Values;
 pub use secret::{Secret, SecretUrl};
-pub use sections::{Chain, Content, Database, Distribution, Engine, Http, Ledger, Market, Settings, Telemetry};
-pub use value::{Finality, LogFormat, MinPayouts};
+pub use sections::{Chain, Content, Database, Distribution, Engine, Http, Import, Ledger, Market, Settings, Telemetry};
+pub use value::{Finality, LogFormat, MinPayouts, Patterns};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use alloy_primitives::Address;
 use domain::distribution::Policy;
 
-use super::{Finality, LogFormat, MinPayouts, Secret, SecretUrl, load::Values, value::Value};
+use super::{Finality, LogFormat, MinPayouts, Patterns, Secret, SecretUrl, load::Values, value::Value};
 
 /// The value of a setting when nothing sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +172,12 @@ sections! {
         /// The least that is paid, by currency: `0xtoken=amount` in base units, several with commas; the native coin is the
         /// zero address. Smaller amounts are carried until they reach it.
         min_payouts: MinPayouts = Default::Is(""), "MIN_PAYOUTS";
+    }
+    /// How repositories are read.
+    import: Import {
+        /// Paths whose dependencies, reports and lines do not count, as in `.gitignore`, several with commas: `examples/, demo/`.
+        /// Folders of tests, fixtures and other people's code never count, unless `.gitattributes` has `-tributary-exclude`.
+        exclude: Patterns = Default::Is(""), "IMPORT_EXCLUDE";
     }
     /// The ledger of everything that was recorded.
     ledger: Ledger {
