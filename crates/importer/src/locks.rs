@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    FileLeftOut, ImportError, MAX_LOCK_BYTES, MAX_PACKAGES, cargo_lock,
+    FileLeftOut, ImportError, MAX_LOCK_BYTES, MAX_PACKAGES, MAX_SETTINGS_BYTES, cargo_lock,
     error::MOST_NAMED,
     exclusion::Exclusion,
     graph::{Dependencies, Graph, LockGraph, Node},
     links::Links,
     lock_forms::Form,
-    npm_lock, paths,
+    npm_lock::{self, Beside},
+    paths,
     progress::{Phase, Reporter},
     text,
     tree::{self, Contents, Entry},
@@ -22,6 +23,8 @@ use crate::{
 const MAX_TOTAL_BYTES: u64 = 256 << 20;
 /// Longer package URLs than this are left out, in bytes.
 const LONGEST_PURL: usize = 1000;
+/// What npm reads beside a lock file.
+const SETTINGS: [&str; 2] = ["package.json", ".npmrc"];
 /// What to do about a lock file that is damaged.
 const ADVICE: &str = "let the package manager write it anew and commit it";
 
@@ -38,7 +41,7 @@ struct LockFile {
 #[derive(Debug, Default)]
 pub(crate) struct LockFiles<'a> {
     files: Vec<LockFile>,
-    /// The files whose contents are needed, the `package.json` beside each included.
+    /// The files whose contents are needed, what npm reads beside them included.
     pub(crate) wanted: BTreeSet<&'a [u8]>,
     /// How many are in places where they say nothing about the work, and the first of them.
     excluded: Named,
@@ -92,12 +95,15 @@ impl<'a> LockFiles<'a> {
             }
         }
         found.files.sort_by(|a, b| a.path.cmp(&b.path));
-        let manifests: BTreeSet<String> = found.files.iter().map(|file| beside(&file.path, "package.json")).collect();
-        let beside = |entry: &&Entry| {
-            entry.is_regular() && entry.size <= MAX_LOCK_BYTES && manifests.contains(&tree::escape(&entry.path))
+        let settings: BTreeSet<String> =
+            found.files.iter().flat_map(|file| SETTINGS.map(|name| beside(&file.path, name))).collect();
+        let is_settings = |entry: &&Entry| {
+            SETTINGS.iter().any(|name| paths::file_name(&entry.path) == name.as_bytes())
+                && entry.is_regular()
+                && entry.size <= MAX_SETTINGS_BYTES
+                && settings.contains(&tree::escape(&entry.path))
         };
-        let named = |entry: &&Entry| paths::file_name(&entry.path) == b"package.json";
-        found.wanted.extend(entries.iter().filter(named).filter(beside).map(|entry| &*entry.path));
+        found.wanted.extend(entries.iter().filter(is_settings).map(|entry| &*entry.path));
         found
     }
 
@@ -202,8 +208,8 @@ fn parse(path: &str, form: Form, content: &[u8], contents: &Contents) -> Result<
     let mut lock = match form {
         Form::Cargo => cargo_lock::read(path, &text).map_err(damaged)?,
         _ => {
-            let manifest = contents.get(&beside(path, "package.json")).map(Vec::as_slice);
-            npm_lock::read(path, &text, manifest).map_err(damaged)?
+            let [manifest, npmrc] = SETTINGS.map(|name| contents.get(&beside(path, name)).map(Vec::as_slice));
+            npm_lock::read(path, &text, Beside { manifest, npmrc }).map_err(damaged)?
         }
     };
     let mut long = 0;

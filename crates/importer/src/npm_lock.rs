@@ -21,8 +21,10 @@ use crate::{
     Ecosystem, External,
     graph::{LockGraph, Node},
     locks::check_count,
-    npm_source::{self, Source},
-    paths, text,
+    npm_source::{self, Registries, Source},
+    paths,
+    purl::{Origin, purl},
+    text,
 };
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +67,8 @@ struct Package {
     resolved: Text,
     integrity: Text,
     link: bool,
+    /// Whether it comes in the archive of another package.
+    in_bundle: bool,
     dependencies: Names,
     dev_dependencies: Names,
     optional_dependencies: Names,
@@ -89,8 +93,17 @@ struct Old {
     dependencies: Option<BTreeMap<String, Old>>,
 }
 
-/// Reads a lock file; `manifest` is the `package.json` beside it. The error says what is wrong, and where.
-pub(crate) fn read(path: &str, content: &str, manifest: Option<&[u8]>) -> Result<LockGraph, String> {
+/// Files in the folder of a lock file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// `package.json`
+    pub(crate) manifest: Option<&'a [u8]>,
+    /// `.npmrc`
+    pub(crate) npmrc: Option<&'a [u8]>,
+}
+
+/// Reads a lock file. The error says what is wrong, and where.
+pub(crate) fn read(path: &str, content: &str, beside: Beside<'_>) -> Result<LockGraph, String> {
     let file: File = serde_json::from_str(content).map_err(|error| text::json_error(&error))?;
     if file.lockfile_version.is_none() && file.packages.is_none() && file.dependencies.is_none() {
         return Err("line 1: it names no version and no package".to_owned());
@@ -100,14 +113,16 @@ pub(crate) fn read(path: &str, content: &str, manifest: Option<&[u8]>) -> Result
         Some(packages) => sound(packages, &mut odd),
         None => {
             let dependencies = sound(file.dependencies.unwrap_or_default(), &mut odd);
-            from_old(path, dependencies, manifest, &mut warnings)
+            from_old(path, dependencies, beside.manifest, &mut warnings)
         }
     };
     if odd > 0 {
         warnings.push(format!("{path}: {odd} entries are no packages and are left out"));
     }
     check_count(packages.len())?;
-    let mut graph = Folders::new(path, packages).graph();
+    let npmrc = beside.npmrc.and_then(|npmrc| text::lossy(npmrc).ok());
+    let registries = npmrc.map(|npmrc| Registries::of(&npmrc)).unwrap_or_default();
+    let mut graph = Folders::new(path, packages).graph(&registries);
     graph.warnings.append(&mut warnings);
     Ok(graph)
 }
@@ -174,7 +189,7 @@ impl Folders {
         Self { path: path.to_owned(), base: paths::folder(path).to_owned(), places, by_folder }
     }
 
-    fn graph(&self) -> LockGraph {
+    fn graph(&self, registries: &Registries) -> LockGraph {
         let mut graph = LockGraph::default();
         let mut local = 0;
         for (folder, package) in &self.places {
@@ -184,7 +199,7 @@ impl Folders {
             graph.nodes.push(if own {
                 Node::Own(format!("npm:{}", join(&self.base, folder)))
             } else {
-                external(folder, package, source)
+                external(folder, package, source, registries)
             });
         }
         let mut absent = 0;
@@ -231,17 +246,20 @@ impl Folders {
     }
 }
 
-fn external(folder: &str, package: &Package, source: Source) -> Node {
+fn external(folder: &str, package: &Package, source: Source, registries: &Registries) -> Node {
     let place = folder.rsplit_once("node_modules/").map_or(folder, |(_, name)| name);
     let name = if package.name.0.is_empty() { place } else { &package.name.0 };
     let (version, origin) = match source {
         Source::Elsewhere { version, origin } => (version, origin),
         Source::Local => (package.version.0.clone(), Default::default()),
     };
+    // Without a place, the project's own settings say which registry has the package.
+    let is_silent = origin == Origin::Registry && package.resolved.0.is_empty() && !package.in_bundle;
+    let origin = if is_silent { registries.origin(name) } else { origin };
     // Most sums are SHA-512, which do not fit in a 32-byte hash, so the text is kept as it is.
     let sha256 = package.integrity.0.split_whitespace().find_map(|sum| sum.strip_prefix("sha256-"));
     Node::External(External {
-        purl: crate::purl::purl("npm", name, &version, &origin),
+        purl: purl("npm", name, &version, &origin),
         name: name.to_owned(),
         version,
         ecosystem: Ecosystem::Npm,

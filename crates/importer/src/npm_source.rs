@@ -1,5 +1,7 @@
 //! Where an npm package comes from, according to `version` and `resolved` of a lock file.
 
+use std::collections::BTreeMap;
+
 use crate::purl::{Origin, registry_url, vcs_url, without_secrets};
 
 /// Where a package comes from.
@@ -74,8 +76,11 @@ fn is_git(place: &str) -> bool {
 
 /// Returns the registry that serves an archive, by how registries name archives, or the archive itself.
 fn served(url: &str) -> Origin {
-    let Some(registry) = registry(url) else { return Origin::Download(without_secrets(url)) };
-    let registry = registry_url(registry);
+    registry(url).map_or_else(|| Origin::Download(without_secrets(url)), of_registry)
+}
+
+fn of_registry(url: &str) -> Origin {
+    let registry = registry_url(url);
     let bare = registry.split_once("://").map_or(&*registry, |(_, rest)| rest);
     if PUBLIC.contains(&bare) { Origin::Registry } else { Origin::OtherRegistry(registry) }
 }
@@ -103,6 +108,35 @@ fn registry(url: &str) -> Option<&str> {
 
 fn is_scope(part: &str) -> bool {
     part.starts_with('@') || part.starts_with("%40")
+}
+
+/// The registries that the `.npmrc` of a project names. They count for packages of which the lock file says no place.
+#[derive(Debug, Default)]
+pub(crate) struct Registries {
+    /// By scope, with its `@`; by the empty name for all other packages.
+    by_scope: BTreeMap<String, Origin>,
+}
+
+impl Registries {
+    /// Reads `registry = URL` and `@scope:registry = URL`. Everything else, such as keys, is passed over.
+    pub(crate) fn of(npmrc: &str) -> Self {
+        let mut by_scope = BTreeMap::new();
+        for line in npmrc.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';', '/'])) {
+            let Some((key, value)) = line.split_once('=') else { continue };
+            let (key, url) = (key.trim(), value.trim().trim_matches(['"', '\'']));
+            let scope = key.strip_suffix(":registry").filter(|scope| scope.starts_with('@'));
+            if let Some(scope) = scope.or((key == "registry").then_some("")) {
+                by_scope.insert(scope.to_owned(), of_registry(url));
+            }
+        }
+        Self { by_scope }
+    }
+
+    /// Returns the registry of a package.
+    pub(crate) fn origin(&self, name: &str) -> Origin {
+        let scope = name.split_once('/').map_or("", |(scope, _)| scope);
+        self.by_scope.get(scope).or_else(|| self.by_scope.get("")).cloned().unwrap_or_default()
+    }
 }
 
 /// Returns name and version of `npm:name@version`.
@@ -214,6 +248,20 @@ mod tests {
             source("1.0.0", "https://h.example/x/a.git#ab"),
             Source::Elsewhere { origin: Origin::Vcs(_), .. }
         ));
+    }
+
+    #[test]
+    fn a_project_names_its_registries() {
+        let registries = Registries::of(
+            "; ours\nregistry=https://registry.npmjs.org/\n@corp:registry = \"https://me:pw@npm.corp.example/api/\"\n\
+             //npm.corp.example/api/:_authToken=${TOKEN}\nsave-exact=true\n",
+        );
+        assert_eq!(registries.origin("a"), Origin::Registry);
+        assert_eq!(registries.origin("@other/a"), Origin::Registry);
+        assert_eq!(registries.origin("@corp/a"), Origin::OtherRegistry("https://npm.corp.example/api".to_owned()));
+        let registries = Registries::of("registry=https://npm.corp.example\n");
+        assert_eq!(registries.origin("@s/a"), Origin::OtherRegistry("https://npm.corp.example".to_owned()));
+        assert_eq!(Registries::default().origin("a"), Origin::Registry);
     }
 
     #[test]

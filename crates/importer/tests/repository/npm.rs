@@ -121,6 +121,23 @@ fn a_package_of_another_registry_keeps_it() {
 }
 
 #[test]
+fn a_package_without_a_place_has_the_registry_of_the_project() {
+    let lock = r#"{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1", "@corp/b": "1"}},
+        "node_modules/a": {"version": "1.0.0"}, "node_modules/@corp/b": {"version": "1.0.0", "dependencies": {"c": "1", "@corp/d": "1"}},
+        "node_modules/@corp/b/node_modules/c": {"version": "1.0.0", "inBundle": true},
+        "node_modules/@corp/d": {"version": "1.0.0", "resolved": "https://registry.npmjs.org/@corp/d/-/d-1.0.0.tgz"}}}"#;
+    let npmrc = "@corp:registry=https://npm.corp.example/\n//npm.corp.example/:_authToken=secret\n";
+    let found = Repo::of(&[("web/package-lock.json", lock), ("web/.npmrc", npmrc)]).read();
+    let expected = [
+        "pkg:npm/%40corp/b@1.0.0?repository_url=https:%2F%2Fnpm.corp.example",
+        "pkg:npm/%40corp/d@1.0.0",
+        "pkg:npm/a@1.0.0",
+        "pkg:npm/c@1.0.0",
+    ];
+    assert_eq!(purls(&found), expected);
+}
+
+#[test]
 fn a_shrinkwrap_is_a_lock_file_and_comes_first() {
     let lock = |version: &str| {
         format!(
