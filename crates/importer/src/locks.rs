@@ -144,8 +144,11 @@ impl<'a> LockFiles<'a> {
     pub(crate) fn read(mut self, contents: &Contents, report: &Reporter<'_>) -> Result<Dependencies, ImportError> {
         let mut graph = Graph::default();
         let mut warnings = Vec::new();
+        let mut shrinkwraps = BTreeSet::new();
         for LockFile { path, form, content } in &self.files {
-            if let Some(better) = self.shrinkwrap(path) {
+            // Files come in the order of their names, so a shrinkwrap comes before the lock file that it replaces.
+            let better = beside(path, "npm-shrinkwrap.json");
+            if *form == Form::Npm && *path != better && shrinkwraps.contains(&better) {
                 warnings.push(format!("{path} is left out, because npm uses {better} beside it"));
                 continue;
             }
@@ -155,7 +158,12 @@ impl<'a> LockFiles<'a> {
                 graph.add(lock).map(|()| complaints)
             });
             match added {
-                Ok(complaints) => warnings.extend(complaints),
+                Ok(complaints) => {
+                    warnings.extend(complaints);
+                    if *path == better {
+                        shrinkwraps.insert(better);
+                    }
+                }
                 Err(why) => self.left_out.push(FileLeftOut { path: path.clone(), why }),
             }
         }
@@ -170,13 +178,6 @@ impl<'a> LockFiles<'a> {
         dependencies.warnings = [self.notes(), warnings, dependencies.warnings].concat();
         dependencies.left_out = self.left_out;
         Ok(dependencies)
-    }
-
-    /// Returns the lock file beside this one that npm prefers.
-    fn shrinkwrap(&self, path: &str) -> Option<&str> {
-        let better = beside(path, "npm-shrinkwrap.json");
-        let is_plain = path.ends_with("package-lock.json");
-        self.files.iter().find(|file| is_plain && file.path == better).map(|file| &*file.path)
     }
 
     /// Says which lock files are not read, or that there are none.

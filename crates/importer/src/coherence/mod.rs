@@ -200,7 +200,12 @@ pub struct Odd {
 
 impl Odd {
     fn add(&mut self, line: usize, what: impl FnOnce() -> String) {
-        self.count += 1;
+        self.add_many(1, line, what);
+    }
+
+    /// Adds some, the first of which is in this line.
+    fn add_many(&mut self, count: u64, line: usize, what: impl FnOnce() -> String) {
+        self.count += count;
         self.first.get_or_insert_with(|| format!("line {line}: {}", what()));
     }
 }

@@ -135,8 +135,8 @@ impl Findings {
         let (name, rules) = Rules::read(tool, run.invocations);
         if rules.odd > 0 {
             let at = run.tool.map_or(1, |raw| line_in(content, raw));
-            (1..rules.odd).for_each(|_| odd.add(at, String::new));
-            odd.add(at, || "a rule of the tool that is described here is not well-formed".to_owned());
+            let what = || "the tool that is described here has rules that are not well-formed".to_owned();
+            odd.add_many(rules.odd, at, what);
         }
         for raw in results {
             let finding = match serde_json::from_str::<Finding>(raw.get()) {
@@ -283,6 +283,14 @@ mod tests {
             // The one rule that is null is always counted as odd.
             assert_eq!((found, odd), (levels, 1), "{result}");
         }
+    }
+
+    #[test]
+    fn odd_rules_are_counted() {
+        let rules = r#"{"name": "lint", "rules": [null, 3, {"id": "a", "defaultConfiguration": {"level": "error"}}]}"#;
+        let (found, odd, first) = counted(&run(r#"[{"ruleId": "a"}]"#).replace(r#"{"name": "lint"}"#, rules));
+        assert_eq!((found, odd), ((1, 0, 0), 2));
+        assert!(first.starts_with("line 1: the tool that is described here has rules"), "{first}");
     }
 
     #[test]

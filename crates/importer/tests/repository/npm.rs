@@ -154,6 +154,13 @@ fn a_shrinkwrap_is_a_lock_file_and_comes_first() {
 }
 
 #[test]
+fn a_lock_file_counts_beside_a_shrinkwrap_that_cannot_be_read() {
+    let lock = r#"{"packages": {"": {"dependencies": {"a": "1"}}, "node_modules/a": {"version": "1.0.0"}}}"#;
+    let found = Repo::of(&[("npm-shrinkwrap.json", "{"), ("package-lock.json", lock)]).read();
+    assert_eq!((purls(&found), found.left_out.len()), (vec!["pkg:npm/a@1.0.0"], 1));
+}
+
+#[test]
 fn an_entry_that_is_no_package_costs_only_itself() {
     let lock = r#"{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1", "b": "1"}, "peerDependenciesMeta": null},
         "node_modules/a": {"version": "1.0.0", "dependencies": null}, "node_modules/b": 3, "node_modules/c": {"link": "no"}},
