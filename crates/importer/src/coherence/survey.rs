@@ -15,7 +15,7 @@ use super::{
     lcov,
     lines::{self, Lines},
     names::Names,
-    origin, plain,
+    origin, plain, plural,
     sarif::{self, Findings},
     signature::{Signature, Sketch},
 };
@@ -153,20 +153,36 @@ pub fn survey(path: &Path, commit: Option<&str>, options: &Options) -> Result<Su
 impl Survey {
     /// Says which reports could not be read, in whole or in part, for the person who imports.
     pub fn notes(&self) -> Vec<String> {
-        locks::named(&self.left_out_files())
+        let mut notes = locks::named(&self.unreadable_files());
+        notes.extend(self.skipped.iter().map(|skipped| {
+            let Skipped { report, first, .. } = skipped;
+            format!("{} of {report} cannot be read, the first in {first}. The rest counts", skipped.count())
+        }));
+        notes
     }
 
     /// Returns the reports that could not be read, in whole or in part.
     fn left_out_files(&self) -> Vec<FileLeftOut> {
-        let whole = self.unreadable.iter().map(|Unreadable { why, .. }| {
+        let mut files = self.unreadable_files();
+        files.extend(self.skipped.iter().map(|skipped| FileLeftOut {
+            path: skipped.report.clone(),
+            why: format!("{}, the first in {}", skipped.count(), skipped.first),
+        }));
+        files
+    }
+
+    fn unreadable_files(&self) -> Vec<FileLeftOut> {
+        let file = |Unreadable { why, .. }: &Unreadable| {
             let (path, why) = why.split_once(": ").unwrap_or(("a report", why));
             FileLeftOut { path: path.to_owned(), why: why.to_owned() }
-        });
-        let part = self.skipped.iter().map(|Skipped { report, records, first, .. }| FileLeftOut {
-            path: report.clone(),
-            why: format!("{records} of its records are wrong, the first in {first}"),
-        });
-        whole.chain(part).collect()
+        };
+        self.unreadable.iter().map(file).collect()
+    }
+}
+
+impl Skipped {
+    fn count(&self) -> String {
+        plural(self.records, "record")
     }
 }
 

@@ -141,6 +141,10 @@ fn reports_count_but_for_what_is_odd_in_them() {
     let coverage = found.coverage.clone().unwrap();
     assert_eq!((coverage.files, coverage.lines, coverage.lines_hit), (2, 3, 3), "one file has one name");
     assert_eq!(found.findings.clone().map(|found| found.findings.notes), Some(1));
+    let notes = found.notes();
+    let whole = notes.iter().filter(|note| note.contains("It is left out")).count();
+    assert_eq!((notes.len(), whole), (4, 2), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("1 record of lcov.info cannot be read, the first in line 8")));
     let how: Vec<String> = found.measure(&Default::default()).sources.into_iter().map(|source| source.how).collect();
     for part in [
         "1 record of lcov.info could not be read, the first in line 8: \"oops\" is no line and count",
