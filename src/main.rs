@@ -16,7 +16,6 @@ mod sample;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use alloy::primitives::Address;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use process::{Part, Process};
@@ -99,16 +98,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Source {
-    /// A git repository: authors by mailmap, cost by commit, dependencies by Cargo.lock and package-lock.json
-    Git {
-        path: PathBuf,
-        /// The account the work belongs to; FUNDING.json may name it too
-        #[arg(long)]
-        owner: Option<Address>,
-        /// A file of lines `email = 0xaddress`: where people are paid
-        #[arg(long)]
-        map: Option<PathBuf>,
-    },
+    /// A git repository: authors by mailmap, cost by commit, dependencies by Cargo.lock, package-lock.json and
+    /// npm-shrinkwrap.json
+    Git(import::Git),
 }
 
 fn main() -> ExitCode {
@@ -160,9 +152,7 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         Command::Distribution { command } => distribution::run(&settings, command).await,
         Command::Migrate => process::migrate(&settings).await.map(|_| ()),
         Command::Deploy => process::deploy(settings, shutdown).await,
-        Command::Import { source: Source::Git { path, owner, map } } => {
-            import::command(&settings, &path, owner, map.as_deref()).await
-        }
+        Command::Import { source: Source::Git(git) } => import::command(&settings, &git).await,
         Command::Demo { path } => demo::run(settings, shutdown, &path).await,
         Command::Ledger { command } => ledger::run(&settings, command).await,
         Command::Jobs { command } => jobs::run(&settings, command).await,

@@ -20,7 +20,6 @@ use alloy::{
 use anyhow::{Context, Result, bail};
 use chain::Signers;
 use domain::money::{COIN, format_units};
-use importer::Options;
 use sender::Sender;
 use serde_json::json;
 use service::{Settings, Shutdown};
@@ -109,7 +108,7 @@ fn free_port() -> Result<u16> {
 
 /// Makes everything that earns income, and waits until all of it is final.
 async fn trade(process: &Process, client: &Client, cast: &Cast, path: &Path) -> Result<reckoning::Story> {
-    let mut source = import::read(path.to_owned(), Options::default()).await?;
+    let mut source = import::read(path.to_owned(), import::options(&process.settings)?).await?;
     // The first two people of the history get local accounts, as a mapping file would give them.
     let humans = source.repository.people.iter_mut().filter(|person| !person.system);
     for (person, account) in humans.zip(&cast.authors) {

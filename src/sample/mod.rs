@@ -6,7 +6,6 @@ mod history;
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result};
 use chain::Signers;
-use importer::Options;
 use sender::Sender;
 use store::deployments::Deployment;
 
@@ -167,7 +166,7 @@ async fn load_this_repository(process: &Process, client: &Client, owner: &Privat
     if !here.join(".git").exists() {
         return Ok(());
     }
-    let source = match import::read(here, Options::default()).await {
+    let source = match import::read(here, import::options(&process.settings)?).await {
         Ok(source) => source,
         // A fresh or shallow clone has nothing to import, so the catalogue is loaded without it.
         Err(error) => {

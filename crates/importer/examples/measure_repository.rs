@@ -1,7 +1,7 @@
 //! Measures a repository at HEAD, with other repositories as the catalogue, and prints where each number comes from:
 //! `cargo run --release -p importer --example measure_repository -- PATH [OTHER]...`.
 
-use std::{error::Error, ffi::OsStr, path::Path, time::Instant};
+use std::{error::Error, path::Path, time::Instant};
 
 use importer::{
     Options,
@@ -12,11 +12,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut paths = std::env::args_os().skip(1);
     let path = paths.next().ok_or("give the path of a repository")?;
     let start = Instant::now();
-    let found = survey(OsStr::new("git"), Path::new(&path), None)?;
+    let found = survey(Path::new(&path), None, &Options::default())?;
     let seconds = start.elapsed().as_secs_f64();
     let mut earlier = Vec::new();
     for other in paths {
-        let signature = survey(OsStr::new("git"), Path::new(&other), None)?.signature;
+        let signature = survey(Path::new(&other), None, &Options::default())?.signature;
         earlier.extend(signature.map(|signature| Earlier { name: other.to_string_lossy().into_owned(), signature }));
     }
     let weights = contributor_weights(&importer::read(Path::new(&path), &Options::default(), &mut |_| {})?);

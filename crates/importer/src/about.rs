@@ -1,6 +1,8 @@
 //! What a repository says about itself: name, address, title, description, licence.
 
-use crate::{ImportError, git::Git, purl::without_secrets, tree::Contents};
+use std::borrow::Cow;
+
+use crate::{ImportError, git::Git, purl::without_secrets, text, tree::Contents};
 
 /// Larger files than this are not read, in bytes.
 pub(crate) const MAX_BYTES: u64 = 1 << 20;
@@ -68,10 +70,10 @@ fn one_line(text: &str, longest: usize) -> String {
 /// Reads title, description and licence: `Cargo.toml` first, then `package.json`, then README and LICENSE.
 pub(crate) fn read(contents: &Contents) -> About {
     let mut about = About::default();
-    if let Some(manifest) = text(contents, "Cargo.toml").and_then(|text| toml::from_str::<toml::Table>(&text).ok()) {
+    if let Some(manifest) = text_of(contents, "Cargo.toml").and_then(|text| toml::from_str::<toml::Table>(&text).ok()) {
         about.cargo(&manifest);
     }
-    let package = text(contents, "package.json");
+    let package = text_of(contents, "package.json");
     if let Some(package) = package.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok()) {
         let field = |key: &str| package.get(key).and_then(serde_json::Value::as_str);
         let old = package.pointer("/license/type").and_then(serde_json::Value::as_str);
@@ -81,12 +83,12 @@ pub(crate) fn read(contents: &Contents) -> About {
     let mut top: Vec<&String> = contents.keys().filter(|path| !path.contains('/')).collect();
     top.sort();
     let mut readmes = top.iter().filter(|path| is_readme(path.as_bytes()));
-    about.title = readmes.find_map(|path| title(&text(contents, path)?));
+    about.title = readmes.find_map(|path| title(&text_of(contents, path)?));
     let title = about.title.clone();
     about.describe(title.as_deref());
     if about.license.is_none() {
         let texts = top.iter().filter(|path| is_license(path.as_bytes()));
-        let mut found: Vec<_> = texts.filter_map(|path| known_license(&text(contents, path)?)).collect();
+        let mut found: Vec<_> = texts.filter_map(|path| known_license(&text_of(contents, path)?)).collect();
         found.dedup();
         about.license = (!found.is_empty()).then(|| found.join(" OR "));
     }
@@ -118,8 +120,8 @@ impl About {
     }
 }
 
-fn text(contents: &Contents, path: &str) -> Option<String> {
-    contents.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+fn text_of(contents: &Contents, path: &str) -> Option<String> {
+    contents.get(path).and_then(|bytes| text::lossy(bytes).ok()).map(Cow::into_owned)
 }
 
 /// Returns the first heading of a README that has words in it.
@@ -207,7 +209,7 @@ mod tests {
             ("readme.rst", "Tool\n====\n\ntext"),
             ("LICENSE-MIT", "Permission is hereby granted, free of charge, ... The above copyright notice"),
             ("LICENSE-APACHE", "Apache License\n   Version 2.0, January 2004"),
-            ("package.json", r#"{"license": "UNLICENSED"}"#),
+            ("package.json", "\u{feff}{\"license\": \"UNLICENSED\", \"description\": \"Tool\"}"),
         ]);
         assert_eq!(found.description.as_deref(), Some("Tool"));
         assert_eq!(found.license.as_deref(), Some("Apache-2.0 OR MIT"));

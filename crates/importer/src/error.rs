@@ -2,6 +2,11 @@
 
 use std::{io, path::PathBuf};
 
+use crate::FileLeftOut;
+
+/// Only this many of the files that were left out are named one by one.
+pub(crate) const MOST_NAMED: usize = 20;
+
 /// Why a repository cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -91,15 +96,20 @@ pub enum ImportError {
         /// What the system said.
         source: io::Error,
     },
-    /// A lock file cannot be read.
-    #[error("{file}, line {line}: {detail}. Let the package manager write it anew and commit it")]
-    MalformedLock {
-        /// The file's path in the repository.
-        file: String,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong there.
-        detail: String,
+    /// Some files cannot be read, and [`crate::Options::strict`] asks for all of them.
+    #[error("{}. Mend or exclude what is named, or import without --strict", listed(left_out))]
+    Strict {
+        /// The files, and why they cannot be read.
+        left_out: Vec<FileLeftOut>,
+    },
+    /// A pattern of paths is not understood.
+    #[error(
+        "the pattern {pattern:?} is not understood: write a path as in .gitignore, with `*`, `?` and `**`, and without \
+         brackets, quotes, backslashes and exclamation marks"
+    )]
+    Pattern {
+        /// The pattern.
+        pattern: String,
     },
     /// Something is larger than the importer accepts.
     #[error("{what} has {found} {unit}, the limit is {limit}: make it smaller, or leave it out of the repository")]
@@ -138,4 +148,13 @@ pub enum ImportError {
 /// Refuses what is larger than `limit`.
 pub(crate) fn at_most(limit: u64, found: u64, unit: &'static str, what: &str) -> Result<(), ImportError> {
     if found <= limit { Ok(()) } else { Err(ImportError::Limit { what: what.to_owned(), found, limit, unit }) }
+}
+
+/// Names what was left out, for one message.
+fn listed(left_out: &[FileLeftOut]) -> String {
+    let mut text: Vec<String> = left_out.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+    if left_out.len() > MOST_NAMED {
+        text.push(format!("{} more files cannot be read", left_out.len() - MOST_NAMED));
+    }
+    text.join("; ")
 }

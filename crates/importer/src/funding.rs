@@ -11,8 +11,14 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
+use serde_json::Value;
 
-use crate::{ImportError, MAX_MAPPING_LINES, error::at_most, people::email_identity};
+use crate::{
+    FileLeftOut, ImportError, MAX_MAPPING_LINES,
+    error::{MOST_NAMED, at_most},
+    people::email_identity,
+    text,
+};
 
 /// The source of somebody's payout address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,42 +165,135 @@ pub(crate) struct Funding {
     pub(crate) owner: Option<Address>,
     pub(crate) people: Vec<(String, Address)>,
     pub(crate) warnings: Vec<String>,
+    /// The file itself, if it cannot be read.
+    pub(crate) left_out: Option<FileLeftOut>,
 }
 
 impl Funding {
-    /// Reads `drips.ethereum.ownedBy` and `tributary.payoutAddresses`.
+    /// Returns what a file says that cannot be read.
+    pub(crate) fn without(why: String) -> Self {
+        Self { left_out: Some(FileLeftOut { path: "FUNDING.json".to_owned(), why }), ..Self::default() }
+    }
+
+    /// Reads `drips.ethereum.ownedBy` and `tributary.payoutAddresses`. Anything else may stand beside them.
     pub(crate) fn read(file: &[u8]) -> Self {
-        let mut funding = Self::default();
-        let value: serde_json::Value = match serde_json::from_slice(file) {
-            Ok(value) => value,
-            Err(error) => {
-                funding.warnings.push(format!("FUNDING.json is left out: {error}"));
-                return funding;
-            }
+        let content = match text::lossy(file) {
+            Ok(content) => content,
+            Err(why) => return Self::without(why),
         };
-        match value.pointer("/drips/ethereum/ownedBy") {
-            None => {}
-            Some(owner) => match parse_address(owner.as_str().unwrap_or_default()) {
-                Ok(owner) => funding.owner = Some(owner),
-                Err(detail) => funding.warn("drips.ethereum.ownedBy", &detail),
-            },
+        let value: Value = match serde_json::from_str(&content) {
+            Ok(value) => value,
+            Err(error) => return Self::without(text::json_error(&error)),
+        };
+        let Some(file) = value.as_object() else {
+            return Self::without(format!("it is {} and no JSON object", kind(&value)));
+        };
+        let mut funding = Self::default();
+        let drips = field(file, "drips");
+        let tributary = field(file, "tributary");
+        if let Some(drips) = drips {
+            funding.read_drips(drips);
         }
-        let people = value.pointer("/tributary/payoutAddresses").and_then(serde_json::Value::as_object);
-        for (person, address) in people.into_iter().flatten() {
-            match (identity(person), parse_address(address.as_str().unwrap_or_default())) {
-                (Some(identity), Ok(address)) => funding.people.push((identity, address)),
-                (None, _) => {
-                    funding.warn("tributary.payoutAddresses", &format!("{person:?} is not an email or a login"))
-                }
-                (_, Err(detail)) => funding.warn(&format!("tributary.payoutAddresses of {person}"), &detail),
-            }
+        if let Some(tributary) = tributary {
+            funding.read_tributary(tributary);
+        }
+        if drips.is_none() && tributary.is_none() {
+            funding.warnings.push(
+                "FUNDING.json names nobody: it has neither drips.ethereum.ownedBy nor tributary.payoutAddresses"
+                    .to_owned(),
+            );
         }
         funding
+    }
+
+    /// Reads the owner that Drips knows: an address for each chain, of which only the one on Ethereum is used. The same
+    /// address on another chain may be a contract of somebody else.
+    fn read_drips(&mut self, drips: &Value) {
+        let Some(chains) = drips.as_object() else {
+            return self.warn("drips", &format!("it is {} and no JSON object", kind(drips)));
+        };
+        let Some(ethereum) = field(chains, "ethereum").or_else(|| field(chains, "mainnet")) else {
+            let others: Vec<String> = chains.keys().take(5).map(|chain| shown(chain)).collect();
+            let others = if others.is_empty() { "no chain".to_owned() } else { others.join(", ") };
+            return self.warn("drips", &format!("it names {others}, and only the owner on ethereum can be paid"));
+        };
+        let Some(owner) = ethereum.as_object().and_then(|chain| field(chain, "ownedBy")) else {
+            return self.warn("drips.ethereum", "it has no ownedBy");
+        };
+        match address(owner) {
+            Ok(owner) => self.owner = Some(owner),
+            Err(detail) => self.warn("drips.ethereum.ownedBy", &detail),
+        }
+    }
+
+    fn read_tributary(&mut self, tributary: &Value) {
+        let Some(people) = tributary.as_object().and_then(|part| field(part, "payoutAddresses")) else {
+            return self.warn("tributary", "it has no payoutAddresses");
+        };
+        let Some(people) = people.as_object() else {
+            return self.warn("tributary.payoutAddresses", &format!("it is {} and no JSON object", kind(people)));
+        };
+        let mut wrong = 0;
+        for (person, value) in people {
+            let said = match (identity(person), address(value)) {
+                (Some(identity), Ok(address)) => {
+                    self.people.push((identity, address));
+                    continue;
+                }
+                (None, _) => {
+                    ("tributary.payoutAddresses".to_owned(), format!("{:?} is not an email or a login", shown(person)))
+                }
+                (_, Err(detail)) => (format!("tributary.payoutAddresses of {}", shown(person)), detail),
+            };
+            wrong += 1;
+            if wrong <= MOST_NAMED {
+                self.warn(&said.0, &said.1);
+            }
+        }
+        if wrong > MOST_NAMED {
+            let more = wrong - MOST_NAMED;
+            self.warn(
+                "tributary.payoutAddresses",
+                &format!("{more} more people have no usable email or login, or no usable address"),
+            );
+        }
     }
 
     fn warn(&mut self, place: &str, detail: &str) {
         self.warnings.push(format!("FUNDING.json, {place} is left out: {detail}"));
     }
+}
+
+/// Returns a field of an object, whose name may be in any case if none is written exactly so.
+fn field<'a>(object: &'a serde_json::Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object.get(name).or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+/// Reads an address as people write it in JSON: plain, or as an account of Ethereum by CAIP-10 (`eip155:1:0x..`).
+fn address(value: &Value) -> Result<Address, String> {
+    let Some(text) = value.as_str() else { return Err(format!("it is {} and no address", kind(value))) };
+    let text = text.trim();
+    parse_address(text.strip_prefix("eip155:1:").unwrap_or(text)).map_err(|detail| {
+        let is_name = text.to_ascii_lowercase().ends_with(".eth") && !text.starts_with("0x");
+        if is_name { format!("{} is a name, and names are not looked up", shown(text)) } else { detail }
+    })
+}
+
+/// Says what a JSON value is.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Returns somebody else's text for a message: short, and on one line.
+fn shown(text: &str) -> String {
+    text.chars().take(60).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// A JSON object as it is written, including repeated keys.
@@ -287,8 +386,62 @@ mod tests {
         assert_eq!(funding.owner, Some(parse_address(BOB).unwrap()));
         assert_eq!(funding.people, [("mailto:ada@x".to_owned(), parse_address(ADA).unwrap())]);
         assert_eq!(funding.warnings.len(), 2);
-        assert_eq!(Funding::read(b"{").warnings.len(), 1);
-        assert_eq!(Funding::read(b"[]"), Funding::default());
-        assert_eq!(Funding::read(br#"{"drips":{"ethereum":{"ownedBy":7}}}"#).warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_says_why() {
+        let latin: &[u8] = b"{\"drips\": {\"ethereum\": {\"ownedBy\": \"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"}}, \"by\": \"Jos\xe9\"}";
+        assert_eq!(Funding::read(latin).owner, Some(parse_address(ADA).unwrap()));
+        for (text, why) in [
+            ("{", "line 1: EOF"),
+            ("{\"drips\": {\n// a comment\n}}", "line 2: "),
+            ("[]", "it is a list and no JSON object"),
+            ("", "it is empty"),
+            ("{\n<<<<<<< a\n=======\n>>>>>>> b\n}", "line 2: it has the marks of a merge conflict"),
+            (&("[".repeat(100_000)), "recursion limit"),
+        ] {
+            let found = Funding::read(text.as_bytes());
+            assert!(found.left_out.as_ref().is_some_and(|file| file.why.contains(why)), "{found:?}");
+            assert!(found.owner.is_none() && found.warnings.is_empty());
+        }
+        for (text, why) in [
+            ("{}", "names nobody"),
+            (r#"{"version": "v1.0.0", "entity": {}}"#, "names nobody"),
+            (r#"{"drips": {}}"#, "it names no chain"),
+            (r#"{"drips": []}"#, "it is a list"),
+            (r#"{"drips": {"filecoin": {"ownedBy": "ADA"}}}"#, "it names filecoin, and only the owner on ethereum"),
+            (r#"{"drips": {"ethereum": {}}}"#, "it has no ownedBy"),
+            (r#"{"drips": {"ethereum": "ADA"}}"#, "it has no ownedBy"),
+            (r#"{"drips": {"ethereum": {"ownedBy": 7}}}"#, "it is a number and no address"),
+            (r#"{"drips": {"ethereum": {"ownedBy": null}}}"#, "it is null and no address"),
+            (r#"{"drips": {"ethereum": {"ownedBy": "ada.eth"}}}"#, "ada.eth is a name"),
+            (r#"{"drips": {"ethereum": {"ownedBy": "eip155:10:ADA"}}}"#, "is not an address"),
+            (r#"{"tributary": {"payoutAddresses": ["ADA"]}}"#, "it is a list"),
+        ] {
+            let found = Funding::read(text.replace("ADA", ADA).as_bytes());
+            assert!(found.warnings.len() == 1 && found.warnings[0].contains(why), "{text}: {found:?}");
+            assert!(found.owner.is_none() && found.people.is_empty() && found.left_out.is_none());
+        }
+    }
+
+    #[test]
+    fn owners_are_found_as_tools_write_them() {
+        let owner = Some(parse_address(ADA).unwrap());
+        for text in [
+            r#"{"drips": {"ethereum": {"ownedBy": "ADA"}}}"#,
+            r#"{"$schema": "x", "opRetro": {"projectId": "0x1"}, "drips": {"filecoin": {"ownedBy": "0x1"}, "ethereum": {"ownedBy": "ADA"}}}"#,
+            r#"{"drips": {"Ethereum": {"ownedby": " ADA "}}}"#,
+            r#"{"drips": {"ethereum": {"ownedBy": "eip155:1:ADA"}}}"#,
+        ] {
+            for address in [ADA.to_owned(), ADA.to_lowercase()] {
+                let found = Funding::read(text.replace("ADA", &address).as_bytes());
+                assert_eq!((found.owner, found.warnings.len()), (owner, 0), "{text}");
+            }
+        }
+        let wide: Vec<u8> = format!(r#"{{"drips": {{"ethereum": {{"ownedBy": "{ADA}"}}}}}}"#)
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(Funding::read(&[b"\xff\xfe", &*wide].concat()).owner, owner);
     }
 }

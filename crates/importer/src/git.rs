@@ -49,6 +49,8 @@ pub(crate) struct Git {
     empty_tree: &'static str,
     /// The commit at HEAD when the import began, because HEAD may move meanwhile.
     head: String,
+    /// Whether names and emails are those of the repository's `.mailmap`.
+    mailmap: bool,
 }
 
 impl Git {
@@ -65,6 +67,7 @@ impl Git {
             git_dir: here,
             empty_tree: EMPTY_TREE_SHA1,
             head: String::new(),
+            mailmap: true,
         };
         let mut command = git.plain();
         if let Some(parent) = git.git_dir.parent() {
@@ -105,6 +108,11 @@ impl Git {
         Ok(self)
     }
 
+    /// Takes names and emails as commits write them from now on.
+    pub(crate) fn ignore_mailmap(&mut self) {
+        self.mailmap = false;
+    }
+
     /// Returns the id of the commit at HEAD, or the one that was chosen.
     pub(crate) fn head(&self) -> &str {
         &self.head
@@ -124,7 +132,10 @@ impl Git {
     /// Starts a command whose answer is read while it runs. `input` is written to it meanwhile.
     pub(crate) fn run(&self, arguments: &[&str], input: Option<Vec<u8>>) -> Result<Running, ImportError> {
         let mut command = self.plain();
-        if !self.head.is_empty() {
+        if !self.mailmap {
+            // A setting without a value keeps git from choosing a file itself.
+            command.arg("-c").arg("mailmap.blob=");
+        } else if !self.head.is_empty() {
             command.arg("-c").arg(format!("mailmap.blob={}:.mailmap", self.head));
         }
         command.arg("--bare").arg("--git-dir").arg(&self.git_dir).args(arguments);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{External, ImportError, MAX_PACKAGES, Use, User, error::at_most};
+use crate::{External, FileLeftOut, MAX_PACKAGES, Use, User};
 
 /// A package of one lock file.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub(crate) enum Node {
     Own(String),
     /// Somebody else's.
     External(External),
+    /// One that counts for nothing, because it is replaced or cannot be named.
+    LeftOut,
 }
 
 /// One lock file: its packages, and which of them uses which.
@@ -40,11 +42,20 @@ pub(crate) struct Dependencies {
     pub(crate) externals: Vec<External>,
     pub(crate) uses: Vec<Use>,
     pub(crate) warnings: Vec<String>,
+    /// The lock files that could not be read.
+    pub(crate) left_out: Vec<FileLeftOut>,
 }
 
 impl Graph {
-    /// Merges one lock file in.
-    pub(crate) fn add(&mut self, lock: LockGraph) -> Result<(), ImportError> {
+    /// Merges one lock file in. When there are too many packages with it, nothing of it is merged, and the error says so.
+    pub(crate) fn add(&mut self, lock: LockGraph) -> Result<(), String> {
+        let external =
+            |node: &Node| if let Node::External(external) = node { Some(external.purl.clone()) } else { None };
+        let new: BTreeSet<String> =
+            lock.nodes.iter().filter_map(external).filter(|purl| !self.externals.contains_key(purl)).collect();
+        if (self.externals.len() + new.len()) as u64 > MAX_PACKAGES {
+            return Err(format!("with it, all lock files together have more than {MAX_PACKAGES} packages"));
+        }
         for (from, to) in lock.edges {
             match (&lock.nodes[from], &lock.nodes[to]) {
                 (Node::Own(own), Node::External(to)) => {
@@ -56,7 +67,7 @@ impl Graph {
                 (Node::External(from), Node::Own(own)) => {
                     self.into_own.insert((from.purl.clone(), own.clone()));
                 }
-                (Node::Own(_), Node::Own(_)) => {}
+                (Node::Own(_), Node::Own(_)) | (Node::LeftOut, _) | (_, Node::LeftOut) => {}
             }
         }
         for node in lock.nodes {
@@ -71,7 +82,7 @@ impl Graph {
                 }
             }
         }
-        at_most(MAX_PACKAGES, self.externals.len() as u64, "packages", "the lock files together")
+        Ok(())
     }
 
     /// Drops links that close a cycle, and packages that the work does not reach.
@@ -114,7 +125,7 @@ impl Graph {
         drop(number);
         let externals = self.externals.into_values().zip(reached).filter(|(_, reached)| *reached);
         let externals: Vec<External> = externals.map(|(external, _)| external).collect();
-        Dependencies { externals, uses, warnings }
+        Dependencies { externals, uses, warnings, left_out: Vec::new() }
     }
 }
 

@@ -12,29 +12,39 @@
 //! | `funding` | the operator's mapping, `FUNDING.json` |
 //! | `tree` | the files of HEAD and their manifest |
 //! | `about` | name, title, description, licence |
-//! | `locks`, `cargo_lock`, `npm_lock`, `npm_source` | lock files |
+//! | `text`, `links` | what a file says, whatever its encoding, and where a symbolic link leads |
+//! | `exclusion`, `attributes` | the files that are not about the work |
+//! | `locks`, `lock_forms`, `cargo_lock`, `npm_lock`, `npm_source` | lock files |
 //! | `graph`, `purl` | the works beneath this one |
 //! | [`coherence`] | tests, documentation, reports and content of a commit: how coherent the work is |
 //! | [`github`] | what GitHub's webhook sends: pushes and pull requests |
 //!
 //! The rules leave some questions open, which are decided as follows:
-//! - Merge commits are left out. A commit that only programs wrote counts for whoever set them to work. In other commits, all added and removed lines count. A renamed file is one file with
-//!   only the lines that changed, a removed file does not count, and a binary file has no lines.
-//! - Lock files in folders of tests, fixtures and vendored code are not read, because they are not about this work.
+//! - Merge commits are left out. A commit that only programs wrote counts for whoever set them to work. In other commits, all
+//!   added and removed lines count. A renamed file is one file with only the lines that changed, a removed file does not count,
+//!   and a binary file has no lines.
+//! - Lock files in folders of tests, fixtures and vendored code are not read, because they are not about this work. The
+//!   person who imports and `.gitattributes` can exclude more, or fewer.
+//! - A file that cannot be read costs only what it says: it is named with the reason, and everything else counts. With
+//!   [`Options::strict`] the repository is refused instead.
 //! - Cargo does not say what is needed only for building or testing, so npm's development dependencies count too.
 //! - An external work that uses this one would be paid by itself, so such links are left out, and all others that close
 //!   a cycle.
 
 mod about;
 mod accounts;
+mod attributes;
 mod cargo_lock;
 pub mod coherence;
 mod error;
+mod exclusion;
 mod funding;
 mod git;
 pub mod github;
 mod graph;
 mod history;
+mod links;
+mod lock_forms;
 mod locks;
 mod mainline;
 mod npm_lock;
@@ -45,12 +55,14 @@ mod programs;
 mod progress;
 mod purl;
 mod roster;
+mod text;
 mod trailers;
 mod tree;
 
 use std::{
     collections::HashSet,
     ffi::OsString,
+    fmt,
     path::Path,
     sync::{atomic::AtomicBool, mpsc},
     thread,
@@ -61,22 +73,31 @@ use rust_decimal::Decimal;
 
 pub use crate::{
     error::ImportError,
+    exclusion::Exclude,
     funding::{AddressSource, Mapping, parse_mapping},
     programs::Programs,
     progress::{Phase, Progress},
 };
 use crate::{
-    error::at_most, funding::Funding, git::Git, graph::Dependencies, locks::LockFiles, progress::Reporter,
-    roster::Sources, tree::Entry,
+    exclusion::Exclusion,
+    funding::Funding,
+    git::Git,
+    graph::Dependencies,
+    links::Links,
+    lock_forms::Form,
+    locks::LockFiles,
+    progress::Reporter,
+    roster::Sources,
+    tree::{Entry, Tree},
 };
 
 /// A history of more commits is refused. Merges do not count.
 pub const MAX_COMMITS: u64 = 5_000_000;
-/// A larger lock file is refused, in bytes.
+/// A larger lock file is left out, in bytes.
 pub const MAX_LOCK_BYTES: u64 = 64 << 20;
-/// More packages in one lock file, or in all of them together, are refused.
+/// A lock file of more packages is left out, and so is one with which all of them together have more.
 pub const MAX_PACKAGES: u64 = 50_000;
-/// A larger `FUNDING.json` or `.mailmap` is refused, in bytes.
+/// A larger `FUNDING.json` or `.mailmap` is left out, in bytes.
 pub const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 /// A longer mapping is refused.
 pub const MAX_MAPPING_LINES: u64 = 10_000;
@@ -96,11 +117,22 @@ pub struct Options {
     pub since: Option<String>,
     /// The executable, `git` by default.
     pub git: OsString,
+    /// Paths whose dependencies, reports and lines do not count.
+    pub exclude: Exclude,
+    /// Whether a file that cannot be read is an error, instead of being left out.
+    pub strict: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mapping: Mapping::default(), programs: Programs::default(), since: None, git: "git".into() }
+        Self {
+            mapping: Mapping::default(),
+            programs: Programs::default(),
+            since: None,
+            git: "git".into(),
+            exclude: Exclude::default(),
+            strict: false,
+        }
     }
 }
 
@@ -142,8 +174,25 @@ pub struct Repository {
     pub externals: Vec<External>,
     /// Which work uses which. There are no cycles, and all are reached from the work.
     pub uses: Vec<Use>,
+    /// Files that were left out because they cannot be read. The warnings name them too.
+    pub left_out: Vec<FileLeftOut>,
     /// What was left out or is uncertain, for the person who imports.
     pub warnings: Vec<String>,
+}
+
+/// A file that was left out because it cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileLeftOut {
+    /// Its path, written as in the manifest.
+    pub path: String,
+    /// Why it cannot be read: the line, if it is about one, and what is wrong.
+    pub why: String,
+}
+
+impl fmt::Display for FileLeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be read: {}", self.path, self.why)
+    }
 }
 
 /// One commit that is not a merge.
@@ -255,13 +304,17 @@ pub struct Use {
 /// The history and the files are read at the same time. `progress` is called on this thread.
 ///
 /// # Errors
-/// When there is no readable, complete repository with commits, when `git` is missing or too old, when a lock file of
-/// the work is malformed, or when a limit of this crate is exceeded.
+/// When there is no readable, complete repository with commits, when `git` is missing or too old, or when the history or
+/// the tree exceeds a limit of this crate. With [`Options::strict`], also when a file cannot be read that is about the work.
 pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Repository, ImportError> {
-    let git = Git::open(&options.git, path)?;
+    let mut git = Git::open(&options.git, path)?;
     let entries = tree::list(&git)?;
-    check_settings(&entries)?;
-    let locks = LockFiles::find(&entries)?;
+    let mut left_out = Vec::new();
+    left_out.extend(check_mailmap(&mut git, &entries));
+    let links = Links::read(&git, &entries, |path| path == FUNDING || Form::of(path).is_some())?;
+    let exclusion = Exclusion::read(&git, &entries, &options.exclude)?;
+    let locks = LockFiles::find(&entries, &links, &exclusion);
+    let funding = FundingFile::find(&entries, &links);
     let survey = history::survey(&git)?;
     let (since, mut warnings) = since(&git, options.since.as_deref());
     let (sender, receiver) = mpsc::channel();
@@ -276,22 +329,27 @@ pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(Progress)) 
         });
         let files = scope.spawn(|| {
             let other = other;
-            other.end(read_files(&git, &entries, &locks, &other))
+            other.end(read_files(&git, &entries, locks, &funding, &other))
         });
         receiver.iter().for_each(&mut *progress);
         (join(history), join(files))
     });
     // The half that failed says why. The other one only says that it stopped.
-    let (mut history, (tree, dependencies)) = match (history, files) {
+    let (mut history, (tree, mut dependencies)) = match (history, files) {
         (Err(ImportError::Stopped), Err(error)) | (Err(error), _) | (_, Err(error)) => return Err(error),
         (Ok(history), Ok(files)) => (history, files),
     };
-    let funding = tree.contents.get("FUNDING.json").map(|file| Funding::read(file)).unwrap_or_default();
+    let funding = funding.read(&tree);
+    left_out.extend(funding.left_out.clone().into_iter().chain(std::mem::take(&mut dependencies.left_out)));
+    if options.strict && !left_out.is_empty() {
+        return Err(ImportError::Strict { left_out });
+    }
     let sources = Sources { mapping: &options.mapping, funding: &funding };
     let (people, complaints) = roster::build(&git, &mut history, &options.programs, sources)?;
     let about = about::read(&tree.contents);
     let (name, url) = about::name_and_url(&git)?;
-    warnings.extend([dependencies.warnings, funding.warnings, complaints].into_iter().flatten());
+    let named = locks::named(&left_out);
+    warnings.extend([named, dependencies.warnings, funding.warnings, complaints].into_iter().flatten());
     Ok(Repository {
         name,
         url,
@@ -310,6 +368,7 @@ pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(Progress)) 
         owner_address: funding.owner,
         externals: dependencies.externals,
         uses: dependencies.uses,
+        left_out,
         warnings,
     })
 }
@@ -318,11 +377,56 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn check_settings(entries: &[Entry]) -> Result<(), ImportError> {
-    for entry in entries.iter().filter(|entry| matches!(&*entry.path, b"FUNDING.json" | b".mailmap")) {
-        at_most(MAX_SETTINGS_BYTES, entry.size, "bytes", &String::from_utf8_lossy(&entry.path))?;
+/// The path of the file that says where people are paid.
+const FUNDING: &[u8] = b"FUNDING.json";
+
+/// Keeps git from reading a `.mailmap` that is too large, and names it.
+fn check_mailmap(git: &mut Git, entries: &[Entry]) -> Option<FileLeftOut> {
+    let entry = entries.iter().find(|entry| &*entry.path == b".mailmap")?;
+    let why = if !entry.is_regular() {
+        "it is a symbolic link or a submodule, which git does not follow here".to_owned()
+    } else if entry.size > MAX_SETTINGS_BYTES {
+        format!("it has {} bytes, the limit is {MAX_SETTINGS_BYTES}", entry.size)
+    } else {
+        return None;
+    };
+    git.ignore_mailmap();
+    Some(FileLeftOut { path: ".mailmap".to_owned(), why })
+}
+
+/// Where `FUNDING.json` is, before its content is read.
+enum FundingFile<'a> {
+    Absent,
+    At(&'a Entry),
+    LeftOut(String),
+}
+
+impl<'a> FundingFile<'a> {
+    fn find(entries: &'a [Entry], links: &Links<'a>) -> Self {
+        let below = [FUNDING, b"/"].concat();
+        if entries.iter().any(|entry| entry.path.starts_with(&below)) {
+            return Self::LeftOut("it is a folder".to_owned());
+        }
+        let Some(entry) = entries.iter().find(|entry| &*entry.path == FUNDING) else { return Self::Absent };
+        match links.file(entry) {
+            Ok(file) if file.size > MAX_SETTINGS_BYTES => {
+                Self::LeftOut(format!("it has {} bytes, the limit is {MAX_SETTINGS_BYTES}", file.size))
+            }
+            Ok(file) => Self::At(file),
+            Err(why) => Self::LeftOut(why),
+        }
     }
-    Ok(())
+
+    fn read(&self, tree: &Tree) -> Funding {
+        match self {
+            Self::Absent => Funding::default(),
+            Self::LeftOut(why) => Funding::without(why.clone()),
+            Self::At(file) => {
+                let content = tree.contents.get(&tree::escape(&file.path));
+                Funding::read(content.map(Vec::as_slice).unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// Returns the commit to start after, if it is in the history.
@@ -341,16 +445,16 @@ fn since<'a>(git: &Git, since: Option<&'a str>) -> (Option<&'a str>, Vec<String>
 fn read_files(
     git: &Git,
     entries: &[Entry],
-    locks: &LockFiles,
+    locks: LockFiles<'_>,
+    funding: &FundingFile<'_>,
     report: &Reporter<'_>,
-) -> Result<(tree::Tree, Dependencies), ImportError> {
-    let beside: HashSet<String> = locks.paths.iter().map(|path| locks::beside(path, "package.json")).collect();
-    let small = |entry: &&Entry| {
-        let beside = || std::str::from_utf8(&entry.path).is_ok_and(|path| beside.contains(path));
-        entry.size <= about::MAX_BYTES && (about::is_read(&entry.path) || &*entry.path == b"FUNDING.json" || beside())
-    };
-    let mut wanted: HashSet<&[u8]> = entries.iter().filter(small).map(|entry| &*entry.path).collect();
-    wanted.extend(locks.paths.iter().map(String::as_bytes));
+) -> Result<(Tree, Dependencies), ImportError> {
+    let about = |entry: &&Entry| entry.size <= about::MAX_BYTES && about::is_read(&entry.path);
+    let mut wanted: HashSet<&[u8]> = entries.iter().filter(about).map(|entry| &*entry.path).collect();
+    wanted.extend(&locks.wanted);
+    if let FundingFile::At(file) = funding {
+        wanted.insert(&file.path);
+    }
     let tree = tree::hash(git, entries, &wanted, report)?;
     let dependencies = locks.read(&tree.contents, report)?;
     Ok((tree, dependencies))

@@ -1,9 +1,10 @@
-//! `package-lock.json`, versions 1 to 3.
+//! `package-lock.json` and `npm-shrinkwrap.json`, versions 1 to 3.
 //!
 //! Every package has a place in a tree of folders, and a name is looked up as in Node: in `node_modules` of the folder that
 //! asks, then of each folder above. Packages outside every `node_modules` (the root, workspaces, linked folders) and `file:`
 //! packages are the work itself. Development and peer dependencies count, and optional ones only if they are installed.
-//! Version 1 is converted into the same form; what the root uses is in the `package.json` beside it.
+//! Version 1 is converted into the same form; what the root uses is in the `package.json` beside it. An entry that is no
+//! package costs only itself.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,22 +14,48 @@ use std::{
 use alloy_primitives::B256;
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 use crate::{
-    Ecosystem, External, ImportError,
+    Ecosystem, External,
     graph::{LockGraph, Node},
     locks::check_count,
-    npm_source::{self, Source},
+    npm_source::{self, Registries, Source},
     paths,
+    purl::{Origin, purl},
+    text,
 };
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct File {
-    packages: Option<BTreeMap<String, Package>>,
-    #[serde(default)]
-    dependencies: BTreeMap<String, Old>,
+    lockfile_version: Option<serde_json::Value>,
+    packages: Option<BTreeMap<String, Entry<Package>>>,
+    dependencies: Option<BTreeMap<String, Entry<Old>>>,
+}
+
+/// An entry that is a package, or something else.
+#[derive(Debug)]
+struct Entry<T>(Option<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Entry<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_value(value).ok()))
+    }
+}
+
+/// Returns the entries that are packages, and adds to the number of the others.
+fn sound<T>(entries: BTreeMap<String, Entry<T>>, odd: &mut u64) -> BTreeMap<String, T> {
+    let mut sound = BTreeMap::new();
+    for (name, Entry(entry)) in entries {
+        match entry {
+            Some(entry) => drop(sound.insert(name, entry)),
+            None => *odd += 1,
+        }
+    }
+    sound
 }
 
 /// One entry of versions 2 and 3.
@@ -40,11 +67,13 @@ struct Package {
     resolved: Text,
     integrity: Text,
     link: bool,
+    /// Whether it comes in the archive of another package.
+    in_bundle: bool,
     dependencies: Names,
     dev_dependencies: Names,
     optional_dependencies: Names,
     peer_dependencies: Names,
-    peer_dependencies_meta: BTreeMap<String, PeerMeta>,
+    peer_dependencies_meta: Option<BTreeMap<String, PeerMeta>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,24 +90,39 @@ struct Old {
     resolved: Text,
     integrity: Text,
     requires: Names,
-    dependencies: BTreeMap<String, Old>,
+    dependencies: Option<BTreeMap<String, Old>>,
 }
 
-/// Reads a lock file; `manifest` is the `package.json` beside it.
-pub(crate) fn read(path: &str, text: &str, manifest: Option<&[u8]>) -> Result<LockGraph, ImportError> {
-    let malformed = |error: serde_json::Error| ImportError::MalformedLock {
-        file: path.to_owned(),
-        line: error.line().max(1),
-        detail: error.to_string(),
-    };
-    let file: File = serde_json::from_str(text).map_err(malformed)?;
-    let mut warnings = Vec::new();
+/// Files in the folder of a lock file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// `package.json`
+    pub(crate) manifest: Option<&'a [u8]>,
+    /// `.npmrc`
+    pub(crate) npmrc: Option<&'a [u8]>,
+}
+
+/// Reads a lock file. The error says what is wrong, and where.
+pub(crate) fn read(path: &str, content: &str, beside: Beside<'_>) -> Result<LockGraph, String> {
+    let file: File = serde_json::from_str(content).map_err(|error| text::json_error(&error))?;
+    if file.lockfile_version.is_none() && file.packages.is_none() && file.dependencies.is_none() {
+        return Err("line 1: it names no version and no package".to_owned());
+    }
+    let (mut warnings, mut odd) = (Vec::new(), 0);
     let packages = match file.packages {
-        Some(packages) => packages,
-        None => from_old(path, file.dependencies, manifest, &mut warnings),
+        Some(packages) => sound(packages, &mut odd),
+        None => {
+            let dependencies = sound(file.dependencies.unwrap_or_default(), &mut odd);
+            from_old(path, dependencies, beside.manifest, &mut warnings)
+        }
     };
-    check_count(path, packages.len())?;
-    let mut graph = Folders::new(path, packages).graph();
+    if odd > 0 {
+        warnings.push(format!("{path}: {odd} entries are no packages and are left out"));
+    }
+    check_count(packages.len())?;
+    let npmrc = beside.npmrc.and_then(|npmrc| text::lossy(npmrc).ok());
+    let registries = npmrc.map(|npmrc| Registries::of(&npmrc)).unwrap_or_default();
+    let mut graph = Folders::new(path, packages).graph(&registries);
     graph.warnings.append(&mut warnings);
     Ok(graph)
 }
@@ -90,7 +134,8 @@ fn from_old(
     manifest: Option<&[u8]>,
     warnings: &mut Vec<String>,
 ) -> BTreeMap<String, Package> {
-    let mut root: Option<Package> = manifest.and_then(|manifest| serde_json::from_slice(manifest).ok());
+    let mut root: Option<Package> =
+        manifest.and_then(|manifest| serde_json::from_str(&text::strict(manifest).ok()?).ok());
     if root.is_none() {
         warnings.push(format!("{path}: no readable package.json beside it, so all its top packages count as used"));
         let names = Names(dependencies.keys().cloned().collect());
@@ -101,7 +146,7 @@ fn from_old(
     while let Some((folder, dependencies)) = waiting.pop() {
         for (name, old) in dependencies {
             let key = join(&folder, &format!("node_modules/{name}"));
-            waiting.push((key.clone(), old.dependencies));
+            waiting.push((key.clone(), old.dependencies.unwrap_or_default()));
             let Old { version, resolved, integrity, requires, .. } = old;
             // For packages from outside the registry, `version` says where the package comes from.
             let named = npm_source::alias(&version.0);
@@ -120,6 +165,7 @@ fn from_old(
 
 /// The packages in their folders.
 struct Folders {
+    path: String,
     /// The folder of the lock file, which distinguishes own packages of several lock files.
     base: String,
     places: Vec<(String, Package)>,
@@ -140,10 +186,10 @@ impl Folders {
                 places.push((target, Package::default()));
             }
         }
-        Self { base: paths::folder(path).to_owned(), places, by_folder }
+        Self { path: path.to_owned(), base: paths::folder(path).to_owned(), places, by_folder }
     }
 
-    fn graph(&self) -> LockGraph {
+    fn graph(&self, registries: &Registries) -> LockGraph {
         let mut graph = LockGraph::default();
         let mut local = 0;
         for (folder, package) in &self.places {
@@ -153,13 +199,14 @@ impl Folders {
             graph.nodes.push(if own {
                 Node::Own(format!("npm:{}", join(&self.base, folder)))
             } else {
-                external(folder, package, source)
+                external(folder, package, source, registries)
             });
         }
         let mut absent = 0;
         for (number, (folder, package)) in self.places.iter().enumerate().filter(|(_, (_, package))| !package.link) {
             let development = if inside_node_modules(folder) { &[][..] } else { &package.dev_dependencies.0 };
-            let optional = |name: &String| package.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
+            let meta = package.peer_dependencies_meta.as_ref();
+            let optional = |name: &String| meta.and_then(|meta| meta.get(name)).is_some_and(|meta| meta.optional);
             let names = package.dependencies.0.iter().chain(&package.peer_dependencies.0).chain(development);
             for name in names.chain(&package.optional_dependencies.0) {
                 match self.resolve(folder, name) {
@@ -170,7 +217,7 @@ impl Folders {
                 }
             }
         }
-        let file = join(&self.base, "package-lock.json");
+        let file = &self.path;
         if local > 0 {
             graph.warnings.push(format!("{file}: {local} packages come from a path and count as part of the work"));
         }
@@ -199,17 +246,20 @@ impl Folders {
     }
 }
 
-fn external(folder: &str, package: &Package, source: Source) -> Node {
+fn external(folder: &str, package: &Package, source: Source, registries: &Registries) -> Node {
     let place = folder.rsplit_once("node_modules/").map_or(folder, |(_, name)| name);
     let name = if package.name.0.is_empty() { place } else { &package.name.0 };
     let (version, origin) = match source {
         Source::Elsewhere { version, origin } => (version, origin),
         Source::Local => (package.version.0.clone(), Default::default()),
     };
+    // Without a place, the project's own settings say which registry has the package.
+    let is_silent = origin == Origin::Registry && package.resolved.0.is_empty() && !package.in_bundle;
+    let origin = if is_silent { registries.origin(name) } else { origin };
     // Most sums are SHA-512, which do not fit in a 32-byte hash, so the text is kept as it is.
     let sha256 = package.integrity.0.split_whitespace().find_map(|sum| sum.strip_prefix("sha256-"));
     Node::External(External {
-        purl: crate::purl::purl("npm", name, &version, &origin),
+        purl: purl("npm", name, &version, &origin),
         name: name.to_owned(),
         version,
         ecosystem: Ecosystem::Npm,

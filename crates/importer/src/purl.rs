@@ -78,6 +78,24 @@ pub(crate) fn without_secrets(url: &str) -> String {
     format!("{scheme}://{authority}{path}")
 }
 
+/// Returns a registry's URL in one form, so that one registry has one name: without secrets, the `.git` and slashes at its
+/// end, and with scheme and host in lower case and without the scheme's own port.
+pub(crate) fn registry_url(url: &str) -> String {
+    let url = without_secrets(url);
+    let url = url.trim_end_matches('/');
+    let url = url.strip_suffix(".git").unwrap_or(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let (scheme, host) = (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
+    let port = match &*scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    let host = if port.is_empty() { &*host } else { host.strip_suffix(port).unwrap_or(&host) };
+    format!("{scheme}://{host}{path}")
+}
+
 /// Returns `git+https://host/path@commit` of `[git+]https://user@host/path?branch=x#commit`.
 pub(crate) fn vcs_url(source: &str) -> String {
     let prefix = if source.starts_with("git+") || source.starts_with("git:") { "" } else { "git+" };

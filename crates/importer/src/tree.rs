@@ -44,6 +44,20 @@ pub(crate) struct Entry {
     pub(crate) path: Vec<u8>,
 }
 
+impl Entry {
+    pub(crate) fn is_regular(&self) -> bool {
+        self.mode.starts_with("100")
+    }
+
+    pub(crate) fn is_link(&self) -> bool {
+        self.mode.starts_with("120")
+    }
+
+    pub(crate) fn is_submodule(&self) -> bool {
+        self.mode == SUBMODULE
+    }
+}
+
 /// Lists the files of HEAD, sorted by path.
 pub(crate) fn list(git: &Git) -> Result<Vec<Entry>, ImportError> {
     let mut running = git.run(&["ls-tree", "-r", "-l", "-z", "--full-tree", git.head()], None)?;
@@ -82,8 +96,24 @@ pub(crate) struct Tree {
     pub(crate) contents: Contents,
 }
 
-/// Contents by path.
+/// Contents by path, which is written as in the manifest.
 pub(crate) type Contents = HashMap<String, Vec<u8>>;
+
+/// Reads files one after the other through one process, and passes the number of each and its content on.
+pub(crate) fn contents(git: &Git, entries: &[&Entry], mut each: impl FnMut(usize, &[u8])) -> Result<(), ImportError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let request: String = entries.iter().flat_map(|entry| [&*entry.object, "\n"]).collect();
+    let mut running = git.run(&["cat-file", "--batch", "--buffer"], Some(request.into_bytes()))?;
+    let mut content = Vec::new();
+    for (number, entry) in entries.iter().enumerate() {
+        content.clear();
+        blob(&mut running, &entry.object, Some(&mut content))?;
+        each(number, &content);
+    }
+    running.finish()
+}
 
 /// Hashes every file and keeps the contents of `wanted` paths.
 pub(crate) fn hash(
@@ -93,7 +123,7 @@ pub(crate) fn hash(
     report: &Reporter<'_>,
 ) -> Result<Tree, ImportError> {
     let mut seen = HashSet::new();
-    let blobs = entries.iter().filter(|entry| entry.mode != SUBMODULE);
+    let blobs = entries.iter().filter(|entry| !entry.is_submodule());
     let order: Vec<&str> = blobs.map(|entry| &*entry.object).filter(|object| seen.insert(*object)).collect();
     let kept: HashSet<&str> = entries.iter().filter(|e| wanted.contains(&*e.path)).map(|e| &*e.object).collect();
     let request: String = order.iter().flat_map(|object| [object, "\n"]).collect();
@@ -109,8 +139,8 @@ pub(crate) fn hash(
     running.finish()?;
     let mut tree = manifest(entries, &hashes);
     for entry in entries.iter().filter(|entry| wanted.contains(&*entry.path)) {
-        if let (Some(body), Ok(path)) = (bodies.get(&*entry.object), std::str::from_utf8(&entry.path)) {
-            tree.contents.insert(path.to_owned(), body.clone());
+        if let Some(body) = bodies.get(&*entry.object) {
+            tree.contents.insert(escape(&entry.path), body.clone());
         }
     }
     Ok(tree)
@@ -159,7 +189,7 @@ fn manifest(entries: &[Entry], hashes: &HashMap<&str, (u64, [u8; 32])>) -> Tree 
     let mut bytes = 0;
     for entry in entries {
         let (size, hash) = match hashes.get(&*entry.object) {
-            Some((size, hash)) if entry.mode != SUBMODULE => (*size, hex::encode(hash)),
+            Some((size, hash)) if !entry.is_submodule() => (*size, hex::encode(hash)),
             _ => (0, entry.object.clone()),
         };
         bytes += size;
@@ -172,7 +202,7 @@ fn manifest(entries: &[Entry], hashes: &HashMap<&str, (u64, [u8; 32])>) -> Tree 
 }
 
 /// Writes a path as in the manifest: reversibly, on one line, in UTF-8.
-fn escape(path: &[u8]) -> String {
+pub(crate) fn escape(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     let hex = |text: &mut String, bytes: &[u8]| {
         for byte in bytes {

@@ -99,7 +99,7 @@ fn read(path: &Path) -> Result<Repository> {
 
 /// Stores a repository as an import does, and returns how many commits that were.
 async fn store(stage: &Stage, owner: u32, path: &Path, repository: &Repository) -> Result<usize> {
-    let survey = survey("git".as_ref(), path, Some(&repository.head))?;
+    let survey = survey(path, Some(&repository.head), &Options::default())?;
     let mut tx = stage.pool().begin().await?;
     let imported = import_repository::import(&mut tx, account(owner), repository, "bafymanifest").await?;
     let (_, coherence) = measure_work::measure(&mut tx, imported.work_id, repository.content_hash, &survey).await?;

@@ -13,16 +13,17 @@
 //! | novelty | the signatures of earlier works: `novelty`, [`signature`] |
 //! | architecture alignment, value added | nothing measures them, so they count as 0.5 and lower the confidence |
 
-mod attributes;
 mod code_quality;
 mod documentation;
 mod language;
 pub mod lcov;
 mod lines;
+mod names;
 mod network;
 mod novelty;
 mod origin;
 pub mod sarif;
+mod sarif_rules;
 pub mod signature;
 mod survey;
 mod test_coverage;
@@ -37,7 +38,7 @@ pub use self::{
     signature::{Signature, similarity},
     survey::{
         LeftOut, MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, MAX_REPORT_BYTES, MAX_REPORTS, ReportedCoverage,
-        ReportedFindings, Survey, Unreadable, survey,
+        ReportedFindings, Skipped, Survey, Unreadable, survey,
     },
 };
 
@@ -165,6 +166,12 @@ impl Survey {
                 source.how.push_str(&format!(" A report could not be read: {why}."));
             }
         }
+        for Skipped { input, report, records, first } in &self.skipped {
+            for source in sources.iter_mut().filter(|source| source.input == *input) {
+                let count = plural(*records, "record");
+                source.how.push_str(&format!(" {count} of {report} could not be read, the first in {first}."));
+            }
+        }
         let mut inputs = Inputs::default();
         for Source { input, value, .. } in &sources {
             let place = match input {
@@ -179,6 +186,27 @@ impl Survey {
             *place = *value;
         }
         Measured { commit: self.commit.clone(), inputs, sources, signature: self.signature.clone() }
+    }
+}
+
+/// The parts of a report that could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Odd {
+    /// How many there are.
+    pub count: u64,
+    /// The line of the first one, and what is wrong there.
+    pub first: Option<String>,
+}
+
+impl Odd {
+    fn add(&mut self, line: usize, what: impl FnOnce() -> String) {
+        self.add_many(1, line, what);
+    }
+
+    /// Adds some, the first of which is in this line.
+    fn add_many(&mut self, count: u64, line: usize, what: impl FnOnce() -> String) {
+        self.count += count;
+        self.first.get_or_insert_with(|| format!("line {line}: {}", what()));
     }
 }
 

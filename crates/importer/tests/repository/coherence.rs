@@ -1,10 +1,8 @@
 //! What the files of a commit show about a work.
 
-use std::ffi::OsStr;
-
 use domain::coherence::{Inputs, Weight};
 use importer::{
-    ImportError,
+    ImportError, Options,
     coherence::{
         Earlier, Input, Kind, LeftOut, Lines, MAX_FILE_BYTES, MAX_REPORTS, Measured, Source, Surroundings, Survey,
         contributor_weights, lcov, similarity, survey,
@@ -15,7 +13,7 @@ use rust_decimal::Decimal;
 use crate::support::Repo;
 
 fn surveyed(repo: &Repo) -> Survey {
-    survey(OsStr::new("git"), repo.path(), None).unwrap()
+    survey(repo.path(), None, &Options::default()).unwrap()
 }
 
 fn source(measured: &Measured, input: Input) -> &Source {
@@ -93,7 +91,7 @@ fn a_commit_is_always_measured_alike() {
     repo.write("src/more.rs", "pub fn two() -> u32 {\n    2\n}\n");
     let second = repo.commit("second");
     assert_ne!(surveyed(&repo), first);
-    let again = |commit: &str| survey(OsStr::new("git"), repo.path(), Some(commit));
+    let again = |commit: &str| survey(repo.path(), Some(commit), &Options::default());
     assert_eq!(again(&first.commit).unwrap(), first);
     assert_eq!(again(&second).unwrap(), surveyed(&repo));
     let bare = Repo::new();
@@ -126,14 +124,18 @@ fn without_reports_tests_are_counted_and_lints_are_not() {
 fn reports_that_cannot_be_read_are_named_and_fail_nothing() {
     let repo = Repo::of(&[
         ("a.py", "a = 1\n"),
-        ("coverage/lcov.info", "SF:a.py\nDA:1\nend_of_record\n"),
+        ("coverage/lcov.info", "a.py: 1 of 1\n"),
         ("lint.sarif", "{\"version\": \"2.1.0\",\n \"runs\": 3}"),
     ]);
     let survey = surveyed(&repo);
     let measured = survey.measure(&Surroundings::default());
     let coverage = source(&measured, Input::TestCoverage);
     assert_eq!((coverage.value, coverage.kind), (Some(Decimal::ZERO), Kind::Counted));
-    assert!(coverage.how.contains("coverage/lcov.info: line 2: \"1\" is no line and count"), "{}", coverage.how);
+    assert!(
+        coverage.how.contains("coverage/lcov.info: line 1: nothing in it is a line of a tracefile"),
+        "{}",
+        coverage.how
+    );
     let quality = source(&measured, Input::CodeQuality);
     assert_eq!(quality.value, None);
     assert!(quality.how.contains("lint.sarif: ") && quality.how.contains("line 2"), "{}", quality.how);
@@ -177,7 +179,7 @@ fn what_others_or_programs_wrote_is_left_out() {
     ]);
     let survey = surveyed(&repo);
     assert_eq!(survey.lines.code, 2, "a.rs and ours/vendor/e.rs");
-    assert_eq!(survey.left_out, LeftOut { generated: 4, vendored: 2, large: 1, beyond: 0 });
+    assert_eq!(survey.left_out, LeftOut { generated: 4, vendored: 2, large: 1, beyond: 0, excluded: 0 });
 }
 
 #[test]
@@ -227,7 +229,10 @@ fn attributes_mean_what_git_means() {
 #[cfg(unix)]
 #[test]
 fn links_and_odd_names_do_no_harm() {
-    use std::os::unix::{ffi::OsStrExt, fs::symlink};
+    use std::{
+        ffi::OsStr,
+        os::unix::{ffi::OsStrExt, fs::symlink},
+    };
 
     let mut repo = Repo::new();
     symlink("/etc/passwd", repo.path().join("link.rs")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use importer::{Ecosystem, ImportError};
+use importer::Ecosystem;
 
 use crate::support::{Repo, links, purls, warned};
 
@@ -93,21 +93,63 @@ fn same_name_and_version_is_told_by_source() {
 }
 
 #[test]
-fn malformed_lock_files_are_named_by_line() {
-    for (text, line) in [
-        ("version = 4\n\n[[package]]\nname = \n".to_owned(), 4),
-        ("version = 4\n<<<<<<< ours\n".to_owned(), 2),
-        (package("w", "0.1.0", "", &["absent"]), 4),
-        (package("a", "1", CRATES, &[]) + &package("a", "2", CRATES, &[]) + &package("w", "0.1.0", "", &["a"]), 18),
+fn a_malformed_lock_file_is_named_by_line_and_the_others_count() {
+    let sound = package("v", "0.1.0", "", &["a"]) + &package("a", "1.0.0", CRATES, &[]);
+    for (path, text, line) in [
+        ("x/Cargo.lock", "version = 4\n\n[[package]]\nname = \n", 4),
+        ("x/Cargo.lock", "version = 4\n<<<<<<< ours\n=======\n>>>>>>> theirs\n", 2),
+        ("x/Cargo.lock", "version = 4\n<<<<<<< ours\n", 2),
+        ("x/Cargo.lock", "# nothing\n", 1),
+        ("x/package-lock.json", "{\n\"packages\": {\n3}}", 3),
+        ("x/package-lock.json", "{\"name\": \"w\"}", 1),
     ] {
-        let error = Repo::of(&[("x/Cargo.lock", &text)]).fail();
-        assert!(
-            matches!(&error, ImportError::MalformedLock { file, line: at, .. } if file == "x/Cargo.lock" && *at == line),
-            "{error}"
-        );
+        let found = Repo::of(&[(path, text), ("Cargo.lock", &sound)]).read();
+        let [file] = &*found.left_out else { panic!("{:?}", found.left_out) };
+        assert!(file.path == path && file.why.starts_with(&format!("line {line}: ")), "{file}");
+        assert_eq!(purls(&found), ["pkg:cargo/a@1.0.0"], "{text}");
     }
-    let error = Repo::of(&[("package-lock.json", "{\n\"packages\": {\n3}}")]).fail();
-    assert!(error.to_string().starts_with("package-lock.json, line 3: "), "{error}");
+}
+
+#[test]
+fn a_dependency_that_is_not_there_costs_only_itself() {
+    let lock = package("w", "0.1.0", "", &["absent", "a", "b"])
+        + &package("a", "1.0.0", CRATES, &[])
+        + &package("b", "1.0.0", CRATES, &[])
+        + &package("b", "2.0.0", CRATES, &[]);
+    let found = Repo::of(&[("Cargo.lock", &lock)]).read();
+    assert_eq!(purls(&found), ["pkg:cargo/a@1.0.0"]);
+    assert!(found.left_out.is_empty());
+    assert!(warned(&found, "2 dependencies are not one package of this file: \"absent\""), "{:?}", found.warnings);
+}
+
+#[test]
+fn replaced_packages_stand_for_their_replacements() {
+    let fork = "git+https://h.example/a?branch=main#0123abcd";
+    let replaced = |name: &str, replacement: &str| {
+        format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\nsource = \"{CRATES}\"\nreplace = \"{replacement}\"\n\n"
+        )
+    };
+    let lock = package("w", "0.1.0", "", &[&format!("a 1.0.0 ({CRATES})"), &format!("b 1.0.0 ({CRATES})"), "c"])
+        + &replaced("a", &format!("a 1.0.0 ({fork})"))
+        + &package("a", "1.0.0", fork, &["d"])
+        // The second one is replaced by a folder of the work.
+        + &replaced("b", "b 1.0.0")
+        + &package("b", "1.0.0", "", &["d"])
+        + &package("c", "1.0.0", CRATES, &[&format!("a 1.0.0 ({CRATES})")])
+        + &package("d", "1.0.0", CRATES, &[])
+        + &format!("[[patch.unused]]\nname = \"e\"\nversion = \"1.0.0\"\nsource = \"{CRATES}\"\n");
+    let found = Repo::of(&[("Cargo.lock", &lock)]).read();
+    let a = "cargo/a@1.0.0?vcs_url=git%2Bhttps:%2F%2Fh.example%2Fa%400123abcd";
+    let expected = [
+        format!("root>{a}*1"),
+        "root>cargo/c@1.0.0*1".to_owned(),
+        "root>cargo/d@1.0.0*1".to_owned(),
+        format!("{a}>cargo/d@1.0.0"),
+        format!("cargo/c@1.0.0>{a}"),
+    ];
+    assert_eq!(links(&found), expected, "{:?}", found.warnings);
+    assert!(!warned(&found, "used by nothing") && !warned(&found, "not one package"), "{:?}", found.warnings);
 }
 
 #[test]

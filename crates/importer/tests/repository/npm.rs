@@ -4,7 +4,7 @@ use importer::Ecosystem;
 
 use crate::support::{Repo, links, purls, warned};
 
-const NPM: &str = "https://packages.example.org";
+const NPM: &str = "https://registry.npmjs.org";
 
 #[test]
 fn version_3_resolves_as_node_does() {
@@ -71,7 +71,7 @@ fn version_2_uses_packages_and_cycles_break() {
 #[test]
 fn version_1_takes_the_root_from_package_json() {
     let lock = r#"{"name": "w", "lockfileVersion": 1, "requires": true, "dependencies": {
-        "a": {"version": "1.0.0", "resolved": "https://packages.example.org/a/-/a-1.0.0.tgz", "integrity": "sha512-A",
+        "a": {"version": "1.0.0", "resolved": "https://registry.npmjs.org/a/-/a-1.0.0.tgz", "integrity": "sha512-A",
               "requires": {"b": "^2", "c": "^1"}, "dependencies": {"b": {"version": "2.0.0", "requires": {"c": "1"}}}},
         "b": {"version": "1.0.0", "dev": true, "resolved": false, "requires": true},
         "c": {"version": "1.0.0", "requires": {"a": "1"}},
@@ -98,6 +98,76 @@ fn version_1_takes_the_root_from_package_json() {
     let alone = Repo::of(&[("package-lock.json", lock)]).read();
     assert!(warned(&alone, "no readable package.json"));
     assert_eq!(purls(&alone), purls(&found));
+}
+
+#[test]
+fn a_package_of_another_registry_keeps_it() {
+    let lock = r#"{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1", "@corp/b": "1", "c": "1", "d": "1"}},
+        "node_modules/a": {"version": "1.0.0", "resolved": "https://registry.yarnpkg.com/a/-/a-1.0.0.tgz#00"},
+        "node_modules/@corp/b": {"version": "1.0.0", "resolved": "https://npm.pkg.github.com/download/@corp/b/1.0.0/0123"},
+        "node_modules/c": {"version": "1.0.0", "resolved": "https://me:token@npm.corp.example:8443/api/npm/all/c/-/c-1.0.0.tgz"},
+        "node_modules/d": {"version": "1.0.0", "resolved": "https://gitlab.com/x/d/-/archive/v1/d-v1.tar.gz"}}}"#;
+    let old = r#"{"lockfileVersion": 1, "dependencies": {
+        "c": {"version": "1.0.0", "resolved": "https://npm.corp.example:8443/api/npm/all/c/-/c-1.0.0.tgz"}}}"#;
+    let found = Repo::of(&[("package-lock.json", lock), ("old/package-lock.json", old)]).read();
+    let expected = [
+        "pkg:npm/%40corp/b@1.0.0?repository_url=https:%2F%2Fnpm.pkg.github.com",
+        "pkg:npm/a@1.0.0",
+        "pkg:npm/c@1.0.0?repository_url=https:%2F%2Fnpm.corp.example:8443%2Fapi%2Fnpm%2Fall",
+        "pkg:npm/d@1.0.0?download_url=https:%2F%2Fgitlab.com%2Fx%2Fd%2F-%2Farchive%2Fv1%2Fd-v1.tar.gz",
+    ];
+    assert_eq!(purls(&found), expected);
+    assert!(warned(&found, "3 packages come from git, an archive or another registry"), "{:?}", found.warnings);
+}
+
+#[test]
+fn a_package_without_a_place_has_the_registry_of_the_project() {
+    let lock = r#"{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1", "@corp/b": "1"}},
+        "node_modules/a": {"version": "1.0.0"}, "node_modules/@corp/b": {"version": "1.0.0", "dependencies": {"c": "1", "@corp/d": "1"}},
+        "node_modules/@corp/b/node_modules/c": {"version": "1.0.0", "inBundle": true},
+        "node_modules/@corp/d": {"version": "1.0.0", "resolved": "https://registry.npmjs.org/@corp/d/-/d-1.0.0.tgz"}}}"#;
+    let npmrc = "@corp:registry=https://npm.corp.example/\n//npm.corp.example/:_authToken=secret\n";
+    let found = Repo::of(&[("web/package-lock.json", lock), ("web/.npmrc", npmrc)]).read();
+    let expected = [
+        "pkg:npm/%40corp/b@1.0.0?repository_url=https:%2F%2Fnpm.corp.example",
+        "pkg:npm/%40corp/d@1.0.0",
+        "pkg:npm/a@1.0.0",
+        "pkg:npm/c@1.0.0",
+    ];
+    assert_eq!(purls(&found), expected);
+}
+
+#[test]
+fn a_shrinkwrap_is_a_lock_file_and_comes_first() {
+    let lock = |version: &str| {
+        format!(
+            r#"{{"lockfileVersion": 2, "packages": {{"": {{"dependencies": {{"a": "1"}}}}, "node_modules/a": {{"version": "{version}"}}}}}}"#
+        )
+    };
+    let found = Repo::of(&[("npm-shrinkwrap.json", &lock("1.0.0")), ("package-lock.json", &lock("2.0.0"))]).read();
+    assert_eq!(purls(&found), ["pkg:npm/a@1.0.0"]);
+    assert!(
+        warned(&found, "package-lock.json is left out, because npm uses npm-shrinkwrap.json"),
+        "{:?}",
+        found.warnings
+    );
+}
+
+#[test]
+fn a_lock_file_counts_beside_a_shrinkwrap_that_cannot_be_read() {
+    let lock = r#"{"packages": {"": {"dependencies": {"a": "1"}}, "node_modules/a": {"version": "1.0.0"}}}"#;
+    let found = Repo::of(&[("npm-shrinkwrap.json", "{"), ("package-lock.json", lock)]).read();
+    assert_eq!((purls(&found), found.left_out.len()), (vec!["pkg:npm/a@1.0.0"], 1));
+}
+
+#[test]
+fn an_entry_that_is_no_package_costs_only_itself() {
+    let lock = r#"{"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1", "b": "1"}, "peerDependenciesMeta": null},
+        "node_modules/a": {"version": "1.0.0", "dependencies": null}, "node_modules/b": 3, "node_modules/c": {"link": "no"}},
+        "dependencies": null}"#;
+    let found = Repo::of(&[("package-lock.json", lock)]).read();
+    assert_eq!(purls(&found), ["pkg:npm/a@1.0.0"]);
+    assert!(warned(&found, "package-lock.json: 2 entries are no packages"), "{:?}", found.warnings);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub use secret::{Secret, SecretUrl};
 pub use sections::{
     Chain, Content, Database, Distribution, Engine, Http, Ledger, Market, Repositories, Settings, Telemetry,
 };
-pub use value::{Finality, LogFormat, MinPayouts};
+pub use value::{Finality, LogFormat, MinPayouts, Patterns};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {

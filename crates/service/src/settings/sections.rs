@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use alloy_primitives::Address;
 use domain::distribution::Policy;
 
-use super::{Finality, LogFormat, MinPayouts, Secret, SecretUrl, load::Values, value::Value};
+use super::{Finality, LogFormat, MinPayouts, Patterns, Secret, SecretUrl, load::Values, value::Value};
 
 /// The value of a setting when nothing sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,11 +147,14 @@ sections! {
         /// The largest upload, in bytes.
         upload_limit: u64 = Default::Is("1073741824"), "UPLOAD_LIMIT";
     }
-    /// How the histories of repositories are read.
+    /// How repositories are read.
     repositories: Repositories {
         /// A file that names programs whose commits belong to whoever set them to work, beside those that are known, and
         /// people who would be taken for programs. `crates/importer/src/programs.txt` has the form and the known ones.
         programs_file: Option<PathBuf> = Default::Unset("programs.txt"), "PROGRAMS_FILE";
+        /// Paths whose dependencies, reports and lines do not count, as in `.gitignore`, several with commas: `examples/, demo/`.
+        /// Folders of tests, fixtures and other people's code never count, unless `.gitattributes` has `-tributary-exclude`.
+        exclude: Patterns = Default::Is(""), "IMPORT_EXCLUDE";
     }
     /// The account with the ENGINE role.
     engine: Engine {

@@ -187,6 +187,20 @@ impl Value for MinPayouts {
     }
 }
 
+/// Patterns of paths. Whoever uses them says whether they are sound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patterns(pub Vec<String>);
+
+impl Value for Patterns {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self(listed(text).map(str::to_owned).collect()))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.join(", ")).filter(|text| !text.is_empty())
+    }
+}
+
 /// Splits a list at its commas.
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())

@@ -1,44 +1,99 @@
-//! The files that the people of a work did not write, according to the repository's `.gitattributes`: `linguist-generated`
-//! and `linguist-vendored`.
+//! What the repository's `.gitattributes` say about its files: `linguist-generated` and `linguist-vendored` name those that
+//! the people of the work did not write, and `tributary-exclude` those that are not about the work.
 //!
 //! Patterns are written as in git. Without a slash, they name a file in any folder below. With a slash, they name a path
 //! that begins at their own folder. `*` and `?` stay within one part of a path, and `**` stands for any number of parts.
 //! Patterns with brackets, backslashes or quotes are ignored, and so are macros. Later lines and deeper folders outrank
 //! others.
 
-use crate::paths;
+use crate::{
+    ImportError,
+    git::Git,
+    paths,
+    tree::{self, Entry},
+};
 
-/// Further lines about these two attributes are ignored, because each one is applied to every file.
+/// Files of attributes beyond this number are ignored.
+const MAX_FILES: usize = 64;
+/// Larger files of attributes are ignored, in bytes.
+const MAX_BYTES: u64 = 64 << 10;
+/// Further lines about these attributes are ignored, because each one is applied to every file.
 const MAX_RULES: usize = 64;
 /// Lines with longer patterns than this are ignored, in bytes.
 const MAX_PATTERN: usize = 256;
 
 /// Whether a file is counted as the work's own, and the reason if it is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// `Some(false)` if the attributes say that it is not.
-    pub(super) generated: Option<bool>,
-    pub(super) vendored: Option<bool>,
+    pub(crate) generated: Option<bool>,
+    pub(crate) vendored: Option<bool>,
+    pub(crate) excluded: Option<bool>,
 }
 
 #[derive(Debug)]
 struct Rule {
     /// The folder of its file, empty or with a slash at its end.
     folder: Vec<u8>,
-    /// The parts of the pattern; a pattern without a slash has `**` before it.
-    pattern: Vec<Vec<u8>>,
+    pattern: Pattern,
     marks: Marks,
+}
+
+/// A pattern for paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    /// The parts of the pattern; a pattern without a slash has `**` before it.
+    parts: Vec<Vec<u8>>,
+}
+
+impl Pattern {
+    /// Reads a pattern, unless it is of a form that is not known.
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        if text.is_empty()
+            || text.len() > MAX_PATTERN
+            || text.iter().any(|byte| matches!(byte, b'[' | b'\\' | b'"' | b'!'))
+        {
+            return None;
+        }
+        let anchored = text.strip_prefix(b"/").unwrap_or(text);
+        let mut parts: Vec<Vec<u8>> = anchored.split(|byte| *byte == b'/').map(<[u8]>::to_owned).collect();
+        if !text.contains(&b'/') {
+            parts.insert(0, b"**".to_vec());
+        }
+        Some(Self { parts })
+    }
+
+    /// Returns whether a path fits, given by its parts.
+    pub(crate) fn fits(&self, path: &[&[u8]]) -> bool {
+        let part = |pattern: &Vec<u8>, part: &&[u8]| {
+            wild(pattern, part, |letter| *letter == b'*', |letter, byte| *letter == b'?' || letter == byte)
+        };
+        wild(&self.parts, path, |pattern| pattern == b"**", part)
+    }
 }
 
 /// The rules of a tree, weakest first.
 #[derive(Debug, Default)]
-pub(super) struct Attributes {
+pub(crate) struct Attributes {
     rules: Vec<Rule>,
 }
 
 impl Attributes {
+    /// Reads all files of attributes of a commit.
+    pub(crate) fn read(git: &Git, entries: &[Entry]) -> Result<Self, ImportError> {
+        let is_read = |entry: &&Entry| {
+            paths::file_name(&entry.path) == b".gitattributes" && entry.is_regular() && entry.size <= MAX_BYTES
+        };
+        let mut files: Vec<&Entry> = entries.iter().filter(is_read).collect();
+        files.sort_by_key(|entry| paths::folders(&entry.path).count());
+        files.truncate(MAX_FILES);
+        let mut attributes = Self::default();
+        tree::contents(git, &files, |number, content| attributes.add(&files[number].path, content))?;
+        Ok(attributes)
+    }
+
     /// Adds a file of attributes. Files of outer folders must be added first.
-    pub(super) fn add(&mut self, path: &[u8], content: &[u8]) {
+    fn add(&mut self, path: &[u8], content: &[u8]) {
         let folder = path[..path.len() - paths::file_name(path).len()].to_owned();
         for line in content.split(|byte| *byte == b'\n') {
             if self.rules.len() == MAX_RULES {
@@ -49,33 +104,25 @@ impl Attributes {
     }
 
     /// Returns what the attributes say about a file.
-    pub(super) fn of(&self, path: &[u8]) -> Marks {
+    pub(crate) fn of(&self, path: &[u8]) -> Marks {
         let mut marks = Marks::default();
         for rule in &self.rules {
             let Some(below) = path.strip_prefix(&*rule.folder) else { continue };
             let parts: Vec<&[u8]> = below.split(|byte| *byte == b'/').collect();
-            let part = |pattern: &Vec<u8>, part: &&[u8]| {
-                wild(pattern, part, |letter| *letter == b'*', |letter, byte| *letter == b'?' || letter == byte)
-            };
-            if wild(&rule.pattern, &parts, |pattern| pattern == b"**", part) {
+            if rule.pattern.fits(&parts) {
                 marks.generated = rule.marks.generated.or(marks.generated);
                 marks.vendored = rule.marks.vendored.or(marks.vendored);
+                marks.excluded = rule.marks.excluded.or(marks.excluded);
             }
         }
         marks
     }
 }
 
-/// Reads one line, if it is about these two attributes.
+/// Reads one line, if it is about these attributes.
 fn rule(folder: &[u8], line: &[u8]) -> Option<Rule> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let pattern = words.next()?;
-    if pattern.len() > MAX_PATTERN
-        || pattern.starts_with(b"#")
-        || pattern.iter().any(|byte| matches!(byte, b'[' | b'\\' | b'"' | b'!'))
-    {
-        return None;
-    }
+    let pattern = words.next().filter(|pattern| !pattern.starts_with(b"#")).and_then(Pattern::of)?;
     let mut marks = Marks::default();
     for word in words {
         let (name, said) = match word.strip_prefix(b"-") {
@@ -88,15 +135,11 @@ fn rule(folder: &[u8], line: &[u8]) -> Option<Rule> {
         match name {
             b"linguist-generated" => marks.generated = Some(said),
             b"linguist-vendored" => marks.vendored = Some(said),
+            b"tributary-exclude" => marks.excluded = Some(said),
             _ => {}
         }
     }
-    let anchored = pattern.strip_prefix(b"/").unwrap_or(pattern);
-    let mut parts: Vec<Vec<u8>> = anchored.split(|byte| *byte == b'/').map(<[u8]>::to_owned).collect();
-    if !pattern.contains(&b'/') {
-        parts.insert(0, b"**".to_vec());
-    }
-    (marks != Marks::default()).then(|| Rule { folder: folder.to_owned(), pattern: parts, marks })
+    (marks != Marks::default()).then(|| Rule { folder: folder.to_owned(), pattern, marks })
 }
 
 /// Returns whether a pattern with stars fits a whole text. The number of steps is at most the product of their lengths,
