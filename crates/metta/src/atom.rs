@@ -172,6 +172,16 @@ impl Expression {
         Self(Arc::new(Node { children, hash, size, depth, ground, evaluated: AtomicU64::new(0) }))
     }
 
+    /// Creates an expression of these atoms that counts as evaluated where another does.
+    pub(crate) fn evaluated_like(source: &Self, children: Vec<Atom>) -> Self {
+        let whole = Self::new(children);
+        match source.0.evaluated.load(Ordering::Relaxed) {
+            0 => {}
+            epoch => whole.set_evaluated(epoch),
+        }
+        whole
+    }
+
     /// Returns the atoms in the brackets.
     pub fn children(&self) -> &[Atom] {
         &self.0.children

@@ -258,6 +258,11 @@ impl Metta {
         Ok(parsed.map_or_else(Atom::unit, |parsed| parsed.atom))
     }
 
+    /// Returns what a word of the library means now.
+    pub(crate) fn word(&self, word: &str) -> Atom {
+        self.tokens.get(word).cloned().unwrap_or_else(|| Atom::symbol(word))
+    }
+
     /// Returns all results of an atom.
     pub fn evaluate(&mut self, atom: &Atom) -> Vec<Atom> {
         self.alternatives(atom, false).into_iter().map(|found| found.atom).collect()
@@ -415,9 +420,15 @@ impl Metta {
         space == self.home && expression.is_evaluated(self.store.epoch())
     }
 
-    pub(crate) fn remember_evaluated(&self, expression: &Expression, space: SpaceId) {
-        if space == self.home {
-            expression.set_evaluated(self.store.epoch());
+    /// Returns an expression that counts as evaluated as long as no rule changes. If it has variables, that is a copy: what
+    /// else holds the expression may learn their values and evaluate it then.
+    pub(crate) fn remember_evaluated(&self, expression: Expression, space: SpaceId) -> Expression {
+        if space != self.home {
+            return expression;
         }
+        let evaluated =
+            if expression.is_ground() { expression } else { Expression::new(expression.children().to_vec()) };
+        evaluated.set_evaluated(self.store.epoch());
+        evaluated
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     function::{Alternative, Native, Outcome, Request},
     interpreter::{Metta, Stop},
     library::Word,
-    symbol::Keyword,
+    symbol::{Keyword, Symbol},
     types,
 };
 
@@ -35,7 +35,7 @@ pub(crate) const WORDS: &[Word] = &[
 
 pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     Some(match keyword {
-        Keyword::AddReduct => add_atom,
+        Keyword::AddReduct => add_reduct,
         Keyword::AddReducts | Keyword::AddAtoms => add_atoms,
         Keyword::NewState => new_state,
         Keyword::GetDoc => get_doc,
@@ -117,6 +117,21 @@ fn add_atom(metta: &mut Metta, request: &Request<'_>) -> Outcome {
 fn add_atoms(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     match (space_of(request), request.arguments) {
         (Some(space), [_, Atom::Expression(atoms)]) => add(metta, space, atoms.children()),
+        // Then it fails like the fold that it stands for.
+        (_, [space, atoms]) => {
+            let [unused, each] = ["a", "b"].map(|name| Atom::Variable(metta.store.variable(Symbol::new(name))));
+            let add = Atom::expression([metta.word("add-atom"), space.clone(), each.clone()]);
+            Outcome::one(Atom::expression([Keyword::FoldlAtom.into(), atoms.clone(), Atom::unit(), unused, each, add]))
+        }
+        _ => Outcome::NotReducible,
+    }
+}
+
+/// Adds what an atom was evaluated to.
+fn add_reduct(metta: &mut Metta, request: &Request<'_>) -> Outcome {
+    match request.arguments {
+        [Atom::Grounded(Grounded::Space(_)), _] => add_atom(metta, request),
+        [space, atom] => Outcome::one(Atom::expression([metta.word("add-atom"), space.clone(), atom.clone()])),
         _ => Outcome::NotReducible,
     }
 }
@@ -172,6 +187,7 @@ fn change_state(_: &mut Metta, request: &Request<'_>) -> Outcome {
             state.replace(value.clone());
             Outcome::one(cell.clone())
         }
+        (None, [_, _, ..]) => Outcome::failed("change-state! expects a state as the first argument"),
         _ => Outcome::failed("change-state! expects a state atom and its new value as arguments"),
     }
 }
@@ -193,6 +209,7 @@ fn get_type(metta: &mut Metta, request: &Request<'_>) -> Outcome {
 fn get_type_space(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     match (space_of(request), request.arguments) {
         (Some(space), [_, atom, ..]) => types_in(metta, space, atom),
+        (None, [_, ..]) => Outcome::failed("get-type-space expects a space as the first argument"),
         _ => Outcome::failed("get-type-space expects two arguments: space and atom"),
     }
 }
@@ -246,10 +263,10 @@ fn mod_space(metta: &mut Metta, request: &Request<'_>) -> Outcome {
 }
 
 fn pragma(metta: &mut Metta, request: &Request<'_>) -> Outcome {
-    let [key, value, ..] = request.arguments else {
-        return Outcome::failed("pragma! expects key and value as arguments");
-    };
+    let usage = "pragma! expects key and value as arguments";
+    let Some(key) = request.arguments.first() else { return Outcome::failed(usage) };
     let Some(key) = key.as_symbol() else { return Outcome::failed("pragma! expects symbol atom as a key") };
+    let Some(value) = request.arguments.get(1) else { return Outcome::failed(usage) };
     if key == "max-stack-depth" && value.as_integer().is_none_or(|depth| depth < 0) {
         return Outcome::failed("UnsignedIntegerIsExpected");
     }
