@@ -28,8 +28,6 @@ pub(crate) const WORDS: &[Word] = &[
         _ => Outcome::failed("get-metatype expects single atom as an argument"),
     }),
     ("bind!", "(-> Symbol %Undefined% (->))", bind),
-    ("import!", "(-> Atom Atom (->))", import),
-    ("mod-space!", "(-> Atom SpaceType)", mod_space),
     ("pragma!", "%Undefined%", pragma),
 ];
 
@@ -221,44 +219,6 @@ fn bind(metta: &mut Metta, request: &Request<'_>) -> Outcome {
             Outcome::unit()
         }
         _ => Outcome::failed("bind! expects symbol atom as a token"),
-    }
-}
-
-/// Returns the name given by a symbol or a string.
-fn module_name(atom: &Atom) -> Option<&str> {
-    atom.as_symbol().or_else(|| atom.as_text())
-}
-
-fn import(metta: &mut Metta, request: &Request<'_>) -> Outcome {
-    let (Some(name), [target, ..]) = (request.arguments.get(1).and_then(module_name), request.arguments) else {
-        return Outcome::failed("import! expects a destination &space and a module name argument");
-    };
-    let space = match metta.import(name) {
-        Ok(space) => Atom::Grounded(Grounded::Space(space)),
-        Err(error) => return Outcome::Failed(error),
-    };
-    match target {
-        Atom::Symbol(word) => {
-            metta.bind(word.name(), space);
-            Outcome::unit()
-        }
-        Atom::Grounded(Grounded::Space(own)) if *own == metta.home() => {
-            metta.store.import(*own, &space);
-            Outcome::unit()
-        }
-        other => Outcome::Failed(format!(
-            "import! destination argument must be a symbol atom naming a new space, or &self.  Found: {other}"
-        )),
-    }
-}
-
-fn mod_space(metta: &mut Metta, request: &Request<'_>) -> Outcome {
-    match request.arguments.first().and_then(module_name) {
-        Some(name) => match metta.import(name) {
-            Ok(space) => Outcome::one(Atom::Grounded(Grounded::Space(space))),
-            Err(error) => Outcome::Failed(error),
-        },
-        None => Outcome::failed("mod-space! expects a module name argument"),
     }
 }
 
