@@ -151,6 +151,11 @@ fn drop_all(mut atoms: Vec<Atom>) {
 impl Expression {
     /// Creates an expression of these atoms.
     pub fn new(children: Vec<Atom>) -> Self {
+        Self::evaluated_in(children, 0)
+    }
+
+    /// Creates an expression of these atoms that counts as evaluated in an epoch of rules.
+    fn evaluated_in(children: Vec<Atom>, epoch: u64) -> Self {
         let mut hash = mix(children.len() as u64);
         let (mut size, mut depth, mut ground) = (1u32, 0, true);
         for child in &children {
@@ -169,7 +174,12 @@ impl Expression {
             }
         }
         let depth = depth.saturating_add(1);
-        Self(Arc::new(Node { children, hash, size, depth, ground, evaluated: AtomicU64::new(0) }))
+        Self(Arc::new(Node { children, hash, size, depth, ground, evaluated: AtomicU64::new(epoch) }))
+    }
+
+    /// Creates an expression of these atoms that counts as evaluated where another does.
+    pub(crate) fn evaluated_like(source: &Self, children: Vec<Atom>) -> Self {
+        Self::evaluated_in(children, source.0.evaluated.load(Ordering::Relaxed))
     }
 
     /// Returns the atoms in the brackets.

@@ -143,7 +143,7 @@ impl Bindings {
             });
             pending.append(&mut missing);
             if pending.len() == known {
-                let whole = tree::rewrite(value, |inner| values.get(inner).cloned());
+                let whole = tree::rewrite_part(value, true, |inner| values.get(inner).cloned());
                 if let Some(variable) = pending.pop() {
                     values.insert(variable, whole);
                 }
@@ -205,6 +205,14 @@ pub(crate) fn substitute(atom: &Atom, substitution: &[(Variable, Atom)]) -> Atom
     }
     let map: HashMap<&Variable, &Atom, Build> = substitution.iter().map(|(v, a)| (v, a)).collect();
     tree::rewrite(atom, |other| map.get(other).map(|value| (*value).clone()))
+}
+
+/// Does the same as [`substitute`] for a part of something, which counts as evaluated if it did before.
+pub(crate) fn substitute_part(atom: &Atom, substitution: &[(Variable, Atom)]) -> Atom {
+    if substitution.is_empty() || atom.is_ground() {
+        return atom.clone();
+    }
+    tree::rewrite_part(atom, true, |other| substitution.iter().find(|(v, _)| v == other).map(|(_, a)| a.clone()))
 }
 
 /// Returns the values of the variables of interest after `first` and then `second`.

@@ -4,7 +4,7 @@
 
 use crate::{
     atom::{Atom, Expression, Grounded, SpaceId, Variable},
-    bindings::{Bindings, Substitution, compose, substitute},
+    bindings::{Bindings, Substitution, compose, substitute_part},
     derivation::{Trail, append, with_input},
     function::Alternative,
     instruction::{Instructions, is_called_through},
@@ -32,7 +32,10 @@ pub(crate) struct Call {
 enum Task {
     Work(Work),
     /// What was found since then belongs to a call of its own, whose results are continued in reverse order.
-    Reverse(usize),
+    Reverse {
+        results: usize,
+        errors: usize,
+    },
 }
 
 /// One alternative.
@@ -105,8 +108,11 @@ impl Call {
         }
         while let Some(task) = self.tasks.pop() {
             let work = match task {
-                Task::Reverse(from) => {
-                    if let Some(part) = self.results.get_mut(from..) {
+                Task::Reverse { results, errors } => {
+                    if let Some(part) = self.results.get_mut(results..) {
+                        part.reverse();
+                    }
+                    if let Some(part) = self.errors.get_mut(errors..) {
                         part.reverse();
                     }
                     continue;
@@ -166,11 +172,12 @@ impl Call {
             }
             None => {
                 // Its results are continued in reverse order, which cancels out when it happens twice.
-                let from = self.results.len();
-                if matches!(self.tasks.last(), Some(Task::Reverse(begin)) if *begin == from) {
-                    self.tasks.pop();
-                } else {
-                    self.tasks.push(Task::Reverse(from));
+                let from = (self.results.len(), self.errors.len());
+                match self.tasks.last() {
+                    Some(Task::Reverse { results, errors }) if (*results, *errors) == from => {
+                        self.tasks.pop();
+                    }
+                    _ => self.tasks.push(Task::Reverse { results: from.0, errors: from.1 }),
                 }
                 self.interpret(metta, path, &atom, expected);
             }
@@ -265,7 +272,12 @@ impl Call {
             }
         }
         let unchanged = arguments.unchanged;
-        let call = if unchanged { Atom::Expression(arguments.source) } else { Atom::expression(arguments.children) };
+        // Arguments with variables that have not changed may count as evaluated now, which the source does not know.
+        let call = if unchanged && arguments.source.is_ground() {
+            Atom::Expression(arguments.source)
+        } else {
+            Atom::expression(arguments.children)
+        };
         if call.is_error() {
             self.emit(path, call);
         } else {
@@ -292,7 +304,9 @@ impl Call {
             if let Some(slot) = next.children.get_mut(next.next) {
                 *slot = result.atom.clone();
             }
-            if let Some(error) = next.check(metta, self.space, &result.atom) {
+            if let Some(error) = next.check(metta, self.space, &result.atom)
+                && !has_function_head(metta, self.space, &original)
+            {
                 self.emit(path, error);
                 continue;
             }
@@ -311,9 +325,12 @@ impl Call {
     ) -> Option<Vec<Frame>> {
         let list = match reduce(metta, &call, self.space) {
             Reduction::None => {
-                if unchanged && let Atom::Expression(expression) = &call {
-                    metta.remember_evaluated(expression, self.space);
-                }
+                let call = match call {
+                    Atom::Expression(expression) if unchanged => {
+                        Atom::Expression(metta.remember_evaluated(expression, self.space))
+                    }
+                    other => other,
+                };
                 self.emit(path, call);
                 return None;
             }
@@ -359,7 +376,7 @@ impl Call {
 impl Arguments {
     /// Returns the same with values put in.
     fn with(&self, values: &Substitution) -> Self {
-        let put = |child: &Atom| substitute(child, values);
+        let put = |child: &Atom| substitute_part(child, values);
         Self {
             source: self.source.clone(),
             children: self.children.iter().map(put).collect(),
@@ -392,6 +409,15 @@ impl Arguments {
             Err(errors) => errors.into_iter().next(),
         }
     }
+}
+
+/// Returns whether an atom is a call of a function that has a type. What it returns has been checked against that type, and
+/// against no other.
+fn has_function_head(metta: &mut Metta, space: SpaceId, atom: &Atom) -> bool {
+    atom.children().first().is_some_and(|head| {
+        let types = types::types_of(&mut metta.store, space, head);
+        types.iter().filter_map(Type::valid).any(types::is_function)
+    })
 }
 
 /// Returns the result if the atom needs no evaluation, or only a check of its type.

@@ -115,4 +115,9 @@ impl Outcome {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::Failed(message.into())
     }
+
+    /// Returns another outcome if the function is not defined for its arguments.
+    pub(crate) fn or(self, other: Self) -> Self {
+        if matches!(self, Self::NotReducible) { other } else { self }
+    }
 }

@@ -7,6 +7,7 @@ use crate::{
     derivation::{Derived, steps_of},
     function::{Action, Alternative, CallError, Function},
     library, machine,
+    modules::{ModuleLoader, Modules},
     parse::{ParseError, Parser, Place, Tokens},
     rows::Rows,
     space::Space,
@@ -71,17 +72,18 @@ impl From<Refusal> for Stop {
 /// Where `println!` prints to.
 pub type Printer = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Finds the text of a module by its name: the name of the file, and its text.
-pub type ModuleLoader = Arc<dyn Fn(&str) -> Option<(String, String)> + Send + Sync>;
+/// What is put aside while a module is loaded.
+pub(crate) struct Outside {
+    tokens: Arc<Tokens>,
+    home: SpaceId,
+    explain: bool,
+}
 
 /// For each step that an evaluation may take, it may look at this many atoms of spaces.
 const LOOKS: u64 = 10;
 
 /// The most steps of an evaluation that are remembered for derivations. Memory is the limit.
 const EXPLAINED: u64 = 1_000_000;
-
-/// The deepest nesting of modules that import each other.
-const MODULE_DEPTH: usize = 32;
 
 /// An interpreter, with its spaces and the meanings of words. A clone is independent. What both have is shared until one of
 /// them changes it, except for the contents of states.
@@ -97,8 +99,7 @@ pub struct Metta {
     explain: bool,
     printer: Option<Printer>,
     loader: Option<ModuleLoader>,
-    modules: BTreeMap<String, SpaceId>,
-    loading: usize,
+    pub(crate) modules: Modules,
 }
 
 impl Default for Metta {
@@ -128,8 +129,7 @@ impl Metta {
             explain: false,
             printer: None,
             loader: None,
-            modules: BTreeMap::new(),
-            loading: 0,
+            modules: Modules::default(),
         };
         library::install(&mut metta);
         metta.home = metta.module_space(core);
@@ -258,6 +258,11 @@ impl Metta {
         Ok(parsed.map_or_else(Atom::unit, |parsed| parsed.atom))
     }
 
+    /// Returns what a word of the library means now.
+    pub(crate) fn word(&self, word: &str) -> Atom {
+        self.tokens.get(word).cloned().unwrap_or_else(|| Atom::symbol(word))
+    }
+
     /// Returns all results of an atom.
     pub fn evaluate(&mut self, atom: &Atom) -> Vec<Atom> {
         self.alternatives(atom, false).into_iter().map(|found| found.atom).collect()
@@ -276,7 +281,7 @@ impl Metta {
             return errors.into_iter().map(Alternative::new).collect();
         }
         // A module that is imported by an evaluation is run within the limits of that evaluation.
-        let outermost = self.loading == 0;
+        let outermost = !self.modules.is_loading();
         if outermost {
             (self.steps, self.stop) = (0, None);
             self.store.allow(self.limits.steps.saturating_mul(LOOKS));
@@ -341,36 +346,25 @@ impl Metta {
         Ok(())
     }
 
-    /// Loads a module and returns its space. A module that is loaded already is not run again.
-    pub(crate) fn import(&mut self, name: &str) -> Result<SpaceId, String> {
-        if let Some(&space) = self.modules.get(name) {
-            return Ok(space);
-        }
-        if self.loading >= MODULE_DEPTH {
-            return Err(format!("modules import each other more than {MODULE_DEPTH} deep"));
-        }
-        let found = self.loader.clone().and_then(|loader| loader(name));
-        let (file, text) = found.ok_or_else(|| format!("Failed to resolve module top:{name}"))?;
-        let (tokens, home, explain) = (self.tokens.clone(), self.home, self.explain);
+    pub(crate) fn loader(&self) -> Option<&ModuleLoader> {
+        self.loader.as_ref()
+    }
+
+    /// Begins a module, with a new space. Returns the space and what [`Self::leave_module`] needs.
+    pub(crate) fn enter_module(&mut self) -> (SpaceId, Outside) {
+        let before = Outside { tokens: self.tokens.clone(), home: self.home, explain: self.explain };
         // The library is always the first space.
         self.home = self.module_space(SpaceId(0));
-        let space = self.home;
-        self.modules.insert(name.to_owned(), space);
-        self.loading += 1;
-        let lists = self.run(&file, &text);
-        self.loading -= 1;
-        (self.tokens, self.home, self.explain) = (tokens, home, explain);
-        let error = match &lists {
-            Ok(lists) => lists.iter().flatten().find(|atom| atom.is_error()).map(ToString::to_string),
-            Err(error) => Some(error.to_string()),
-        };
-        match error {
-            None => Ok(space),
-            Some(error) => {
-                self.modules.remove(name);
-                Err(error)
-            }
-        }
+        (self.home, before)
+    }
+
+    pub(crate) fn leave_module(&mut self, before: Outside) {
+        (self.tokens, self.home, self.explain) = (before.tokens, before.home, before.explain);
+    }
+
+    /// Returns the space of the program itself, which is made after that of the library.
+    pub(crate) fn program_space(&self) -> SpaceId {
+        SpaceId(1)
     }
 
     pub(crate) fn home(&self) -> SpaceId {
@@ -415,9 +409,15 @@ impl Metta {
         space == self.home && expression.is_evaluated(self.store.epoch())
     }
 
-    pub(crate) fn remember_evaluated(&self, expression: &Expression, space: SpaceId) {
-        if space == self.home {
-            expression.set_evaluated(self.store.epoch());
+    /// Returns an expression that counts as evaluated as long as no rule changes. If it has variables, that is a copy: what
+    /// else holds the expression may learn their values and evaluate it then.
+    pub(crate) fn remember_evaluated(&self, expression: Expression, space: SpaceId) -> Expression {
+        if space != self.home {
+            return expression;
         }
+        let evaluated =
+            if expression.is_ground() { expression } else { Expression::new(expression.children().to_vec()) };
+        evaluated.set_evaluated(self.store.epoch());
+        evaluated
     }
 }

@@ -9,7 +9,8 @@ use std::{
 
 use crate::{
     derivation::Derived,
-    interpreter::{Limits, Metta, ModuleLoader, Printer},
+    interpreter::{Limits, Metta, Printer},
+    modules::{ModuleLoader, ModuleText, Wanted},
     parse::{MAX_TEXT, ParseError, Parser, Problem},
 };
 
@@ -146,22 +147,29 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Finds the module `a:b` in `a/b.metta` or `a/b/module.metta`, in the folder of a program.
+/// Finds modules in the folder of a program: `name.metta`, or the folder `name` with its `module.metta`, which it need not
+/// have. A path that the program registers may lead elsewhere.
 fn modules_beside(program: &Path) -> ModuleLoader {
-    let folder = program.parent().map(Path::to_owned).unwrap_or_default();
-    Arc::new(move |name: &str| {
-        let parts: Vec<&str> = name.split(':').filter(|part| *part != "top" && *part != "self").collect();
-        let plain = |part: &&str| !part.is_empty() && !part.starts_with('.') && !part.contains(['/', '\\']);
-        if parts.is_empty() || !parts.iter().all(plain) {
-            return None;
-        }
-        let path: PathBuf = folder.join(parts.iter().collect::<PathBuf>());
-        let beside = path.with_file_name(format!("{}.metta", parts.last()?));
-        [beside, path.join("module.metta")].into_iter().find_map(|file| {
-            let text = read(&file).ok()?;
-            Some((file.display().to_string(), text))
-        })
+    let home = program.parent().map(Path::to_owned).unwrap_or_default();
+    Arc::new(move |folder: &str, wanted: Wanted<'_>| {
+        let folder = if folder.is_empty() { home.clone() } else { PathBuf::from(folder) };
+        let candidates = match wanted {
+            Wanted::Name(name) => vec![folder.join(format!("{name}.metta")), folder.join(name)],
+            Wanted::Path(path) => vec![folder.join(path)],
+        };
+        candidates.iter().find_map(|path| module_at(path))
     })
+}
+
+/// Returns the module in a file or a folder.
+fn module_at(path: &Path) -> Option<ModuleText> {
+    let path = path.canonicalize().ok()?;
+    let name = path.file_stem()?.to_str()?.to_owned();
+    let (file, folder) =
+        if path.is_dir() { (path.join("module.metta"), path.as_path()) } else { (path.clone(), path.parent()?) };
+    let text = if file.is_file() { read(&file).ok()? } else { String::new() };
+    let folder = folder.display().to_string();
+    Some(ModuleText { name, file: file.display().to_string(), folder, text })
 }
 
 /// Returns whether a text ends inside brackets or a string.

@@ -41,7 +41,8 @@ keywords! {
     AssertEqualMsg "assertEqualMsg", AssertAlphaEqual "assertAlphaEqual", AssertAlphaEqualMsg "assertAlphaEqualMsg",
     AssertEqualToResult "assertEqualToResult", AssertEqualToResultMsg "assertEqualToResultMsg",
     AssertAlphaEqualToResult "assertAlphaEqualToResult", AssertAlphaEqualToResultMsg "assertAlphaEqualToResultMsg",
-    GetDoc "get-doc", Help "help!",
+    GetDoc "get-doc", Help "help!", FirstFromPair "first-from-pair", MatchTypeOr "match-type-or",
+    SwitchInternal "switch-internal",
 }
 
 impl Keyword {

@@ -126,11 +126,23 @@ pub(crate) fn shape_hash(atom: &Atom) -> u64 {
 }
 
 /// Returns a copy in which `value` replaces variables. Parts without variables are shared and not copied. Values
-/// are taken as they are.
-pub(crate) fn rewrite(atom: &Atom, mut value: impl FnMut(&Variable) -> Option<Atom>) -> Atom {
+/// are taken as they are. As in the reference, a part that was evaluated counts as evaluated in the copy too, and the
+/// whole does not.
+pub(crate) fn rewrite(atom: &Atom, value: impl FnMut(&Variable) -> Option<Atom>) -> Atom {
+    rewrite_part(atom, false, value)
+}
+
+/// Does the same as [`rewrite`]. The whole also counts as evaluated if it did before and `part` is set, because it is a
+/// part of something else.
+pub(crate) fn rewrite_part(atom: &Atom, part: bool, mut value: impl FnMut(&Variable) -> Option<Atom>) -> Atom {
     struct Open<'a> {
+        whole: &'a Expression,
         source: std::slice::Iter<'a, Atom>,
         done: Vec<Atom>,
+    }
+    fn open(whole: &Expression) -> Open<'_> {
+        let children = whole.children();
+        Open { whole, source: children.iter(), done: Vec::with_capacity(children.len()) }
     }
     let mut leaf = |atom: &Atom| match atom {
         Atom::Variable(variable) => value(variable).unwrap_or_else(|| atom.clone()),
@@ -138,19 +150,24 @@ pub(crate) fn rewrite(atom: &Atom, mut value: impl FnMut(&Variable) -> Option<At
     };
     let mut stack: Vec<Open<'_>> = match atom {
         Atom::Expression(whole) if !whole.is_ground() => {
-            vec![Open { source: whole.children().iter(), done: Vec::with_capacity(whole.children().len()) }]
+            vec![open(whole)]
         }
         other => return leaf(other),
     };
     while let Some(top) = stack.last_mut() {
         match top.source.next() {
             Some(Atom::Expression(inner)) if !inner.is_ground() => {
-                stack.push(Open { source: inner.children().iter(), done: Vec::with_capacity(inner.children().len()) });
+                stack.push(open(inner));
             }
             Some(other) => top.done.push(leaf(other)),
             None => {
-                let whole = Atom::expression(std::mem::take(&mut top.done));
+                let (source, children) = (top.whole, std::mem::take(&mut top.done));
                 stack.pop();
+                let whole = Atom::Expression(if part || !stack.is_empty() {
+                    Expression::evaluated_like(source, children)
+                } else {
+                    Expression::new(children)
+                });
                 match stack.last_mut() {
                     None => return whole,
                     Some(outer) => outer.done.push(whole),
@@ -251,7 +268,7 @@ pub(crate) fn print(atom: &Atom, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
             Piece::Atom(Atom::Grounded(Grounded::Bindings(captured))) => {
                 f.write_str("{")?;
-                pieces.push(Piece::Text(" }"));
+                pieces.push(Piece::Text(if captured.0.is_empty() { "  }" } else { " }" }));
                 for (variable, value) in captured.0.iter().rev() {
                     pieces.push(Piece::Atom(value.clone()));
                     pieces.push(Piece::Text(" <- "));

@@ -221,7 +221,7 @@ pub(crate) fn check_call(
             if let Some(bindings) = match_types(result, expected, &bindings) {
                 return Ok(bindings);
             }
-            let reason = Atom::expression([Keyword::BadType.into(), expected.clone(), result.clone()]);
+            let reason = Atom::expression([Keyword::BadType.into(), expected.clone(), bindings.apply(result)]);
             errors.push(Atom::error(call.clone(), reason));
             continue;
         };

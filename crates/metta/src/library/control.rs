@@ -6,7 +6,7 @@ use crate::{
     function::{Alternative, Native, Outcome, Request},
     interpreter::Metta,
     library::Word,
-    symbol::Keyword,
+    symbol::{Keyword, Symbol},
     tree, types,
 };
 
@@ -63,6 +63,9 @@ pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
         },
         Keyword::TypeCast => type_cast,
         Keyword::MatchTypes => match_types,
+        Keyword::MatchTypeOr => match_type_or,
+        Keyword::FirstFromPair => first_from_pair,
+        Keyword::SwitchInternal => switch_internal,
         _ => return None,
     })
 }
@@ -192,6 +195,7 @@ fn atom_subst(_: &mut Metta, request: &Request<'_>) -> Outcome {
         [atom, Atom::Variable(variable), template] => {
             Outcome::one(substitute(template, &[(variable.clone(), atom.clone())]))
         }
+        [_, _, _] => Outcome::one(Atom::error(request.call.clone(), Keyword::NoReturn.into())),
         _ => Outcome::NotReducible,
     }
 }
@@ -204,15 +208,13 @@ fn if_equal(_: &mut Metta, request: &Request<'_>) -> Outcome {
 }
 
 fn if_decons(_: &mut Metta, request: &Request<'_>) -> Outcome {
-    let [Atom::Expression(list), Atom::Variable(head), Atom::Variable(tail), then, otherwise] = request.arguments
-    else {
-        return Outcome::NotReducible;
-    };
-    match list.children().split_first() {
-        Some((first, rest)) => {
-            let values = [(head.clone(), first.clone()), (tail.clone(), Atom::expression(rest))];
-            Outcome::one(substitute(then, &values))
-        }
+    let [list, head, tail, then, otherwise] = request.arguments else { return Outcome::NotReducible };
+    let parts = list.children().split_first().and_then(|(first, rest)| {
+        let parts = Atom::expression([first.clone(), Atom::expression(rest)]);
+        unified(&parts, &Atom::expression([head.clone(), tail.clone()]), then)
+    });
+    match parts {
+        Some(found) => Outcome::Found(vec![found]),
         None => Outcome::one(otherwise.clone()),
     }
 }
@@ -264,17 +266,64 @@ fn capture(_: &mut Metta, request: &Request<'_>) -> Outcome {
 }
 
 fn type_cast(metta: &mut Metta, request: &Request<'_>) -> Outcome {
-    let [atom, wanted, Atom::Grounded(Grounded::Space(space))] = request.arguments else {
-        return Outcome::NotReducible;
-    };
-    let fits = wanted.is(types::meta_type(atom)) || types::cast(&mut metta.store, *space, atom, wanted).is_ok();
+    let [atom, wanted, space] = request.arguments else { return Outcome::NotReducible };
+    let fits = wanted.is(types::meta_type(atom))
+        || match space {
+            Atom::Grounded(Grounded::Space(space)) => types::cast(&mut metta.store, *space, atom, wanted).is_ok(),
+            // Without a space nothing is known, so only what accepts everything fits.
+            _ => wanted.is(Keyword::Undefined) || wanted.is(Keyword::Atom) || matches!(wanted, Atom::Variable(_)),
+        };
     Outcome::one(if fits { atom.clone() } else { Atom::error(atom.clone(), Keyword::BadType.into()) })
+}
+
+/// Returns the first of two atoms in brackets.
+fn first_from_pair(metta: &mut Metta, request: &Request<'_>) -> Outcome {
+    let [pair] = request.arguments else { return Outcome::NotReducible };
+    match (pair, pair.children()) {
+        (_, [first, _]) => Outcome::one(first.clone()),
+        (Atom::Variable(variable), _) => {
+            let [first, second] =
+                ["first", "second"].map(|name| Atom::Variable(metta.store.variable(Symbol::new(name))));
+            let values = vec![(variable.clone(), Atom::expression([first.clone(), second]))];
+            Outcome::Found(vec![Alternative { atom: first, values, trail: None }])
+        }
+        _ => Outcome::one(Atom::error(request.call.clone(), Atom::text("incorrect pair format"))),
+    }
+}
+
+/// Returns whether something was true already or a type fits another.
+fn match_type_or(_: &mut Metta, request: &Request<'_>) -> Outcome {
+    let [folded, next, wanted] = request.arguments else { return Outcome::NotReducible };
+    match folded.as_bool() {
+        Some(folded) => {
+            let fits = types::match_types(next, wanted, &Bindings::new()).is_some();
+            Outcome::one(Atom::bool(folded || fits))
+        }
+        None => Outcome::NotReducible,
+    }
+}
+
+/// Returns the template of the first case that fits, out of a first case and the list of the others.
+fn switch_internal(_: &mut Metta, request: &Request<'_>) -> Outcome {
+    match request.arguments {
+        [atom, cases] => match cases.children() {
+            [first, Atom::Expression(others)] if first.children().len() == 2 => {
+                let all: Vec<Atom> = std::iter::once(first).chain(others.children()).cloned().collect();
+                Outcome::Found(vec![first_case(atom, &Atom::expression(all))])
+            }
+            _ => Outcome::NotReducible,
+        },
+        _ => Outcome::NotReducible,
+    }
 }
 
 fn match_types(_: &mut Metta, request: &Request<'_>) -> Outcome {
     let [left, right, then, otherwise] = request.arguments else { return Outcome::NotReducible };
     match types::match_types(left, right, &Bindings::new()) {
-        Some(bindings) => Outcome::one(bindings.apply(then)),
+        Some(bindings) => {
+            let values = bindings.restrict(&tree::variables(request.call));
+            Outcome::Found(vec![Alternative { atom: bindings.apply(then), values, trail: None }])
+        }
         None => Outcome::one(otherwise.clone()),
     }
 }

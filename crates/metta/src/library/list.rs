@@ -32,8 +32,8 @@ pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
         Keyword::CdrAtom => {
             |_, request| part(request, "cdr-atom", |list| list.split_first().map(|(_, tail)| Atom::expression(tail)))
         }
-        Keyword::MapAtom => |_, request| walk(request, map_next),
-        Keyword::FilterAtom => |_, request| walk(request, filter_next),
+        Keyword::MapAtom => |metta, request| walk(metta, request, map_next, Named::Substitution),
+        Keyword::FilterAtom => |metta, request| walk(metta, request, filter_next, Named::Call),
         Keyword::FoldlAtom => fold,
         Keyword::ForEach => for_each,
         Keyword::Unique => |_, request| match request.arguments {
@@ -176,9 +176,48 @@ struct Walk {
 /// Adds one result of an element to an alternative. An error ends the walk, and is its result.
 type TakeIn = fn(&mut Vec<Atom>, element: &Atom, result: Atom) -> Result<(), ()>;
 
-fn walk(request: &Request<'_>, take: TakeIn) -> Outcome {
+/// Returns what the reference answers when a list is walked with something that is not a variable: the substitution of the
+/// first element fails.
+fn no_variable(request: &Request<'_>, named: Named) -> Outcome {
+    match request.arguments {
+        [list, variable, template] => match list.children().first() {
+            None => Outcome::one(Atom::unit()),
+            Some(first) => {
+                let failed = match named {
+                    Named::Call => request.call.clone(),
+                    Named::Substitution => {
+                        Atom::expression([Keyword::AtomSubst.into(), first.clone(), variable.clone(), template.clone()])
+                    }
+                };
+                Outcome::one(Atom::error(failed, Keyword::NoReturn.into()))
+            }
+        },
+        _ => Outcome::NotReducible,
+    }
+}
+
+/// What an error is about.
+#[derive(Clone, Copy)]
+enum Named {
+    Call,
+    Substitution,
+}
+
+/// Returns a template in which the variables have names of their own, except for those of a list.
+fn sealed(metta: &mut Metta, template: &Atom, keep: &[Variable]) -> Atom {
+    let others = tree::variables(template).into_iter().filter(|variable| !keep.contains(variable));
+    let fresh: Vec<_> = others
+        .map(|variable| {
+            let own = metta.store.variable(variable.name.clone());
+            (variable, Atom::Variable(own))
+        })
+        .collect();
+    substitute(template, &fresh)
+}
+
+fn walk(metta: &mut Metta, request: &Request<'_>, take: TakeIn, named: Named) -> Outcome {
     let [Atom::Expression(list), Atom::Variable(variable), template] = request.arguments else {
-        return Outcome::NotReducible;
+        return no_variable(request, named);
     };
     let walk = Walk {
         call: request.call.clone(),
@@ -188,13 +227,14 @@ fn walk(request: &Request<'_>, take: TakeIn) -> Outcome {
         rest: list.children().to_vec(),
         done: vec![Vec::new()],
     };
-    walk.next(take)
+    walk.next(metta, take)
 }
 
 impl Walk {
-    fn next(mut self, take: TakeIn) -> Outcome {
+    fn next(mut self, metta: &mut Metta, take: TakeIn) -> Outcome {
         while let Some(element) = self.rest.pop() {
-            let atom = substitute(&self.template, &[(self.variable.clone(), element.clone())]);
+            let template = sealed(metta, &self.template, std::slice::from_ref(&self.variable));
+            let atom = substitute(&template, &[(self.variable.clone(), element.clone())]);
             let runs = matches!(&atom, Atom::Expression(expression) if expression.keyword().is_instruction());
             if runs {
                 let space = self.space;
@@ -202,7 +242,7 @@ impl Walk {
                     let results = found.into_iter().map(|found| found.atom).collect();
                     match self.take_in(metta, take, &element, results) {
                         Some(outcome) => outcome,
-                        None => self.next(take),
+                        None => self.next(metta, take),
                     }
                 };
                 return Outcome::Run(atom, space, Box::new(then));
@@ -273,10 +313,13 @@ struct Fold {
     done: Vec<Atom>,
 }
 
-fn fold(_: &mut Metta, request: &Request<'_>) -> Outcome {
+fn fold(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     let [Atom::Expression(list), start, Atom::Variable(total), Atom::Variable(element), operation] = request.arguments
     else {
-        return Outcome::NotReducible;
+        return match request.arguments {
+            [_, _, _, _, _] => Outcome::one(Atom::error(request.call.clone(), Keyword::NoReturn.into())),
+            _ => Outcome::NotReducible,
+        };
     };
     let fold = Fold {
         space: request.space,
@@ -287,22 +330,23 @@ fn fold(_: &mut Metta, request: &Request<'_>) -> Outcome {
         open: vec![(0, start.clone())],
         done: Vec::new(),
     };
-    fold.next()
+    fold.next(metta)
 }
 
 impl Fold {
-    fn next(mut self) -> Outcome {
+    fn next(mut self, metta: &mut Metta) -> Outcome {
         while let Some((index, total)) = self.open.pop() {
             let Some(element) = self.list.get(index) else {
                 self.done.push(total);
                 continue;
             };
             let values = [(self.total.clone(), total), (self.element.clone(), element.clone())];
-            let atom = substitute(&self.operation, &values);
+            let keep = [self.total.clone(), self.element.clone()];
+            let atom = substitute(&sealed(metta, &self.operation, &keep), &values);
             let space = self.space;
-            let then = move |_: &mut Metta, found: Vec<Alternative>| {
+            let then = move |metta: &mut Metta, found: Vec<Alternative>| {
                 self.open.extend(found.into_iter().rev().map(|found| (index + 1, found.atom)));
-                self.next()
+                self.next(metta)
             };
             return Outcome::Evaluate(atom, space, Box::new(then));
         }
@@ -311,16 +355,38 @@ impl Fold {
 }
 
 fn for_each(_: &mut Metta, request: &Request<'_>) -> Outcome {
-    let [Atom::Expression(list), function] = request.arguments else { return Outcome::NotReducible };
-    each_next(list.children().iter().rev().cloned().collect(), function.clone(), request.space)
+    match request.arguments {
+        [Atom::Expression(list), function] => {
+            each_next(list.children().iter().rev().cloned().collect(), function.clone(), request.space)
+        }
+        // What is no list has no first element.
+        [other, _] => {
+            let call = Atom::expression([Keyword::CarAtom.into(), other.clone()]);
+            let usage = Atom::text("car-atom expects a non-empty expression as an argument");
+            Outcome::one(Atom::error(call, usage))
+        }
+        _ => Outcome::NotReducible,
+    }
 }
 
+/// Calls the function with the last atom, and continues with the others as often as the call has results. An error is a
+/// result of the whole.
 fn each_next(mut rest: Vec<Atom>, function: Atom, space: SpaceId) -> Outcome {
-    match rest.pop() {
-        None => Outcome::unit(),
-        Some(element) => {
-            let call = Atom::expression([function.clone(), element]);
-            Outcome::Evaluate(call, space, Box::new(move |_, _| each_next(rest, function, space)))
+    let Some(element) = rest.pop() else { return Outcome::unit() };
+    let call = Atom::expression([function.clone(), element]);
+    let then = move |_: &mut Metta, found: Vec<Alternative>| match found.as_slice() {
+        [one] if !one.atom.is_error() && one.values.is_empty() => each_next(rest, function, space),
+        _ => {
+            let others = Atom::expression(rest.into_iter().rev().collect::<Vec<_>>());
+            let continued = found.into_iter().map(|found| {
+                if found.atom.is_error() {
+                    return found;
+                }
+                let call = [Keyword::ForEach.into(), others.clone(), function.clone()];
+                Alternative { atom: substitute(&Atom::expression(call), &found.values), ..found }
+            });
+            Outcome::Found(continued.collect())
         }
-    }
+    };
+    Outcome::Evaluate(call, space, Box::new(then))
 }

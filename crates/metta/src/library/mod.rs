@@ -4,6 +4,7 @@
 mod assert;
 mod control;
 mod list;
+mod modules;
 mod number;
 mod spaces;
 mod text;
@@ -18,7 +19,8 @@ use crate::{
 /// A word, the type of the function it means, and the function.
 pub(crate) type Word = (&'static str, &'static str, Native);
 
-const WORDS: &[&[Word]] = &[control::WORDS, list::WORDS, number::WORDS, spaces::WORDS, text::WORDS];
+const WORDS: &[&[Word]] =
+    &[assert::WORDS, control::WORDS, list::WORDS, modules::WORDS, number::WORDS, spaces::WORDS, text::WORDS];
 
 /// Puts the library into a new interpreter.
 pub(crate) fn install(metta: &mut Metta) {
@@ -29,6 +31,8 @@ pub(crate) fn install(metta: &mut Metta) {
         let function = Function::new(word, signature, Action::Native(*native));
         metta.bind(word, Atom::Grounded(Grounded::Function(function)));
     }
+    metta.bind("PI", Atom::float(std::f64::consts::PI));
+    metta.bind("EXP", Atom::float(std::f64::consts::E));
 }
 
 /// Returns the function that the library defines for a symbol.

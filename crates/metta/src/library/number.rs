@@ -17,7 +17,10 @@ pub(crate) const WORDS: &[Word] = &[
     ("+", NUMBERS, |_, r| arithmetic(r, i64::wrapping_add, |a, b| a + b)),
     ("-", NUMBERS, |_, r| arithmetic(r, i64::wrapping_sub, |a, b| a - b)),
     ("*", NUMBERS, |_, r| arithmetic(r, i64::wrapping_mul, |a, b| a * b)),
-    ("/", NUMBERS, |_, r| divide(r, i64::checked_div, i64::wrapping_div, |a, b| a / b)),
+    ("/", NUMBERS, |_, r| {
+        let usage = Outcome::failed("Divide expects two numbers: dividend and divisor");
+        divide(r, i64::checked_div, i64::wrapping_div, |a, b| a / b).or(usage)
+    }),
     ("%", NUMBERS, |_, r| divide(r, i64::checked_rem, i64::wrapping_rem, |a, b| a % b)),
     ("<", COMPARISON, |_, r| compare(r, |a, b| a < b, |a, b| a < b)),
     (">", COMPARISON, |_, r| compare(r, |a, b| a > b, |a, b| a > b)),

@@ -9,7 +9,7 @@ use crate::{
     function::{Alternative, Native, Outcome, Request},
     interpreter::{Metta, Stop},
     library::Word,
-    symbol::Keyword,
+    symbol::{Keyword, Symbol},
     types,
 };
 
@@ -28,14 +28,12 @@ pub(crate) const WORDS: &[Word] = &[
         _ => Outcome::failed("get-metatype expects single atom as an argument"),
     }),
     ("bind!", "(-> Symbol %Undefined% (->))", bind),
-    ("import!", "(-> Atom Atom (->))", import),
-    ("mod-space!", "(-> Atom SpaceType)", mod_space),
     ("pragma!", "%Undefined%", pragma),
 ];
 
 pub(crate) fn of_keyword(keyword: Keyword) -> Option<Native> {
     Some(match keyword {
-        Keyword::AddReduct => add_atom,
+        Keyword::AddReduct => add_reduct,
         Keyword::AddReducts | Keyword::AddAtoms => add_atoms,
         Keyword::NewState => new_state,
         Keyword::GetDoc => get_doc,
@@ -117,6 +115,21 @@ fn add_atom(metta: &mut Metta, request: &Request<'_>) -> Outcome {
 fn add_atoms(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     match (space_of(request), request.arguments) {
         (Some(space), [_, Atom::Expression(atoms)]) => add(metta, space, atoms.children()),
+        // Then it fails like the fold that it stands for.
+        (_, [space, atoms]) => {
+            let [unused, each] = ["a", "b"].map(|name| Atom::Variable(metta.store.variable(Symbol::new(name))));
+            let add = Atom::expression([metta.word("add-atom"), space.clone(), each.clone()]);
+            Outcome::one(Atom::expression([Keyword::FoldlAtom.into(), atoms.clone(), Atom::unit(), unused, each, add]))
+        }
+        _ => Outcome::NotReducible,
+    }
+}
+
+/// Adds what an atom was evaluated to.
+fn add_reduct(metta: &mut Metta, request: &Request<'_>) -> Outcome {
+    match request.arguments {
+        [Atom::Grounded(Grounded::Space(_)), _] => add_atom(metta, request),
+        [space, atom] => Outcome::one(Atom::expression([metta.word("add-atom"), space.clone(), atom.clone()])),
         _ => Outcome::NotReducible,
     }
 }
@@ -172,6 +185,7 @@ fn change_state(_: &mut Metta, request: &Request<'_>) -> Outcome {
             state.replace(value.clone());
             Outcome::one(cell.clone())
         }
+        (None, [_, _, ..]) => Outcome::failed("change-state! expects a state as the first argument"),
         _ => Outcome::failed("change-state! expects a state atom and its new value as arguments"),
     }
 }
@@ -193,6 +207,7 @@ fn get_type(metta: &mut Metta, request: &Request<'_>) -> Outcome {
 fn get_type_space(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     match (space_of(request), request.arguments) {
         (Some(space), [_, atom, ..]) => types_in(metta, space, atom),
+        (None, [_, ..]) => Outcome::failed("get-type-space expects a space as the first argument"),
         _ => Outcome::failed("get-type-space expects two arguments: space and atom"),
     }
 }
@@ -207,49 +222,11 @@ fn bind(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     }
 }
 
-/// Returns the name given by a symbol or a string.
-fn module_name(atom: &Atom) -> Option<&str> {
-    atom.as_symbol().or_else(|| atom.as_text())
-}
-
-fn import(metta: &mut Metta, request: &Request<'_>) -> Outcome {
-    let (Some(name), [target, ..]) = (request.arguments.get(1).and_then(module_name), request.arguments) else {
-        return Outcome::failed("import! expects a destination &space and a module name argument");
-    };
-    let space = match metta.import(name) {
-        Ok(space) => Atom::Grounded(Grounded::Space(space)),
-        Err(error) => return Outcome::Failed(error),
-    };
-    match target {
-        Atom::Symbol(word) => {
-            metta.bind(word.name(), space);
-            Outcome::unit()
-        }
-        Atom::Grounded(Grounded::Space(own)) if *own == metta.home() => {
-            metta.store.import(*own, &space);
-            Outcome::unit()
-        }
-        other => Outcome::Failed(format!(
-            "import! destination argument must be a symbol atom naming a new space, or &self.  Found: {other}"
-        )),
-    }
-}
-
-fn mod_space(metta: &mut Metta, request: &Request<'_>) -> Outcome {
-    match request.arguments.first().and_then(module_name) {
-        Some(name) => match metta.import(name) {
-            Ok(space) => Outcome::one(Atom::Grounded(Grounded::Space(space))),
-            Err(error) => Outcome::Failed(error),
-        },
-        None => Outcome::failed("mod-space! expects a module name argument"),
-    }
-}
-
 fn pragma(metta: &mut Metta, request: &Request<'_>) -> Outcome {
-    let [key, value, ..] = request.arguments else {
-        return Outcome::failed("pragma! expects key and value as arguments");
-    };
+    let usage = "pragma! expects key and value as arguments";
+    let Some(key) = request.arguments.first() else { return Outcome::failed(usage) };
     let Some(key) = key.as_symbol() else { return Outcome::failed("pragma! expects symbol atom as a key") };
+    let Some(value) = request.arguments.get(1) else { return Outcome::failed(usage) };
     if key == "max-stack-depth" && value.as_integer().is_none_or(|depth| depth < 0) {
         return Outcome::failed("UnsignedIntegerIsExpected");
     }

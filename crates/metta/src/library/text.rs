@@ -41,9 +41,8 @@ pub(crate) const WORDS: &[Word] = &[
 
 fn print_alternatives(metta: &mut Metta, request: &Request<'_>) -> Outcome {
     let [title, Atom::Expression(list), ..] = request.arguments else {
-        return Outcome::failed(
-            "print-alternatives! expects format string as a first argument and expression as a second argument",
-        );
+        let usage = "print-alternatives! expects format string as a first argument and expression as a second argument";
+        return Outcome::no_expression(request.arguments.get(1), usage);
     };
     metta.print(&format!("{} {}:", list.children().len(), plain_text(title)));
     for atom in list.children() {
@@ -53,12 +52,10 @@ fn print_alternatives(metta: &mut Metta, request: &Request<'_>) -> Outcome {
 }
 
 fn format_arguments(_: &mut Metta, request: &Request<'_>) -> Outcome {
-    let (Some(format), Some(Atom::Expression(list))) =
-        (request.arguments.first().and_then(Atom::as_text), request.arguments.get(1))
-    else {
-        return Outcome::failed(
-            "format-args expects format string as a first argument and expression as a second argument",
-        );
+    let usage = "format-args expects format string as a first argument and expression as a second argument";
+    let Some(format) = request.arguments.first().and_then(Atom::as_text) else { return Outcome::failed(usage) };
+    let Some(Atom::Expression(list)) = request.arguments.get(1) else {
+        return Outcome::no_expression(request.arguments.get(1), usage);
     };
     let mut arguments = list.children().iter();
     let mut text = String::with_capacity(format.len());
