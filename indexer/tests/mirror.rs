@@ -191,6 +191,35 @@ async fn a_chain_that_leaves_a_finalized_block_halts_the_mirror_and_changes_noth
     Ok(())
 }
 
+/// A local chain that is killed may come back without its last blocks, whatever its node had said of them.
+#[tokio::test]
+async fn blocks_that_were_never_on_disk_may_be_lost_and_the_mirror_goes_on() -> Result<()> {
+    let market = Market::start().await?;
+    let node = &market.chain.provider;
+    let durable = tokio::sync::watch::Sender::new(node.get_block_number().await?);
+    let mut mirror = indexer(&market, &market.pool, Finality::Tags).await?.with_durable(Some(durable.subscribe()));
+    let snapshot = node.anvil_snapshot().await?;
+    market.register(1, 1, &[]).await?;
+    market.chain.mine(5).await?;
+    level(&mut mirror).await?;
+    let finalized = async || -> Result<i64> {
+        Ok(sqlx::query_scalar("SELECT finalized_number FROM chain.cursors").fetch_one(&market.pool).await?)
+    };
+    assert_eq!(finalized().await?, *durable.borrow() as i64, "the node says that more is final");
+    ensure!(node.anvil_revert(snapshot).await?, "the chain did not go back");
+    node.anvil_set_next_block_timestamp(4_000_000_000).await?;
+    market.chain.mine(1).await?;
+    level(&mut mirror).await?;
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
+    // What is on disk is final when the node says so.
+    market.chain.mine(9).await?;
+    let head = node.get_block_number().await?;
+    durable.send_replace(head);
+    level(&mut mirror).await?;
+    assert_eq!(finalized().await?, head as i64 - 2);
+    Ok(())
+}
+
 #[tokio::test]
 async fn two_mirrors_at_once_commit_each_block_once() -> Result<()> {
     let market = Market::start().await?;

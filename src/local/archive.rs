@@ -360,6 +360,58 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_restoration_that_ended_early_is_finished_by_the_next() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (chain, mut keeper) = restored(folder.path()).await?;
+        for _ in 0..4 {
+            pay(&chain).await?;
+        }
+        keeper.follow().await?;
+        let before = state(&chain).await?;
+        let kept = read(&journal(folder.path(), 1))?;
+        // The first two blocks were mined, and a transaction of the third was sent, when the program ended. The node lives on.
+        let chain = Chain::start().await?;
+        let node = &chain.provider;
+        let early = fs::read_to_string(snapshot(folder.path(), 1))?;
+        assert!(node.raw_request::<_, bool>("anvil_loadState".into(), [early]).await?);
+        node.anvil_set_time(block(node, BlockNumberOrTag::Latest).await?.header.timestamp).await?;
+        node.anvil_set_auto_mine(false).await?;
+        for entry in &kept.entries[1..3] {
+            mine(node, entry).await?;
+        }
+        let _: B256 = node.raw_request("eth_sendRawTransaction".into(), [&kept.entries[3].transactions[0]]).await?;
+        let archive = Archive::open(folder.path(), &chain.url()).await?;
+        assert_eq!(state(&chain).await?, before);
+        assert_eq!((archive.base, archive.newest()), (1, before.0), "the snapshot stays");
+        let keeper = Keeper::new(chain.provider.clone(), Some(archive));
+        goes_on(folder.path(), (chain, keeper)).await
+    }
+
+    #[tokio::test]
+    async fn a_node_that_outlived_the_program_keeps_what_it_mined_meanwhile() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (chain, mut keeper) = restored(folder.path()).await?;
+        pay(&chain).await?;
+        keeper.follow().await?;
+        drop(keeper);
+        pay(&chain).await?;
+        let archive = Archive::open(folder.path(), &chain.url()).await?;
+        assert_eq!(archive.base, 1, "no new snapshot is needed");
+        let mut keeper = Keeper::new(chain.provider.clone(), Some(archive));
+        keeper.follow().await?;
+        let before = state(&chain).await?;
+        assert_eq!(keeper.durable().map(|durable| *durable.borrow()), Some(before.0));
+        assert_eq!(state(&restored(folder.path()).await?.0).await?, before);
+
+        // A node with another chain is believed.
+        let other = Chain::start().await?;
+        other.mine(7).await?;
+        let archive = Archive::open(folder.path(), &other.url()).await?;
+        assert_eq!((archive.base, archive.newest()), (7, 7));
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn after_a_block_that_comes_out_different_the_chain_is_another() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let (chain, mut keeper) = restored(folder.path()).await?;
