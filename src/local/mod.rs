@@ -16,6 +16,7 @@ use chain::{
     local::{self, ACCOUNTS, CHAIN_ID},
 };
 use facts::ChainId;
+use futures::{StreamExt, TryStreamExt, stream};
 use service::{Pace, Shutdown, error_chain};
 use tokio::sync::watch;
 
@@ -28,6 +29,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The most blocks that are in memory at once.
 const BATCH: u64 = 500;
+/// The most blocks that are asked for at once.
+const AT_ONCE: usize = 32;
 
 pub fn is_local(chain_id: ChainId) -> bool {
     chain_id == ChainId(CHAIN_ID)
@@ -124,10 +127,8 @@ impl Keeper {
                 _ => head.saturating_sub(FINAL_AFTER - 1),
             };
             let last = head.min(first + BATCH - 1);
-            let mut blocks = Vec::new();
-            for number in first..=last {
-                blocks.push(block(&self.node, number.into()).await?);
-            }
+            let read = |number: u64| block(&self.node, number.into());
+            let blocks: Vec<Block> = stream::iter(first..=last).map(read).buffered(AT_ONCE).try_collect().await?;
             if let Some(archive) = &mut self.archive {
                 archive.append(head, &blocks).await?;
                 self.durable.send_replace(archive.newest());

@@ -93,6 +93,20 @@ async fn a_transaction_that_commits_late_is_not_missed() -> Result<()> {
     Ok(())
 }
 
+/// A market at rest asks again and again, and must not write each time.
+#[tokio::test]
+async fn a_reader_with_nothing_to_read_writes_nothing() -> Result<()> {
+    let pool = testkit::database().await?;
+    tell(&pool, 1).await?;
+    assert_eq!(take_all(&pool, "r", 1, 10).await?, [1]);
+    let mut tx = pool.begin().await?;
+    outbox::take(&mut tx, "r", 10).await?;
+    let assigned: Option<String> =
+        sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text").fetch_one(&mut *tx).await?;
+    assert_eq!(assigned, None, "a transaction that locks or writes has a number");
+    Ok(())
+}
+
 #[tokio::test]
 async fn two_readers_at_once_take_each_event_once() -> Result<()> {
     const EVENTS: usize = 300;
