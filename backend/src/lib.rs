@@ -24,6 +24,7 @@ mod partners;
 mod problem;
 mod requests;
 mod risk;
+mod unread;
 mod values;
 mod works;
 
@@ -219,6 +220,7 @@ pub fn router(state: AppState) -> Router {
             let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
             Problem::internal(format!("a handler panicked: {said}")).into_response()
         }))
+        .layer(middleware::from_fn(unread::read))
         .layer(middleware::from_fn(requests::track))
 }
 

@@ -81,9 +81,9 @@ async fn what_is_too_large_cut_off_or_nobodys_leaves_nothing() -> Result<()> {
     let app = App::start().await?;
     let person = app.person(1).await?;
     let upload = || app.request(Method::POST, "/v1/uploads").header(header::COOKIE, &person.cookie);
-    // The bodies are close to the limit, because a client that is still sending when the answer comes may not
-    // see it.
-    for body in [Body::from(bytes(UPLOAD_LIMIT + 1)), pieces(UPLOAD_LIMIT + 1)] {
+    // A client that is still sending when it is refused sees why.
+    let sizes = [UPLOAD_LIMIT + 1, 8 * UPLOAD_LIMIT];
+    for body in sizes.into_iter().flat_map(|size| [Body::from(bytes(size)), pieces(size)]) {
         let answer = app.send(upload().body(body)).await?;
         answer.problem(413, "too_large").says("at most 1048576 bytes");
     }
