@@ -288,14 +288,15 @@ contract Handler is Actors {
 
     function claim(uint256 seed) external {
         if (activeRoot == 0 || dues.length == 0) return;
+        bytes32[] memory leaves = _leaves(dues);
         for (uint256 i; i < ACTORS; ++i) {
-            _claim((seed % dues.length + i) % dues.length);
+            _claim((seed % dues.length + i) % dues.length, leaves);
         }
     }
 
-    function _claim(uint256 index) private {
+    function _claim(uint256 index, bytes32[] memory leaves) private {
         Due memory due = dues[index];
-        (bytes32 root, bytes32[] memory proof) = _tree(_leaves(dues), index);
+        (bytes32 root, bytes32[] memory proof) = _tree(leaves, index);
         bytes memory call = abi.encodeCall(IPayouts.claim, (due.account, due.token, due.cumulative, proof));
         if (root != activeRoot) return _refused(13, stranger, address(payouts), 0, call);
         _try("claim", stranger, address(payouts), 0, call);
