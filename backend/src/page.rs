@@ -68,11 +68,13 @@ pub struct Cut<R> {
 pub fn cut<R>(mut rows: Vec<R>, limit: i64, key: impl Fn(&R) -> (i64, i64)) -> Cut<R> {
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|last| {
-        let (major, minor) = key(last);
-        hex::encode(((u128::from(major as u64) << 64) | u128::from(minor as u64)).to_be_bytes())
-    });
+    let next_cursor = rows.last().filter(|_| more).map(|last| cursor(key(last)));
     Cut { rows, next_cursor }
+}
+
+/// Returns the cursor of the page that begins below a key, as [`PageQuery::below`] reads it.
+pub fn cursor((major, minor): (i64, i64)) -> String {
+    hex::encode(((u128::from(major as u64) << 64) | u128::from(minor as u64)).to_be_bytes())
 }
 
 impl<R> Cut<R> {

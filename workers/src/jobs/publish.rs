@@ -50,6 +50,7 @@ impl Job for Publish {
 /// When the database or the vault fails.
 pub async fn publish(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
+    add_trees(context).await?;
     let mut tx = context.pool.begin().await?;
     pots::lock(&mut tx, chain_id).await?;
     if books::newest(&mut tx, chain_id).await?.is_some_and(|check| check.books.contradict_themselves()) {
@@ -83,7 +84,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     }
     let data_cid = store_list(context, &cumulative, root).await?;
     if known.is_none() {
-        roots::record(&mut tx, chain_id, root, &data_cid, &cumulative).await?;
+        roots::record(&mut tx, chain_id, &tree, &data_cid, &cumulative).await?;
     }
     let Standing::Missing { key, refused } = standing::of(&mut tx, chain_id, &propose_key(root)).await? else {
         return Ok(());
@@ -107,6 +108,21 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     tx.commit().await?;
     tracing::info!("payout root {root}: {} accounts", cumulative.entries.len());
     Ok(())
+}
+
+/// Stores the trees of roots that a version before migration 30 recorded, so that a read of a proof need not build them.
+async fn add_trees(context: &Context) -> Result<(), JobError> {
+    let deployment = &context.deployment;
+    let mut tx = context.pool.begin().await?;
+    for root in roots::without_tree(&mut tx, deployment.chain_id).await? {
+        if !roots::add_tree(&mut tx, deployment.chain_id, deployment.payouts, root).await? {
+            tracing::error!(
+                "the stored entries of payout root {} do not make it: nobody can claim with them",
+                root.root
+            );
+        }
+    }
+    Ok(tx.commit().await?)
 }
 
 fn propose_key(root: B256) -> String {

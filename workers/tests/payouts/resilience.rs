@@ -48,13 +48,13 @@ async fn check_end(stage: &Stage) -> Result<()> {
     let (root, entries) = stage.entries().await?;
     assert_eq!(next.entries, entries);
     let tree = PayoutTree::new(stage.context.deployment.chain_id.0, stage.context.deployment.payouts, entries)?;
-    assert_eq!(tree.root(), root);
+    assert_eq!(tree.root(), root.root);
     let sent: Vec<String> = sqlx::query_scalar(
         "SELECT key FROM sender_transactions WHERE key LIKE 'propose:%' OR key LIKE 'activate:%' ORDER BY id",
     )
     .fetch_all(stage.pool())
     .await?;
-    assert_eq!(sent, [format!("propose:{root}"), "activate:1".to_owned()]);
+    assert_eq!(sent, [format!("propose:{}", root.root), "activate:1".to_owned()]);
     assert_eq!(
         stage.number("SELECT count(*) FROM sender_transactions WHERE state IN ('refused', 'reverted')").await?,
         0

@@ -1,4 +1,8 @@
-//! Payout roots: the cumulative totals of every account, as they are committed to on chain.
+//! Payout roots: the cumulative totals of every account, as they are committed to on chain, and the proofs that lead to them.
+//!
+//! The whole tree of a root is stored with it, a row for each level with all hashes of that level one after the other, so that a
+//! proof is one hash from each of these rows. This takes 64 bytes an entry, however many there are. Whole proofs beside the entries
+//! would take 32 bytes for each level: 544 an entry in a tree over 100 000.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,14 +11,15 @@ use std::{
 
 use ::facts::{Account, ChainId, Fact, Hash, NewFact, RootBuilt, Stream, Subject, Total, Units};
 use alloy_primitives::{Address, B256, U256};
-use domain::merkle::Entry;
-use serde_json::{Value, json};
+use domain::merkle::{self, Entry, PayoutTree};
 use sqlx::PgConnection;
 
-use crate::{StoreError, facts, values::hex_bytes};
+use crate::{StoreError, facts};
 
 /// The largest number of currencies whose totals the contract accepts with one root.
 const MAX_TOTALS: usize = 32;
+/// How many entries go to the database at once.
+const ENTRIES: usize = 10_000;
 
 /// What a root commits to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,14 @@ pub struct NewestRoot {
     pub root: B256,
     /// `built`, `proposed`, `activated` or `vetoed`.
     pub state: String,
+}
+
+/// A root as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number in the database.
+    pub id: i64,
+    pub root: B256,
 }
 
 /// A root that is neither activated nor vetoed yet.
@@ -134,34 +147,44 @@ fn sums(entries: &[Entry]) -> BTreeMap<Address, U256> {
 }
 
 async fn active_entries(tx: &mut PgConnection, chain_id: ChainId) -> Result<Vec<Entry>, StoreError> {
-    let active = sqlx::query_scalar!(
-        r#"SELECT id AS "id!" FROM payout_root_states
-           WHERE chain_id = $1 AND state = 'activated' ORDER BY number DESC LIMIT 1"#,
-        chain_id.get()
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    match active {
-        Some(id) => entries(tx, id).await,
+    match active(tx, chain_id).await? {
+        Some(root) => entries(tx, root.id).await,
         None => Ok(Vec::new()),
     }
+}
+
+/// Returns the root against which accounts claim now: the last one of ours that was activated.
+///
+/// # Errors
+/// When the database fails.
+pub async fn active(tx: &mut PgConnection, chain_id: ChainId) -> Result<Option<Stored>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT r.id, r.root AS "root: Hash"
+           FROM chain.root_decisions d JOIN payout_roots r ON r.chain_id = d.chain_id AND r.root = d.root
+           WHERE d.chain_id = $1 AND d.decision = 'activated' ORDER BY d.number DESC LIMIT 1"#,
+        chain_id.get()
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|row| Stored { id: row.id, root: row.root.0 }))
 }
 
 fn entry(account: Account, token: Account, cumulative: Units) -> Entry {
     Entry { account: account.0, token: token.0, cumulative: cumulative.0 }
 }
 
-/// Records a root with all its entries, and tells the ledger. Returns its number in the database.
+/// Records a root with all its entries and its tree, and tells the ledger. Returns its number in the database.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn record(
     tx: &mut PgConnection,
     chain_id: ChainId,
-    root: B256,
+    tree: &PayoutTree,
     data_cid: &str,
     cumulative: &Cumulative,
 ) -> Result<i64, StoreError> {
+    let root = tree.root();
     let total = |(token, amount): &(Address, U256)| Total { token: (*token).into(), amount: (*amount).into() };
     let totals: Vec<Total> = cumulative.totals.iter().map(total).collect();
     let id = sqlx::query_scalar!(
@@ -174,22 +197,23 @@ pub async fn record(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let rows: Vec<Value> = cumulative
-        .entries
-        .iter()
-        .map(|entry| {
-            json!({
-                "root_id": id, "account": hex_bytes(entry.account.as_slice()), "token": hex_bytes(entry.token.as_slice()),
-                "cumulative": entry.cumulative.to_string(),
-            })
-        })
-        .collect();
-    sqlx::query!(
-        "INSERT INTO payout_root_entries SELECT * FROM jsonb_populate_recordset(NULL::payout_root_entries, $1)",
-        Value::Array(rows)
-    )
-    .execute(&mut *tx)
-    .await?;
+    let mut place = 0_i64;
+    for some in tree.entries().chunks(ENTRIES) {
+        sqlx::query!(
+            "INSERT INTO payout_root_entries (root_id, account, token, cumulative, place)
+             SELECT $1, account, token, cumulative, $2 + nth - 1
+             FROM unnest($3::bytea[], $4::bytea[], $5::numeric[]) WITH ORDINALITY AS e (account, token, cumulative, nth)",
+            id,
+            place,
+            some.iter().map(|entry| Account(entry.account)).collect::<Vec<_>>() as _,
+            some.iter().map(|entry| Account(entry.token)).collect::<Vec<_>>() as _,
+            some.iter().map(|entry| Units(entry.cumulative)).collect::<Vec<_>>() as _
+        )
+        .execute(&mut *tx)
+        .await?;
+        place += some.len() as i64;
+    }
+    record_levels(tx, id, tree).await?;
     let built = RootBuilt {
         root: root.into(),
         data_cid: data_cid.to_owned(),
@@ -199,6 +223,119 @@ pub async fn record(
     };
     tell(tx, chain_id, root, Fact::RootBuilt(built)).await?;
     Ok(id)
+}
+
+async fn record_levels(tx: &mut PgConnection, root_id: i64, tree: &PayoutTree) -> Result<(), StoreError> {
+    let levels: Vec<Vec<u8>> =
+        tree.levels().iter().map(|level| level.iter().flat_map(|hash| hash.0).collect()).collect();
+    sqlx::query!(
+        "INSERT INTO payout_root_levels (root_id, level, hashes)
+         SELECT $1, nth - 1, hashes FROM unnest($2::bytea[]) WITH ORDINALITY AS l (hashes, nth)
+         ON CONFLICT DO NOTHING",
+        root_id,
+        &levels
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Returns which of the roots that matter have no tree, because an earlier version recorded them: the active root, and the newest.
+///
+/// # Errors
+/// When the database fails.
+pub async fn without_tree(tx: &mut PgConnection, chain_id: ChainId) -> Result<Vec<Stored>, StoreError> {
+    let active = active(tx, chain_id).await?.map(|root| root.id);
+    let rows = sqlx::query!(
+        r#"SELECT r.id, r.root AS "root: Hash" FROM payout_roots r
+           WHERE r.id IN ($2, (SELECT max(n.id) FROM payout_roots n WHERE n.chain_id = $1))
+             AND NOT EXISTS (SELECT FROM payout_root_levels l WHERE l.root_id = r.id)
+           ORDER BY r.id"#,
+        chain_id.get(),
+        active
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| Stored { id: row.id, root: row.root.0 }).collect())
+}
+
+/// Stores the tree of a root that an earlier version recorded, and says whether its entries make that root; if not, nothing is stored.
+/// Repeating this changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_tree(
+    tx: &mut PgConnection,
+    chain_id: ChainId,
+    contract: Address,
+    root: Stored,
+) -> Result<bool, StoreError> {
+    let tree = PayoutTree::new(chain_id.0, contract, entries(tx, root.id).await?).ok();
+    let Some(tree) = tree.filter(|tree| tree.root() == root.root) else { return Ok(false) };
+    sqlx::query!(
+        "UPDATE payout_root_entries e SET place = p.nth - 1
+         FROM (SELECT account, token, row_number() OVER (ORDER BY account, token) AS nth
+               FROM payout_root_entries WHERE root_id = $1) p
+         WHERE e.root_id = $1 AND e.account = p.account AND e.token = p.token",
+        root.id
+    )
+    .execute(&mut *tx)
+    .await?;
+    record_levels(tx, root.id, &tree).await?;
+    Ok(true)
+}
+
+/// Returns an account's proofs against a root, by token, for those of the tokens that the root has of it. Each leads to the root:
+/// it was verified, and is what `Payouts` at `contract` accepts.
+///
+/// This reads one hash from each level of the stored tree. The tree of a root that an earlier version recorded is built from all its
+/// entries, until the workers have stored it.
+///
+/// # Errors
+/// When the database fails, or when what it holds does not lead to the root.
+pub async fn proofs(
+    tx: &mut PgConnection,
+    chain_id: ChainId,
+    contract: Address,
+    root: Stored,
+    account: Address,
+    tokens: &[Address],
+) -> Result<BTreeMap<Address, Vec<B256>>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT e.token AS "token: Account", e.cumulative AS "cumulative!: Units",
+                  ARRAY(SELECT substring(l.hashes FROM ((e.place >> l.level) # 1) * 32 + 1 FOR 32)
+                        FROM payout_root_levels l WHERE l.root_id = e.root_id ORDER BY l.level) AS "siblings!: Vec<Option<Vec<u8>>>"
+           FROM payout_root_entries e WHERE e.root_id = $1 AND e.account = $2 AND e.token = ANY ($3)"#,
+        root.id,
+        Account(account) as _,
+        tokens.iter().map(|token| Account(*token)).collect::<Vec<_>>() as _
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let corrupt = |token: Address| StoreError::Corrupt {
+        what: "proof",
+        value: format!("of {account} for {token} against {}", root.root),
+    };
+    let is_stored = rows.iter().all(|row| !row.siblings.is_empty());
+    let tree = if is_stored { None } else { PayoutTree::new(chain_id.0, contract, entries(tx, root.id).await?).ok() };
+    let mut proofs = BTreeMap::new();
+    for row in rows {
+        let token = row.token.0;
+        let proof = match &tree {
+            Some(tree) => tree.proof(account, token),
+            None => siblings(&row.siblings),
+        };
+        let leaf = merkle::leaf(chain_id.0, contract, &entry(Account(account), row.token, row.cumulative));
+        let proof = proof.filter(|proof| merkle::verify(root.root, leaf, proof)).ok_or_else(|| corrupt(token))?;
+        proofs.insert(token, proof);
+    }
+    Ok(proofs)
+}
+
+/// Reads what stands at the place of the sibling on each level; nothing stands there where the level ends before that.
+fn siblings(levels: &[Option<Vec<u8>>]) -> Option<Vec<B256>> {
+    let there = levels.iter().filter(|hash| hash.as_ref().is_none_or(|hash| !hash.is_empty()));
+    there.map(|hash| B256::try_from(hash.as_deref()?).ok()).collect()
 }
 
 /// Tells what became of a root here: that it was built, or that a transaction about it is to be sent.

@@ -2,11 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
+mod catalogue;
 mod contributions;
 mod ledger;
 mod lineage;
 mod outbox;
 mod pool;
+mod read;
 mod roots;
 mod schema;
 mod trade;

@@ -1,13 +1,34 @@
-//! What a root commits to when there are more currencies than the contract takes at once.
+//! What a root commits to when there are more currencies than the contract takes at once, and the proofs that are stored with it.
 
-use alloy_primitives::{Address, B256, U256};
-use anyhow::Result;
+use alloy_primitives::{Address, B256, U256, address, b256};
+use anyhow::{Context, Result};
+use domain::{
+    Amount,
+    merkle::{Entry, PayoutTree, leaf, verify},
+};
 use facts::ChainId;
-use sqlx::PgPool;
-use store::payouts::roots::{self, Cumulative};
+use sqlx::{PgConnection, PgPool};
+use store::{
+    StoreError,
+    payouts::roots::{self, Cumulative, Stored},
+};
+
+use crate::read::Reads;
 
 const CHAIN: ChainId = ChainId(5);
+const CONTRACT: Address = address!("5FbDB2315678afecb367f032d93F642f64180aa3");
 const ACCOUNT: Address = Address::repeat_byte(7);
+
+/// A database with a chain that has nothing yet.
+async fn database() -> Result<PgPool> {
+    let pool = testkit::database().await?;
+    // As a mirror does when it begins.
+    sqlx::query("SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1), chain.index_generation($1, 1, NULL)")
+        .bind(CHAIN.get())
+        .execute(&pool)
+        .await?;
+    Ok(pool)
+}
 
 fn token(n: u8) -> Address {
     Address::repeat_byte(n)
@@ -32,8 +53,16 @@ async fn pay(pool: &PgPool, token: Address, amount: i64) -> Result<()> {
 async fn activate(pool: &PgPool, number: i64) -> Result<Cumulative> {
     let mut tx = pool.begin().await?;
     let next = roots::cumulative(&mut tx, CHAIN).await?;
-    let root = B256::with_last_byte(number as u8);
-    roots::record(&mut tx, CHAIN, root, "bafylist", &next).await?;
+    let tree = PayoutTree::new(CHAIN.0, CONTRACT, next.entries.clone())?;
+    let root = tree.root();
+    roots::record(&mut tx, CHAIN, &tree, "bafylist", &next).await?;
+    decide(&mut tx, root, number).await?;
+    tx.commit().await?;
+    Ok(next)
+}
+
+/// Mirrors that the chain took a root as its n-th, and activated it.
+async fn decide(tx: &mut PgConnection, root: B256, number: i64) -> Result<()> {
     for (table, columns, values) in [
         ("root_proposals", "root, data_cid, anchor_seq, totals, activatable_at", "$3, '', 0, '[]', now()"),
         ("root_decisions", "root, decision", "$3, 'activated'"),
@@ -45,8 +74,7 @@ async fn activate(pool: &PgPool, number: i64) -> Result<Cumulative> {
         let insert = sqlx::query(sqlx::AssertSqlSafe(insert));
         insert.bind(CHAIN.get()).bind(number).bind(root.as_slice()).execute(&mut *tx).await?;
     }
-    tx.commit().await?;
-    Ok(next)
+    Ok(())
 }
 
 fn of(cumulative: &Cumulative, token: Address) -> Option<U256> {
@@ -56,12 +84,7 @@ fn of(cumulative: &Cumulative, token: Address) -> Option<U256> {
 /// Anyone may give an asset income in a token of their own, so their number must not stop a root.
 #[tokio::test]
 async fn many_currencies_are_published_some_at_a_time_the_oldest_first() -> Result<()> {
-    let pool = testkit::database().await?;
-    // As a mirror does when it begins.
-    sqlx::query("SELECT chain.create_generation($1, 1, true), chain.attach_generation($1, 1)")
-        .bind(CHAIN.get())
-        .execute(&pool)
-        .await?;
+    let pool = database().await?;
     // The first paid has the highest address, so that order by address would be seen.
     pay(&pool, token(255), 10).await?;
     for n in 0..40 {
@@ -92,5 +115,172 @@ async fn many_currencies_are_published_some_at_a_time_the_oldest_first() -> Resu
     assert_eq!(activate(&pool, 4).await?.totals.len(), 8);
     let mut conn = pool.acquire().await?;
     assert_eq!(roots::cumulative(&mut conn, CHAIN).await?.totals, [], "nothing is left");
+    Ok(())
+}
+
+/// Returns a tree over so many entries. Every third account has entries in two tokens.
+fn tree(count: u64) -> Result<PayoutTree> {
+    let account = |n: u64| Address::left_padding_from(&(n - n % 3 / 2).to_be_bytes());
+    let entry = |n| Entry { account: account(n), token: token((n % 3) as u8), cumulative: Amount::from(n * n + 1) };
+    Ok(PayoutTree::new(CHAIN.0, CONTRACT, (0..count).map(entry).collect())?)
+}
+
+async fn record(tx: &mut PgConnection, tree: &PayoutTree) -> Result<Stored> {
+    let cumulative = Cumulative { entries: tree.entries().to_vec(), totals: Vec::new(), through_payout: 0 };
+    let id = roots::record(tx, CHAIN, tree, "bafylist", &cumulative).await?;
+    Ok(Stored { id, root: tree.root() })
+}
+
+async fn proofs(tx: &mut PgConnection, root: Stored, entry: &Entry) -> Result<Vec<B256>, StoreError> {
+    let mut proofs = roots::proofs(tx, CHAIN, CONTRACT, root, entry.account, &[entry.token]).await?;
+    assert!(proofs.len() <= 1, "other tokens were not asked for");
+    Ok(proofs.remove(&entry.token).unwrap_or_default())
+}
+
+/// Makes a root what versions before migration 30 recorded.
+async fn make_old(tx: &mut PgConnection, root: Stored) -> Result<()> {
+    sqlx::query("DELETE FROM payout_root_levels WHERE root_id = $1").bind(root.id).execute(&mut *tx).await?;
+    sqlx::query("UPDATE payout_root_entries SET place = NULL WHERE root_id = $1").bind(root.id).execute(tx).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn stored_proofs_are_those_of_the_whole_tree() -> Result<()> {
+    let pool = database().await?;
+    let mut tx = pool.begin().await?;
+    // One, two, odd ones, and one less and more than powers of two.
+    for count in (1..=9).chain([15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 257]) {
+        let tree = tree(count)?;
+        let root = record(&mut tx, &tree).await?;
+        for entry in tree.entries() {
+            let proof = proofs(&mut tx, root, entry).await?;
+            assert_eq!(Some(&proof), tree.proof(entry.account, entry.token).as_ref(), "{entry:?} of {count}");
+            assert!(verify(root.root, leaf(CHAIN.0, CONTRACT, entry), &proof), "{entry:?} of {count}");
+        }
+        // Those without an entry have no proof, and neither are there proofs for another root's number.
+        let nobody = roots::proofs(&mut tx, CHAIN, CONTRACT, root, Address::repeat_byte(0xff), &[token(0)]).await?;
+        assert_eq!(nobody.len(), 0);
+    }
+    Ok(())
+}
+
+/// The leaf of the first of three entries, as another implementation computed it; see the tests of `domain::merkle`.
+const LEAF: B256 = b256!("167169121aad6f5485b289291df2fb700bfc7d18835afa4e8ad760f008a7e4bb");
+const ROOT: B256 = b256!("7ca63e1bc6ea440ca38c96f825865c5f04aac766f0266e36c5f6bf60f8176147");
+
+#[tokio::test]
+async fn known_answers_of_a_root_of_three() -> Result<()> {
+    let pool = database().await?;
+    let mut tx = pool.begin().await?;
+    let chain = ChainId(31_337);
+    let account = |n: u64| Address::left_padding_from(&n.to_be_bytes());
+    let entry = |n: u64| Entry { account: account(n), token: Address::ZERO, cumulative: Amount::from(100 * n) };
+    let tree = PayoutTree::new(chain.0, CONTRACT, (1..=3).map(entry).collect())?;
+    let cumulative = Cumulative { entries: tree.entries().to_vec(), totals: Vec::new(), through_payout: 0 };
+    let id = roots::record(&mut tx, chain, &tree, "bafylist", &cumulative).await?;
+    let root = Stored { id, root: ROOT };
+    let mut proof = async |n| -> Result<Vec<B256>> {
+        let mut proofs = roots::proofs(&mut tx, chain, CONTRACT, root, account(n), &[Address::ZERO]).await?;
+        proofs.remove(&Address::ZERO).context("there is an entry")
+    };
+    let (first, second, third) = (proof(1).await?, proof(2).await?, proof(3).await?);
+    assert_eq!((first.len(), second.len(), third.len()), (2, 2, 1));
+    assert_eq!((second[0], first[1]), (LEAF, second[1]));
+    // The third leaf has no sibling, so it moves up as it is.
+    assert_eq!(first[1], leaf(chain.0, CONTRACT, &entry(3)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn roots_of_earlier_versions_are_read_and_completed() -> Result<()> {
+    let pool = database().await?;
+    let mut tx = pool.begin().await?;
+    let trees = [tree(1)?, tree(20)?, tree(33)?, tree(50)?];
+    let mut stored = Vec::new();
+    for (tree, number) in trees.iter().zip(1..) {
+        let root = record(&mut tx, tree).await?;
+        make_old(&mut tx, root).await?;
+        if number < 4 {
+            decide(&mut tx, root.root, number).await?;
+        }
+        stored.push(root);
+    }
+    // The active one and the newest are what matters.
+    assert_eq!(roots::active(&mut tx, CHAIN).await?, Some(stored[2]));
+    assert_eq!(roots::without_tree(&mut tx, CHAIN).await?, [stored[2], stored[3]]);
+    for (tree, root) in trees.iter().zip(&stored) {
+        for is_completed in [false, true, true] {
+            if is_completed {
+                assert!(roots::add_tree(&mut tx, CHAIN, CONTRACT, *root).await?);
+            }
+            for entry in tree.entries() {
+                assert_eq!(Some(proofs(&mut tx, *root, entry).await?), tree.proof(entry.account, entry.token));
+            }
+        }
+    }
+    assert_eq!(roots::without_tree(&mut tx, CHAIN).await?, []);
+
+    // What does not lead to the root is never handed out, and does not become its tree.
+    let (root, entry) = (stored[2], trees[2].entries()[5]);
+    let change = "UPDATE payout_root_entries SET cumulative = cumulative + 1 WHERE root_id = $1 AND account = $2";
+    sqlx::query(change).bind(root.id).bind(entry.account.as_slice()).execute(&mut *tx).await?;
+    let error = proofs(&mut tx, root, &entry).await.expect_err("the amount is another");
+    assert!(error.to_string().contains("changed by other hands"), "{error}");
+    make_old(&mut tx, root).await?;
+    proofs(&mut tx, root, &entry).await.expect_err("the amount is another");
+    assert!(!roots::add_tree(&mut tx, CHAIN, CONTRACT, root).await?);
+    assert_eq!(roots::without_tree(&mut tx, CHAIN).await?, [root]);
+    Ok(())
+}
+
+/// Returns how many rows of entries and of trees the read of a proof takes, pieces of long values included.
+async fn rows_of_a_proof(pool: &PgPool, root: Stored, entry: &Entry) -> Result<[i64; 2]> {
+    let mut tx = pool.begin().await?;
+    proofs(&mut tx, root, entry).await?;
+    let entries = Reads::of(&mut tx, "payout_root_entries").await?;
+    let levels = Reads::of(&mut tx, "payout_root_levels").await?;
+    assert_eq!(entries.scans, 0, "all entries were read");
+    Ok([entries.rows, levels.rows])
+}
+
+#[tokio::test]
+async fn a_proof_reads_one_entry_and_one_hash_of_each_level() -> Result<()> {
+    let pool = database().await?;
+    for (count, levels) in [(5_000, 14), (10_000, 15), (20_000, 16)] {
+        let tree = tree(count)?;
+        let mut tx = pool.begin().await?;
+        let root = record(&mut tx, &tree).await?;
+        tx.commit().await?;
+        sqlx::query("ANALYZE payout_root_entries, payout_root_levels").execute(&pool).await?;
+        for entry in tree.entries().iter().step_by(count as usize / 7) {
+            let [entries, hashes] = rows_of_a_proof(&pool, root, entry).await?;
+            assert!(entries <= 2, "{entries} entries of {count}");
+            // The row of a level, and at most the two pieces of it between which the hash lies.
+            assert!((levels..=3 * levels).contains(&hashes), "{hashes} rows for {levels} levels");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn totals_are_the_sums_of_payouts_whoever_writes_them() -> Result<()> {
+    let pool = database().await?;
+    for (n, amount) in [(1, 5), (2, 7), (1, 11), (1, 1)] {
+        pay(&pool, token(n), amount).await?;
+    }
+    // Several of one account in one statement, as when reserves are released.
+    sqlx::query(
+        "INSERT INTO payouts (chain_id, account, token, amount, distribution_id)
+         SELECT chain_id, decode(repeat('08', 20), 'hex'), token, amount * 10, id FROM distributions",
+    )
+    .execute(&pool)
+    .await?;
+    let totals: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT encode(account, 'hex'), encode(token, 'hex'), amount::bigint FROM payout_totals ORDER BY 1, 2",
+    )
+    .fetch_all(&pool)
+    .await?;
+    let hex = |n: u8| hex::encode([n; 20]);
+    assert_eq!(totals, [(7, 1, 17), (7, 2, 7), (8, 1, 170), (8, 2, 70)].map(|(a, t, sum)| (hex(a), hex(t), sum)));
     Ok(())
 }
