@@ -350,6 +350,7 @@ impl Process {
                         distribution: workers::DistributionPolicy {
                             policy: self.settings.distribution.policy,
                             min_payouts: self.settings.distribution.min_payouts.0.clone(),
+                            left_out: self.settings.distribution.left_out.0.clone(),
                         },
                         anchoring: self.anchoring(),
                         programs: programs(&self.settings)?,

@@ -23,17 +23,5 @@ INSERT INTO chain.secondary_indexes (name, projection, is_unique, definition) VA
     ('totals_passed_over_number', 'totals_passed_over', false, '(number, token)');
 SELECT chain.index_generation(chain_id, generation, NULL) FROM chain.cursors WHERE NOT in_bulk;
 
--- By currency, what activated roots have moved to where claims are paid from: the largest total, less what was passed over of it.
-CREATE VIEW chain.declared AS
-    SELECT chain_id, token, max(amount) AS amount
-    FROM (
-        SELECT p.chain_id, x.token,
-               (total ->> 'amount')::numeric - coalesce((
-                   SELECT sum(o.amount) FROM chain.totals_passed_over o
-                   WHERE o.chain_id = p.chain_id AND o.number = p.number AND o.token = x.token), 0) AS amount
-        FROM chain.root_proposals p
-        JOIN chain.root_decisions d ON d.chain_id = p.chain_id AND d.number = p.number AND d.decision = 'activated'
-        CROSS JOIN LATERAL jsonb_array_elements(p.totals) total
-        CROSS JOIN LATERAL (SELECT decode(substr(total ->> 'token', 3), 'hex')::chain.address AS token) x
-    ) totals
-    GROUP BY chain_id, token;
+-- The first payout in a currency that no root has.
+CREATE INDEX payouts_token ON payouts (chain_id, token, id);

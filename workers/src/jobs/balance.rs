@@ -12,7 +12,7 @@ use alloy::{
     sol_types::SolCall,
     transports::RpcError,
 };
-use bindings::Payouts;
+use bindings::{Market, Payouts};
 use domain::money::Amount;
 use futures::{StreamExt, TryStreamExt, stream};
 use queue::{Failure, Job, Queue};
@@ -83,10 +83,11 @@ async fn compare(context: &Context, books: &mut Books) -> Result<(), JobError> {
     let held: Vec<(Address, Option<Amount>)> = stream::iter(tokens)
         .map(|token| async move {
             let (waiting, declared) = (held(context, token, pot, at).await?, held(context, token, payouts, at).await?);
-            Ok::<_, JobError>((
-                token,
-                waiting.zip(declared).and_then(|(waiting, declared)| waiting.checked_add(declared)),
-            ))
+            let credit = credit(context, token, pot, at).await?;
+            let held = waiting
+                .zip(declared)
+                .and_then(|(waiting, declared)| waiting.checked_add(declared)?.checked_add(credit));
+            Ok::<_, JobError>((token, held))
         })
         .buffered(AT_ONCE)
         .try_collect()
@@ -97,6 +98,15 @@ async fn compare(context: &Context, books: &mut Books) -> Result<(), JobError> {
         }
     }
     Ok(())
+}
+
+/// Returns what the market keeps for the pot at a block, because a token refused to pay it.
+async fn credit(context: &Context, token: Address, pot: Address, at: B256) -> Result<Amount, JobError> {
+    let market = Market::new(context.deployment.market, &context.provider);
+    let credit = market.creditOf(pot, token).block(BlockId::from(at)).call().await;
+    let credit =
+        credit.map_err(|error| JobError::NotYet(format!("the node does not say what the pot's credit is: {error}")))?;
+    Ok(Amount(credit))
 }
 
 /// Returns what an account holds at a block, in base units. `None` if the token does not say.

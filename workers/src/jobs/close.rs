@@ -43,12 +43,15 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
     pots::lock(&mut tx, chain_id).await?;
-    let stopped = books::stopped(&mut tx, chain_id).await?;
+    let mut stopped = books::stopped(&mut tx, chain_id).await?;
+    for token in &stopped {
+        tracing::error!("income in {token} waits: the books do not hold in it");
+    }
+    stopped.extend(&context.distribution.left_out);
     let released = pots::release_reserves(&mut tx, chain_id, &stopped).await?;
     let mut divided = 0;
     for pot in pots::pots(&mut tx, chain_id).await? {
         if stopped.contains(&pot.token) {
-            tracing::error!("income of asset {} in {} waits: the books do not hold", pot.asset_id, pot.token);
             continue;
         }
         let mut part = tx.begin().await?;

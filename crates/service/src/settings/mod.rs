@@ -16,7 +16,7 @@ pub use secret::{Secret, SecretUrl};
 pub use sections::{
     Chain, Content, Database, Distribution, Engine, Http, Ledger, Market, Repositories, Settings, Telemetry,
 };
-pub use value::{Finality, LogFormat, MinPayouts, Patterns};
+pub use value::{Currencies, Finality, LogFormat, MinPayouts, Patterns};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -209,6 +209,16 @@ mod tests {
             let error = refused(MINIMUM, &[("MIN_PAYOUTS", wrong)]);
             assert!(error.contains("base units"), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn currencies_are_left_out_by_address() {
+        let (one, other) = (Address::repeat_byte(0xaa), Address::repeat_byte(0xbb));
+        let settings = loaded(MINIMUM, &[("CURRENCIES_LEFT_OUT", &format!("{one}, {other},{one}"))]);
+        assert_eq!(settings.distribution.left_out.0, [one, other].into());
+        assert!(loaded(MINIMUM, &[]).distribution.left_out.0.is_empty());
+        let error = refused(MINIMUM, &[("CURRENCIES_LEFT_OUT", "USDC")]);
+        assert!(error.contains("`USDC` is not the address of a token"), "{error}");
     }
 
     #[test]

@@ -73,9 +73,10 @@ impl Books {
         self.faults.iter().map(|fault| fault.token).collect()
     }
 
-    /// Tells whether the records contradict themselves, whatever the contracts hold. Then no root may go out.
-    pub fn contradict_themselves(&self) -> bool {
-        self.faults.iter().any(|fault| fault.rule != HELD)
+    /// Returns the currencies in which the records contradict themselves, whatever the contracts hold. No root may bring
+    /// anything new in them.
+    pub fn contradictions(&self) -> BTreeSet<Address> {
+        self.faults.iter().filter(|fault| fault.rule != HELD).map(|fault| fault.token).collect()
     }
 
     /// Notes what the contracts hold of a currency at the books' block. An excess over the books belongs to nobody and is
@@ -218,6 +219,14 @@ pub async fn record(tx: &mut PgConnection, chain_id: ChainId, books: &Books) -> 
 /// When the database fails.
 pub async fn stopped(tx: &mut PgConnection, chain_id: ChainId) -> Result<BTreeSet<Address>, StoreError> {
     Ok(newest(tx, chain_id).await?.map(|check| check.books.stopped()).unwrap_or_default())
+}
+
+/// Returns the currencies in which the records contradicted themselves at the newest check.
+///
+/// # Errors
+/// When the database fails.
+pub async fn contradictions(tx: &mut PgConnection, chain_id: ChainId) -> Result<BTreeSet<Address>, StoreError> {
+    Ok(newest(tx, chain_id).await?.map(|check| check.books.contradictions()).unwrap_or_default())
 }
 
 /// A recorded check.

@@ -18,6 +18,10 @@ use crate::{StoreError, facts};
 
 /// The largest number of currencies whose totals the contract accepts with one root.
 const MAX_TOTALS: usize = 32;
+/// The largest total that the contract can count. Only a token that nobody can have much use for has more.
+const MAX_TOTAL: U256 = U256::from_limbs([u64::MAX, u64::MAX, 0, 0]);
+/// How many currencies of one asset come before those of others.
+const FIRST_OF_ASSET: usize = 8;
 /// How many entries go to the database at once.
 const ENTRIES: usize = 10_000;
 
@@ -25,9 +29,11 @@ const ENTRIES: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cumulative {
     pub entries: Vec<Entry>,
-    /// The sums of the entries by currency, ascending, of the currencies that changed since the active root.
+    /// What the contract is to move from the pot, ascending by currency: the sums of the entries, less what was forwarded.
     pub totals: Vec<(Address, U256)>,
     pub through_payout: i64,
+    /// Whether an entry differs from the active root's.
+    pub changed: bool,
 }
 
 /// The newest root and its state.
@@ -102,40 +108,120 @@ pub async fn proposed(tx: &mut PgConnection, chain_id: ChainId, number: u64) -> 
 
 /// Returns what the next root has to commit to: the totals that everybody was paid, through the newest payout.
 ///
-/// Anyone may give an asset income in any token, so more currencies can have changed than one root accepts. The currencies
-/// that were paid first are taken first. The others stay as the active root has them until the root after that.
+/// Anyone may give an asset income in any token, so more currencies can have changed than one root accepts. They are taken in
+/// turns, those first that wait longest (see [`waiting`]). The others, and the currencies that are left out, stay as the
+/// active root has them.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn cumulative(tx: &mut PgConnection, chain_id: ChainId) -> Result<Cumulative, StoreError> {
+pub async fn cumulative(
+    tx: &mut PgConnection,
+    chain_id: ChainId,
+    left_out: &BTreeSet<Address>,
+) -> Result<Cumulative, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT account AS "account!: Account", token AS "token!: Account", sum(amount) AS "amount!: Units",
-                  max(max(id)) OVER () AS "newest!", min(min(id)) OVER (PARTITION BY token) AS "first!"
+                  max(max(id)) OVER () AS "newest!"
            FROM payouts WHERE chain_id = $1 GROUP BY account, token ORDER BY account, token"#,
         chain_id.get()
     )
     .fetch_all(&mut *tx)
     .await?;
     let through_payout = rows.first().map_or(0, |row| row.newest);
-    let mut paid = Vec::with_capacity(rows.len());
-    let mut first_paid = BTreeMap::new();
-    for row in rows {
-        let entry = entry(row.account, row.token, row.amount);
-        first_paid.insert(entry.token, row.first);
-        paid.push(entry);
-    }
+    let paid: Vec<Entry> = rows.into_iter().map(|row| entry(row.account, row.token, row.amount)).collect();
     let active = active_entries(tx, chain_id).await?;
     let (sums, before) = (sums(&paid), sums(&active));
-    let mut changed: Vec<Address> =
-        sums.iter().filter(|(token, sum)| before.get(*token) != Some(*sum)).map(|(token, _)| *token).collect();
-    changed.sort_by_key(|token| first_paid[token]);
-    let later: BTreeSet<Address> = changed.split_off(changed.len().min(MAX_TOTALS)).into_iter().collect();
-    changed.sort_unstable();
-    let totals = changed.into_iter().map(|token| (token, sums[&token])).collect();
+    let (mut totals, mut later) = (BTreeMap::new(), BTreeSet::new());
+    for currency in waiting(tx, chain_id, sums.keys()).await? {
+        let token = currency.token;
+        let changed = before.get(&token) != Some(&sums[&token]);
+        if !changed && !currency.failed {
+            continue;
+        }
+        // What was forwarded needs no moving.
+        let total = sums[&token].saturating_sub(currency.forwarded);
+        if left_out.contains(&token) || total > MAX_TOTAL || !total.is_zero() && totals.len() == MAX_TOTALS {
+            later.insert(token);
+        } else if !total.is_zero() {
+            totals.insert(token, total);
+        }
+    }
+    let changed = sums.iter().any(|(token, sum)| !later.contains(token) && before.get(token) != Some(sum));
+    if !changed {
+        totals.clear();
+    }
     let mut entries: Vec<Entry> = paid.into_iter().filter(|entry| !later.contains(&entry.token)).collect();
     entries.extend(active.into_iter().filter(|entry| later.contains(&entry.token)));
     entries.sort_unstable_by_key(|entry| (entry.account, entry.token));
-    Ok(Cumulative { entries, totals, through_payout })
+    Ok(Cumulative { entries, totals: totals.into_iter().collect(), through_payout, changed })
+}
+
+/// A currency on its way into a root.
+struct Waiting {
+    token: Address,
+    /// What went on at once to where claims are paid from.
+    forwarded: U256,
+    /// Whether the contract could not move all of the last total.
+    failed: bool,
+    /// The first payout that no active root has, or the last one that a root has.
+    since: i64,
+    /// The asset whose income the first such payout is from.
+    asset: Option<i64>,
+}
+
+/// Returns currencies in the order in which they have their turn. A currency that failed comes after all others: it must not
+/// keep out one that works. Of one asset a few come first, so that whoever gives an asset income in many tokens does not keep
+/// out those of other assets. Then, whoever waits longest comes first.
+async fn waiting(
+    tx: &mut PgConnection,
+    chain_id: ChainId,
+    tokens: impl Iterator<Item = &Address>,
+) -> Result<Vec<Waiting>, StoreError> {
+    let tokens: Vec<Account> = tokens.copied().map(Account).collect();
+    let rows = sqlx::query!(
+        r#"WITH named AS (
+               SELECT DISTINCT ON (token) n.token, s.number, s.through_payout
+               FROM payout_root_states s
+               CROSS JOIN LATERAL jsonb_array_elements(s.totals) total
+               CROSS JOIN LATERAL (SELECT decode(substr(total ->> 'token', 3), 'hex') AS token) n
+               WHERE s.chain_id = $1 AND s.state = 'activated'
+               ORDER BY token, s.number DESC)
+           SELECT c.token AS "token!: Account",
+                  (SELECT coalesce(sum(i.amount), 0) FROM chain.incomes i
+                   WHERE i.chain_id = $1 AND i.token = c.token AND i.forwarded
+                     AND i.block_number <= (SELECT finalized_number FROM chain.cursors WHERE chain_id = $1)) AS "forwarded!: Units",
+                  EXISTS (SELECT FROM chain.totals_passed_over o
+                          WHERE o.chain_id = $1 AND o.number = n.number AND o.token = c.token) AS "failed!",
+                  coalesce(w.id, n.through_payout, 0) AS "since!", w.asset_id AS "asset?"
+           FROM unnest($2::bytea[]) AS c (token)
+           LEFT JOIN named n ON n.token = c.token
+           LEFT JOIN LATERAL (
+               SELECT p.id, d.asset_id FROM payouts p JOIN distributions d ON d.id = p.distribution_id
+               WHERE p.chain_id = $1 AND p.token = c.token AND p.id > coalesce(n.through_payout, 0)
+               ORDER BY p.id LIMIT 1) w ON true"#,
+        chain_id.get(),
+        tokens as _
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut waiting: Vec<Waiting> = rows
+        .into_iter()
+        .map(|row| Waiting {
+            token: row.token.0,
+            forwarded: row.forwarded.0.0,
+            failed: row.failed,
+            since: row.since,
+            asset: row.asset,
+        })
+        .collect();
+    waiting.sort_by_key(|currency| (currency.failed, currency.since));
+    let mut of_asset: BTreeMap<Option<i64>, usize> = BTreeMap::new();
+    waiting.sort_by_cached_key(|currency| {
+        let before = of_asset.entry(currency.asset).or_default();
+        *before += 1;
+        (currency.failed, *before > FIRST_OF_ASSET, currency.since)
+    });
+    Ok(waiting)
 }
 
 fn sums(entries: &[Entry]) -> BTreeMap<Address, U256> {
