@@ -161,15 +161,22 @@ fn for_people(mirror: &Status) -> String {
     lines.join("\n") + "\n"
 }
 
-async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
+/// Returns the chain that a command is about: the one it names, or the only one that the database mirrors.
+///
+/// # Errors
+/// When it is unclear which, or the database fails.
+pub async fn mirrored(db: &PgPool, named: Option<u64>) -> Result<ChainId> {
     let mirrored: Vec<u64> = indexer::status(db).await?.iter().map(|mirror| mirror.chain_id as u64).collect();
-    let chain_id = match (chain, mirrored.as_slice()) {
+    Ok(ChainId(match (named, mirrored.as_slice()) {
         (Some(chain), _) => chain,
         (None, [only]) => *only,
-        (None, []) => bail!("there is no mirror yet, so there is nothing to rebuild"),
+        (None, []) => bail!("there is no mirror yet: `tributary indexer` makes it"),
         (None, several) => bail!("the database mirrors the chains {several:?}: say which with --chain"),
-    };
-    let deployment = recorded(db, ChainId(chain_id)).await?;
+    }))
+}
+
+async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
+    let deployment = recorded(db, mirrored(db, chain).await?).await?;
     let (start, shows) = (Instant::now(), stderr().is_terminal());
     let progress = |done: u64, total: u64| {
         if shows {

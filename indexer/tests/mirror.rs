@@ -7,11 +7,12 @@ use alloy::{
     providers::{Provider, ext::AnvilApi},
     sol_types::SolCall,
 };
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bindings::{AssetRegistry, Payouts};
 use indexer::{Indexer, IndexerError, Progress, Rewind, SourceError};
 use service::Finality;
 use sqlx::PgPool;
+use store::payouts::books;
 use testkit::{Chain, Market, account, mirrored};
 
 async fn indexer(market: &Market, db: &PgPool, finality: Finality) -> Result<Indexer> {
@@ -318,8 +319,20 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
     market.register(2, 7, &[]).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
     market.register(1, 1, &[]).await?;
+    fund(&market, 5, U256::from(1), 1000).await?;
     market.chain.mine(5).await?;
     level(&mut mirror).await?;
+    // The books count the income, which is final.
+    let chain_id = market.deployment.chain_id;
+    let check = books::check(&market.pool, chain_id).await?.context("the mirror has a head")?;
+    let mut tx = market.pool.begin().await?;
+    books::record(&mut tx, chain_id, &check).await?;
+    tx.commit().await?;
+    let counted = async || {
+        let query = "SELECT (SELECT count(*) FROM book_positions), (SELECT count(*) FROM books_counted)";
+        sqlx::query_as::<_, (i64, i64)>(query).fetch_one(&market.pool).await
+    };
+    assert_eq!(counted().await?, (1, 1));
     ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
     market.chain.provider.anvil_set_next_block_timestamp(4_000_000_000).await?;
     market.chain.mine(20).await?;
@@ -333,6 +346,7 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
     assert_eq!(resume(Rewind::No).await?, 0);
     assert!(matches!(mirror.converge().await, Err(IndexerError::Halted(_))));
     assert!(resume(Rewind::ToShared).await? > 0);
+    assert_eq!(counted().await?, (1, 0), "what was counted is no longer there");
     // The leader's epoch is outdated now.
     let _ = mirror.converge().await;
     loop {
@@ -341,6 +355,9 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
             (market.chain.provider.get_block_number().await?, mirrored(&market.pool).await?, fresh(&market).await?);
         if market.chain.provider.get_block_number().await? == head {
             assert_eq!(held, canonical);
+            assert_eq!(counted().await?, (1, 0), "though other blocks are final by now");
+            let recount = books::recount(&market.pool, chain_id).await?.context("the mirror has a head")?;
+            assert_eq!(recount.differences, [], "the books count from the beginning by themselves");
             return Ok(());
         }
     }

@@ -1,5 +1,6 @@
-//! Checks the books: every entry by itself, and all of them against what the contracts hold at the mirror's newest block.
-//! Faults in a currency stop its distributions and roots until a check finds that they are gone.
+//! Checks the books: every entry that came since the last check by itself, and all accounts against what the contracts hold at the
+//! mirror's newest block. Once a day everything is counted from the beginning. Faults in a currency stop its distributions and
+//! roots until a check finds that they are gone.
 
 use std::time::Duration;
 
@@ -53,14 +54,15 @@ impl Job for Balance {
 /// the books is not an error of this function.
 pub async fn balance(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
-    let Some(mut books) = books::read(&context.pool, chain_id).await? else { return Ok(()) };
-    match tokio::time::timeout(PATIENCE, compare(context, &mut books)).await {
+    let Some(mut reading) = books::check(&context.pool, chain_id).await? else { return Ok(()) };
+    match tokio::time::timeout(PATIENCE, compare(context, &mut reading.books)).await {
         Ok(compared) => compared?,
         Err(_) => return Err(JobError::NotYet(format!("the node did not answer within {PATIENCE:?}"))),
     }
     let mut tx = context.pool.begin().await?;
-    books::record(&mut tx, chain_id, &books).await?;
+    books::record(&mut tx, chain_id, &reading).await?;
     tx.commit().await?;
+    let books = reading.books;
     metrics::gauge!("books_faults", "chain" => chain_id.to_string()).set(books.faults.len() as f64);
     for fault in &books.faults {
         tracing::error!(

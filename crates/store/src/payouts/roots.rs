@@ -106,6 +106,24 @@ pub async fn proposed(tx: &mut PgConnection, chain_id: ChainId, number: u64) -> 
     Ok(root.fetch_optional(tx).await?.map(|root| root.0))
 }
 
+/// Tells whether the newest root is active and says all that was paid, so that there is nothing to publish. A root with as many
+/// currencies as it may have can have left others for later.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_current(tx: &mut PgConnection, chain_id: ChainId) -> Result<bool, StoreError> {
+    let current = sqlx::query_scalar!(
+        r#"SELECT s.state = 'activated' AND jsonb_array_length(s.totals) < $2
+                  AND NOT EXISTS (SELECT FROM payouts p WHERE p.chain_id = $1 AND p.id > s.through_payout) AS "current!"
+           FROM payout_root_states s WHERE s.chain_id = $1 ORDER BY s.id DESC LIMIT 1"#,
+        chain_id.get(),
+        MAX_TOTALS as i32
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(current.unwrap_or_default())
+}
+
 /// Returns what the next root has to commit to: the totals that everybody was paid, through the newest payout.
 ///
 /// Anyone may give an asset income in any token, so more currencies can have changed than one root accepts. They are taken in

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails in a test panics")]
 
+mod books;
 mod catalogue;
 mod contributions;
 mod ledger;

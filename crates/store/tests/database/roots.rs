@@ -90,7 +90,10 @@ async fn many_currencies_are_published_some_at_a_time_the_oldest_first() -> Resu
     for n in 0..40 {
         pay(&pool, token(n), 1 + i64::from(n)).await?;
     }
+    let current = async || roots::is_current(&mut *pool.acquire().await?, CHAIN).await;
+    assert!(!current().await?, "there is no root");
     let first = activate(&pool, 1).await?;
+    assert!(!current().await?, "nine currencies wait for the next root");
     assert_eq!(first.totals.len(), 32);
     assert!(first.totals.is_sorted_by(|a, b| a.0 < b.0), "the contract wants them ascending");
     assert_eq!(first.totals.last(), Some(&(token(255), U256::from(10))));
@@ -113,8 +116,12 @@ async fn many_currencies_are_published_some_at_a_time_the_oldest_first() -> Resu
     assert_eq!((third.totals.len(), third.entries.len()), (32, 41));
     assert_eq!((of(&third, token(31)), of(&third, token(32))), (Some(U256::from(132)), Some(U256::from(33))));
     assert_eq!(activate(&pool, 4).await?.totals.len(), 8);
+    assert!(current().await?);
     let mut conn = pool.acquire().await?;
     assert_eq!(roots::cumulative(&mut conn, CHAIN).await?.totals, [], "nothing is left");
+    drop(conn);
+    pay(&pool, token(1), 1).await?;
+    assert!(!current().await?, "somebody was paid");
     Ok(())
 }
 
