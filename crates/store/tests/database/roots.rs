@@ -1,5 +1,7 @@
 //! What a root commits to when there are more currencies than the contract takes at once, and the proofs that are stored with it.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{Address, B256, U256, address, b256};
 use anyhow::{Context, Result};
 use domain::{
@@ -35,15 +37,21 @@ fn token(n: u8) -> Address {
 }
 
 async fn pay(pool: &PgPool, token: Address, amount: i64) -> Result<()> {
+    pay_of(pool, 1, token, amount).await
+}
+
+/// Pays from the income of an asset.
+async fn pay_of(pool: &PgPool, asset: i64, token: Address, amount: i64) -> Result<()> {
     sqlx::query(
         "WITH d AS (INSERT INTO distributions (chain_id, asset_id, token, amount, distributed, reserved, policy, through_block)
-                    VALUES ($1, 1, $2, $3, $3, 0, 'pass_down', 1) RETURNING id)
+                    VALUES ($1, $5, $2, $3, $3, 0, 'pass_down', 1) RETURNING id)
          INSERT INTO payouts (chain_id, account, token, amount, distribution_id) SELECT $1, $4, $2, $3, id FROM d",
     )
     .bind(CHAIN.get())
     .bind(token.as_slice())
     .bind(amount)
     .bind(ACCOUNT.as_slice())
+    .bind(asset)
     .execute(pool)
     .await?;
     Ok(())
@@ -52,7 +60,7 @@ async fn pay(pool: &PgPool, token: Address, amount: i64) -> Result<()> {
 /// Records what the next root commits to, as if the chain had activated it.
 async fn activate(pool: &PgPool, number: i64) -> Result<Cumulative> {
     let mut tx = pool.begin().await?;
-    let next = roots::cumulative(&mut tx, CHAIN).await?;
+    let next = roots::cumulative(&mut tx, CHAIN, &BTreeSet::new()).await?;
     let tree = PayoutTree::new(CHAIN.0, CONTRACT, next.entries.clone())?;
     let root = tree.root();
     roots::record(&mut tx, CHAIN, &tree, "bafylist", &next).await?;
@@ -102,9 +110,8 @@ async fn many_currencies_are_published_some_at_a_time_the_oldest_first() -> Resu
     pay(&pool, token(255), 5).await?;
     pay(&pool, token(3), 1).await?;
     let second = activate(&pool, 2).await?;
-    let tokens: Vec<Address> = second.totals.iter().map(|(token, _)| *token).collect();
     // What changed: two known currencies, and the nine that waited.
-    assert_eq!(tokens, [3, 31, 32, 33, 34, 35, 36, 37, 38, 39, 255].map(token));
+    assert_eq!(tokens(&second), [3, 31, 32, 33, 34, 35, 36, 37, 38, 39, 255].map(token));
     assert_eq!(second.entries.len(), 41);
     assert_eq!((of(&second, token(255)), of(&second, token(0))), (Some(U256::from(15)), Some(U256::from(1))));
 
@@ -118,10 +125,156 @@ async fn many_currencies_are_published_some_at_a_time_the_oldest_first() -> Resu
     assert_eq!(activate(&pool, 4).await?.totals.len(), 8);
     assert!(current().await?);
     let mut conn = pool.acquire().await?;
-    assert_eq!(roots::cumulative(&mut conn, CHAIN).await?.totals, [], "nothing is left");
+    assert_eq!(roots::cumulative(&mut conn, CHAIN, &BTreeSet::new()).await?.totals, [], "nothing is left");
     drop(conn);
     pay(&pool, token(1), 1).await?;
     assert!(!current().await?, "somebody was paid");
+    Ok(())
+}
+
+/// Returns what the next root commits to, without these currencies.
+async fn next(pool: &PgPool, left_out: &[Address]) -> Result<Cumulative> {
+    let mut conn = pool.acquire().await?;
+    Ok(roots::cumulative(&mut conn, CHAIN, &left_out.iter().copied().collect()).await?)
+}
+
+fn tokens(cumulative: &Cumulative) -> Vec<Address> {
+    cumulative.totals.iter().map(|(token, _)| *token).collect()
+}
+
+/// Mirrors that the contract did not move all that the n-th root names.
+async fn pass_over(pool: &PgPool, number: i64, token: Address, amount: i64) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO chain.totals_passed_over (chain_id, block_number, log_index, tx_hash, at, number, token, amount)
+         VALUES ($1, $2, 1, $3, now(), $2, $4, $5)",
+    )
+    .bind(CHAIN.get())
+    .bind(number)
+    .bind(B256::ZERO.as_slice())
+    .bind(token.as_slice())
+    .bind(amount)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Whoever pays a unit in each of many currencies every day keeps nobody out for longer than a turn.
+#[tokio::test]
+async fn currencies_have_their_turns_however_often_others_are_paid() -> Result<()> {
+    let pool = database().await?;
+    for n in 0..32 {
+        pay_of(&pool, 1, token(n), 1).await?;
+    }
+    activate(&pool, 1).await?;
+    for n in 0..32 {
+        pay_of(&pool, 1, token(n), 1).await?;
+    }
+    // One comes later, of another asset: it is among the first, because one asset's currencies do not fill a root before.
+    pay_of(&pool, 2, token(200), 7).await?;
+    let second = activate(&pool, 2).await?;
+    assert!(tokens(&second).contains(&token(200)));
+    assert_eq!(second.totals.len(), 32);
+    let waits: Vec<u8> = (0..32).filter(|n| !tokens(&second).contains(&token(*n))).collect();
+    assert_eq!(waits, [31], "the youngest of the asset with many waits");
+
+    // It waits longest now, however much comes in for all others.
+    for round in 0..3 {
+        for n in 0..31 {
+            pay_of(&pool, 1, token(n), 1).await?;
+        }
+        if round == 0 {
+            let third = activate(&pool, 3).await?;
+            assert!(tokens(&third).contains(&token(31)));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_currency_that_fails_is_tried_again_and_keeps_nobody_out() -> Result<()> {
+    let pool = database().await?;
+    pay(&pool, token(1), 10).await?;
+    pay(&pool, token(2), 10).await?;
+    activate(&pool, 1).await?;
+    pass_over(&pool, 1, token(1), 4).await?;
+    // A root only to try it once more would be the same again and again.
+    let nothing = next(&pool, &[]).await?;
+    assert_eq!((nothing.changed, nothing.totals.len()), (false, 0));
+
+    // It rides along with a root that something else needs, after everything that works.
+    pay(&pool, token(2), 1).await?;
+    let second = activate(&pool, 2).await?;
+    assert_eq!(second.totals, [(token(1), U256::from(10)), (token(2), U256::from(11))]);
+    pass_over(&pool, 2, token(1), 4).await?;
+    for n in 50..82 {
+        pay(&pool, token(n), 1).await?;
+    }
+    pay(&pool, token(1), 5).await?;
+    let third = activate(&pool, 3).await?;
+    assert_eq!((third.totals.len(), tokens(&third).contains(&token(1))), (32, false));
+    assert_eq!(of(&third, token(1)), Some(U256::from(10)), "until its turn it stays as it was");
+    let fourth = activate(&pool, 4).await?;
+    assert_eq!(fourth.totals, [(token(1), U256::from(15))]);
+    assert!(!next(&pool, &[]).await?.changed, "it was moved whole");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_left_out_or_cannot_be_counted_holds_up_nothing_else() -> Result<()> {
+    let pool = database().await?;
+    pay(&pool, token(1), 10).await?;
+    pay(&pool, token(2), 10).await?;
+    activate(&pool, 1).await?;
+    for n in 1..=3 {
+        pay(&pool, token(n), 5).await?;
+    }
+    let left = next(&pool, &[token(1), token(3)]).await?;
+    assert_eq!(left.totals, [(token(2), U256::from(15))]);
+    assert_eq!((of(&left, token(1)), of(&left, token(3))), (Some(U256::from(10)), None), "what was promised stays");
+    assert!(!next(&pool, &[token(1), token(2), token(3)]).await?.changed);
+
+    // More than 128 bits, of a token that anyone made.
+    sqlx::query("UPDATE payouts SET amount = 2::numeric ^ 200 WHERE token = $1")
+        .bind(token(3).as_slice())
+        .execute(&pool)
+        .await?;
+    assert_eq!(tokens(&next(&pool, &[]).await?), [token(1), token(2)]);
+    Ok(())
+}
+
+/// What a token that keeps a part of its transfers was paid in needs no moving: it is where claims are paid from.
+#[tokio::test]
+async fn forwarded_income_is_promised_and_not_moved() -> Result<()> {
+    let pool = database().await?;
+    sqlx::query(
+        "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, finalized_hash) VALUES ($1, 9, $2, 5, $2)",
+    )
+    .bind(CHAIN.get())
+    .bind(B256::ZERO.as_slice())
+    .execute(&pool)
+    .await?;
+    for (block, amount, forwarded) in [(1, 60, true), (2, 30, true), (3, 10, false), (8, 500, true)] {
+        sqlx::query(
+            "INSERT INTO chain.incomes (chain_id, block_number, log_index, tx_hash, at, asset_id, token, payer, amount, reason, forwarded)
+             VALUES ($1, $2, 0, $3, now(), 1, $4, $5, $6, 'test', $7)",
+        )
+        .bind(CHAIN.get())
+        .bind(block)
+        .bind(B256::ZERO.as_slice())
+        .bind(token(1).as_slice())
+        .bind(ACCOUNT.as_slice())
+        .bind(amount)
+        .bind(forwarded)
+        .execute(&pool)
+        .await?;
+    }
+    pay(&pool, token(1), 60).await?;
+    let first = activate(&pool, 1).await?;
+    assert_eq!((first.changed, first.totals.len(), of(&first, token(1))), (true, 0, Some(U256::from(60))));
+    pay(&pool, token(1), 40).await?;
+    let second = activate(&pool, 2).await?;
+    // What is not final yet does not count.
+    assert_eq!((second.totals, second.entries.len()), (vec![(token(1), U256::from(10))], 1));
     Ok(())
 }
 

@@ -197,7 +197,7 @@ pub async fn record(
     )
     .fetch_one(&mut **tx)
     .await?;
-    if !books.contradict_themselves() {
+    if books.contradictions().is_empty() {
         running::advance(tx, chain_id, check, &reading.span).await?;
     }
     sqlx::query!(
