@@ -172,7 +172,7 @@ async fn a_delivery_may_be_a_form() -> Result<()> {
     let json =
         hook.request(&app, "push", "d-3", payload.as_bytes()).header_replaced("Content-Type", "APPLICATION/JSON")?;
     assert_eq!(app.send(json).await?.expect(202)["known"], true);
-    workers::apply_deliveries(&app.market.pool, hook.work_id()).await?;
+    workers::apply_deliveries(&app.market.pool, &commands::Programs::default(), hook.work_id()).await?;
     assert_eq!(hook.commits(&app).await?.0, keys([1]));
     Ok(())
 }
