@@ -83,6 +83,7 @@ const WRITERS: &[(&str, &str)] = &[
     ("outbox", "crates/store/src/facts/outbox.rs"),
     ("outbox_readers", "crates/store/src/facts/outbox.rs"),
     ("payout_root_entries", "crates/store/src/payouts/roots.rs"),
+    ("payout_root_levels", "crates/store/src/payouts/roots.rs"),
     ("payout_roots", "crates/store/src/payouts/roots.rs"),
     ("payouts", "crates/store/src/payouts/pots.rs"),
     ("reserves", "crates/store/src/payouts/pots.rs"),

@@ -84,8 +84,8 @@ async fn main() -> Result<()> {
                   VALUES ($1, 1, sha256(''), 1, 1, 1)";
     sqlx::query(mirror).bind(CHAIN.get()).execute(&pool).await?;
     let api = Api::serve(&pool, CHAIN).await?;
-    let mut costs = measure_earnings(&pool, &api, &arguments).await?;
-    costs.extend(measure_text(&pool, &api, &arguments).await?);
+    let mut costs = measure_earnings(&api, &arguments).await?;
+    costs.extend(measure_text(&api, &arguments).await?);
     api.stop().await?;
     let grown: Vec<&str> = costs.iter().filter(|costs| costs.growth() > 2.0).map(|costs| costs.metric).collect();
     ensure!(grown.is_empty(), "with four times the history these cost more than twice as much: {grown:?}");
@@ -97,7 +97,8 @@ fn account(n: u64) -> Address {
 }
 
 /// Of accounts that were paid once, and of one that was paid by every distribution.
-async fn measure_earnings(pool: &PgPool, api: &Api, arguments: &Arguments) -> Result<Vec<Costs>> {
+async fn measure_earnings(api: &Api, arguments: &Arguments) -> Result<Vec<Costs>> {
+    let pool = &api.state.pool;
     let mut all = vec![Costs::new("earnings_ms", "whole tree"), Costs::new("earnings_often_paid_ms", "whole tree")];
     let (mut rng, mut paid) = (Rng::new(3), 0);
     for (number, entries) in (1..).zip([1, 2, 4].map(|times| times * arguments.entries)) {
@@ -203,10 +204,10 @@ async fn earnings_by_whole_tree(pool: &PgPool, account: Address) -> Result<()> {
 }
 
 /// Of a word that half of all works have, of one that three of them have, and of one that none has.
-async fn measure_text(pool: &PgPool, api: &Api, arguments: &Arguments) -> Result<Vec<Costs>> {
+async fn measure_text(api: &Api, arguments: &Arguments) -> Result<Vec<Costs>> {
     let words = [("common", "text_common_ms", 50), ("zymurgy", "text_rare_ms", 3), ("quixotry", "text_absent_ms", 0)];
     let mut all: Vec<Costs> = words.iter().map(|(_, metric, _)| Costs::new(metric, "every work")).collect();
-    let mut conn = pool.acquire().await?;
+    let mut conn = api.state.pool.acquire().await?;
     let mut there = 0;
     for works in [1, 2, 4].map(|times| times * arguments.works) {
         register(&mut conn, there + 1, works).await?;

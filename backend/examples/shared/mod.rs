@@ -33,6 +33,8 @@ pub struct Api {
 impl Api {
     /// Serves a chain of a database. Nothing that needs the chain itself can be asked.
     pub async fn serve(pool: &PgPool, chain_id: ChainId) -> Result<Self> {
+        // Before the provider, which needs the TLS library that this installs.
+        let http = outbound::client().no_proxy().build()?;
         let content = tempfile::tempdir()?;
         let none = Address::ZERO;
         let state = AppState {
@@ -64,7 +66,7 @@ impl Api {
         let origin = format!("http://{}", listener.local_addr()?);
         let shutdown = Shutdown::new();
         let serving = tokio::spawn(backend::serve(state.clone(), listener, shutdown.clone()));
-        Ok(Self { state, origin, http: outbound::client().no_proxy().build()?, shutdown, serving, _content: content })
+        Ok(Self { state, origin, http, shutdown, serving, _content: content })
     }
 
     /// Returns the time from request to whole answer, on a kept-alive connection, and the answer.

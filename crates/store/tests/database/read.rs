@@ -1,9 +1,11 @@
-//! What a transaction has read, as the database counts it.
+//! What was read of tables, as the database counts it.
+
+use std::ops::Sub;
 
 use anyhow::Result;
 use sqlx::PgConnection;
 
-/// What this transaction has read of a table.
+/// What a connection has read of a table. What was read meanwhile is the difference of two readings in one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reads {
     /// How often it began to read the table from end to end.
@@ -22,5 +24,13 @@ impl Reads {
         .fetch_one(tx)
         .await?;
         Ok(Self { scans, rows })
+    }
+}
+
+impl Sub for Reads {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self { scans: self.scans - before.scans, rows: self.rows - before.rows }
     }
 }
