@@ -283,7 +283,7 @@ impl Process {
             self.durable = keeper.durable();
             self.tasks.spawn(keeper.run(self.shutdown.clone()));
         }
-        let signers = local::signers_or(self.chain_id, self.signers()?);
+        let signers = local::signers_or(self.chain_id, self.signers()?)?;
         let deployment = self.deployed(&signers).await?;
         let parts = [Part::Indexer, Part::Backend, Part::Workers, Part::Sender];
         if let Some(address) = self.spawn(deployment, signers, &parts).await? {

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     AppState,
     extract::Query,
-    page::{Page, PageQuery, cursor},
+    page::{Page, PageQuery, write_cursor},
     problem::{Problem, Result},
     values::{address_field, hash_field, parse_optional},
 };
@@ -88,7 +88,7 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
     let mut tx = store::snapshot(&state.pool).await?;
     let found = catalogue::find(&mut tx, page, &wanted).await?;
     let items = summaries(&mut tx, &state, &found.assets).await?;
-    Ok(Json(Page { items, next_cursor: found.next.map(|asset| cursor((asset, 0))) }))
+    Ok(Json(Page { items, next_cursor: found.next.map(|asset| write_cursor((asset, 0))) }))
 }
 
 impl Filters {

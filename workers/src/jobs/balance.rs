@@ -18,6 +18,7 @@ use domain::money::Amount;
 use futures::{StreamExt, TryStreamExt, stream};
 use queue::{Failure, Job, Queue};
 use serde::{Deserialize, Serialize};
+use service::error_chain;
 use store::payouts::books::{self, Books};
 
 use crate::{Context, JobError, Worker};
@@ -79,7 +80,8 @@ pub async fn balance(context: &Context) -> Result<(), JobError> {
 async fn compare(context: &Context, books: &mut Books) -> Result<(), JobError> {
     let payouts = context.deployment.payouts;
     let pot = Payouts::new(payouts, &context.provider).pot().call().await;
-    let pot = pot.map_err(|error| JobError::NotYet(format!("the node did not name the pot: {error}")))?;
+    let pot =
+        pot.map_err(|error| JobError::NotYet(format!("the node did not name the pot: {}", error_chain(&error))))?;
     let at = books.block_hash;
     let tokens: Vec<Address> = books.currencies.iter().map(|currency| currency.token).take(MOST_CURRENCIES).collect();
     let held: Vec<(Address, Option<Amount>)> = stream::iter(tokens)
@@ -113,8 +115,10 @@ async fn credit(context: &Context, token: Address, pot: Address, at: B256) -> Re
 
 /// Returns what an account holds at a block, in base units. `None` if the token does not say.
 async fn held(context: &Context, token: Address, account: Address, at: B256) -> Result<Option<Amount>, JobError> {
-    let not_yet =
-        |error| JobError::NotYet(format!("the node does not say what the contracts held at block {at}: {error}"));
+    let not_yet = |error| {
+        let why = error_chain(&error);
+        JobError::NotYet(format!("the node does not say what the contracts held at block {at}: {why}"))
+    };
     if token.is_zero() {
         let balance = context.provider.get_balance(account).block_id(BlockId::from(at)).await.map_err(not_yet)?;
         return Ok(Some(Amount(balance)));

@@ -92,7 +92,7 @@ async fn divide(context: &Context, tx: &mut PgConnection, pot: &Pot) -> Result<(
             ..Options::default()
         },
     };
-    let result = input.distribute().map_err(|error| JobError::Refused(error.to_string()))?;
+    let result = input.distribute().map_err(|error| JobError::Refused(error_chain(&error).to_string()))?;
     let id = pots::record(tx, chain_id, pot, &input, &result).await?;
     tracing::info!(
         "distribution {id}: {} of asset {} to {} accounts, {} reserves, {} carried on",

@@ -13,6 +13,7 @@ use queue::{Failure, Job, Queue};
 use sender::Intent;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use service::error_chain;
 use store::{
     ledger,
     payouts::{
@@ -80,7 +81,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
         return Ok(());
     }
     let tree = PayoutTree::new(chain_id.0, context.deployment.payouts, cumulative.entries.clone())
-        .map_err(|error| JobError::Refused(error.to_string()))?;
+        .map_err(|error| JobError::Refused(error_chain(&error).to_string()))?;
     let root = tree.root();
     let known = newest.filter(|newest| newest.root == root);
     if known.as_ref().is_some_and(|known| known.state == "vetoed") {
@@ -97,6 +98,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     if let Some(reason) = refused {
         tracing::error!("payout root {root} was not accepted ({reason}): it is proposed again");
     }
+    // 0 says on chain that no anchor covers what the tree was computed from.
     let anchor_seq = ledger::payouts_anchor(&mut tx, chain_id).await?.unwrap_or_default();
     let queued = RootProposalQueued { key: key.clone(), data_cid: data_cid.clone(), anchor_seq };
     let totals = cumulative.totals.iter().map(|(token, amount)| Total { token: *token, amount: *amount }).collect();
