@@ -479,12 +479,13 @@ async fn a_backfill_in_bulk_ends_like_any_other() -> Result<()> {
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?.with_options(bulk);
     level(&mut mirror).await?;
     assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
-    let indexes: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM chain.secondary_indexes i JOIN pg_indexes p ON p.indexname = i.name AND p.schemaname LIKE 'chain\\_%'",
+    let (built, known): (i64, i64) = sqlx::query_as(
+        "SELECT count(p.indexname), count(*) FROM chain.secondary_indexes i
+         LEFT JOIN pg_indexes p ON p.indexname = i.name AND p.schemaname LIKE 'chain\\_%'",
     )
     .fetch_one(&market.pool)
     .await?;
-    assert_eq!(indexes, 24, "every secondary index is built");
+    assert_eq!(built, known, "every secondary index is built");
     let finalized: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'income.finalized'")
         .fetch_one(&market.pool)
         .await?;
