@@ -1,8 +1,8 @@
-# Public reads while history doubles, and doubles again: an account's earnings with the proof to claim them, from roots of 25 000,
-# 50 000 and 100 000 entries, and searches for text in 50 000, 100 000 and 200 000 works. Each is asked through the API, whose 95th
-# percentile of 200 questions is the figure. Beside it, in the same run and on the same database, stands the way before: the whole
-# tree built for each read of earnings, and every work looked at for each search, without HTTP and without reading what a page shows.
-# The last lines say how many times as much each costs with four times the history; more than twice fails the benchmark.
+# Public reads while history doubles, and doubles again: an account's earnings with the proof to claim them, through the API, from roots of
+# 25 000, 50 000 and 100 000 entries; and which works say a text, among 50 000, 100 000 and 200 000 works. A figure is the median of 200
+# questions. Beside it, in the same run and on the same database, stands the way before: the whole tree built for each read of earnings,
+# without HTTP, and every work looked at for each text. The last lines say how many times as much each costs with four times the
+# history; more than twice fails the benchmark.
 #
 # BENCH_ENTRIES=25000 and BENCH_WORKS=50000 say how long the history is first.
 bench_work=$DATA/bench

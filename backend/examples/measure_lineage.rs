@@ -13,7 +13,7 @@ use domain::{
 };
 use facts::ChainId;
 use futures::TryStreamExt;
-use shared::{Api, figure, p95, timed};
+use shared::{Api, figure, median, timed};
 use sqlx::{PgConnection, PgPool};
 use store::lineage;
 use testkit::sim::Rng;
@@ -117,11 +117,15 @@ async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Dur
         bytes += body.len();
         health.push(api.ask("/health/live").await?.0);
     }
-    pages.sort_unstable();
-    let median = pages.get(pages.len() / 2).copied().unwrap_or_default();
-    eprintln!("{} bytes an answer, half of which took {median:?} at most", bytes / asked.len());
+    eprintln!("{} bytes an answer, half of which took {:?} at most", bytes / asked.len(), median(pages.clone()));
     api.stop().await?;
     Ok((p95(pages), p95(health)))
+}
+
+/// Returns the 95th percentile.
+fn p95(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() * 95 / 100).copied().unwrap_or_default()
 }
 
 /// Reads the rows from which a graph is made.

@@ -93,10 +93,10 @@ pub async fn timed<T>(work: impl Future<Output = Result<T>>) -> Result<(Duration
     Ok((begin.elapsed(), result))
 }
 
-/// Returns the 95th percentile.
-pub fn p95(mut times: Vec<Duration>) -> Duration {
+/// Returns the middle one of times.
+pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
-    times.get(times.len() * 95 / 100).copied().unwrap_or_default()
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// Prints a time beside another.

@@ -42,7 +42,11 @@ BEGIN
     said AS MATERIALIZED (
         SELECT v.content_hash FROM matching m LEFT JOIN work_versions v ON v.work_id = m.id LIMIT most + 1)
     SELECT (SELECT count(*) FROM said),
-           ARRAY(SELECT a.asset_id FROM said s JOIN chain.assets a ON a.chain_id = chain AND a.content_hash = s.content_hash)
+           -- Looked up one by one: joined as a whole, all assets of the chain would be read.
+           ARRAY(SELECT a.asset_id
+                 FROM said s CROSS JOIN LATERAL (
+                     SELECT x.asset_id FROM chain.assets x WHERE x.chain_id = chain AND x.content_hash = s.content_hash LIMIT 1) a
+                 WHERE (SELECT count(*) FROM said) <= most)
     INTO many, found;
     RETURN CASE WHEN many <= most THEN found END;
 END $$;
