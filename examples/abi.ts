@@ -210,6 +210,7 @@ export const payoutsAbi = [
   {"type":"error","name":"AccessManagedInvalidAuthority","inputs":[{"name":"authority","type":"address","internalType":"address"}]},
   {"type":"error","name":"AccessManagedRequiredDelay","inputs":[{"name":"caller","type":"address","internalType":"address"},{"name":"delay","type":"uint32","internalType":"uint32"}]},
   {"type":"error","name":"AccessManagedUnauthorized","inputs":[{"name":"caller","type":"address","internalType":"address"}]},
+  {"type":"error","name":"AmountTooLarge","inputs":[{"name":"amount","type":"uint256","internalType":"uint256"}]},
   {"type":"error","name":"AmountZero","inputs":[]},
   {"type":"error","name":"CallerNotPot","inputs":[{"name":"caller","type":"address","internalType":"address"}]},
   {"type":"error","name":"CloneArgumentsTooLong","inputs":[]},

@@ -100,6 +100,7 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
             (received, forwarded) = _pull(token, amount);
         }
         if (received == 0) revert AmountZero();
+        if (received > type(uint128).max) revert AmountTooLarge(received);
         emit Funded({
             seq: ++_state.seq,
             assetId: assetId,

@@ -137,6 +137,16 @@ contract PayoutsTest is BaseTest {
         payouts.fund(1, address(token), 0, "");
     }
 
+    /// @dev Whoever makes a token could pay in so much of it that sums overflow.
+    function test_RevertWhen_FundedWithMoreThan128Bits() public {
+        uint256 most = type(uint128).max;
+        token.mint(alice, most + 1);
+        vm.startPrank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IPayouts.AmountTooLarge.selector, most + 1));
+        payouts.fund(1, address(token), most + 1, "");
+        assertEq(payouts.fund(1, address(token), most, ""), most);
+    }
+
     function test_RevertWhen_ValueDiffers() public {
         vm.startPrank(alice);
         vm.expectRevert(abi.encodeWithSelector(IPayouts.ValueMismatch.selector, 1, 2));

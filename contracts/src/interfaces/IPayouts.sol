@@ -83,6 +83,7 @@ interface IPayouts {
     event InboxDeployed(uint64 seq, uint256 indexed assetId, address indexed inbox);
 
     error AmountZero();
+    error AmountTooLarge(uint256 amount);
     error ValueMismatch(uint256 value, uint256 expected);
     error CallerNotPot(address caller);
     error RootZero();
@@ -98,7 +99,7 @@ interface IPayouts {
     error GraceOutOfBounds(uint64 grace, uint64 min, uint64 max);
 
     /// @notice Pays income into the pot of an asset. Native coin: `token` zero, `amount` the value sent. ERC-20: pulled
-    /// from the caller; what arrives is what counts, at most `amount`.
+    /// from the caller; what arrives is what counts, at most `amount`. Below 2^128, so that sums of income stay numbers.
     /// @param reason Why, such as "sale" or "royalty".
     /// @dev Warning: the pot knows numbers, not assets. Money for an id that is never registered is not paid to anyone.
     /// @return received What was credited.

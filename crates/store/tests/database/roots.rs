@@ -286,7 +286,8 @@ fn tree(count: u64) -> Result<PayoutTree> {
 }
 
 async fn record(tx: &mut PgConnection, tree: &PayoutTree) -> Result<Stored> {
-    let cumulative = Cumulative { entries: tree.entries().to_vec(), totals: Vec::new(), through_payout: 0, changed: true };
+    let cumulative =
+        Cumulative { entries: tree.entries().to_vec(), totals: Vec::new(), through_payout: 0, changed: true };
     let id = roots::record(tx, CHAIN, tree, "bafylist", &cumulative).await?;
     Ok(Stored { id, root: tree.root() })
 }
@@ -336,7 +337,8 @@ async fn known_answers_of_a_root_of_three() -> Result<()> {
     let account = |n: u64| Address::left_padding_from(&n.to_be_bytes());
     let entry = |n: u64| Entry { account: account(n), token: Address::ZERO, cumulative: Amount::from(100 * n) };
     let tree = PayoutTree::new(chain.0, CONTRACT, (1..=3).map(entry).collect())?;
-    let cumulative = Cumulative { entries: tree.entries().to_vec(), totals: Vec::new(), through_payout: 0, changed: true };
+    let cumulative =
+        Cumulative { entries: tree.entries().to_vec(), totals: Vec::new(), through_payout: 0, changed: true };
     let id = roots::record(&mut tx, chain, &tree, "bafylist", &cumulative).await?;
     let root = Stored { id, root: ROOT };
     let mut proof = async |n| -> Result<Vec<B256>> {
