@@ -247,7 +247,7 @@ async fn what_is_left_out_or_cannot_be_counted_holds_up_nothing_else() -> Result
 async fn forwarded_income_is_promised_and_not_moved() -> Result<()> {
     let pool = database().await?;
     sqlx::query(
-        "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, finalized_hash) VALUES ($1, 9, $2, 5, $2)",
+        "INSERT INTO chain.cursors (chain_id, block_number, block_hash, finalized_number, safe_number, head_number) VALUES ($1, 9, $2, 5, 5, 9)",
     )
     .bind(CHAIN.get())
     .bind(B256::ZERO.as_slice())
