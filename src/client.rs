@@ -93,8 +93,8 @@ impl Client {
         }
         let response = request.send().await.with_context(|| format!("{path} did not answer"))?;
         let status = response.status();
-        let body: Value = response.json().await.unwrap_or(Value::Null);
-        Ok((status, body))
+        let text = response.text().await.with_context(|| format!("the answer of {path} broke off"))?;
+        Ok((status, body_of(path, status, text)?))
     }
 
     /// Gets a path of the API.
@@ -104,7 +104,7 @@ impl Client {
     pub async fn get(&self, path: &str) -> Result<Value> {
         let (status, body) = self.request(Method::GET, path, None, None).await?;
         if !status.is_success() {
-            bail!("GET {path} answered {status}: {}", body["detail"].as_str().unwrap_or_default());
+            bail!("GET {path} answered {status}: {}", detail(&body));
         }
         Ok(body)
     }
@@ -116,7 +116,7 @@ impl Client {
     pub async fn post(&self, path: &str, session: Option<&Session>, body: Value) -> Result<Value> {
         let (status, body) = self.request(Method::POST, path, session, Some(body)).await?;
         if !status.is_success() {
-            bail!("POST {path} answered {status}: {}", body["detail"].as_str().unwrap_or_default());
+            bail!("POST {path} answered {status}: {}", detail(&body));
         }
         Ok(body)
     }
@@ -165,7 +165,7 @@ impl Client {
         let cookie =
             response.headers().get(header::SET_COOKIE).and_then(|cookie| cookie.to_str().ok()).map(str::to_owned);
         if !response.status().is_success() {
-            bail!("sign-in was refused: {}", response.text().await.unwrap_or_default());
+            bail!("sign-in was refused: {}", response.text().await.context("the refusal of a sign-in broke off")?);
         }
         let cookie = cookie.context("sign-in set no cookie")?.split(';').next().unwrap_or_default().to_owned();
         Ok(Session { cookie })
@@ -186,8 +186,8 @@ impl Client {
             .error_for_status()?;
         let upload: Value = response.json().await?;
         Ok(Stored {
-            content_hash: upload["contentHash"].as_str().unwrap_or_default().parse()?,
-            cid: upload["cid"].as_str().unwrap_or_default().to_owned(),
+            content_hash: upload["contentHash"].as_str().context("an upload without a content hash")?.parse()?,
+            cid: upload["cid"].as_str().context("an upload without a CID")?.to_owned(),
         })
     }
 
@@ -203,14 +203,17 @@ impl Client {
         about: &str,
         content: &Stored,
     ) -> Result<String> {
-        let (_, works) = self.request(Method::GET, "/v1/works?limit=200", Some(session), None).await?;
+        let (status, works) = self.request(Method::GET, "/v1/works?limit=200", Some(session), None).await?;
+        if !status.is_success() {
+            bail!("GET /v1/works answered {status}: {}", detail(&works));
+        }
         let known = works["items"]
             .as_array()
             .into_iter()
             .flatten()
             .find(|work| work["contentHash"].as_str() == Some(&content.content_hash.to_string()));
         if let Some(work) = known {
-            return Ok(work["id"].as_str().unwrap_or_default().to_owned());
+            return Ok(work["id"].as_str().context("a work without id")?.to_owned());
         }
         let body = json!({"kind": kind, "title": title, "description": about, "contentHash": content.content_hash});
         let work = self.post("/v1/works", Some(session), body).await?;
@@ -276,7 +279,8 @@ impl Client {
     /// When the asset is unknown, or the owner cannot sign.
     pub async fn offer(&self, owner: &PrivateKeySigner, asset: u64, transfers: u64, price: U256) -> Result<Listed> {
         let detail = self.get(&format!("/v1/assets/{asset}")).await?;
-        let registered: chrono::DateTime<chrono::Utc> = detail["registeredAt"].as_str().unwrap_or_default().parse()?;
+        let registered: chrono::DateTime<chrono::Utc> =
+            detail["registeredAt"].as_str().context("an asset without a time")?.parse()?;
         let start = registered.timestamp() as u64;
         let order = bindings::Order {
             maker: owner.address(),
@@ -380,6 +384,20 @@ impl Client {
     }
 }
 
+/// Reads the body of an answer. What a proxy says is no JSON: as a refusal it is passed on as it is, and as an answer it is none.
+fn body_of(path: &str, status: StatusCode, text: String) -> Result<Value> {
+    match serde_json::from_str(&text) {
+        Ok(body) => Ok(body),
+        Err(_) if text.is_empty() || !status.is_success() => Ok(Value::String(text)),
+        Err(error) => Err(error).with_context(|| format!("the answer of {path} is not JSON: {text:.200}")),
+    }
+}
+
+/// What a refusal says: its detail when it is a problem of ours, and otherwise all of it.
+fn detail(refusal: &Value) -> String {
+    refusal["detail"].as_str().map_or_else(|| format!("{:.200}", refusal.to_string()), str::to_owned)
+}
+
 /// Thousandths of an ether, in wei.
 pub fn milliether(thousandths: u64) -> U256 {
     U256::from(thousandths) * U256::from(10).pow(U256::from(COIN.decimals - 3))
@@ -406,5 +424,17 @@ mod tests {
             assert!(amount(&answer, field).is_err(), "{field}");
         }
         assert_eq!(milliether(1_500), U256::from(1_500_000_000_000_000_000_u64));
+    }
+
+    #[test]
+    fn a_refusal_says_why_even_when_a_proxy_gives_it() {
+        let refused = |text: &str| body_of("/v1/works", StatusCode::BAD_GATEWAY, text.to_owned()).unwrap();
+        assert_eq!(detail(&refused(r#"{"detail": "Try again."}"#)), "Try again.");
+        assert_eq!(detail(&refused(r#"{"error": "overloaded"}"#)), r#"{"error":"overloaded"}"#);
+        assert_eq!(detail(&refused("<h1>Bad gateway</h1>")), r#""<h1>Bad gateway</h1>""#);
+        let answered = |text: &str| body_of("/v1/works", StatusCode::OK, text.to_owned());
+        assert_eq!(answered(r#"{"items": []}"#).unwrap(), json!({"items": []}));
+        let error = answered("<h1>Welcome</h1>").unwrap_err().to_string();
+        assert_eq!(error, "the answer of /v1/works is not JSON: <h1>Welcome</h1>");
     }
 }

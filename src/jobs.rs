@@ -51,14 +51,24 @@ pub async fn run(settings: &Settings, command: Command) -> Result<()> {
                 bail!("name the jobs to be tried again, as `tributary jobs dead` lists them, or say --all");
             }
             let mut tx = pool.begin().await?;
-            let retried = queue::retry(&mut tx, (!all).then_some(&ids)).await?;
-            if !all && retried < ids.len() as u64 {
+            let queue::Retried { again, unknown } = queue::retry(&mut tx, (!all).then_some(&ids)).await?;
+            let others = format!(
+                "another version of the program stored {}, in a form that this one does not know: that version can try it again",
+                unknown.join(", ")
+            );
+            if !all && !unknown.is_empty() {
+                bail!("nothing was changed: {others}");
+            }
+            if !all && again < ids.len() as u64 {
                 bail!(
-                    "only {retried} of these jobs were given up: nothing was changed. `tributary jobs dead` lists those that were"
+                    "only {again} of these jobs were given up: nothing was changed. `tributary jobs dead` lists those that were"
                 );
             }
             tx.commit().await?;
-            println!("{retried} jobs are tried again.");
+            println!("{again} jobs are tried again.");
+            if !unknown.is_empty() {
+                println!("The rest stays given up: {others}.");
+            }
         }
     }
     Ok(())

@@ -74,7 +74,8 @@ pub async fn verify(Verify { file, against }: Verify) -> Result<()> {
     println!("{:10}{} events, root {}", "tree", tree.size, tree.root);
     match anchor {
         Some(anchor) => {
-            let time = DateTime::from_timestamp(i64::try_from(anchor.time).unwrap_or(i64::MAX), 0).unwrap_or_default();
+            let date = i64::try_from(anchor.time).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+            let time = date.map_or_else(|| format!("{} seconds after 1970", anchor.time), |date| date.to_string());
             println!("{:10}number {}, at {time}", "anchor", anchor.seq);
         }
         None => println!("{:10}none when the receipt was made: nothing on chain binds the ledger to it", "anchor"),
@@ -125,6 +126,7 @@ pub async fn verify_on_chain(
 async fn told(provider: &impl Provider, contract: Address, anchored: &Anchored) -> Result<Option<anchor::Anchor>> {
     let mined = provider.get_transaction_receipt(anchored.transaction).await.context("the node did not answer")?;
     let logs = mined.into_iter().flat_map(|mined| mined.logs().to_vec());
+    // Other events of the contract are no anchors.
     let events =
         logs.filter(|log| log.address() == contract).filter_map(|log| log.log_decode::<Anchor::Anchored>().ok());
     let mut anchors = events

@@ -1,6 +1,7 @@
 //! `tributary`: the one executable. `tributary help` lists its commands.
 
 mod agents;
+mod books;
 mod client;
 mod config;
 mod demo;
@@ -53,6 +54,11 @@ enum Command {
     Distribution {
         #[command(subcommand)]
         command: distribution::Command,
+    },
+    /// Counts the books from the beginning
+    Books {
+        #[command(subcommand)]
+        command: books::Command,
     },
     /// Brings the database schema up to date
     Migrate,
@@ -150,6 +156,7 @@ async fn run(command: Command, settings: Settings) -> Result<()> {
         Command::Indexer { .. } => Process::start(settings, shutdown).await?.run(&[Part::Indexer]).await,
         Command::Workers => Process::start(settings, shutdown).await?.run(&[Part::Workers, Part::Sender]).await,
         Command::Distribution { command } => distribution::run(&settings, command).await,
+        Command::Books { command } => books::run(&settings, command).await,
         Command::Migrate => process::migrate(&settings).await.map(|_| ()),
         Command::Deploy => process::deploy(settings, shutdown).await,
         Command::Import { source: Source::Git(git) } => import::command(&settings, &git).await,

@@ -105,7 +105,7 @@ fn for_people(mirror: &Status) -> String {
     line(
         "state",
         match (&mirror.halted, mirror.in_bulk, mirror.silent_seconds) {
-            (Some(reason), _, _) => format!("HALTED: {reason}\n{:18}`tributary indexer resume` lets it go on", ""),
+            (Some(reason), _, _) => format!("HALTED: {reason}\n{:18}{}", "", indexer::advice(reason)),
             (None, _, None) => "no process has led it yet".into(),
             (None, _, Some(silent)) if silent > 10.0 => format!("not running: nothing heard for {silent:.0} s"),
             (None, true, _) => "backfill: indexes and the state of assets come at its end".into(),
@@ -122,30 +122,23 @@ fn for_people(mirror: &Status) -> String {
         line("leader", format!("{leader}, epoch {}", mirror.epoch));
     }
     if let Some(logs) = report["logs"].as_u64() {
-        let rows = report["rows_per_second"].as_f64().unwrap_or_default();
-        line(
-            "since its start",
-            format!("{logs} logs in {} commits, lately {rows:.0} rows a second", report["commits"]),
-        );
+        let rows = figure(&report["rows_per_second"], 0);
+        line("since its start", format!("{logs} logs in {} commits, lately {rows} rows a second", report["commits"]));
     }
     for stage in report["stages"].as_array().into_iter().flatten() {
-        let (mean, longest) = (stage["mean_ms"].as_f64(), stage["max_ms"].as_f64());
-        let name = format!("  {}", stage["stage"].as_str().unwrap_or_default());
-        line(
-            &name,
-            format!("{:.1} ms on average, {:.1} ms at most", mean.unwrap_or_default(), longest.unwrap_or_default()),
-        );
+        let (mean, longest) = (figure(&stage["mean_ms"], 1), figure(&stage["max_ms"], 1));
+        line(&format!("  {}", word(&stage["stage"])), format!("{mean} ms on average, {longest} ms at most"));
     }
     for endpoint in report["endpoints"].as_array().into_iter().flatten() {
         let reason = endpoint["reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
         line(
             "endpoint",
             format!(
-                "{} {}, score {:.2}, {:.0} ms, {} calls, {} errors, head {}, {} blocks a query{reason}",
-                endpoint["name"].as_str().unwrap_or_default(),
-                endpoint["state"].as_str().unwrap_or_default(),
-                endpoint["score"].as_f64().unwrap_or_default(),
-                endpoint["latency_ms"].as_f64().unwrap_or_default(),
+                "{} {}, score {}, {} ms, {} calls, {} errors, head {}, {} blocks a query{reason}",
+                word(&endpoint["name"]),
+                word(&endpoint["state"]),
+                figure(&endpoint["score"], 2),
+                figure(&endpoint["latency_ms"], 0),
                 endpoint["calls"],
                 endpoint["errors"],
                 endpoint["head"],
@@ -155,26 +148,43 @@ fn for_people(mirror: &Status) -> String {
     }
     line("quarantine", format!("{} events", mirror.quarantined));
     for event in mirror.quarantine.as_array().into_iter().flatten() {
-        let reason = event["reason"].as_str().unwrap_or_default();
-        line("", format!("block {}, log {}: {reason}", event["block"], event["log"]));
+        line("", format!("block {}, log {}: {}", event["block"], event["log"], word(&event["reason"])));
     }
     lines.join("\n") + "\n"
 }
 
-async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
+/// Writes a figure of a report with this many decimals. One that the leader did not report is unknown, and not zero.
+fn figure(value: &Value, decimals: usize) -> String {
+    value.as_f64().map_or_else(|| "?".to_owned(), |figure| format!("{figure:.decimals$}"))
+}
+
+/// Writes a text of a report.
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+/// Returns the chain that a command is about: the one it names, or the only one that the database mirrors.
+///
+/// # Errors
+/// When it is unclear which, or the database fails.
+pub async fn mirrored(db: &PgPool, named: Option<u64>) -> Result<ChainId> {
     let mirrored: Vec<u64> = indexer::status(db).await?.iter().map(|mirror| mirror.chain_id as u64).collect();
-    let chain_id = match (chain, mirrored.as_slice()) {
+    Ok(ChainId(match (named, mirrored.as_slice()) {
         (Some(chain), _) => chain,
         (None, [only]) => *only,
-        (None, []) => bail!("there is no mirror yet, so there is nothing to rebuild"),
+        (None, []) => bail!("there is no mirror yet: `tributary indexer` makes it"),
         (None, several) => bail!("the database mirrors the chains {several:?}: say which with --chain"),
-    };
-    let deployment = recorded(db, ChainId(chain_id)).await?;
+    }))
+}
+
+async fn rebuild(db: &PgPool, accept: bool, chain: Option<u64>) -> Result<()> {
+    let deployment = recorded(db, mirrored(db, chain).await?).await?;
     let (start, shows) = (Instant::now(), stderr().is_terminal());
     let progress = |done: u64, total: u64| {
         if shows {
             let percent = done * 100 / total.max(1);
             eprint!("\r{done} of {total} logs, {percent} %");
+            // Whoever closed the terminal does not want to see it.
             let _ = stderr().flush();
         }
     };
@@ -205,12 +215,12 @@ async fn resume(settings: &Settings, db: &PgPool, rewind: Rewind, chain: Option<
     let pool = the_pool(settings, chain).await?;
     let deployment = recorded(db, ChainId(pool.chain_id())).await?;
     let taken_back = indexer::resume(db, pool, &deployment, settings.chain.finality, rewind).await?;
+    const AGAIN: &str =
+        "When the reason for its halt is still there, it halts again, and `tributary indexer status` says what helps.";
     match (rewind, taken_back) {
-        (Rewind::No, _) => {
-            println!("The mirror goes on. When the chain is still another, it halts again: see --rewind.")
-        }
+        (Rewind::No, _) => println!("The mirror goes on. {AGAIN}"),
         (Rewind::ToShared, 0) => {
-            println!("The chain has every block the mirror holds; nothing was taken back. The mirror goes on.")
+            println!("The chain has every block the mirror holds; nothing was taken back. The mirror goes on. {AGAIN}")
         }
         (Rewind::To(_), blocks) => println!("The mirror went back by {blocks} blocks, and reads them anew."),
         (Rewind::ToShared, blocks) => {
@@ -230,4 +240,50 @@ async fn the_pool(settings: &Settings, chain: Option<u64>) -> Result<Arc<Pool>> 
     let chain = chain.unwrap_or(chains.served.chain_id());
     let found = chains.all().find(|pool| pool.chain_id() == chain).cloned();
     found.with_context(|| format!("no endpoint of RPC_URL serves chain {chain}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(halted: Option<&str>, report: Value) -> Status {
+        Status {
+            chain_id: 1,
+            block_number: 70,
+            safe_number: 60,
+            finalized_number: 50,
+            head_number: 70,
+            in_bulk: false,
+            halted: halted.map(str::to_owned),
+            reorganisations: 0,
+            generation: 1,
+            projection_version: 1,
+            epoch: 1,
+            leader: None,
+            silent_seconds: Some(1.0),
+            age_seconds: None,
+            quarantined: 0,
+            quarantine: json!([]),
+            report: Some(report),
+        }
+    }
+
+    #[test]
+    fn what_the_leader_did_not_report_is_not_shown_as_zero() {
+        let endpoint = json!({"name": "a:443", "state": "healthy", "latency_ms": 12.4});
+        let stage = json!({"stage": "fetch", "mean_ms": 0.0});
+        let shown = for_people(&status(None, json!({"logs": 5, "stages": [stage], "endpoints": [endpoint]})));
+        assert!(shown.contains("lately ? rows a second"), "{shown}");
+        assert!(shown.contains("fetch         0.0 ms on average, ? ms at most"), "{shown}");
+        assert!(shown.contains("a:443 healthy, score ?, 12 ms"), "{shown}");
+    }
+
+    #[test]
+    fn a_halted_mirror_is_shown_with_what_helps() {
+        let reason = "the chain left the finalized block 50 that this mirror holds";
+        let shown = for_people(&status(Some(reason), Value::Null));
+        assert!(shown.contains(&format!("HALTED: {reason}\n")) && shown.contains(indexer::advice(reason)), "{shown}");
+    }
 }

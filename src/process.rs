@@ -283,7 +283,7 @@ impl Process {
             self.durable = keeper.durable();
             self.tasks.spawn(keeper.run(self.shutdown.clone()));
         }
-        let signers = local::signers_or(self.chain_id, self.signers()?);
+        let signers = local::signers_or(self.chain_id, self.signers()?)?;
         let deployment = self.deployed(&signers).await?;
         let parts = [Part::Indexer, Part::Backend, Part::Workers, Part::Sender];
         if let Some(address) = self.spawn(deployment, signers, &parts).await? {
@@ -350,6 +350,7 @@ impl Process {
                         distribution: workers::DistributionPolicy {
                             policy: self.settings.distribution.policy,
                             min_payouts: self.settings.distribution.min_payouts.0.clone(),
+                            left_out: self.settings.distribution.left_out.0.clone(),
                         },
                         anchoring: self.anchoring(),
                         programs: programs(&self.settings)?,

@@ -1,18 +1,11 @@
 //! Measures how long questions about lineage take through the API, in memory and by recursive queries, on a graph of a
 //! million edges in PostgreSQL.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod shared;
 
-use advisors::risk::Memory;
-use alloy::{
-    primitives::Address,
-    providers::{Provider, ProviderBuilder},
-};
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
-use backend::AppState;
 use clap::Parser;
 use domain::{
     AssetId, BasisPoints,
@@ -20,13 +13,10 @@ use domain::{
 };
 use facts::ChainId;
 use futures::TryStreamExt;
-use service::Settings;
-use service::Shutdown;
+use shared::{Api, figure, median, timed};
 use sqlx::{PgConnection, PgPool};
-use store::{deployments::Deployment, lineage};
+use store::lineage;
 use testkit::sim::Rng;
-use tokio::net::TcpListener;
-use vault::{DiskStore, Vault};
 
 const CHAIN: ChainId = ChainId(31337);
 /// How many works a family has. Works are made from earlier works of the same family.
@@ -113,79 +103,29 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Returns the 95th percentiles of the time from request to whole answer, on a kept-alive connection: for the lineage of
-/// works, and for the cheapest answer there is.
+/// Returns the 95th percentiles of the time from request to whole answer: for the lineage of works, and for the cheapest answer
+/// there is.
 async fn through_http(pool: &PgPool, asked: &[AssetId]) -> Result<(Duration, Duration)> {
-    let content = tempfile::tempdir()?;
-    let none = Address::ZERO;
-    let state = AppState {
-        pool: pool.clone(),
-        // Lineage never asks the chain.
-        provider: ProviderBuilder::new().connect_http("http://127.0.0.1:1".parse()?).erased(),
-        vault: Arc::new(Vault::new(Arc::new(DiskStore::open(content.path())?), 1)),
-        settings: Arc::new(Settings::from_toml(
-            "database.url = 'postgres://unused'\nchain.rpc_url = 'http://127.0.0.1:1'",
-        )?),
-        deployment: Deployment {
-            chain_id: CHAIN,
-            from_block: 0,
-            access_manager: none,
-            payouts: none,
-            asset_registry: none,
-            market: none,
-            licences: none,
-            staking: none,
-            disputes: none,
-            council: none,
-            anchor: none,
-        },
-        signer: None,
-        lineage: lineage::cache(pool.clone(), CHAIN),
-        risk: Memory::new(pool.clone(), CHAIN),
-        partners: advisors::partners::Cache::new(pool.clone(), CHAIN),
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let origin = format!("http://{}", listener.local_addr()?);
-    let shutdown = Shutdown::new();
-    let serving = tokio::spawn(backend::serve(state.clone(), listener, shutdown.clone()));
-    let http = outbound::client().no_proxy().build()?;
-    let ask = async |path: String| -> Result<(Duration, usize)> {
-        let (time, body) =
-            timed(async { Ok(http.get(format!("{origin}{path}")).send().await?.bytes().await?) }).await?;
-        Ok((time, body.len()))
-    };
+    let api = Api::serve(pool, CHAIN).await?;
     let begin = Instant::now();
-    state.lineage.fresh().await?;
+    api.state.lineage.fresh().await?;
     eprintln!("the graph and the names of its assets were loaded in {:?}", begin.elapsed());
     let (mut pages, mut health, mut bytes) = (Vec::new(), Vec::new(), 0);
     for id in asked {
-        let (time, length) = ask(format!("/v1/assets/{id}/lineage")).await?;
+        let (time, body) = api.ask(&format!("/v1/assets/{id}/lineage")).await?;
         pages.push(time);
-        bytes += length;
-        health.push(ask("/health/live".into()).await?.0);
+        bytes += body.len();
+        health.push(api.ask("/health/live").await?.0);
     }
-    pages.sort_unstable();
-    let median = pages.get(pages.len() / 2).copied().unwrap_or_default();
-    eprintln!("{} bytes an answer, half of which took {median:?} at most", bytes / asked.len());
-    shutdown.begin();
-    serving.await??;
+    eprintln!("{} bytes an answer, half of which took {:?} at most", bytes / asked.len(), median(pages.clone()));
+    api.stop().await?;
     Ok((p95(pages), p95(health)))
 }
 
-fn figure(metric: &str, time: Duration, peer: &str, other: Duration) {
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
-    println!("{metric}\t{:.4}\tms\tlower\t{peer}\t{:.4}", milliseconds(time), milliseconds(other));
-}
-
+/// Returns the 95th percentile.
 fn p95(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() * 95 / 100).copied().unwrap_or_default()
-}
-
-async fn timed<T>(work: impl Future<Output = Result<T>>) -> Result<(Duration, T)> {
-    let begin = Instant::now();
-    let result = work.await?;
-    Ok((begin.elapsed(), result))
 }
 
 /// Reads the rows from which a graph is made.

@@ -25,7 +25,7 @@ use crate::{
     AppState,
     auth::session::{self, SessionId},
     problem::{Problem, Result},
-    values::number,
+    values::id_of,
 };
 
 /// Something that may be done for an account. A session holds every scope.
@@ -199,7 +199,7 @@ impl<S: Needs> FromRequestParts<AppState> for OwnedWork<S> {
         // A work never changes its owner.
         let id = sqlx::query_scalar!(
             "SELECT id FROM works WHERE id = $1 AND owner = $2",
-            number(named),
+            id_of("work", named)?,
             Account(owner) as _
         )
         .fetch_optional(&state.pool)

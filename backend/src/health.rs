@@ -31,6 +31,7 @@ pub struct Readiness {
 /// What the process needs answers: database, node, and a mirror that is not halted.
 #[utoipa::path(get, path = "/health/ready", tag = "service", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub async fn ready(State(state): State<AppState>) -> impl IntoResponse {
+    // Who asks this wants to know whether, and asks again. Why is in the log of whatever needed the part that is away.
     let halted = sqlx::query_scalar!("SELECT halted FROM chain.cursors WHERE chain_id = $1", state.chain())
         .fetch_optional(&state.pool)
         .await;

@@ -181,11 +181,12 @@ fn asset(conflict: &Conflict) -> Option<String> {
     }
 }
 
-/// Creates the problem that the node did not answer. The chain is asked before anything is stored, so repeating the
-/// request is safe.
+/// Creates the problem that the node did not answer, or answered with an error. The chain is asked before anything is
+/// stored, so repeating the request is safe.
 fn node_is_away(error: &TransportError) -> Problem {
     tracing::warn!("the node is away: {}", error_chain(error));
-    Problem::unavailable("The chain's node does not answer. Nothing was changed; try again.")
+    let what = if error.is_error_resp() { "answered with an error" } else { "does not answer" };
+    Problem::unavailable(format!("The chain's node {what}. Nothing was changed; try again."))
 }
 
 /// Creates the problem for a database error that no rule explains.
@@ -196,16 +197,17 @@ fn from_database(error: sqlx::Error) -> Problem {
         (_, Some("22021" | "22P05")) => {
             Problem::invalid("A text holds the character NUL (U+0000), which cannot be stored. Remove it.")
         }
-        // Serialization failures and shutdowns are temporary, so the request may be repeated.
-        (_, Some("40001" | "40P01" | "57P01" | "57P03")) => {
-            Problem::unavailable("The database is busy or restarting. Try again.")
+        // The transaction was rolled back for the sake of another one, or the server takes no connections yet. Nothing is
+        // read or written after a commit, so the request changed nothing and may be repeated.
+        (_, Some("40001" | "40P01" | "57P03")) => {
+            Problem::unavailable("The database is busy or restarting. Nothing was changed; try again.")
         }
         (sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed, _) => {
             tracing::warn!("the database is away: {}", error_chain(&error));
             Problem::unavailable("The database does not answer. Nothing was changed by what waited for it; try again.")
         }
-        // The lost answer may be the answer to a commit.
-        (sqlx::Error::Io(_), _) => {
+        // The connection was lost, perhaps because the server shuts down. The lost answer may be the answer to a commit.
+        (sqlx::Error::Io(_), _) | (_, Some("57P01" | "57P02")) => {
             tracing::warn!("the database is away: {}", error_chain(&error));
             Problem::unavailable("The database does not answer. Look whether it was done before you try again.")
         }
@@ -259,5 +261,87 @@ impl From<QueryRejection> for Problem {
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
         Self::invalid(rejection.body_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt, io};
+
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    use super::*;
+
+    /// An error of the database's with this code.
+    #[derive(Debug)]
+    struct Coded(&'static str);
+
+    impl fmt::Display for Coded {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "the database answered with {}", self.0)
+        }
+    }
+
+    impl Error for Coded {}
+
+    impl DatabaseError for Coded {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    #[test]
+    fn only_what_was_certainly_not_committed_is_said_to_have_changed_nothing() {
+        let coded = |code| sqlx::Error::Database(Box::new(Coded(code)));
+        let rolled_back = [coded("40001"), coded("40P01"), coded("57P03"), sqlx::Error::PoolTimedOut];
+        let unknown = [
+            coded("57P01"),
+            coded("57P02"),
+            coded("XX000"),
+            sqlx::Error::Io(io::Error::other("the connection was reset")),
+            sqlx::Error::WorkerCrashed,
+        ];
+        for error in rolled_back {
+            let text = error.to_string();
+            let problem = Problem::from(error);
+            assert!(problem.detail.contains("Nothing was changed"), "{text}: {}", problem.detail);
+            assert_eq!(problem.status, 503, "{text}");
+        }
+        for error in unknown {
+            let text = error.to_string();
+            let problem = Problem::from(error);
+            assert!(problem.detail.contains("Look whether it was done before you"), "{text}: {}", problem.detail);
+            assert!(!problem.detail.contains("Nothing was changed"), "{text}: {}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn a_node_that_answers_with_an_error_is_not_said_to_be_silent() {
+        let payload = serde_json::from_str(r#"{"code": -32005, "message": "limit exceeded"}"#).unwrap();
+        let answered = Problem::from(commands::Error::Chain(TransportError::ErrorResp(payload)));
+        assert_eq!(answered.detail, "The chain's node answered with an error. Nothing was changed; try again.");
+        let silent = alloy::transports::TransportErrorKind::backend_gone();
+        let silent = Problem::from(commands::Error::Chain(silent));
+        assert_eq!(silent.detail, "The chain's node does not answer. Nothing was changed; try again.");
     }
 }

@@ -89,11 +89,6 @@ pub fn amount_field(text: &str) -> Result<U256, Malformed> {
     U256::from_str_radix(text, 10).map_err(|_| Malformed::TooLarge)
 }
 
-/// Reads an id from a path or a request. A text that is not a number becomes an id that nothing has.
-pub fn number(text: &str) -> i64 {
-    text.parse().unwrap_or(-1)
-}
-
 /// Reads the id of something that a path or a request names.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 
 /// @title Market
@@ -134,14 +135,14 @@ contract Market is EIP712, AccessManaged, ReentrancyGuardTransient, IMarket {
     }
 
     /// @inheritdoc IMarket
-    function withdrawCredit(address currency, address to) external nonReentrant returns (uint256 amount) {
+    function withdrawCredit(address currency, address to) external nonReentrant returns (uint256) {
         if (to == address(0)) revert RecipientZero();
-        amount = creditOf[msg.sender][currency];
-        if (amount == 0) revert CreditEmpty(msg.sender, currency);
-        creditOf[msg.sender][currency] = 0;
-        emit CreditWithdrawn({account: msg.sender, currency: currency, to: to, amount: amount});
-        if (currency == address(0)) Address.sendValue(payable(to), amount);
-        else IERC20(currency).safeTransfer(to, amount);
+        return _payCredit(msg.sender, currency, to);
+    }
+
+    /// @inheritdoc IMarket
+    function deliverCredit(address account, address currency) external nonReentrant returns (uint256) {
+        return _payCredit(account, currency, account);
     }
 
     /// @inheritdoc IMarket
@@ -334,12 +335,7 @@ contract Market is EIP712, AccessManaged, ReentrancyGuardTransient, IMarket {
     }
 
     function _settleToken(IERC20 token, address buyer, address seller, address recipient, Quote memory terms) private {
-        if (terms.royalty != 0) {
-            uint256 before = token.balanceOf(POT);
-            _transfer(token, buyer, POT, terms.royalty);
-            uint256 received = token.balanceOf(POT) - before;
-            if (received < terms.royalty) revert RoyaltyNotReceived(address(token), received, terms.royalty);
-        }
+        if (terms.royalty != 0) _payPot(token, buyer, terms.royalty);
         _pull(token, buyer, recipient, terms.fee);
         _pull(token, buyer, seller, terms.net);
     }
@@ -375,17 +371,41 @@ contract Market is EIP712, AccessManaged, ReentrancyGuardTransient, IMarket {
         if (!sent) _credit(to, address(0), amount);
     }
 
-    /// @dev Moves tokens from the buyer; when the receiver cannot take them they come here, and what arrives becomes
-    /// its credit.
+    /// @dev Every royalty is income of its asset, so it arrives whole: in the pot or, when the token refuses to pay the
+    /// pot, as the pot's credit.
+    function _payPot(IERC20 token, address from, uint256 amount) private {
+        uint256 before = token.balanceOf(POT);
+        uint256 received = token.trySafeTransferFrom(from, POT, amount)
+            ? token.balanceOf(POT) - before
+            : _pullCredit(token, from, POT, amount);
+        if (received < amount) revert RoyaltyNotReceived(address(token), received, amount);
+    }
+
+    /// @dev Moves tokens from the buyer; when the receiver cannot take them they become its credit.
     function _pull(IERC20 token, address from, address to, uint256 amount) private {
         if (amount == 0 || token.trySafeTransferFrom(from, to, amount)) return;
+        _pullCredit(token, from, to, amount);
+    }
+
+    /// @dev Counts what arrives here, and no other payment inside the token's own code.
+    function _pullCredit(IERC20 token, address from, address to, uint256 amount) private returns (uint256 received) {
         uint256 before = token.balanceOf(address(this));
         _transfer(token, from, address(this), amount);
-        _credit(to, address(token), token.balanceOf(address(this)) - before);
+        received = Math.min(amount, token.balanceOf(address(this)) - before);
+        _credit(to, address(token), received);
     }
 
     function _transfer(IERC20 token, address from, address to, uint256 amount) private {
         if (!token.trySafeTransferFrom(from, to, amount)) revert PaymentFailed(address(token), from, to, amount);
+    }
+
+    function _payCredit(address account, address currency, address to) private returns (uint256 amount) {
+        amount = creditOf[account][currency];
+        if (amount == 0) revert CreditEmpty(account, currency);
+        creditOf[account][currency] = 0;
+        emit CreditWithdrawn({account: account, currency: currency, to: to, amount: amount});
+        if (currency == address(0)) Address.sendValue(payable(to), amount);
+        else IERC20(currency).safeTransfer(to, amount);
     }
 
     function _credit(address account, address currency, uint256 amount) private {

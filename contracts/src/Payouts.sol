@@ -11,15 +11,17 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title Payouts
 /// @notice The one pot, and who is paid from it. Income waits in `POT`, out of the reach of claims; what a root declares
 /// lies here, so that its balance is the cap of all claims and a claim need not count.
 /// @dev Limitations: a token that changes balances by itself, or takes more than it is asked to send, can leave too
-/// little of itself; it harms no other token. Tokens sent here outside of an activation belong to nobody and pay for
-/// claims. Declared sums of a token are below 2^128. Claims never pause. ENGINE decides who is owed what, GUARDIAN has
-/// the delay to object.
+/// little of itself; it harms no other token. Income in a token that keeps a part of every transfer does not wait in `POT`,
+/// because its way here would cost another part: it is here at once, within reach of every root. Tokens that are sent here in
+/// other ways belong to nobody and pay for claims. Declared sums of a token are below 2^128. Claims never pause. ENGINE
+/// decides who is owed what, GUARDIAN has the delay to object.
 contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     using SafeCast for uint256;
     using SafeERC20 for IERC20;
@@ -28,6 +30,8 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
 
     uint256 public constant MAX_TOTALS = 32;
     uint64 public constant MAX_DELAY = 30 days;
+    /// @notice What a token may use up when it says what the pot holds, and when it moves that here.
+    uint256 private constant HOLDS_GAS = 100_000;
     uint256 public constant RELEASE_GAS = 300_000;
 
     uint64 public immutable MIN_DELAY;
@@ -88,17 +92,23 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
     {
         uint256 expected = token == address(0) ? amount : 0;
         if (msg.value != expected) revert ValueMismatch(msg.value, expected);
+        bool forwarded;
         if (token == address(0)) {
             received = amount;
             Address.sendValue(payable(address(POT)), amount);
         } else {
-            uint256 before = IERC20(token).balanceOf(address(POT));
-            IERC20(token).safeTransferFrom(msg.sender, address(POT), amount);
-            received = IERC20(token).balanceOf(address(POT)) - before;
+            (received, forwarded) = _pull(token, amount);
         }
         if (received == 0) revert AmountZero();
+        if (received > type(uint128).max) revert AmountTooLarge(received);
         emit Funded({
-            seq: ++_state.seq, assetId: assetId, token: token, from: msg.sender, amount: received, reason: reason
+            seq: ++_state.seq,
+            assetId: assetId,
+            token: token,
+            from: msg.sender,
+            amount: received,
+            reason: reason,
+            forwarded: forwarded
         });
     }
 
@@ -111,12 +121,11 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
         State memory state = _state;
         if (state.activatableAt != 0) revert RootPending(state.number);
         if (root == 0) revert RootZero();
-        _declare(totals);
-
+        number = ++state.number;
+        _declare(state, totals);
+        ++state.seq;
         state.activatableAt = (block.timestamp + state.delay).toUint40();
         state.pendingTokens = uint8(totals.length);
-        ++state.seq;
-        number = ++state.number;
         _state = state;
         _pendingRoot = root;
         emit RootProposed({
@@ -135,19 +144,16 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
         State memory state = _state;
         if (state.activatableAt == 0) revert RootNotPending();
         if (block.timestamp < state.activatableAt) revert RootNotActivatable(state.activatableAt);
-        bytes32 previous = activeRoot;
         bytes32 root = _pendingRoot;
-        _previousRoot = previous;
+        _previousRoot = activeRoot;
         activeRoot = root;
         state.activatableAt = 0;
         state.graceUntil = (block.timestamp + state.grace).toUint40();
         ++state.seq;
         _state = state;
-        emit RootActivated({
-            seq: state.seq, number: state.number, root: root, previousRoot: previous, graceUntil: state.graceUntil
-        });
+        emit RootActivated({seq: state.seq, number: state.number, root: root, graceUntil: state.graceUntil});
         for (uint256 i; i < state.pendingTokens; ++i) {
-            _release(_pendingTokens[i]);
+            _release(state.number, _pendingTokens[i]);
         }
     }
 
@@ -258,37 +264,69 @@ contract Payouts is AccessManaged, ReentrancyGuardTransient, IPayouts {
         emit DelaySet({seq: ++_state.seq, delay: newDelay, grace: newGrace});
     }
 
-    /// @dev Checks a proposal's totals and notes them beside those of the active root.
-    function _declare(Total[] calldata totals) private {
+    /// @dev Counts the least of what was asked for and what arrived, so that a payment inside the token's own code is not
+    /// counted here too. A token that kept a part would keep another on its next way, so it takes that way now.
+    function _pull(address token, uint256 amount) private returns (uint256 received, bool forwarded) {
+        uint256 before = POT.holds(token);
+        IERC20(token).safeTransferFrom(msg.sender, address(POT), amount);
+        received = Math.min(amount, POT.holds(token) - before);
+        forwarded = received < amount;
+        if (forwarded) received = POT.release(token, received);
+    }
+
+    /// @dev Notes a proposal's totals beside those of the active root, each at most what is declared and what the pot
+    /// holds. What is beyond that, or of a token that does not say, is passed over.
+    function _declare(State memory state, Total[] calldata totals) private {
         if (totals.length > MAX_TOTALS) revert TotalsTooMany(totals.length, MAX_TOTALS);
         for (uint256 i; i < totals.length; ++i) {
-            (address token, uint256 amount) = (totals[i].token, totals[i].amount);
+            Total calldata total = totals[i];
+            (address token, uint256 amount) = (total.token, total.amount);
             if (i != 0 && token <= totals[i - 1].token) revert TotalsNotAscending(i);
             Tally storage tally = _tallies[token];
-            // What was claimed is at most what was declared, so this covers both.
             uint256 declared = tally.declared;
-            if (amount < declared) revert TotalBelowDeclared(token, amount, declared);
+            uint256 pending = declared;
             if (amount > declared) {
-                uint256 balance = token == address(0) ? address(POT).balance : IERC20(token).balanceOf(address(POT));
-                if (amount > declared + balance) revert TotalAboveFunded(token, amount, declared + balance);
+                pending = Math.min(amount, _ceiling(token, declared));
+                if (pending < amount) {
+                    emit TotalPassedOver({
+                        seq: ++state.seq, number: state.number, token: token, amount: amount - pending
+                    });
+                }
             }
-            tally.pending = amount.toUint128();
+            tally.pending = uint128(pending);
             _pendingTokens[i] = token;
         }
     }
 
-    /// @dev Makes a pending total the declared one and fetches the difference from the pot. A token that fails, or uses
-    /// up its gas, is passed over, so that it cannot hold up the others; the next root that names it tries again.
-    function _release(address token) private {
+    /// @dev The most that can be declared: what is, and what the pot holds. Below 2^128, as every sum of native coin is.
+    function _ceiling(address token, uint256 declared) private view returns (uint256) {
+        if (token == address(0)) return declared + address(POT).balance;
+        _checkGas(HOLDS_GAS);
+        try POT.holds{gas: HOLDS_GAS}(token) returns (uint256 held) {
+            return Math.min(Math.saturatingAdd(declared, held), type(uint128).max);
+        } catch {
+            return declared;
+        }
+    }
+
+    /// @dev Fetches from the pot what a pending total is above the declared one. A token that fails, or uses up its gas,
+    /// is passed over, so that it cannot hold up the others; the next root that names it tries again.
+    function _release(uint64 number, address token) private {
         Tally storage tally = _tallies[token];
         uint256 amount = tally.pending - tally.declared;
         if (amount == 0) return;
-        if (gasleft() < 2 * RELEASE_GAS) revert GasTooLow(2 * RELEASE_GAS);
-        try POT.release{gas: RELEASE_GAS}(token, amount) {
-            tally.declared += uint128(amount);
-        } catch {
-            emit TotalPassedOver({seq: ++_state.seq, token: token, amount: amount});
-        }
+        _checkGas(RELEASE_GAS);
+        try POT.release{gas: RELEASE_GAS}(token, amount) returns (uint256 arrived) {
+            tally.declared += uint128(arrived);
+            if (arrived == amount) return;
+            amount -= arrived;
+        } catch {}
+        emit TotalPassedOver({seq: ++_state.seq, number: number, token: token, amount: amount});
+    }
+
+    /// @dev Who calls with little gas cannot have an honest token passed over.
+    function _checkGas(uint256 needed) private view {
+        if (gasleft() < 2 * needed) revert GasTooLow(2 * needed);
     }
 
     /// @dev Returns zero, and does nothing, when all of it was paid before.

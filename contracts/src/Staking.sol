@@ -259,11 +259,12 @@ contract Staking is ReentrancyGuardTransient, IStaking {
         if (to == address(0) || to == address(this)) revert ReceiverInvalid(to);
     }
 
+    /// @dev Counts no other payment inside the token's own code.
     /// @return received What arrived.
     function _pull(IERC20 token, uint256 amount) private returns (uint256 received) {
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
-        received = token.balanceOf(address(this)) - before;
+        received = Math.min(amount, token.balanceOf(address(this)) - before);
         if (received == 0) revert AmountZero();
     }
 

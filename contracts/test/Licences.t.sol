@@ -287,7 +287,7 @@ contract LicencesTest is BaseTest {
         vm.expectEmit(address(licences));
         emit ILicences.LicenceBought(2, 1, work, termsId, bob, carol, address(0), 1 ether, end);
         vm.expectEmit(address(payouts));
-        emit IPayouts.Funded(payouts.eventSeq() + 1, work, address(0), address(licences), 1 ether, "licence");
+        emit IPayouts.Funded(payouts.eventSeq() + 1, work, address(0), address(licences), 1 ether, "licence", false);
         vm.prank(bob);
         assertEq(licences.buy{value: 1 ether}(termsId, work, carol, 1 ether), 1);
 
@@ -308,7 +308,7 @@ contract LicencesTest is BaseTest {
         bytes32 termsId = _offer(terms);
         uint256 before = token.balanceOf(bob);
         vm.expectEmit(address(payouts));
-        emit IPayouts.Funded(payouts.eventSeq() + 1, work, address(token), address(licences), 1 ether, "licence");
+        emit IPayouts.Funded(payouts.eventSeq() + 1, work, address(token), address(licences), 1 ether, "licence", false);
         vm.prank(bob);
         licences.buy(termsId, work, bob, type(uint256).max);
         assertEq(before - token.balanceOf(bob), 1 ether);

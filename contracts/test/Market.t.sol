@@ -224,13 +224,13 @@ contract MarketTest is BaseTest {
         assertEq(bob.balance, before);
     }
 
-    /// @dev First the royalty fails; where there is none, the fee, which cannot come as a credit either.
+    /// @dev First the royalty fails; where there is none, the fee. Neither can come as a credit either.
     function test_RevertWhen_TheBuyerHasNotEnough() public {
         vm.prank(bob);
         token.approve(address(market), 99);
         IMarket.Order memory order = _sell(alice, id, 1000, address(token));
         bytes4 failed = IMarket.PaymentFailed.selector;
-        _reverts(bob, order, 1000, 0, abi.encodeWithSelector(failed, address(token), bob, payouts.pot(), 100));
+        _reverts(bob, order, 1000, 0, abi.encodeWithSelector(failed, address(token), bob, address(market), 100));
         vm.prank(alice);
         registry.lowerRoyalty(id, 0);
         order.startPrice = order.endPrice = 10_000;

@@ -10,8 +10,8 @@ import {RebasingToken} from "./mocks/OddTokens.sol";
 ///
 /// Rebasing
 /// ├── given income in it
-/// │   ├── when it shrinks before a root is activated: it is passed over, the other totals are released
-/// │   ├── when it grows back: the next root releases it
+/// │   ├── when it shrinks before a root is proposed or activated: what is missing is passed over, the rest is released
+/// │   ├── when it grows back: the next root releases the rest
 /// │   └── when it shrinks afterwards: claims are paid while there is enough, and none is marked paid that was not
 /// ├── given a sale in it: the seller is paid whole, or the sale does not happen
 /// └── given yield in it: stake and the yield in other tokens are paid whole
@@ -42,15 +42,37 @@ contract RebasingTest is SystemTest {
         _propose("root", _totals(1000));
         odd.rebase(ONE / 2);
         skip(DELAY);
+        vm.expectEmit();
+        emit IPayouts.TotalPassedOver(payouts.eventSeq() + 2, 1, address(odd), 500);
         payouts.activate();
-        assertEq(payouts.tallyOf(address(odd)).declared, 0);
+        assertEq(payouts.tallyOf(address(odd)).declared, 500);
         assertEq(payouts.tallyOf(address(0)).declared, 1 ether);
         assertEq(address(payouts).balance, 1 ether);
 
-        odd.rebase(ONE);
-        _activate("later", _totals(1000));
-        assertEq(payouts.tallyOf(address(odd)).declared, 1000);
-        assertEq(odd.balanceOf(address(payouts)), 1000);
+        // Proposed while it is short: what is missing is passed over at once.
+        _fund(1000);
+        vm.expectEmit();
+        emit IPayouts.TotalPassedOver(payouts.eventSeq() + 1, 2, address(odd), 500);
+        _activate("later", _totals(2000));
+        assertEq(payouts.tallyOf(address(odd)).declared, 1500);
+        assertEq(odd.balanceOf(address(payouts)), 1500);
+
+        // It grows, and the next root finds the rest.
+        odd.mint(payouts.pot(), 500);
+        _activate("last", _totals(2000));
+        assertEq(payouts.tallyOf(address(odd)).declared, 2000);
+    }
+
+    /// @dev A transfer may move a base unit less: that unit is all that such a token can cost.
+    function testFuzz_RoundingCostsAUnit(uint256 scale, uint128 amount) public {
+        scale = bound(scale, ONE, 100 * ONE);
+        amount = uint128(bound(amount, 1000, 1e22));
+        odd.rebase(scale);
+        vm.prank(alice);
+        uint256 received = payouts.fund(work, address(odd), amount, "test");
+        assertApproxEqAbs(received, amount, 2 * scale / ONE + 2);
+        uint256 there = odd.balanceOf(address(payouts)) + odd.balanceOf(payouts.pot());
+        assertGe(there + 1, received);
     }
 
     function testFuzz_ClaimsArePaidWhileThereIsEnough(uint256 scale, uint96 part) public {

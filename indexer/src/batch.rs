@@ -70,6 +70,7 @@ impl Batch {
         }
         let mut previous: Option<&Log> = None;
         for log in &range.logs {
+            // A range has every block with logs, so there is always one.
             let time = range.blocks.get(&log.block).map_or(0, |block| block.timestamp);
             batch.add(decoder, previous, log, time, facts, true);
             previous = Some(log);

@@ -586,7 +586,7 @@ pub async fn rewind(db: &PgPool, chain_id: ChainId, to: BlockId) -> Result<(), S
     let rewound = sqlx::query!(
         "UPDATE chain.cursors SET block_number = $2, block_hash = $3, finalized_number = least(finalized_number, $2),
                 safe_number = least(safe_number, $2), halted = NULL, epoch = epoch + 1, reorganisations = reorganisations + 1,
-                updated_at = now()
+                rewinds = rewinds + 1, updated_at = now()
          WHERE chain_id = $1 RETURNING generation, in_bulk",
         chain,
         to.number as i64,

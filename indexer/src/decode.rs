@@ -23,7 +23,7 @@ use crate::{
 
 /// The version of the decoder. It grows when the same log gives other rows than before. The projections are then built anew
 /// from the raw log.
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 /// What one log means.
 #[derive(Debug, Default)]
@@ -422,6 +422,7 @@ fn filled(place: &Place, event: &Market::Filled) -> Result<Decoded, String> {
                 ("payer", payer.into()),
                 ("amount", event.royalty.into()),
                 ("reason", "sale".into()),
+                ("forwarded", Field::Bool(false)),
             ]),
         ));
     }
@@ -459,6 +460,7 @@ fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
                 ("payer", event.from.into()),
                 ("amount", event.amount.into()),
                 ("reason", reason.as_str().into()),
+                ("forwarded", Field::Bool(event.forwarded)),
             ];
             let fact = Fact::IncomeReceived(IncomeReceived {
                 asset: asset.into(),
@@ -487,7 +489,8 @@ fn payouts(log: &Log, place: &Place) -> Result<Decoded, String> {
             about_asset(place, (asset, Number::of_contract(event.seq)), (Table::Inboxes, fields), fact, &[])
         }
         E::TotalPassedOver(event) => {
-            let fields = vec![("token", event.token.into()), ("amount", event.amount.into())];
+            let fields =
+                vec![("number", int(event.number)?), ("token", event.token.into()), ("amount", event.amount.into())];
             let body = TotalPassedOver { token: event.token.into(), amount: event.amount.into() };
             let streams = vec![Stream::Roots { chain: place.chain_id }];
             let row = (Table::TotalsPassedOver, fields);

@@ -2,11 +2,13 @@
 //!
 //! [`Indexer::converge`] is the whole algorithm. `source` fetches and verifies, `decode` and `modules` say what a log means,
 //! `batch` and `row` make rows of it, and `heads` finds missing logs. `commit` stores everything in one transaction, `leader`
-//! decides which process may do so, `rebuild` makes the projections anew, and `status` informs operators.
+//! decides which process may do so, `rebuild` makes the projections anew, `status` informs operators, and `halt` says what they
+//! can do when the mirror stopped.
 
 mod batch;
 mod commit;
 mod decode;
+mod halt;
 mod heads;
 mod leader;
 mod modules;
@@ -34,6 +36,7 @@ pub use commit::{CommitError, Cursor};
 use decode::Decoder;
 use facts::ChainId;
 use futures::{StreamExt, stream::FuturesOrdered};
+pub use halt::{ResumeError, Rewind, advice, resume};
 use leader::Leader;
 pub use rebuild::{RebuildError, Rebuilt, rebuild};
 use service::{Finality, SecretUrl, Shutdown, error_chain};
@@ -56,9 +59,7 @@ pub enum IndexerError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
-    #[error(
-        "the mirror is halted: {0}. `tributary indexer resume` goes on when the chain is right again; with --rewind it follows the chain"
-    )]
+    #[error("the mirror is halted: {0}. {advice}", advice = halt::advice(.0))]
     Halted(String),
     #[error("a fetcher failed: {0}")]
     Fetcher(#[from] tokio::task::JoinError),
@@ -185,7 +186,11 @@ impl Indexer {
                 Err(error) => {
                     failures += 1;
                     metrics::counter!("indexer_failures_total", "chain" => self.chain_id().to_string()).increment(1);
-                    tracing::warn!("the mirror of chain {} waits: {}", self.chain_id(), error_chain(&error));
+                    tracing::warn!(
+                        "the mirror of chain {} waits and tries again: {}",
+                        self.chain_id(),
+                        error_chain(&error)
+                    );
                     Duration::from_millis(250 << failures.min(4))
                 }
             };
@@ -247,10 +252,7 @@ impl Indexer {
         let ancestor = match self.common_ancestor(leader, &cursor, &head).await? {
             Ok(ancestor) => ancestor,
             Err(Left { held, chain }) => {
-                let reason = format!(
-                    "the chain left the finalized block {} that this mirror holds: its hash was {}, now it is {chain}",
-                    held.number, held.hash
-                );
+                let reason = halt::left(held, chain);
                 tracing::error!("the mirror of chain {} halts: {reason}", self.chain_id());
                 commit::halt(leader, self.chain_id(), &reason).await?;
                 return Err(IndexerError::Halted(reason));
@@ -310,6 +312,7 @@ impl Indexer {
             let batch = match fetched.map_err(IndexerError::from).and_then(|batch| Ok(batch?)) {
                 Ok(batch) => batch,
                 Err(error) => {
+                    // Nobody receives once a commit failed, and then that failure is the one to tell.
                     let _ = sender.send(Err(error));
                     return Ok(());
                 }
@@ -404,7 +407,7 @@ impl Indexer {
                 // missing from what is stored.
                 let often = self.gaps.fetch_add(1, Ordering::Relaxed);
                 if !self.source.doubt() && often >= GAPS {
-                    let reason = format!("{error}. Every receipt was checked, so logs are missing among those stored");
+                    let reason = halt::logs_are_missing(&error);
                     tracing::error!("the mirror of chain {} halts: {reason}", self.chain_id());
                     commit::halt(leader, self.chain_id(), &reason).await?;
                 }
@@ -457,7 +460,7 @@ impl Indexer {
             // replaced from there.
             match commit::stored_hash(&mut leader.conn, self.chain_id(), number).await? {
                 Some(block) if block.hash != hash && number <= cursor.finalized => {
-                    return Err(SourceError::Missing(cursor.finalized).into());
+                    return Err(SourceError::Ended { head: number, finalized: cursor.finalized }.into());
                 }
                 Some(block) if block.hash != hash => newest = block,
                 _ => return Ok(Ok(cursor.block)),
@@ -480,6 +483,7 @@ impl Indexer {
         cursor: &Cursor,
     ) -> Result<Result<BlockId, Left>, IndexerError> {
         let held = commit::stored_hash(&mut leader.conn, self.chain_id(), cursor.finalized).await?;
+        // The mirror of a young market holds no final block. When it shares none with the chain either, the market itself left.
         let held = held.unwrap_or(cursor.block);
         let chain = self.source.agreed(held.number).await?;
         Ok(if chain == held.hash { Ok(held) } else { Err(Left { held, chain }) })
@@ -490,48 +494,4 @@ impl Indexer {
         let (stages, pool) = (self.stages.clone(), self.pool.clone());
         Arc::new(move || status::report(&stages, &pool))
     }
-}
-
-/// What a halted mirror takes back before it goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rewind {
-    /// It takes back nothing.
-    No,
-    /// Everything that the chain no longer has, including finalized blocks.
-    ToShared,
-    /// Everything above this block, which is then read anew.
-    To(u64),
-}
-
-/// Clears a halt, and returns how many blocks were taken back.
-///
-/// # Errors
-/// When no endpoint, or no majority of several endpoints, says which block the chain has there, or when the database fails.
-pub async fn resume(
-    db: &PgPool,
-    pool: Arc<Pool>,
-    deployment: &Deployment,
-    finality: Finality,
-    rewind: Rewind,
-) -> Result<u64, IndexerError> {
-    let chain_id = deployment.chain_id;
-    let mut conn = db.acquire().await.map_err(StoreError::from)?;
-    let Some((cursor, _)) = commit::load(&mut conn, chain_id).await? else { return Ok(0) };
-    let source = Source::new(pool, deployment.watched(), finality);
-    let newest_before = deployment.from_block.saturating_sub(1);
-    let number = match rewind {
-        Rewind::No => {
-            commit::clear_halt(&mut conn, chain_id).await?;
-            return Ok(0);
-        }
-        Rewind::To(number) => number.clamp(newest_before, cursor.block.number),
-        Rewind::ToShared => {
-            let kept = commit::kept(&mut conn, chain_id, 0, cursor.block.number).await?;
-            let shared = source.newest_shared(&kept, Word::Majority).await?;
-            shared.map_or(newest_before, |block| block.number)
-        }
-    };
-    let to = BlockId { number, hash: source.agreed(number).await? };
-    commit::rewind(db, chain_id, to).await?;
-    Ok(cursor.block.number.saturating_sub(number))
 }

@@ -70,6 +70,7 @@ impl Modules {
             }
             details.insert(input.name.clone(), json_of(value, &input.components));
         }
+        // An event without a number of ours is not counted, and one of no asset is about the chain.
         let seq = details.remove("seq").and_then(|seq| seq.as_str().and_then(|seq| seq.parse().ok()));
         let asset = details.get("assetId").and_then(Value::as_str).and_then(|id| id.parse::<i64>().ok());
         let chain = place.chain_id;

@@ -43,8 +43,8 @@ fn parse() -> Result<Scenario> {
             ("log", [number, time, address, topics, data]) => {
                 let topics: Bytes = topics.parse()?;
                 let topics = topics.chunks(32).map(B256::from_slice).collect();
-                let number = number.parse()?;
-                let block = blocks.entry(number).or_insert_with(|| (time.parse().unwrap_or_default(), vec![]));
+                let (number, time) = (number.parse()?, time.parse()?);
+                let block = blocks.entry(number).or_insert_with(|| (time, vec![]));
                 block.1.push(Log {
                     address: address.parse()?,
                     topics,

@@ -6,14 +6,17 @@ WITH modules AS (
 nonces AS (
     SELECT maker, nonce FROM chain.fills UNION SELECT maker, nonce FROM chain.cancelled_nonces
 ),
-released AS (
-    SELECT DISTINCT ON (total ->> 'token') lower(total ->> 'token') AS token, total ->> 'amount' AS amount
-    FROM chain.root_decisions d
-    JOIN chain.root_proposals p USING (chain_id, number), jsonb_array_elements(p.totals) AS total
-    WHERE d.decision = 'activated'
-      AND NOT EXISTS (SELECT FROM chain.totals_passed_over o
-                      WHERE o.tx_hash = d.tx_hash AND '0x' || encode(o.token, 'hex') = lower(total ->> 'token'))
-    ORDER BY total ->> 'token', number DESC
+declared AS (
+    SELECT token, max(amount) AS amount
+    FROM (
+        SELECT lower(total ->> 'token') AS token, (total ->> 'amount')::numeric - coalesce((
+                   SELECT sum(o.amount) FROM chain.totals_passed_over o
+                   WHERE o.chain_id = p.chain_id AND o.number = p.number
+                     AND '0x' || encode(o.token, 'hex') = lower(total ->> 'token')), 0) AS amount
+        FROM chain.root_proposals p JOIN chain.root_decisions d USING (chain_id, number), jsonb_array_elements(p.totals) AS total
+        WHERE d.decision = 'activated'
+    ) totals
+    GROUP BY token
 ),
 disputes AS (
     SELECT r.details ->> 'disputeId' AS id, r.details ->> 'bond' AS bond, r.details ->> 'claimant' AS claimant,
@@ -57,7 +60,7 @@ SELECT concat_ws(' ', 'payee', '0x' || encode(account, 'hex'), '0x' || encode(re
     ORDER BY account, block_number DESC, log_index DESC) newest
 WHERE recipient <> account AND recipient <> '\x0000000000000000000000000000000000000000'
 UNION ALL
-SELECT concat_ws(' ', 'declared', token, amount) FROM released
+SELECT concat_ws(' ', 'declared', token, amount) FROM declared WHERE amount > 0
 UNION ALL
 (SELECT concat_ws(' ', 'fee', fee_bps, '0x' || encode(recipient, 'hex')) FROM chain.fee_changes
  ORDER BY block_number DESC, log_index DESC LIMIT 1)

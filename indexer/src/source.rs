@@ -121,13 +121,21 @@ pub struct Range {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("{0}. It is tried again; check these endpoints, or name another one")]
+    #[error("{0}. Check these endpoints, or name another one in RPC_URL")]
     Unavailable(#[from] Unavailable),
-    #[error("no endpoint holds block {0} now. It is tried again; old blocks need an endpoint with full history")]
+    #[error(
+        "no endpoint has block {0} now: it is too new for them, or so old that it needs an endpoint with full history"
+    )]
     Missing(u64),
     #[error(
-        "the endpoints do not agree on the finalized block {number}: {voices}. It is tried again; remove the wrong ones, \
-         or name another one"
+        "the chain ends at block {head} now, which is not the block {head} that this mirror holds, and the mirror holds \
+         final blocks up to {finalized}. While the endpoints are still reading the chain, this passes. When the chain lost \
+         its data, `tributary indexer resume --rewind` follows it, or says why it cannot"
+    )]
+    Ended { head: u64, finalized: u64 },
+    #[error(
+        "no majority of the endpoints agrees on block {number}: {voices}. Remove the endpoints of RPC_URL that are wrong or \
+         behind, or name another one"
     )]
     NoQuorum { number: u64, voices: String },
 }
@@ -192,7 +200,8 @@ impl Source {
         let (safe, finalized) = self.vouched();
         // An endpoint that does not give the blocks that it announces is believed only when there is no other.
         let best = heads.iter().max_by_key(|(endpoint, head)| (endpoint.has_voice(), head.number));
-        let Some((_, best)) = best else { return Err(SourceError::Missing(0)) };
+        let nobody = || Unavailable { chain_id: self.inner.pool.chain_id(), reasons: Vec::new() };
+        let (_, best) = best.ok_or_else(nobody)?;
         let head = Block::from(best);
         let (agreed, hash) = self.agree(finalized).await;
         let finalized = agreed.min(head.number);

@@ -7,11 +7,12 @@ use alloy::{
     providers::{Provider, ext::AnvilApi},
     sol_types::SolCall,
 };
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bindings::{AssetRegistry, Payouts};
-use indexer::{Indexer, IndexerError, Progress, Rewind, SourceError};
+use indexer::{Indexer, IndexerError, Progress, ResumeError, Rewind, SourceError};
 use service::Finality;
 use sqlx::PgPool;
+use store::payouts::books;
 use testkit::{Chain, Market, account, mirrored};
 
 async fn indexer(market: &Market, db: &PgPool, finality: Finality) -> Result<Indexer> {
@@ -126,7 +127,7 @@ async fn reorganisations_end_as_a_fresh_mirror_of_the_canonical_chain() -> Resul
         let held = mirrored(&market.pool).await?;
         let backwards = mirror.level().await;
         // The mirror waits for a chain that is shorter than what was final.
-        let waits = matches!(backwards, Err(IndexerError::Source(SourceError::Missing(_))));
+        let waits = matches!(backwards, Err(IndexerError::Source(SourceError::Ended { .. })));
         assert!(backwards.is_ok() || waits && depth > WINDOW, "depth {depth}: {backwards:?}");
         // This is skipped if the sender has already sent its lost transactions again.
         if market.chain.provider.get_block_number().await? <= before {
@@ -318,8 +319,20 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
     market.register(2, 7, &[]).await?;
     let snapshot = market.chain.provider.anvil_snapshot().await?;
     market.register(1, 1, &[]).await?;
+    fund(&market, 5, U256::from(1), 1000).await?;
     market.chain.mine(5).await?;
     level(&mut mirror).await?;
+    // The books count the income, which is final.
+    let chain_id = market.deployment.chain_id;
+    let check = books::check(&market.pool, chain_id).await?.context("the mirror has a head")?;
+    let mut tx = market.pool.begin().await?;
+    books::record(&mut tx, chain_id, &check).await?;
+    tx.commit().await?;
+    let counted = async || {
+        let query = "SELECT (SELECT count(*) FROM book_positions), (SELECT count(*) FROM books_counted)";
+        sqlx::query_as::<_, (i64, i64)>(query).fetch_one(&market.pool).await
+    };
+    assert_eq!(counted().await?, (1, 1));
     ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
     market.chain.provider.anvil_set_next_block_timestamp(4_000_000_000).await?;
     market.chain.mine(20).await?;
@@ -333,6 +346,7 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
     assert_eq!(resume(Rewind::No).await?, 0);
     assert!(matches!(mirror.converge().await, Err(IndexerError::Halted(_))));
     assert!(resume(Rewind::ToShared).await? > 0);
+    assert_eq!(counted().await?, (1, 0), "what was counted is no longer there");
     // The leader's epoch is outdated now.
     let _ = mirror.converge().await;
     loop {
@@ -341,9 +355,84 @@ async fn an_operator_rewinds_a_halted_mirror_to_what_the_chain_still_has() -> Re
             (market.chain.provider.get_block_number().await?, mirrored(&market.pool).await?, fresh(&market).await?);
         if market.chain.provider.get_block_number().await? == head {
             assert_eq!(held, canonical);
+            assert_eq!(counted().await?, (1, 0), "though other blocks are final by now");
+            let recount = books::recount(&market.pool, chain_id).await?.context("the mirror has a head")?;
+            assert_eq!(recount.differences, [], "the books count from the beginning by themselves");
             return Ok(());
         }
     }
+}
+
+/// Returns the cursor and the halt of the only mirror.
+async fn cursor(market: &Market) -> Result<(i64, Option<String>)> {
+    Ok(sqlx::query_as("SELECT block_number, halted FROM chain.cursors").fetch_one(&market.pool).await?)
+}
+
+#[tokio::test]
+async fn a_chain_that_lost_its_newest_blocks_is_followed_or_the_operator_learns_how() -> Result<()> {
+    // With long epochs nothing of this depends on what the node calls final.
+    let market = Market::on(Chain::with_market(64).await?, testkit::market_database().await?).await?;
+    let finality = Finality::Depth(1);
+    let resume = async |rewind| {
+        indexer::resume(&market.pool, market.chain.pool().await.unwrap(), &market.deployment, finality, rewind).await
+    };
+    assert!(matches!(resume(Rewind::ToShared).await, Err(ResumeError::NoMirror(_))));
+
+    market.register(1, 1, &[]).await?;
+    let snapshot = market.chain.provider.anvil_snapshot().await?;
+    let kept = market.chain.provider.get_block_number().await?;
+    // Of final blocks, the mirror keeps those with events: the next one has some.
+    market.register(1, 2, &[]).await?;
+    market.shutdown.begin(); // so that nobody sends again what gets lost
+    market.chain.mine(8).await?;
+    level(&mut indexer(&market, &market.pool, finality).await?).await?;
+    let before = cursor(&market).await?;
+    ensure!(market.chain.provider.anvil_revert(snapshot).await?, "the chain did not go back");
+
+    // The chain contradicts nothing so far, so its node may only be behind.
+    let error = resume(Rewind::ToShared).await.expect_err("a chain that only ends earlier");
+    assert!(matches!(error, ResumeError::Shorter { head, held } if (head, held) == (kept, kept + 9)), "{error}");
+    assert!(error.to_string().contains(&format!("resume --rewind-to {kept}`")), "{error}");
+    let error = resume(Rewind::To(kept + 5)).await.expect_err("a block that the chain does not have");
+    assert!(matches!(error, ResumeError::BeyondTheEnd { head, asked } if (head, asked) == (kept, kept + 5)), "{error}");
+    assert_eq!(cursor(&market).await?, before, "a refusal changes nothing");
+
+    // One other block shows that the chain is another, long before it is as long as the mirror.
+    market.chain.provider.anvil_set_next_block_timestamp(4_000_000_000).await?;
+    market.chain.mine(1).await?;
+    let waits = indexer(&market, &market.pool, finality).await?.converge().await.expect_err("the chain is shorter");
+    assert!(matches!(waits, IndexerError::Source(SourceError::Ended { .. })), "{waits}");
+    assert!(waits.to_string().contains("resume --rewind`"), "{waits}");
+    assert_eq!(resume(Rewind::ToShared).await?, 9);
+    level(&mut indexer(&market, &market.pool, finality).await?).await?;
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
+
+    // What the message of a node that only ends earlier proposes works too.
+    assert_eq!(resume(Rewind::To(kept)).await?, 1);
+    level(&mut indexer(&market, &market.pool, finality).await?).await?;
+    assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_chain_that_began_anew_has_no_market_to_rewind_to() -> Result<()> {
+    let market = Market::start().await?;
+    market.register(1, 1, &[]).await?;
+    level(&mut indexer(&market, &market.pool, Finality::Depth(1)).await?).await?;
+    let (before, held) = (cursor(&market).await?, mirrored(&market.pool).await?);
+    let anew = Chain::start().await?;
+    for blocks in [0, 200] {
+        anew.mine(blocks).await?;
+        for rewind in [Rewind::ToShared, Rewind::To(3)] {
+            let resumed =
+                indexer::resume(&market.pool, anew.pool().await?, &market.deployment, Finality::Depth(1), rewind);
+            let error = resumed.await.expect_err("the chain has no market");
+            assert!(matches!(error, ResumeError::NoMarket { .. }), "{error}");
+            assert!(error.to_string().contains("LOCAL_CHAIN_DIR"), "{error}");
+        }
+    }
+    assert_eq!((cursor(&market).await?, mirrored(&market.pool).await?), (before, held), "a refusal changes nothing");
+    Ok(())
 }
 
 #[tokio::test]
@@ -390,12 +479,13 @@ async fn a_backfill_in_bulk_ends_like_any_other() -> Result<()> {
     let mut mirror = indexer(&market, &market.pool, Finality::Depth(2)).await?.with_options(bulk);
     level(&mut mirror).await?;
     assert_eq!(mirrored(&market.pool).await?, fresh(&market).await?);
-    let indexes: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM chain.secondary_indexes i JOIN pg_indexes p ON p.indexname = i.name AND p.schemaname LIKE 'chain\\_%'",
+    let (built, known): (i64, i64) = sqlx::query_as(
+        "SELECT count(p.indexname), count(*) FROM chain.secondary_indexes i
+         LEFT JOIN pg_indexes p ON p.indexname = i.name AND p.schemaname LIKE 'chain\\_%'",
     )
     .fetch_one(&market.pool)
     .await?;
-    assert_eq!(indexes, 24, "every secondary index is built");
+    assert_eq!(built, known, "every secondary index is built");
     let finalized: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE topic = 'income.finalized'")
         .fetch_one(&market.pool)
         .await?;

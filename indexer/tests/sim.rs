@@ -361,6 +361,11 @@ async fn whatever_nodes_and_chains_do_the_mirror_ends_as_the_canonical_chain() -
     Ok(())
 }
 
+/// Returns what the makers of a chain counted, which is something.
+fn counted(truth: &serde_json::Value) -> Result<&serde_json::Map<String, serde_json::Value>> {
+    truth.as_object().filter(|counts| !counts.is_empty()).context("the makers counted nothing")
+}
+
 #[tokio::test]
 async fn a_settled_chain_becomes_the_rows_that_its_makers_counted() -> Result<()> {
     let replay = Arc::new(Replay::generate(EVENTS, 50, 7));
@@ -374,12 +379,12 @@ async fn a_settled_chain_becomes_the_rows_that_its_makers_counted() -> Result<()
     indexer(&pool, &[url], 1).await?.level().await?;
     let at: i64 = sqlx::query_scalar("SELECT block_number FROM chain.cursors").fetch_one(&pool).await?;
     assert_eq!(at as u64, head);
-    for (table, rows) in truth["rows"].as_object().into_iter().flatten() {
+    for (table, rows) in counted(&truth["rows"])? {
         let query = AssertSqlSafe(format!("SELECT count(*) FROM chain.{table}"));
         let held: i64 = sqlx::query_scalar(query).fetch_one(&pool).await?;
         assert_eq!(Some(held as u64), rows.as_u64(), "{table}");
     }
-    for (column, sum) in truth["sums"].as_object().into_iter().flatten() {
+    for (column, sum) in counted(&truth["sums"])? {
         let (table, column) = column.split_once('.').context("a sum names its table and column")?;
         let query = AssertSqlSafe(format!("SELECT sum({column})::text FROM chain.{table}"));
         let held: String = sqlx::query_scalar(query).fetch_one(&pool).await?;

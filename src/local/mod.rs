@@ -45,11 +45,14 @@ pub fn signers() -> Result<Vec<PrivateKeySigner>> {
 }
 
 /// Returns the ones given, and on a local chain all its accounts as well.
-pub fn signers_or(chain_id: ChainId, given: Signers) -> Signers {
+///
+/// # Errors
+/// In the same case as [`signers`].
+pub fn signers_or(chain_id: ChainId, given: Signers) -> Result<Signers> {
     if !is_local(chain_id) {
-        return given;
+        return Ok(given);
     }
-    given.with(signers().unwrap_or_default().into())
+    Ok(given.with(signers()?.into()))
 }
 
 /// Sets the chain's clock to the present, unless it is ahead: the time during which the chain did not run has passed.

@@ -111,7 +111,7 @@ async fn latest(context: &Context) -> Result<Head, JobError> {
     let contract = Anchor::new(context.deployment.anchor, &context.provider);
     match tokio::time::timeout(PATIENCE, async { contract.latest().call().await }).await {
         Ok(Ok(latest)) => Ok(latest.head),
-        Ok(Err(error)) => Err(JobError::NotYet(format!("the node did not answer: {error}"))),
+        Ok(Err(error)) => Err(JobError::NotYet(format!("the node did not give an answer: {}", error_chain(&error)))),
         Err(_) => Err(JobError::NotYet(format!("the node did not answer within {PATIENCE:?}"))),
     }
 }

@@ -13,7 +13,10 @@ mod seal;
 mod standing;
 mod worker;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use alloy::{primitives::Address, providers::DynProvider};
 pub use anchor::{Anchoring, anchor};
@@ -48,6 +51,8 @@ pub struct DistributionPolicy {
     pub policy: Policy,
     /// The least that is paid, by currency, in base units. Smaller amounts are carried.
     pub min_payouts: BTreeMap<Address, Amount>,
+    /// Currencies whose income waits.
+    pub left_out: BTreeSet<Address>,
 }
 
 /// Creates the queue's own tables, and brings jobs that an earlier version stored into the present form.

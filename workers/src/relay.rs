@@ -45,13 +45,17 @@ pub async fn run(context: Context, shutdown: Shutdown) {
             }
         }
         if listener.is_none() {
-            listener = outbox::listen(&context.pool).await.ok();
+            match outbox::listen(&context.pool).await {
+                Ok(woken) => listener = Some(woken),
+                Err(error) => tracing::debug!("facts are found by polling alone: {}", error_chain(&error)),
+            }
         }
         match &mut listener {
             Some(woken) => {
                 tokio::select! {
                     heard = tokio::time::timeout(POLL, woken.recv()) => {
-                        if matches!(heard, Ok(Err(_))) {
+                        if let Ok(Err(error)) = heard {
+                            tracing::debug!("facts are found by polling until it listens again: {}", error_chain(&error));
                             listener = None;
                         }
                     }
@@ -124,6 +128,7 @@ fn jobs_for(chain_id: ChainId, told: &Envelope) -> Result<Vec<Request>, QueueErr
     if told.is_retracted() || told.chain.is_some_and(|chain| chain != chain_id) {
         return Ok(Vec::new());
     }
+    // A fact of no block is settled at once, like one of the first block.
     let through = told.block.unwrap_or_default();
     let work = |asset: facts::Asset| Request::of(&Assess::of(Watched::Work(asset.0), through));
     let account = |account: facts::Account| Request::of(&Assess::of(Watched::Account(account.0), through));

@@ -162,6 +162,7 @@ pub async fn advice(State(state): State<AppState>, Path(id): Path<String>) -> Re
 
 /// Adds the current titles of the works that were compared, because the advice itself only has asset ids.
 async fn titled(conn: &mut PgConnection, chain_id: ChainId, mut price: PriceAdvice) -> Result<PriceAdvice> {
+    // An id that is not a number has no title, and the sale is shown without one.
     let ids: Vec<i64> = price.comparables.iter().filter_map(|sale| sale.asset.parse().ok()).collect();
     let names: BTreeMap<String, String> = names::ask(conn, chain_id, &ids)
         .await?

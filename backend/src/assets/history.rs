@@ -92,7 +92,7 @@ pub async fn history(
 }
 
 /// Adds checksums to addresses. The database writes addresses in lower case, but the API gives them
-/// with their checksum everywhere.
+/// with their checksum everywhere. A text that is as long as an address and is none stays as it is.
 fn checksummed(mut details: Value) -> Value {
     for value in details.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()) {
         if let Some(address) =

@@ -1,14 +1,16 @@
 //! GET /v1/assets
 
-use axum::{extract::State, response::IntoResponse};
+use axum::{Json, extract::State};
 use facts::{Account, Hash};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use store::works::catalogue::{self, Wanted};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     AppState,
     extract::Query,
-    page::{Page, PageQuery, cut},
+    page::{Page, PageQuery, write_cursor},
     problem::{Problem, Result},
     values::{address_field, hash_field, parse_optional},
 };
@@ -25,7 +27,9 @@ pub struct Filters {
     pub parent: Option<i64>,
     /// With an open sell order (`true`), or without one (`false`).
     pub listed: Option<bool>,
-    /// Words in the title or description.
+    /// Text in the title or description, in upper or lower case, at most 200 characters. Where it is in many works but few of the newest,
+    /// or has no three letters or digits in a row, 3000 works are looked through for a page: it may then hold fewer than `limit`, or
+    /// none, and `nextCursor` goes on.
     pub q: Option<String>,
     /// SHA-256 of the content, 0x-hex.
     pub content_hash: Option<String>,
@@ -76,20 +80,39 @@ pub struct Listing {
 /// Lists registered works, newest first.
 #[utoipa::path(get, path = "/v1/assets", operation_id = "list_assets", tag = "assets", params(Filters),
     responses((status = 200, body = Page<AssetSummary>), (status = 422, body = Problem)))]
-pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>) -> Result<impl IntoResponse> {
+pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>) -> Result<Json<Page<AssetSummary>>> {
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
     let (limit, (below, _)) = (page.limit()?, page.below()?);
-    if let Some(kind) = filters.kind.as_ref().filter(|kind| bindings::kind_number(kind).is_none()) {
-        return Err(Problem::field("kind", "unknown_kind", format!("`{kind}` is not a kind of asset")));
+    let page = catalogue::Page { chain_id: state.chain_id(), below, limit };
+    let wanted = filters.wanted()?;
+    let mut tx = store::snapshot(&state.pool).await?;
+    let found = catalogue::find(&mut tx, page, &wanted).await?;
+    let items = summaries(&mut tx, &state, &found.assets).await?;
+    Ok(Json(Page { items, next_cursor: found.next.map(|asset| write_cursor((asset, 0))) }))
+}
+
+impl Filters {
+    fn wanted(self) -> Result<Wanted> {
+        if let Some(kind) = self.kind.as_ref().filter(|kind| bindings::kind_number(kind).is_none()) {
+            return Err(Problem::field("kind", "unknown_kind", format!("`{kind}` is not a kind of asset")));
+        }
+        let text = self.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        if text.is_some_and(|text| text.chars().count() > 200) {
+            return Err(Problem::field("q", "wrong_length", "has at most 200 characters"));
+        }
+        Ok(Wanted {
+            owner: parse_optional("owner", self.owner.as_deref(), address_field)?,
+            parent: self.parent,
+            listed: self.listed,
+            text: text.map(str::to_owned),
+            content_hash: parse_optional("contentHash", self.content_hash.as_deref(), hash_field)?,
+            kind: self.kind,
+        })
     }
-    let owner = parse_optional("owner", filters.owner.as_deref(), address_field)?;
-    let content = parse_optional("contentHash", filters.content_hash.as_deref(), hash_field)?;
-    let words = filters.q.as_deref().map(str::trim).filter(|words| !words.is_empty());
-    if words.is_some_and(|words| words.chars().count() > 200) {
-        return Err(Problem::field("q", "wrong_length", "has at most 200 characters"));
-    }
-    let pattern =
-        words.map(|words| format!("%{}%", words.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+}
+
+/// Reads assets as a list shows them, newest first.
+async fn summaries(conn: &mut PgConnection, state: &AppState, assets: &[i64]) -> Result<Vec<AssetSummary>> {
     let rows = sqlx::query!(
         r#"SELECT a.asset_id, a.kind, a.owner AS "owner: Account", a.content_hash AS "content_hash: Hash", a.cid,
                   a.royalty_bps, a.registered_at, a.block_number, chain.finality($1, a.block_number) AS "finality!",
@@ -113,38 +136,20 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
                    AND s.taker = decode(repeat('00', 20), 'hex')
                    AND NOT order_is_blocked(s.chain_id, s.hash)
                ORDER BY s.currency, price, s.id LIMIT 1) o ON true
-           WHERE a.chain_id = $1 AND a.asset_id < $2
-             AND ($4::text IS NULL OR a.kind = $4)
-             AND ($5::bytea IS NULL OR a.owner = $5)
-             AND ($6::bigint IS NULL OR $6 = ANY (a.parents))
-             AND ($7::boolean IS NULL OR (o.hash IS NOT NULL) = $7)
-             AND ($8::text IS NULL OR w.title ILIKE $8 OR w.description ILIKE $8)
-             -- The same for any work of that content: found in one go, before its asset's own work is looked up.
-             AND ($8::text IS NULL OR a.content_hash IN (
-                 SELECT v.content_hash FROM works x JOIN work_versions v ON v.work_id = x.id
-                 WHERE x.title ILIKE $8 OR x.description ILIKE $8))
-             AND ($9::bytea IS NULL OR a.content_hash = $9)
-           ORDER BY a.asset_id DESC LIMIT $3::bigint + 1"#,
+           WHERE a.chain_id = $1 AND a.asset_id = ANY ($2) ORDER BY a.asset_id DESC"#,
         state.chain(),
-        below,
-        limit,
-        filters.kind,
-        owner.map(|owner| owner.to_vec()),
-        filters.parent,
-        filters.listed,
-        pattern,
-        content.as_ref().map(|hash| hash.as_slice())
+        assets
     )
-    .fetch_all(&state.pool)
+    .fetch_all(conn)
     .await?;
-    cut(rows, limit, |row| (row.asset_id, 0)).show(|row| {
+    let summaries = rows.into_iter().map(|row| {
         let listing = match (row.order_hash, row.order_price, row.order_currency, row.order_ends) {
             (Some(hash), Some(price), Some(currency), Some(ends_at)) => {
                 Some(Listing { order_hash: hash.to_string(), price, currency: currency.to_string(), ends_at })
             }
             _ => None,
         };
-        Ok(AssetSummary {
+        AssetSummary {
             id: row.asset_id.to_string(),
             caip19: state.caip19(row.asset_id),
             kind: row.kind,
@@ -161,6 +166,7 @@ pub async fn list(State(state): State<AppState>, Query(filters): Query<Filters>)
             listing,
             finality: row.finality,
             block_number: row.block_number,
-        })
-    })
+        }
+    });
+    Ok(summaries.collect())
 }

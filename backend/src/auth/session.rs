@@ -75,6 +75,7 @@ fn cookie(state: &AppState, value: String) -> Cookie<'static> {
         .build()
 }
 
+/// Returns the hash of the token in the cookie. A cookie that holds no token of ours is like none.
 fn token_hash(state: &AppState, jar: &CookieJar) -> Option<[u8; 32]> {
     let token = hex::decode(jar.get(cookie_name(state))?.value()).ok().filter(|token| token.len() == 32)?;
     Some(Sha256::digest(token).into())
@@ -116,6 +117,7 @@ pub async fn start(
     account: Address,
 ) -> Result<(CookieJar, Session)> {
     let token = rand::random::<[u8; 32]>();
+    // It is only shown to the account's owner, so one that is no text is left out.
     let user_agent: String = headers
         .get(header::USER_AGENT)
         .and_then(|agent| agent.to_str().ok())

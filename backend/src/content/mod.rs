@@ -7,7 +7,7 @@ use std::{io, time::Duration};
 use axum::{
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use axum_extra::headers::{HeaderMapExt, IfRange};
@@ -63,6 +63,7 @@ pub async fn upload(
     request: Request,
 ) -> Result<(StatusCode, axum::Json<Upload>)> {
     let limit = state.settings.content.upload_limit;
+    // A length that is absent or not a number tells nothing beforehand: the bytes themselves are counted as they come.
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit) {
@@ -142,12 +143,12 @@ pub async fn read(State(state): State<AppState>, Path(text): Path<String>, asked
         (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin".to_owned()),
     ];
     let part = (status == StatusCode::PARTIAL_CONTENT)
-        .then(|| [(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1))]);
+        .then(|| HeaderValue::from_str(&format!("bytes {}-{}/{size}", range.start, range.end - 1)))
+        .transpose()
+        .map_err(Problem::internal)?;
     let body = Body::from_stream(state.vault.read_range(cid, range));
     let mut response = (status, tag.headers(), data, body).into_response();
-    response
-        .headers_mut()
-        .extend(part.into_iter().flatten().filter_map(|(name, value)| Some((name, value.parse().ok()?))));
+    response.headers_mut().extend(part.map(|part| (header::CONTENT_RANGE, part)));
     Ok(response)
 }
 

@@ -1,7 +1,8 @@
 //! GET /v1/accounts/{address}/earnings and /payouts
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
-use domain::merkle::PayoutTree;
 use facts::Account;
 use serde::Serialize;
 use store::payouts::roots;
@@ -52,50 +53,43 @@ pub struct Claim {
     responses((status = 200, body = [Earnings]), (status = 422, body = Problem)))]
 pub async fn earnings(State(state): State<AppState>, Path(address): Path<String>) -> Result<axum::Json<Vec<Earnings>>> {
     let account = parse("address", &address, address_field)?;
-    let mut tx = state.pool.begin().await?;
-    let active = sqlx::query!(
-        r#"SELECT id AS "id!" FROM payout_root_states
-           WHERE chain_id = $1 AND state = 'activated' ORDER BY number DESC LIMIT 1"#,
-        state.chain()
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
+    let mut tx = store::snapshot(&state.pool).await?;
+    let active = roots::active(&mut tx, state.chain_id()).await?;
     let rows = sqlx::query!(
-        r#"SELECT p.token AS "token: Account", p.earned::text AS "earned!", c.claimed::text AS "claimed!",
+        r#"SELECT p.token AS "token: Account", p.amount::text AS "earned!", c.claimed::text AS "claimed!",
                   greatest(e.cumulative - c.claimed, 0)::text AS "claimable!",
-                  (p.earned - greatest(e.cumulative, c.claimed))::text AS "pending!", e.cumulative::text AS "cumulative!"
-           FROM (SELECT token, sum(amount) AS earned FROM payouts WHERE chain_id = $1 AND account = $2 GROUP BY token) p
-           CROSS JOIN LATERAL (SELECT coalesce(max(cumulative), 0) AS claimed FROM chain.claims
-                               WHERE chain_id = $1 AND account = $2 AND token = p.token) c
-           CROSS JOIN LATERAL (SELECT coalesce(max(cumulative), 0) AS cumulative FROM payout_root_entries
-                               WHERE root_id = $3 AND account = $2 AND token = p.token) e
-           ORDER BY p.token"#,
+                  (p.amount - greatest(e.cumulative, c.claimed))::text AS "pending!", e.cumulative::text AS "cumulative!"
+           FROM payout_totals p
+           CROSS JOIN LATERAL (SELECT coalesce((SELECT cumulative FROM chain.claims
+                                                WHERE chain_id = $1 AND account = $2 AND token = p.token
+                                                ORDER BY cumulative DESC LIMIT 1), 0) AS claimed) c
+           CROSS JOIN LATERAL (SELECT coalesce((SELECT cumulative FROM payout_root_entries
+                                                WHERE root_id = $3 AND account = $2 AND token = p.token), 0) AS cumulative) e
+           WHERE p.chain_id = $1 AND p.account = $2 ORDER BY p.token"#,
         state.chain(),
         Account(account) as _,
-        active.as_ref().map(|root| root.id)
+        active.map(|root| root.id)
     )
     .fetch_all(&mut *tx)
     .await?;
-    let tree = match &active {
-        Some(root) if rows.iter().any(|row| row.claimable != "0") => {
-            let entries = roots::entries(&mut tx, root.id).await?;
-            Some(PayoutTree::new(state.chain_id().0, state.deployment.payouts, entries).map_err(Problem::internal)?)
+    let claimable: Vec<_> = rows.iter().filter(|row| row.claimable != "0").map(|row| row.token.0).collect();
+    let contract = state.deployment.payouts;
+    let proofs = match active {
+        Some(root) if !claimable.is_empty() => {
+            roots::proofs(&mut tx, state.chain_id(), contract, root, account, &claimable).await?
         }
-        _ => None,
+        _ => BTreeMap::new(),
     };
     let mut earnings = Vec::with_capacity(rows.len());
     for row in rows {
         let token = row.token.0;
-        let claim = tree.as_ref().filter(|_| row.claimable != "0").and_then(|tree| {
-            let proof = tree.proof(account, token)?;
-            Some(Claim {
-                payouts: state.deployment.payouts.to_checksum(None),
-                root: tree.root().to_string(),
-                account: account.to_checksum(None),
-                token: token.to_checksum(None),
-                cumulative: row.cumulative.clone(),
-                proof: proof.iter().map(ToString::to_string).collect(),
-            })
+        let claim = active.zip(proofs.get(&token)).map(|(root, proof)| Claim {
+            payouts: contract.to_checksum(None),
+            root: root.root.to_string(),
+            account: account.to_checksum(None),
+            token: token.to_checksum(None),
+            cumulative: row.cumulative.clone(),
+            proof: proof.iter().map(ToString::to_string).collect(),
         });
         earnings.push(Earnings {
             account: account.to_checksum(None),

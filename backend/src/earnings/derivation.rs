@@ -16,6 +16,7 @@ use crate::{
     AppState,
     extract::Path,
     problem::{Problem, Result},
+    values::id_of,
 };
 
 /// The most parts that are listed, over all steps. Sums include all parts.
@@ -130,7 +131,7 @@ impl From<&Part> for PartView {
     responses((status = 200, body = Derivation), (status = 404, body = Problem)))]
 pub async fn derivation(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<Derivation>> {
     let missing = || Problem::not_found(format!("payout {id}"));
-    let number: i64 = id.parse().map_err(|_| missing())?;
+    let number = id_of("payout", &id)?;
     let mut conn = state.pool.acquire().await?;
     let payout = sqlx::query!(
         r#"SELECT p.account AS "account: Account", p.token AS "token: Account", p.amount::text AS "amount!", p.distribution_id,
@@ -190,6 +191,7 @@ struct Labels {
 
 impl Labels {
     async fn load(state: &AppState, conn: &mut sqlx::PgConnection, why: &derivation::Derivation) -> Result<Self> {
+        // A number that the database cannot hold has no title, and no summary.
         let assets: Vec<i64> = why
             .steps
             .iter()

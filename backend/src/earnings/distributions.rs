@@ -10,6 +10,7 @@ use crate::{
     extract::{Path, Query},
     page::{Page, PageQuery, cut},
     problem::{Problem, Result},
+    values::id_of,
 };
 
 /// One exact division of a pot: `amount` = `distributed` + `reserved`.
@@ -78,16 +79,16 @@ pub async fn list(
     let page = PageQuery { limit: filters.limit, cursor: filters.cursor.clone() };
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     let items = select(&state, None, filters.asset, below, limit + 1).await?;
-    cut(items, limit, |item| (item.id.parse().unwrap_or_default(), 0)).show(Ok)
+    cut(items, limit, |(id, _)| (*id, 0)).show(|(_, view)| Ok(view))
 }
 
 /// One distribution with its payouts and reserves.
 #[utoipa::path(get, path = "/v1/distributions/{id}", operation_id = "get_distribution", tag = "earnings", params(("id" = String, Path, description = "the distribution's id")),
     responses((status = 200, body = DistributionDetail), (status = 404, body = Problem)))]
 pub async fn get(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<DistributionDetail>> {
-    let missing = || Problem::not_found(format!("distribution {id}"));
-    let number: i64 = id.parse().map_err(|_| missing())?;
-    let distribution = select(&state, Some(number), None, i64::MAX, 1).await?.pop().ok_or_else(missing)?;
+    let number = id_of("distribution", &id)?;
+    let found = select(&state, Some(number), None, i64::MAX, 1).await?.pop();
+    let (_, distribution) = found.ok_or_else(|| Problem::not_found(format!("distribution {id}")))?;
     let payouts = sqlx::query!(
         r#"SELECT id, account AS "account: Account", amount::text AS "amount!", count(*) OVER () AS "total!" FROM payouts
            WHERE distribution_id = $1 AND reserve_id IS NULL ORDER BY payouts.amount DESC, account LIMIT 1000"#,
@@ -121,13 +122,14 @@ pub async fn get(State(state): State<AppState>, Path(id): Path<String>) -> Resul
     }))
 }
 
+/// Returns distributions with their numbers, by which lists are sorted.
 async fn select(
     state: &AppState,
     id: Option<i64>,
     asset: Option<i64>,
     below: i64,
     limit: i64,
-) -> Result<Vec<DistributionView>> {
+) -> Result<Vec<(i64, DistributionView)>> {
     let rows = sqlx::query!(
         r#"SELECT id, asset_id, token AS "token: Account", amount::text AS "amount!", distributed::text AS "distributed!",
                   reserved::text AS "reserved!", policy, through_block, created_at FROM distributions
@@ -143,7 +145,7 @@ async fn select(
     .await?;
     rows.into_iter()
         .map(|row| {
-            Ok(DistributionView {
+            let view = DistributionView {
                 id: row.id.to_string(),
                 asset_id: row.asset_id.to_string(),
                 currency: row.token.to_string(),
@@ -153,7 +155,8 @@ async fn select(
                 policy: row.policy,
                 through_block: row.through_block,
                 created_at: row.created_at,
-            })
+            };
+            Ok((row.id, view))
         })
         .collect()
 }

@@ -14,7 +14,7 @@ use crate::{
     extract::{Path, Query},
     page::{Page, PageQuery, cut},
     problem::{Problem, Result},
-    values::one_of,
+    values::{id_of, one_of},
 };
 
 const STATES: [&str; 4] = ["received", "applied", "ignored", "failed"];
@@ -81,7 +81,10 @@ pub async fn list(
     one_of("state", filters.state.as_deref(), &STATES)?;
     let mut conn = state.pool.acquire().await?;
     let items = select(&mut conn, work.id, None, filters.state.as_deref(), below, limit + 1).await?;
-    cut(items, limit, |item: &DeliveryView| (item.id.parse().unwrap_or_default(), 0)).show(Ok)
+    // The database writes the id as text, which is what the view has; the list is sorted by the number.
+    let numbered = |view: DeliveryView| Ok((view.id.parse().map_err(Problem::internal)?, view));
+    let items: Vec<(i64, DeliveryView)> = items.into_iter().map(numbered).collect::<Result<_>>()?;
+    cut(items, limit, |(id, _)| (*id, 0)).show(|(_, view)| Ok(view))
 }
 
 /// One delivery, with what came.
@@ -94,7 +97,7 @@ pub async fn detail(
     work: OwnedWork<ManageWebhooks>,
     Path((_work, delivery)): Path<(String, String)>,
 ) -> Result<axum::Json<DeliveryDetail>> {
-    let number = delivery_id(&delivery)?;
+    let number = id_of("delivery", &delivery)?;
     let mut conn = state.pool.acquire().await?;
     let found = select(&mut conn, work.id, Some(number), None, i64::MAX, 1).await?.pop();
     let delivery = found.ok_or_else(|| Problem::not_found(format!("delivery {delivery}")))?;
@@ -142,7 +145,7 @@ pub async fn replay(
     work: OwnedWork<ManageWebhooks>,
     Path((_work, delivery)): Path<(String, String)>,
 ) -> Result<(StatusCode, axum::Json<DeliveryView>)> {
-    let number = delivery_id(&delivery)?;
+    let number = id_of("delivery", &delivery)?;
     let mut tx = state.pool.begin().await?;
     let missing = || Problem::not_found(format!("delivery {delivery}"));
     if !github::replay(&mut tx, work.id, number).await? {
@@ -151,8 +154,4 @@ pub async fn replay(
     let view = select(&mut tx, work.id, Some(number), None, i64::MAX, 1).await?.pop().ok_or_else(missing)?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view)))
-}
-
-fn delivery_id(text: &str) -> Result<i64> {
-    text.parse().map_err(|_| Problem::not_found(format!("delivery {text}")))
 }

@@ -109,6 +109,7 @@ fn field_of_form(form: &[u8]) -> Result<Cow<'_, [u8]>> {
 
 /// Stores a delivery that was verified, and tells the workers about it, in one transaction.
 async fn store(pool: &PgPool, hook: &str, work: i64, head: &Head<'_>, payload: &[u8]) -> Result<Receipt> {
+    // Whatever was signed is stored. What is not JSON has no action, and is shown as text.
     let named: Option<Named> = serde_json::from_slice(payload).ok();
     let action = named.and_then(|named| named.action).map(|action| action.replace('\0', ""));
     let payload_hash: [u8; 32] = Sha256::digest(payload).into();
@@ -154,6 +155,7 @@ impl<'a> Head<'a> {
                 ));
             }
         };
+        // A length that is absent or not a number tells nothing beforehand: the body itself is read up to the limit.
         let length: u64 = text(header::CONTENT_LENGTH.as_str()).parse().unwrap_or_default();
         if length > MAX_BODY_BYTES as u64 {
             return Err(too_large());

@@ -76,7 +76,7 @@ pub async fn list(
     let asked =
         Asked { by: caller.account, id: None, waiting: filters.waiting.unwrap_or(false), below, limit: limit + 1 };
     let items = select(&mut conn, asked).await?;
-    cut(items, limit, |item: &IdentityView| (item.id.parse().unwrap_or_default(), 0)).show(Ok)
+    cut(items, limit, |(id, _)| (*id, 0)).show(|(_, view)| Ok(view))
 }
 
 /// Returns a claim in the form in which `by` may see it, who made the claim or decides on it.
@@ -85,7 +85,8 @@ pub async fn list(
 /// When there is no such claim for this account, or the database fails.
 pub async fn find(conn: &mut PgConnection, id: i64, by: Address) -> Result<IdentityView> {
     let asked = Asked { by, id: Some(id), waiting: false, below: i64::MAX, limit: 1 };
-    select(conn, asked).await?.pop().ok_or_else(|| Problem::not_found(format!("identity {id}")))
+    let found = select(conn, asked).await?.pop();
+    found.map(|(_, view)| view).ok_or_else(|| Problem::not_found(format!("identity {id}")))
 }
 
 struct Asked {
@@ -96,7 +97,8 @@ struct Asked {
     limit: i64,
 }
 
-async fn select(conn: &mut PgConnection, asked: Asked) -> Result<Vec<IdentityView>> {
+/// Returns claims with their numbers, by which lists are sorted.
+async fn select(conn: &mut PgConnection, asked: Asked) -> Result<Vec<(i64, IdentityView)>> {
     let rows = sqlx::query!(
         r#"SELECT k.id, k.key, k.account AS "account: Account", k.statement, k.signature, k.created_at,
                   CASE WHEN p.proven THEN 'proven' WHEN p.refused THEN 'refused' ELSE 'open' END AS "state!",
@@ -131,7 +133,7 @@ async fn select(conn: &mut PgConnection, asked: Asked) -> Result<Vec<IdentityVie
             for decision in &mut decisions {
                 decision.owner = decision.owner.parse::<Account>().map_err(Problem::internal)?.to_string();
             }
-            Ok(IdentityView {
+            let view = IdentityView {
                 id: row.id.to_string(),
                 identity: row.key,
                 account: row.account.to_string(),
@@ -140,7 +142,8 @@ async fn select(conn: &mut PgConnection, asked: Asked) -> Result<Vec<IdentityVie
                 signature: hex32(&row.signature),
                 created_at: row.created_at,
                 decisions,
-            })
+            };
+            Ok((row.id, view))
         })
         .collect()
 }

@@ -51,7 +51,7 @@ impl TryFrom<Entry> for LedgerEntry {
     fn try_from(entry: Entry) -> Result<Self> {
         let Entry { event, previous, hash } = entry;
         let body = serde_json::from_str(&event.body).map_err(Problem::internal)?;
-        let time = time(event.at);
+        let time = time(event.at)?;
         let domain::ledger::Event { seq, at, kind, subject, streams, .. } = event;
         let event = LedgerEvent { seq, at, kind, subject, streams, body };
         Ok(Self { event, previous: previous.to_string(), hash: hash.to_string(), time })

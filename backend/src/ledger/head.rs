@@ -7,7 +7,10 @@ use store::ledger::{self, Anchored};
 use utoipa::ToSchema;
 
 use super::{sign, time};
-use crate::{AppState, problem::Result};
+use crate::{
+    AppState,
+    problem::{Problem, Result},
+};
 
 /// Where the ledger ends, and how much of it is anchored.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,19 +57,21 @@ pub struct AnchorView {
     pub finalized: bool,
 }
 
-impl From<Anchored> for AnchorView {
-    fn from(anchored: Anchored) -> Self {
+impl TryFrom<Anchored> for AnchorView {
+    type Error = Problem;
+
+    fn try_from(anchored: Anchored) -> Result<Self> {
         let Anchored { anchor, head, transaction, block, finalized, .. } = anchored;
-        Self {
+        Ok(Self {
             seq: anchor.seq,
             size: anchor.size,
             root: anchor.root.to_string(),
-            time: time(anchor.time.saturating_mul(1_000_000)),
+            time: time(anchor.time.saturating_mul(1_000_000))?,
             head: head.to_string(),
             tx_hash: transaction.to_string(),
             block_number: block,
             finalized,
-        }
+        })
     }
 }
 
@@ -113,6 +118,6 @@ pub async fn head(State(state): State<AppState>) -> Result<axum::Json<LedgerHead
         chain_id: state.chain_id().0,
         contract: state.deployment.anchor.to_checksum(None),
         unanchored: size.saturating_sub(anchor.map_or(0, |anchored| anchored.anchor.size)),
-        anchor: anchor.map(AnchorView::from),
+        anchor: anchor.map(AnchorView::try_from).transpose()?,
     }))
 }

@@ -34,8 +34,12 @@ fn no_event(seq: impl std::fmt::Display) -> Problem {
 }
 
 /// Converts a time in microseconds since 1970.
-fn time(micros: u64) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(i64::try_from(micros).unwrap_or(i64::MAX)).unwrap_or_default()
+///
+/// # Errors
+/// When the time lies beyond the calendar.
+fn time(micros: u64) -> Result<DateTime<Utc>> {
+    let time = i64::try_from(micros).ok().and_then(DateTime::from_timestamp_micros);
+    time.ok_or_else(|| Problem::internal(format!("{micros} microseconds since 1970 lie beyond the calendar")))
 }
 
 /// Returns the engine's signature over a tree head, if this process has the engine's key.

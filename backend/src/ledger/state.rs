@@ -126,10 +126,10 @@ pub async fn state(
             return Err(Problem::invalid(detail));
         }
     }
-    Ok(axum::Json(view(id, as_of, folded)))
+    Ok(axum::Json(view(id, as_of, folded)?))
 }
 
-fn view(id: i64, as_of: u64, folded: state::State) -> AssetState {
+fn view(id: i64, as_of: u64, folded: state::State) -> Result<AssetState> {
     let standings = [Standing::Accepted, Standing::Proposed, Standing::Rejected, Standing::Corrected];
     let contributions = standings.map(|standing| {
         let (sum, contributors) = folded.contributions(standing);
@@ -151,11 +151,11 @@ fn view(id: i64, as_of: u64, folded: state::State) -> AssetState {
         brought: divided.brought.to_string(),
         carried: divided.carried.to_string(),
     });
-    AssetState {
+    Ok(AssetState {
         asset_id: id.to_string(),
         as_of,
         last_event: folded.last.map(|(seq, _)| seq),
-        time: folded.last.map(|(_, at)| time(at)),
+        time: folded.last.map(|(_, at)| time(at)).transpose()?,
         events: folded.events(),
         contributions: contributions.into(),
         distributions: distributions.collect(),
@@ -165,5 +165,5 @@ fn view(id: i64, as_of: u64, folded: state::State) -> AssetState {
         newest_orders: folded.orders.iter().rev().take(MAX_ORDERS).cloned().collect(),
         kinds: folded.kinds,
         works: folded.works.into_iter().collect(),
-    }
+    })
 }

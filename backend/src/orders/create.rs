@@ -34,13 +34,16 @@ pub async fn create(
     let signature = parse("signature", &request.signature, signature_field)?;
     let signed = Signed::new(state.market(), order, signature)?;
     let hash = signed.hash();
-    if let Some(known) = list::find(&state, hash).await? {
+    let known = list::find(&mut *state.pool.acquire().await?, state.chain_id(), hash).await?;
+    if let Some(known) = known {
         return Ok((StatusCode::OK, axum::Json(known)));
     }
     let sound = signed.check(state.market()).await?;
     let mut tx = state.pool.begin().await?;
     place_order::place(&mut tx, &sound).await?;
+    // The answer is read before the commit: what fails from here on could not say that nothing was changed.
+    let stored = list::find(&mut tx, state.chain_id(), hash).await?;
+    let stored = stored.ok_or_else(|| Problem::internal("an order vanished"))?;
     tx.commit().await?;
-    let stored = list::find(&state, hash).await?.ok_or_else(|| Problem::internal("an order vanished"))?;
     Ok((StatusCode::CREATED, axum::Json(stored)))
 }

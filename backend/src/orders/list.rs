@@ -2,8 +2,9 @@
 
 use alloy::primitives::B256;
 use axum::extract::State;
-use facts::{Account, Hash};
+use facts::{Account, ChainId, Hash};
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 
 use super::OrderFields;
@@ -70,7 +71,9 @@ pub async fn list(
     let (limit, (below, _)) = (page.limit()?, page.below()?);
     one_of("side", filters.side.as_deref(), &bindings::SIDES)?;
     one_of("state", filters.state.as_deref(), &STATES)?;
-    let items = select(&state, &filters, None, below, limit + 1).await?;
+    let mut conn = state.pool.acquire().await?;
+    let asked = Asked { filters: &filters, hash: None, below, limit: limit + 1 };
+    let items = select(&mut conn, state.chain_id(), asked).await?;
     cut(items, limit, |order| (order.id, 0)).show(Ok)
 }
 
@@ -78,25 +81,30 @@ pub async fn list(
 #[utoipa::path(get, path = "/v1/orders/{hash}", operation_id = "get_order", tag = "orders", params(("hash" = String, Path, description = "EIP-712 hash")),
     responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
 pub async fn get(State(state): State<AppState>, Path(hash): Path<String>) -> Result<axum::Json<OrderView>> {
-    let parsed: B256 = hash.parse().map_err(|_| Problem::not_found(format!("order {hash}")))?;
-    find(&state, parsed).await?.map(axum::Json).ok_or_else(|| Problem::not_found(format!("order {hash}")))
+    let missing = || Problem::not_found(format!("order {hash}"));
+    let parsed: B256 = hash.parse().map_err(|_| missing())?;
+    let mut conn = state.pool.acquire().await?;
+    find(&mut conn, state.chain_id(), parsed).await?.map(axum::Json).ok_or_else(missing)
 }
 
 /// Returns the stored order with this hash, if there is one.
 ///
 /// # Errors
 /// When the database fails, or a stored value is malformed.
-pub async fn find(state: &AppState, hash: B256) -> Result<Option<OrderView>> {
-    Ok(select(state, &OrderFilters::default(), Some(hash), i64::MAX, 1).await?.pop())
+pub async fn find(conn: &mut PgConnection, chain_id: ChainId, hash: B256) -> Result<Option<OrderView>> {
+    let asked = Asked { filters: &OrderFilters::default(), hash: Some(hash), below: i64::MAX, limit: 1 };
+    Ok(select(conn, chain_id, asked).await?.pop())
 }
 
-async fn select(
-    state: &AppState,
-    filters: &OrderFilters,
+struct Asked<'a> {
+    filters: &'a OrderFilters,
     hash: Option<B256>,
     below: i64,
     limit: i64,
-) -> Result<Vec<OrderView>> {
+}
+
+async fn select(conn: &mut PgConnection, chain_id: ChainId, asked: Asked<'_>) -> Result<Vec<OrderView>> {
+    let Asked { filters, hash, below, limit } = asked;
     let maker = parse_optional("maker", filters.maker.as_deref(), address_field)?;
     let rows = sqlx::query!(
         r#"SELECT id AS "id!", hash AS "hash!: Hash", maker AS "maker!: Account", side AS "side!", asset_id AS "asset_id!",
@@ -110,7 +118,7 @@ async fn select(
              AND ($4::bytea IS NULL OR maker = $4) AND ($5::text IS NULL OR side = $5) AND ($6::text IS NULL OR state = $6)
              AND id < $7 AND ($9 OR NOT order_is_blocked(chain_id, hash))
            ORDER BY id DESC LIMIT $8"#,
-        state.chain(),
+        chain_id.get(),
         hash.map(|hash| hash.to_vec()),
         filters.asset,
         maker.map(|maker| maker.to_vec()),
@@ -120,10 +128,10 @@ async fn select(
         limit,
         hash.is_some() || filters.blocked == Some(true)
     )
-    .fetch_all(&state.pool)
+    .fetch_all(&mut *conn)
     .await?;
     let hashes: Vec<B256> = rows.iter().map(|row| row.hash.0).collect();
-    let mut risks = screenings(state, &hashes).await?;
+    let mut risks = screenings(conn, chain_id, &hashes).await?;
     rows.into_iter()
         .zip(hashes)
         .map(|(row, hash)| {

@@ -41,11 +41,12 @@ pub async fn screen(
     let grounds = grounds(&state).await?;
     let mut conn = state.pool.acquire().await?;
     let Some(offer) = screenings::offer(&mut conn, state.chain_id(), parsed).await? else {
-        list::find(&state, parsed).await?.ok_or_else(missing)?;
+        list::find(&mut conn, state.chain_id(), parsed).await?.ok_or_else(missing)?;
         return Err(Problem::invalid("This order is a bid: who accepts it gets its price, and needs no screening."));
     };
     let standing = Standing {
         owner: offer.owner,
+        // Without an epoch there is no owner either, and then the epoch does not matter.
         asset_epoch: offer.epoch.unwrap_or_default(),
         approved: approved(&state, &offer).await?,
         cancelled: offer.state == "cancelled",

@@ -10,7 +10,7 @@ use crate::{
     assets::advice::Provenance,
     extract::{Path, Query},
     problem::{Problem, Result},
-    values::number,
+    values::id_of,
 };
 
 /// Who might join a work: by skills, people they worked with, and standing; with reasons, and shares that sum to the whole.
@@ -23,7 +23,7 @@ pub async fn of_work(
     Query(asked): Query<PartnerQuery>,
 ) -> Result<axum::Json<PartnersView>> {
     let wish = asked.wish()?;
-    let id = number(&id);
+    let id = id_of("work", &id)?;
     let mut directory = state.partners.known().await?;
     let mut answer = ask(&directory, Subject::Work(id), &wish).await?;
     if answer.is_none() {

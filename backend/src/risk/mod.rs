@@ -9,8 +9,10 @@ use advisors::{
 };
 use agents::risk::{Advice, Screening};
 use alloy::primitives::B256;
+use facts::ChainId;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
 use store::advice::{self, Recorded};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -174,12 +176,15 @@ pub fn recorded_advice(recorded: &Recorded) -> Result<RiskAdvice> {
 ///
 /// # Errors
 /// When the database fails, or a record cannot be read.
-pub async fn screenings(state: &AppState, orders: &[B256]) -> Result<std::collections::BTreeMap<B256, OrderRisk>> {
+pub async fn screenings(
+    conn: &mut PgConnection,
+    chain_id: ChainId,
+    orders: &[B256],
+) -> Result<std::collections::BTreeMap<B256, OrderRisk>> {
     let hashes: Vec<Vec<u8>> = orders.iter().map(|hash| hash.to_vec()).collect();
-    let mut conn = state.pool.acquire().await?;
-    let newest = store::market::screenings::newest(&mut conn, state.chain_id(), &hashes).await?;
+    let newest = store::market::screenings::newest(conn, chain_id, &hashes).await?;
     let mut found = std::collections::BTreeMap::new();
-    for recorded in advice::by_ids(&mut conn, &newest).await? {
+    for recorded in advice::by_ids(conn, &newest).await? {
         let hash = recorded.advice.subject.strip_prefix("order:").and_then(|hash| hash.parse().ok());
         let hash: B256 = hash.ok_or_else(|| Problem::internal("a screening of no order"))?;
         let screening: Screening = said(&recorded)?;

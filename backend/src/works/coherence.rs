@@ -13,7 +13,7 @@ use crate::{
     assets::parse_id,
     extract::Path,
     problem::{Problem, Result},
-    values::number,
+    values::id_of,
 };
 
 /// How coherent a work is, measured from its repository when it was imported, and where each part of that comes from.
@@ -82,7 +82,7 @@ pub async fn of_work(State(state): State<AppState>, Path(id): Path<String>) -> R
         r#"SELECT work_id, content_hash AS "content_hash: Hash", commit, trim_scale(coherence)::text AS "coherence!",
                   trim_scale(confidence)::text AS "confidence!", sources, measured_at
            FROM work_measurements WHERE work_id = $1 ORDER BY id DESC LIMIT 1"#,
-        number(&id)
+        id_of("work", &id)?
     )
     .fetch_optional(&state.pool)
     .await?;

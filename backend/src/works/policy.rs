@@ -11,7 +11,7 @@ use crate::{
     caller::{OwnedWork, WriteListings},
     extract::{Json, Path},
     problem::{Problem, Result, refused},
-    values::number,
+    values::id_of,
 };
 
 /// An owner's settings for a work.
@@ -28,7 +28,7 @@ pub struct Policy {
 #[utoipa::path(get, path = "/v1/works/{id}/policy", operation_id = "get_policy", tag = "works", params(("id" = String, Path, description = "the work's id")),
     responses((status = 200, body = Policy), (status = 404, body = Problem)))]
 pub async fn get(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<Policy>> {
-    let policy = sqlx::query_as!(Policy, "SELECT proposals, preaccepted FROM works WHERE id = $1", number(&id))
+    let policy = sqlx::query_as!(Policy, "SELECT proposals, preaccepted FROM works WHERE id = $1", id_of("work", &id)?)
         .fetch_optional(&state.pool);
     policy.await?.map(axum::Json).ok_or_else(|| Problem::not_found(format!("work {id}")))
 }

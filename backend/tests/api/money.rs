@@ -1,8 +1,9 @@
 //! From what people record to what they are paid: proposals, tools and identities, up to payouts.
 
 use alloy::primitives::{Address, B256, TxKind, U256};
+use alloy::providers::ext::AnvilApi;
 use alloy::sol_types::SolCall;
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use bindings::Payouts;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -92,5 +93,92 @@ async fn what_is_accepted_is_paid_and_what_is_reserved_is_released() -> Result<(
         books(&app).await?.0.iter().find(|(account, _)| *account == hex(bob.address())).map(|one| one.1),
         Some(1100)
     );
+    Ok(())
+}
+
+/// Publishes a root over everything, and activates it.
+async fn publish(app: &App, number: i64) -> Result<()> {
+    workers::publish(&app.workers()).await?;
+    // The sender sends the proposal meanwhile.
+    for _ in 0..600 {
+        app.market.chain.mine(1).await?;
+        app.mirror().await?;
+        let proposed: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM chain.root_proposals").fetch_one(&app.market.pool).await?;
+        if proposed == number {
+            app.market.chain.provider.anvil_increase_time(2).await?;
+            app.market.chain.mine(1).await?;
+            app.call(testkit::account(7), app.market.deployment.payouts, Payouts::activateCall {}).await?;
+            return app.mirror().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the root was not proposed")
+}
+
+/// Returns what an account earned in the chain's own coin: earned, claimed, claimable, pending; and what it may claim, with the proof.
+async fn earnings(app: &App, account: Address) -> Result<([i64; 4], Option<(U256, Vec<B256>)>)> {
+    let all = app.get(&format!("/v1/accounts/{account}/earnings")).await?.expect(200);
+    let all = all.as_array().context("a list")?;
+    ensure!(all.len() <= 1, "there is one currency: {all:?}");
+    let Some(one) = all.first() else { return Ok(([0; 4], None)) };
+    assert_eq!(
+        (&one["account"], &one["currency"]),
+        (&json!(account.to_checksum(None)), &json!(Address::ZERO.to_checksum(None)))
+    );
+    let number = |field: &str| one[field].as_str().and_then(|text| text.parse().ok()).context("an amount");
+    let figures = [number("earned")?, number("claimed")?, number("claimable")?, number("pending")?];
+    let Some(claim) = one.get("claim") else { return Ok((figures, None)) };
+    let text = |field: &str| claim[field].as_str().unwrap_or_default();
+    let contract = Payouts::new(app.market.deployment.payouts, &app.market.chain.provider);
+    assert_eq!(text("root"), contract.activeRoot().call().await?.to_string());
+    assert_eq!(text("payouts"), app.market.deployment.payouts.to_checksum(None));
+    assert_eq!((&claim["account"], &claim["token"]), (&one["account"], &one["currency"]));
+    let proof = claim["proof"].as_array().context("a proof")?.iter();
+    let proof = proof.map(|hash| Ok(hash.as_str().unwrap_or_default().parse()?)).collect::<Result<_>>()?;
+    Ok((figures, Some((text("cumulative").parse()?, proof))))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn earnings_come_with_a_proof_that_the_contract_takes() -> Result<()> {
+    let app = App::start().await?;
+    let (owner, ada) = (app.person(1).await?, testkit::account(5));
+    let (work, content_hash) = app.describe(&owner, "CODE", "Library", "").await?;
+    let asset = app.register(owner.address(), Work { content_hash, ..Work::new() }).await?;
+    // Five people are paid, so that proofs have levels with and without a sibling.
+    let items: Vec<Value> = (3..8).map(|n| item(testkit::account(n), &n.to_string())).collect();
+    record(&app, &owner, &work, &items).await?.expect(201);
+    assert_eq!(earnings(&app, ada).await?, ([0; 4], None));
+    earn(&app, asset, 5000).await?;
+    assert_eq!(earnings(&app, ada).await?, ([1000, 0, 0, 1000], None));
+    publish(&app, 1).await?;
+    let mut proofs = std::collections::BTreeSet::new();
+    for n in 3..8 {
+        let (figures, claim) = earnings(&app, testkit::account(n)).await?;
+        assert_eq!(figures, [1000, 0, 1000, 0]);
+        let (cumulative, proof) = claim.context("there is a claim")?;
+        proofs.insert(proof.len());
+        let claim = Payouts::claimCall { account: testkit::account(n), token: Address::ZERO, cumulative, proof };
+        app.call(testkit::account(9), app.market.deployment.payouts, claim).await?;
+        app.mirror().await?;
+        assert_eq!(earnings(&app, testkit::account(n)).await?, ([1000, 1000, 0, 0], None));
+    }
+    assert_eq!(proofs.into_iter().collect::<Vec<_>>(), [1, 3]);
+
+    // More of it, published and not, counts from what was claimed.
+    earn(&app, asset, 50).await?;
+    publish(&app, 2).await?;
+    earn(&app, asset, 500).await?;
+    let (figures, claim) = earnings(&app, ada).await?;
+    assert_eq!((figures, claim.context("there is a claim")?.0), ([1110, 1000, 10, 100], U256::from(1010)));
+    // As long as the tree is not stored, as with roots of earlier versions, the proof is the same.
+    let (_, stored) = earnings(&app, ada).await?;
+    sqlx::query("DELETE FROM payout_root_levels").execute(&app.market.pool).await?;
+    assert_eq!(earnings(&app, ada).await?.1, stored);
+
+    // What does not lead to the root is not handed out.
+    sqlx::query("UPDATE payout_root_entries SET cumulative = cumulative + 1").execute(&app.market.pool).await?;
+    app.get(&format!("/v1/accounts/{ada}/earnings")).await?.problem(500, "internal");
+    app.get("/v1/accounts/0x12/earnings").await?.problem(422, "invalid").field("address", "is not an address");
     Ok(())
 }

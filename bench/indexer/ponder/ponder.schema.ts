@@ -120,6 +120,7 @@ export const incomes = onchainTable(
     payer: t.hex().notNull(),
     amount: t.bigint().notNull(),
     reason: t.text().notNull(),
+    forwarded: t.boolean().notNull(),
   }),
   (t) => ({ pk: byPlace(t), asset: index().on(t.chainId, t.assetId, t.token) }),
 );
@@ -170,7 +171,7 @@ export const inboxes = onchainTable(
 );
 export const totalsPassedOver = onchainTable(
   "totals_passed_over",
-  (t) => ({ ...place(t), token: t.hex().notNull(), amount: t.bigint().notNull() }),
+  (t) => ({ ...place(t), number: t.int8({ mode: "number" }).notNull(), token: t.hex().notNull(), amount: t.bigint().notNull() }),
   (t) => ({ pk: byPlace(t) }),
 );
 export const moduleEvents = onchainTable(

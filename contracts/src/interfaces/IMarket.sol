@@ -80,7 +80,7 @@ interface IMarket {
         bytes permit;
     }
 
-    /// @notice An order was filled, and the royalty is in the pot of the asset.
+    /// @notice An order was filled, and the royalty is in the pot of the asset, or is the pot's credit here.
     /// @param makerSeq The maker's event number: from 1, without gaps, over a maker's fills and cancellations.
     event Filled(
         uint64 makerSeq,
@@ -107,7 +107,7 @@ interface IMarket {
     /// @param credit The account's credit after it: shows a missing event.
     event CreditAdded(address indexed account, address indexed currency, uint256 amount, uint256 credit);
 
-    /// @notice An account took its whole credit.
+    /// @notice The whole credit of an account was paid.
     event CreditWithdrawn(address indexed account, address indexed currency, address to, uint256 amount);
 
     /// @notice The market fee, or who receives it, changed.
@@ -162,6 +162,10 @@ interface IMarket {
 
     /// @notice Sends the caller's whole credit in a currency to `to`.
     function withdrawCredit(address currency, address to) external returns (uint256 amount);
+
+    /// @notice Sends an account its whole credit in a currency. Anyone may ask; the money goes to the account itself. This is
+    /// how the pot gets the royalties of a token that refused to pay it.
+    function deliverCredit(address account, address currency) external returns (uint256 amount);
 
     /// @notice Sets the market fee, at most MAX_FEE_BPS, and who receives it. Only GOVERNOR.
     function setFee(uint16 feeBps, address feeRecipient) external;

@@ -5,9 +5,10 @@ pragma solidity ^0.8.28;
 /// @notice Income of assets comes in through `fund`, or straight to the pot's own contract, and waits there. Who is owed
 /// what is computed off chain and comes back as the root of a Merkle tree of cumulative amounts. When it is activated
 /// exactly the new part of its declared totals moves here, and claims are paid out of that and nothing else. For every
-/// token: claimed <= declared <= funded, always.
+/// token: claimed <= declared + forwarded <= funded, always, where only a token that keeps a part of its transfers has
+/// anything forwarded.
 interface IPayouts {
-    /// @notice The sum of all cumulative amounts of a root in one token.
+    /// @notice The sum of all cumulative amounts of a root in one token, less what was forwarded of it.
     struct Total {
         address token;
         uint256 amount;
@@ -22,7 +23,7 @@ interface IPayouts {
     }
 
     /// @notice What was promised of one token.
-    /// @param declared What the active root declares, the ceiling of claims.
+    /// @param declared What activated roots have moved here, the ceiling of claims.
     /// @param pending What the pending root declares; meaningless while there is none.
     struct Tally {
         uint128 declared;
@@ -32,8 +33,16 @@ interface IPayouts {
     /// @notice Money came in for an asset.
     /// @param seq This contract's event number: from 1, without gaps, over all events of this interface
     /// that carry one.
+    /// @param amount What arrived.
+    /// @param forwarded Whether it went on at once to where claims are paid from, because the token had kept a part.
     event Funded(
-        uint64 seq, uint256 indexed assetId, address indexed token, address indexed from, uint256 amount, bytes32 reason
+        uint64 seq,
+        uint256 indexed assetId,
+        address indexed token,
+        address indexed from,
+        uint256 amount,
+        bytes32 reason,
+        bool forwarded
     );
 
     /// @notice A root waits for its time.
@@ -49,13 +58,13 @@ interface IPayouts {
 
     /// @notice A root became the one that claims are proven against; the one before stays good until `graceUntil`, or
     /// until the next activation when that is sooner.
-    event RootActivated(
-        uint64 seq, uint64 indexed number, bytes32 indexed root, bytes32 previousRoot, uint64 graceUntil
-    );
+    event RootActivated(uint64 seq, uint64 indexed number, bytes32 indexed root, uint64 graceUntil);
 
-    /// @notice A token failed when its newly declared amount was to be fetched, so its declared total stays what it was.
-    /// The next root that names it tries again.
-    event TotalPassedOver(uint64 seq, address indexed token, uint256 amount);
+    /// @notice Of a total, `amount` is not counted: the pot did not hold it when the root with this number was proposed, it
+    /// could not be moved when the root was activated, or the token failed. The rest of the root holds, and the next root
+    /// that names the token tries again. What is declared once a root is active is thus the largest, over this root and
+    /// those before, of a total less all that was passed over of it.
+    event TotalPassedOver(uint64 seq, uint64 indexed number, address indexed token, uint256 amount);
 
     /// @notice A pending root was refused.
     event RootVetoed(uint64 seq, uint64 indexed number, bytes32 indexed root);
@@ -74,6 +83,7 @@ interface IPayouts {
     event InboxDeployed(uint64 seq, uint256 indexed assetId, address indexed inbox);
 
     error AmountZero();
+    error AmountTooLarge(uint256 amount);
     error ValueMismatch(uint256 value, uint256 expected);
     error CallerNotPot(address caller);
     error RootZero();
@@ -82,8 +92,6 @@ interface IPayouts {
     error RootNotActivatable(uint64 activatableAt);
     error TotalsTooMany(uint256 count, uint256 max);
     error TotalsNotAscending(uint256 index);
-    error TotalBelowDeclared(address token, uint256 amount, uint256 declared);
-    error TotalAboveFunded(address token, uint256 amount, uint256 funded);
     error ProofInvalid(address account, address token, uint256 cumulative);
     error NothingToClaim(address account, address token, uint256 claimed);
     error GasTooLow(uint256 least);
@@ -91,7 +99,7 @@ interface IPayouts {
     error GraceOutOfBounds(uint64 grace, uint64 min, uint64 max);
 
     /// @notice Pays income into the pot of an asset. Native coin: `token` zero, `amount` the value sent. ERC-20: pulled
-    /// from the caller; what arrives is what counts.
+    /// from the caller; what arrives is what counts, at most `amount`. Below 2^128, so that sums of income stay numbers.
     /// @param reason Why, such as "sale" or "royalty".
     /// @dev Warning: the pot knows numbers, not assets. Money for an id that is never registered is not paid to anyone.
     /// @return received What was credited.
@@ -106,7 +114,7 @@ interface IPayouts {
     /// @param dataCid Where the tree's data is, so that anyone can check it.
     /// @param anchorSeq The anchor of the ledger that the tree was computed from; 0 for none.
     /// @param totals The cumulative sum of each token, at most 32, ascending by token. A token that is left out keeps
-    /// its declared total.
+    /// its declared total, and so does one with a smaller sum; of a larger one counts what the pot holds.
     /// @dev Warning: ENGINE decides who is owed what. A wrong root is stopped by GUARDIAN within the delay, and can
     /// take no more than its totals.
     /// @return number The root's number; every proposal has its own.
@@ -116,7 +124,8 @@ interface IPayouts {
 
     /// @notice Makes the pending root the active one, once its time has come, and moves what it declares beyond the
     /// root before it from the pot to here.
-    /// @dev A token that fails is passed over. Needs 600000 gas left for each token, of which a usual one takes a tenth.
+    /// @dev A token that fails is passed over, and of one that moves less, what arrived is declared. Needs 600000 gas left
+    /// for each token, of which a usual one takes a tenth.
     function activate() external;
 
     /// @notice Refuses the pending root. Only GUARDIAN.

@@ -6,7 +6,7 @@ import {Handler} from "./Handler.sol";
 /// @notice The handler's actions, for campaigns and for scenarios that are always the same.
 library Actions {
     function all() internal pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](40);
+        selectors = new bytes4[](42);
         selectors[0] = Handler.register.selector;
         selectors[1] = Handler.transfer.selector;
         selectors[2] = Handler.lowerRoyalty.selector;
@@ -48,6 +48,8 @@ library Actions {
         selectors[37] = Handler.claim.selector;
         selectors[38] = Handler.derive.selector;
         selectors[39] = Handler.cancelAll.selector;
+        selectors[40] = Handler.deliverCredit.selector;
+        selectors[41] = Handler.blockPot.selector;
     }
 
     /// @notice The `step`-th of a fixed sequence of calls. A word that is too wide for its argument makes one that is

@@ -183,6 +183,13 @@ contract Handler is Actors {
         _granted(20, "withdrawCredit", actor, address(market), call);
     }
 
+    /// @dev Anyone delivers, to the pot above all.
+    function deliverCredit(uint256 seed, uint256 currencySeed) external {
+        address account = seed % 2 == 0 ? payouts.pot() : _actor(seed);
+        bytes memory call = abi.encodeCall(IMarket.deliverCredit, (account, currencies[currencySeed % 5]));
+        _try("deliverCredit", stranger, address(market), 0, call);
+    }
+
     function setFee(uint16 newFeeBps) external {
         bytes memory call = abi.encodeCall(IMarket.setFee, (newFeeBps % 600, actors[newFeeBps % 4]));
         _try("setFee", governor, address(market), 0, call);
@@ -214,7 +221,7 @@ contract Handler is Actors {
     }
 
     /// @dev Promises part of what is not yet promised to everyone; a hostile engine promises three times as much as the
-    /// totals say.
+    /// totals say, and declares more than there is.
     function propose(uint256 seed, bool hostile) public {
         if (pendingRoot != 0) {
             IPayouts.Total[] memory none;
@@ -222,22 +229,40 @@ contract Handler is Actors {
             return;
         }
         delete dues;
-        IPayouts.Total[] memory totals = new IPayouts.Total[](2);
-        for (uint256 i; i < 2; ++i) {
-            address currency = i == 0 ? address(0) : address(token);
-            uint256 each = (fundedOf[currency] - declaredOf[currency]) / ACTORS;
-            totals[i].token = currency;
-            totals[i].amount = declaredOf[currency];
-            for (uint256 j; j < ACTORS; ++j) {
-                uint256 more = each == 0 ? 0 : uint256(keccak256(abi.encode(seed, i, j))) % each;
-                totals[i].amount += more;
-                uint256 cumulative = promised[actors[j]][currency] + (hostile ? 3 * more : more);
-                dues.push(_due(actors[j], currency, cumulative));
+        IPayouts.Total[] memory totals = new IPayouts.Total[](4);
+        for (uint256 i; i < totals.length; ++i) {
+            address currency = currencies[i < 2 ? i : i + 1];
+            uint256 sum = _promise(currency, seed, hostile);
+            uint256 amount = sum > forwardedOf[currency] ? sum - forwardedOf[currency] : 0;
+            if (hostile && seed % 3 == 0) amount = type(uint256).max;
+            uint256 at = i;
+            for (; at != 0 && totals[at - 1].token > currency; --at) {
+                totals[at] = totals[at - 1];
             }
+            totals[at] = IPayouts.Total({token: currency, amount: amount});
         }
         (bytes32 root,) = _tree(_leaves(dues), 0);
         bytes memory call = abi.encodeCall(IPayouts.propose, (root, CID, 0, totals));
         _try(hostile ? bytes32("proposeHostile") : bytes32("propose"), engine, address(payouts), 0, call);
+    }
+
+    /// @return sum What is promised to everyone, without what a hostile engine adds.
+    function _promise(address currency, uint256 seed, bool hostile) private returns (uint256 sum) {
+        for (uint256 i; i < ACTORS; ++i) {
+            sum += promised[actors[i]][currency];
+        }
+        uint256 each = sum < fundedOf[currency] ? (fundedOf[currency] - sum) / ACTORS : 0;
+        for (uint256 i; i < ACTORS; ++i) {
+            uint256 more = each == 0 ? 0 : uint256(keccak256(abi.encode(seed, currency, i))) % each;
+            sum += more;
+            dues.push(_due(actors[i], currency, promised[actors[i]][currency] + (hostile ? 3 * more : more)));
+        }
+    }
+
+    /// @dev A token that blocks accounts refuses to pay the pot, or Payouts, or pays them again.
+    function blockPot(uint256 seed) external {
+        blocking.setBlocked(seed % 2 == 0 ? payouts.pot() : address(payouts), seed / 2 % 3 == 0);
+        ++done["blockPot"];
     }
 
     function veto() external {
@@ -263,14 +288,15 @@ contract Handler is Actors {
 
     function claim(uint256 seed) external {
         if (activeRoot == 0 || dues.length == 0) return;
-        for (uint256 i; i < dues.length / 2; ++i) {
-            _claim((seed % dues.length + i) % dues.length);
+        bytes32[] memory leaves = _leaves(dues);
+        for (uint256 i; i < ACTORS; ++i) {
+            _claim((seed % dues.length + i) % dues.length, leaves);
         }
     }
 
-    function _claim(uint256 index) private {
+    function _claim(uint256 index, bytes32[] memory leaves) private {
         Due memory due = dues[index];
-        (bytes32 root, bytes32[] memory proof) = _tree(_leaves(dues), index);
+        (bytes32 root, bytes32[] memory proof) = _tree(leaves, index);
         bytes memory call = abi.encodeCall(IPayouts.claim, (due.account, due.token, due.cumulative, proof));
         if (root != activeRoot) return _refused(13, stranger, address(payouts), 0, call);
         _try("claim", stranger, address(payouts), 0, call);

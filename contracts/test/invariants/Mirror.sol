@@ -63,6 +63,8 @@ abstract contract Mirror is SystemTest {
     mapping(address currency => uint256) public fundedOf;
     mapping(address currency => uint256) public claimedOf;
     mapping(address currency => uint256) public declaredOf;
+    mapping(address currency => uint256) public forwardedOf;
+    mapping(uint64 number => mapping(address currency => uint256)) internal passedOver;
     mapping(address currency => uint256) internal proposedOf;
     mapping(address account => mapping(address currency => uint256)) public paidOf;
     mapping(address account => mapping(address currency => uint256)) public promised;
@@ -70,6 +72,7 @@ abstract contract Mirror is SystemTest {
     IPayouts.Total[] internal proposal;
     bytes32 public pendingRoot;
     bytes32 public activeRoot;
+    uint64 internal activeNumber;
     uint64 public activatableAt;
 
     mapping(uint256 licenceId => Licence) public licenceOf;
@@ -252,7 +255,12 @@ abstract contract Mirror is SystemTest {
         if (topic == keccak256("AuthorityUpdated(address)")) return;
         _number(log);
         if (topic == IPayouts.Funded.selector) {
-            fundedOf[_address(log.topics[2])] += uint256(_word(log.data, 1));
+            address currency = _address(log.topics[2]);
+            (, uint256 amount,, bool forwarded) = abi.decode(log.data, (uint64, uint256, bytes32, bool));
+            fundedOf[currency] += amount;
+            if (forwarded) forwardedOf[currency] += amount;
+        } else if (topic == IPayouts.TotalPassedOver.selector) {
+            _passedOver(uint64(uint256(log.topics[1])), _address(log.topics[2]), uint256(_word(log.data, 1)));
         } else if (topic == IPayouts.RootProposed.selector) {
             _law(15, pendingRoot == 0);
             (, string memory cid,, IPayouts.Total[] memory totals, uint64 at) =
@@ -269,12 +277,26 @@ abstract contract Mirror is SystemTest {
         } else if (topic == IPayouts.RootActivated.selector) {
             _law(15, pendingRoot == log.topics[2] && block.timestamp >= activatableAt);
             (activeRoot, pendingRoot) = (pendingRoot, 0);
+            activeNumber = uint64(uint256(log.topics[1]));
             for (uint256 i; i < proposal.length; ++i) {
-                declaredOf[proposal[i].token] = proposal[i].amount;
+                _declare(
+                    proposal[i].token,
+                    proposal[i].amount - passedOver[uint64(uint256(log.topics[1]))][proposal[i].token]
+                );
             }
         } else if (topic == IPayouts.PayoutAddressSet.selector) {
             payoutAddressOf[_address(log.topics[1])] = _address(log.topics[2]);
         }
+    }
+
+    function _declare(address currency, uint256 amount) private {
+        if (amount > declaredOf[currency]) declaredOf[currency] = amount;
+    }
+
+    /// @dev At a proposal, or after an activation, which has declared the whole total.
+    function _passedOver(uint64 number, address currency, uint256 amount) private {
+        passedOver[number][currency] += amount;
+        if (number == activeNumber) declaredOf[currency] -= amount;
     }
 
     // ------------------------------------------------------------------------------------------------------- licences

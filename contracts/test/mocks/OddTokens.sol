@@ -64,21 +64,36 @@ contract BlockingToken is ERC20("Blocking", "BLK") {
 contract HookToken is ERC20("Hook", "HOOK") {
     address public target;
     bytes public data;
+    uint256 private _later;
     bool public succeeded;
+    mapping(address account => bool) private _refused;
 
     function mint(address to, uint256 amount) external {
         _mint(to, amount);
     }
 
     function arm(address newTarget, bytes memory newData) external {
-        (target, data) = (newTarget, newData);
+        armLater(newTarget, newData, 0);
+    }
+
+    /// @notice Calls in the transfer after so many others.
+    function armLater(address newTarget, bytes memory newData, uint256 later) public {
+        (target, data, _later) = (newTarget, newData, later);
+    }
+
+    /// @notice Pays this account nothing.
+    function refuse(address account) external {
+        _refused[account] = true;
     }
 
     function _update(address from, address to, uint256 amount) internal override {
-        if (target != address(0)) {
+        require(!_refused[to], "refused");
+        if (target != address(0) && _later == 0) {
             address once = target;
             target = address(0);
             (succeeded,) = once.call(data);
+        } else if (target != address(0)) {
+            --_later;
         }
         super._update(from, to, amount);
     }
@@ -124,5 +139,65 @@ contract RebasingToken {
         uint256 moved = amount * ONE / scale;
         shares[from] -= moved;
         shares[to] += moved;
+    }
+}
+
+/// @notice Fails in a way of its choice, towards one account or all, and keeps its books nevertheless.
+contract WildToken is ERC20("Wild", "WILD") {
+    enum Mood {
+        TAME,
+        BALANCE_REVERTS,
+        BALANCE_BURNS_GAS,
+        BALANCE_IS_TOO_HIGH,
+        BALANCE_IS_ZERO,
+        BALANCE_IS_LONG,
+        BALANCE_IS_SHORT,
+        TRANSFER_REVERTS,
+        TRANSFER_BURNS_GAS,
+        TRANSFER_RETURNS_FALSE,
+        TRANSFER_MOVES_NOTHING,
+        TRANSFER_MOVES_HALF,
+        TRANSFER_ANSWERS_AT_LENGTH
+    }
+
+    Mood public mood;
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function feel(Mood newMood) external {
+        mood = newMood;
+    }
+
+    function balanceOf(address account) public view override returns (uint256) {
+        if (mood == Mood.BALANCE_REVERTS) revert("no");
+        if (mood == Mood.BALANCE_BURNS_GAS) _burnGas();
+        if (mood == Mood.BALANCE_IS_TOO_HIGH) return type(uint256).max;
+        if (mood == Mood.BALANCE_IS_ZERO) return 0;
+        if (mood == Mood.BALANCE_IS_LONG) _answer(1_000_000);
+        if (mood == Mood.BALANCE_IS_SHORT) _answer(31);
+        return super.balanceOf(account);
+    }
+
+    function transfer(address to, uint256 amount) public override returns (bool) {
+        if (mood == Mood.TRANSFER_REVERTS) revert("no");
+        if (mood == Mood.TRANSFER_BURNS_GAS) _burnGas();
+        if (mood == Mood.TRANSFER_RETURNS_FALSE) return false;
+        if (mood == Mood.TRANSFER_MOVES_NOTHING) return true;
+        if (mood == Mood.TRANSFER_MOVES_HALF) amount /= 2;
+        bool moved = super.transfer(to, amount);
+        if (mood == Mood.TRANSFER_ANSWERS_AT_LENGTH) _answer(1_000_000);
+        return moved;
+    }
+
+    function _burnGas() private pure {
+        while (true) {}
+    }
+
+    function _answer(uint256 length) private pure {
+        assembly ("memory-safe") {
+            return(0, length)
+        }
     }
 }

@@ -218,6 +218,7 @@ impl Snapshot {
     }
 
     fn keep(&self) -> Result<Vec<u8>> {
+        // Whoever worked with somebody is among the people, so this leaves nothing out.
         let place = |account| self.people.binary_search_by_key(&account, |person| person.account).ok();
         let tie = |tie: &Together| Some((place(tie.a)?, place(tie.b)?, tie.work.0, tie.time));
         let together = self.together.iter().filter_map(tie).collect();

@@ -76,7 +76,7 @@ async fn load(tx: &mut Tx, id: i64) -> Result<Option<(i64, NewContribution)>> {
     let decimal = |what, text: &str| text.parse::<Decimal>().map_err(|_| corrupt(what, text));
     let basis = row.basis.map(|basis| {
         let text = basis.to_string();
-        serde_json::from_value(basis).map_err(|_| corrupt("basis", &text))
+        serde_json::from_value(basis).map_err(|source| StoreError::Json { what: "basis", value: text, source })
     });
     let new = NewContribution {
         contributor: row.key,

@@ -68,8 +68,8 @@ impl<C: SolCall> Answer<C> {
         C::abi_decode_returns(&bytes).map_err(|error| Error::Chain(TransportErrorKind::custom(error)))
     }
 
-    /// Returns the answer of a contract that may refuse the question. Returns `None` when it refuses, or when there is no
-    /// contract.
+    /// Returns the answer of a contract that may refuse the question. Returns `None` when it refuses, when it answers something
+    /// else, or when there is no contract.
     ///
     /// # Errors
     /// When the node does not answer.

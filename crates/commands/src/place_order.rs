@@ -48,6 +48,7 @@ impl Signed {
     /// # Errors
     /// When the order is not well formed. The error holds all faults.
     pub fn new(market: Market<'_>, order: Order, signature: Vec<u8>) -> Result<Self> {
+        // By a clock before 1970 no order has ended yet. The contract has the last word on times anyway.
         let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
         refuse(order.check_shape(now))?;
         let chain_id = market.deployment.chain_id;

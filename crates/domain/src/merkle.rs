@@ -115,6 +115,14 @@ impl PayoutTree {
         &self.entries
     }
 
+    /// Returns all levels: the leaves in the order of the entries, then each level of their parents, up to the root.
+    ///
+    /// A proof takes one node of each: above the entry at `place`, the sibling on a level stands at `(place >> level) ^ 1`,
+    /// and there is none where the level ends before that.
+    pub fn levels(&self) -> &[Vec<B256>] {
+        &self.tree.levels
+    }
+
     /// Returns the proof for an account and token, from the leaf up. It is empty when the leaf is the root. `None` when
     /// there is no such entry.
     pub fn proof(&self, account: Address, token: Address) -> Option<Vec<B256>> {

@@ -109,7 +109,8 @@ impl State {
     /// # Errors
     /// When the event's body lacks something that its kind requires.
     pub fn push(&mut self, event: &Event) -> Result<(), FoldError> {
-        let body: Value = serde_json::from_str(&event.body).unwrap_or_default();
+        let wrong = |_| FoldError { seq: event.seq, kind: event.kind.clone(), field: "body" };
+        let body: Value = serde_json::from_str(&event.body).map_err(wrong)?;
         let said = Said { event, body: &body };
         // A kind that only another version of the program knows changes nothing here.
         if let Ok(kind) = event.kind.parse() {

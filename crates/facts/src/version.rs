@@ -71,6 +71,7 @@ fn read_0(topic: &str, key: &str, payload: Value) -> Result<(Subject, Fact), Rea
         "root.proposed" | "root.activated" | "root.vetoed" => {
             let kind: Kind = topic.parse()?;
             let body = old.camel_case(&[]);
+            // A row without a root has no subject, which parsing says.
             let root = body["root"].as_str().unwrap_or_default();
             (kind, format!("root:{root}").parse()?, body)
         }

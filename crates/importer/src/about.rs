@@ -70,6 +70,7 @@ fn one_line(text: &str, longest: usize) -> String {
 /// Reads title, description and licence: `Cargo.toml` first, then `package.json`, then README and LICENSE.
 pub(crate) fn read(contents: &Contents) -> About {
     let mut about = About::default();
+    // What cannot be read describes nothing, and the next file is asked. The owner can describe the work better anyway.
     if let Some(manifest) = text_of(contents, "Cargo.toml").and_then(|text| toml::from_str::<toml::Table>(&text).ok()) {
         about.cargo(&manifest);
     }

@@ -167,6 +167,7 @@ fn node(package: &Package, metadata: &BTreeMap<String, toml::Value>) -> Node {
     };
     let old = || metadata.get(&format!("checksum {name} {version} ({source})")).and_then(toml::Value::as_str);
     let checksum = package.checksum.as_deref().or_else(old);
+    // Cargo writes `<none>` for a package without a sum, and then the content is not known.
     let content_hash = checksum.and_then(|sum| sum.parse::<B256>().ok());
     Node::External(External {
         purl: purl("cargo", name, version, &origin(source)),

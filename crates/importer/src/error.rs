@@ -11,11 +11,13 @@ pub(crate) const MOST_NAMED: usize = 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// Nothing is at the path.
-    #[error("{} does not exist: check the path", path.display())]
+    /// The path leads nowhere, or to where this user may not look.
+    #[error("{} cannot be opened: check the path: {source}", path.display())]
     NotThere {
         /// The path that was given.
         path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// Something is at the path, but it is not a repository.
     #[error("{} is not a git repository: give the folder that holds .git, or a bare repository", path.display())]

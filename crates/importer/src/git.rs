@@ -56,7 +56,7 @@ pub(crate) struct Git {
 impl Git {
     /// Opens the repository at `path` itself, and never one in a folder above.
     pub(crate) fn open(program: &OsStr, path: &Path) -> Result<Self, ImportError> {
-        let here = path.canonicalize().map_err(|_| ImportError::NotThere { path: path.to_owned() })?;
+        let here = path.canonicalize().map_err(|source| ImportError::NotThere { path: path.to_owned(), source })?;
         check_version(program)?;
         if !here.is_dir() {
             return Err(ImportError::NotARepository { path: path.to_owned() });
@@ -187,6 +187,7 @@ impl Git {
 /// Keeps the beginning of a process's error output and discards the rest, so that the process never waits for us.
 fn first_bytes(mut stderr: ChildStderr) -> Vec<u8> {
     let mut kept = Vec::new();
+    // What cannot be read of a complaint is missing from an error's text. The command's own status tells whether it failed.
     let _ = stderr.by_ref().take(COMPLAINT as u64).read_to_end(&mut kept);
     let _ = io::copy(&mut stderr, &mut io::sink());
     kept
@@ -261,6 +262,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // Both calls fail only when the command has ended already.
+        // Both fail only for a process that has ended, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -433,6 +433,7 @@ impl<'a> FundingFile<'a> {
 fn since<'a>(git: &Git, since: Option<&'a str>) -> (Option<&'a str>, Vec<String>) {
     let Some(id) = since else { return (None, Vec::new()) };
     let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Whatever fails here, all commits are read, which costs time and loses nothing.
     let known =
         is_id && git.run(&["merge-base", "--is-ancestor", id, git.head()], None).and_then(|run| run.all()).is_ok();
     if known {

@@ -120,8 +120,15 @@ pub(crate) fn read(path: &str, content: &str, beside: Beside<'_>) -> Result<Lock
         warnings.push(format!("{path}: {odd} entries are no packages and are left out"));
     }
     check_count(packages.len())?;
-    let npmrc = beside.npmrc.and_then(|npmrc| text::lossy(npmrc).ok());
-    let registries = npmrc.map(|npmrc| Registries::of(&npmrc)).unwrap_or_default();
+    let registries = match beside.npmrc.map(text::lossy).transpose() {
+        Ok(npmrc) => npmrc.map(|npmrc| Registries::of(&npmrc)).unwrap_or_default(),
+        Err(why) => {
+            warnings.push(format!(
+                "{path}: .npmrc beside it is not read, so packages without a place count as npm's own: {why}"
+            ));
+            Registries::default()
+        }
+    };
     let mut graph = Folders::new(path, packages).graph(&registries);
     graph.warnings.append(&mut warnings);
     Ok(graph)

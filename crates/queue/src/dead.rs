@@ -39,34 +39,46 @@ pub async fn dead(conn: &mut PgConnection, limit: i64) -> Result<Vec<Dead>, Queu
                 id: row.try_get("id")?,
                 queue: row.try_get("job_type")?,
                 job: serde_json::from_slice(row.try_get("job")?).ok(),
-                reason: row.try_get::<Option<String>, _>("reason")?.unwrap_or_default(),
+                reason: row
+                    .try_get::<Option<String>, _>("reason")?
+                    .unwrap_or_else(|| "no reason was recorded".to_owned()),
                 at: row.try_get("done_at")?,
             })
         })
         .collect()
 }
 
-/// Lets the jobs with these ids that were given up, or all such jobs, be tried again from the beginning. Returns how many there
-/// are.
+/// What became of jobs that were to be tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// How many are tried again.
+    pub again: u64,
+    /// The ids of those that another version of the program stored in a form that this one does not know. They stay given up.
+    pub unknown: Vec<String>,
+}
+
+/// Lets the jobs with these ids that were given up, or all such jobs, be tried again from the beginning.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn retry(tx: &mut Transaction<'_, Postgres>, ids: Option<&[String]>) -> Result<u64, QueueError> {
+pub async fn retry(tx: &mut Transaction<'_, Postgres>, ids: Option<&[String]>) -> Result<Retried, QueueError> {
     let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
         "SELECT id, job FROM apalis.jobs WHERE status = 'Killed' AND ($1::text[] IS NULL OR id = ANY ($1)) FOR UPDATE",
     )
     .bind(ids)
     .fetch_all(&mut **tx)
     .await?;
-    let again: Vec<(String, Vec<u8>)> = rows
-        .into_iter()
-        .filter_map(|(id, job)| {
-            let stored: Stored = serde_json::from_slice(&job).ok()?;
-            Some((id, Stored { tries: 0, ..stored }.bytes()))
-        })
-        .collect();
-    let (ids, jobs): (Vec<String>, Vec<Vec<u8>>) = again.into_iter().unzip();
-    let retried = sqlx::query(
+    let (mut ids, mut jobs, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, job) in rows {
+        match serde_json::from_slice::<Stored>(&job) {
+            Ok(stored) => {
+                ids.push(id);
+                jobs.push(Stored { tries: 0, ..stored }.bytes());
+            }
+            Err(_) => unknown.push(id),
+        }
+    }
+    let again = sqlx::query(
         "UPDATE apalis.jobs j SET status = 'Pending', job = r.job, attempts = 0, run_at = now(), done_at = NULL, lock_by = NULL,
                 lock_at = NULL, last_result = NULL
          FROM unnest($1::text[], $2::bytea[]) AS r (id, job) WHERE j.id = r.id",
@@ -75,7 +87,7 @@ pub async fn retry(tx: &mut Transaction<'_, Postgres>, ids: Option<&[String]>) -
     .bind(&jobs)
     .execute(&mut **tx)
     .await?;
-    Ok(retried.rows_affected())
+    Ok(Retried { again: again.rows_affected(), unknown })
 }
 
 /// Removes the oldest jobs of a chain that were done at least a week ago, at most `limit`, and returns how many. Jobs that were

@@ -15,7 +15,7 @@ mod pulse;
 mod run;
 mod stored;
 
-pub use dead::{Dead, dead, forget_done, retry};
+pub use dead::{Dead, Retried, dead, forget_done, retry};
 use facts::ChainId;
 pub use job::{Failure, Job, Queue, Registry};
 pub use run::run;

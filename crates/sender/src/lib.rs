@@ -58,7 +58,7 @@ pub struct Settled {
 pub enum SenderError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the node did not answer: {0}")]
+    #[error("the node did not give an answer: {0}")]
     Rpc(#[from] RpcError<TransportErrorKind>),
     #[error("transaction `{key}` would fail: {reason}")]
     Refused { key: String, reason: String },
@@ -229,18 +229,21 @@ impl Sender {
             .fetch_optional(&self.pool)
             .await?
             .ok_or_else(|| SenderError::Unknown { key: key.to_owned() })?;
-            let tx_hash = row.tx_hash.map(|hash| hash.0).unwrap_or_default();
+            // What a state says of the transaction is stored with it.
+            let lacks = |what| StoreError::Corrupt { what, value: format!("transaction {key}: {}", row.state) };
+            let tx_hash = || Ok::<_, StoreError>(row.tx_hash.ok_or_else(|| lacks("transaction hash"))?.0);
             match row.state.as_str() {
                 "mined" | "final" => {
                     return Ok(Settled {
-                        tx_hash,
-                        block_number: row.block_number.unwrap_or_default() as u64,
-                        gas_used: row.gas_used.unwrap_or_default() as u64,
+                        tx_hash: tx_hash()?,
+                        block_number: row.block_number.ok_or_else(|| lacks("block of a transaction"))? as u64,
+                        gas_used: row.gas_used.ok_or_else(|| lacks("gas of a transaction"))? as u64,
                     });
                 }
-                "reverted" => return Err(SenderError::Reverted { key: key.to_owned(), tx_hash }),
+                "reverted" => return Err(SenderError::Reverted { key: key.to_owned(), tx_hash: tx_hash()? }),
                 "refused" => {
-                    return Err(SenderError::Refused { key: key.to_owned(), reason: row.error.unwrap_or_default() });
+                    let reason = row.error.ok_or_else(|| lacks("refusal"))?;
+                    return Err(SenderError::Refused { key: key.to_owned(), reason });
                 }
                 _ => {}
             }

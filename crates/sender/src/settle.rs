@@ -6,7 +6,7 @@ use alloy::{
     consensus::TxEnvelope,
     eips::eip2718::{Decodable2718, Encodable2718},
     network::TransactionBuilder,
-    primitives::{Address, U256},
+    primitives::{Address, B256, U256},
     providers::Provider,
     rpc::types::{BlockNumberOrTag, TransactionReceipt, TransactionRequest},
     transports::RpcError,
@@ -29,6 +29,12 @@ pub(crate) struct Unsettled {
     sent: bool,
     /// Seconds since it was sent or changed.
     age: f64,
+}
+
+/// Returns the block of a receipt. Some nodes give one before the transaction is mined: it says nothing yet, and must not count
+/// as one of block 0, which is final.
+fn mined_in(receipt: &TransactionReceipt) -> Option<(u64, B256)> {
+    receipt.block_number.zip(receipt.block_hash)
 }
 
 /// The parts from which a transaction is signed anew.
@@ -74,8 +80,10 @@ impl Sender {
         .await?;
         for attempt in &attempts {
             let hash = attempt.tx_hash.0;
-            if let Some(receipt) = self.provider.get_transaction_receipt(hash).await? {
-                return self.record_receipt(transaction, &receipt).await;
+            if let Some(receipt) = self.provider.get_transaction_receipt(hash).await?
+                && let Some(mined_in) = mined_in(&receipt)
+            {
+                return self.record_receipt(transaction, &receipt, mined_in).await;
             }
         }
         let Some(newest) = attempts.first() else { return Ok(()) };
@@ -101,15 +109,19 @@ impl Sender {
         Ok(())
     }
 
-    async fn record_receipt(&self, transaction: &Unsettled, receipt: &TransactionReceipt) -> Result<(), SenderError> {
+    async fn record_receipt(
+        &self,
+        transaction: &Unsettled,
+        receipt: &TransactionReceipt,
+        (block, block_hash): (u64, B256),
+    ) -> Result<(), SenderError> {
         let finalized = match self.provider.get_block_by_number(BlockNumberOrTag::Finalized).await {
-            Ok(block) => block.map(|block| block.header.number).unwrap_or_default(),
+            Ok(block) => block.map(|block| block.header.number),
             // The chain does not have the tag, so its transactions stay `mined` and are looked at again.
-            Err(RpcError::ErrorResp(_)) => 0,
+            Err(RpcError::ErrorResp(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let block = receipt.block_number.unwrap_or_default();
-        let state = match (receipt.status(), block <= finalized) {
+        let state = match (receipt.status(), finalized.is_some_and(|finalized| block <= finalized)) {
             (false, _) => "reverted",
             (true, true) => "final",
             (true, false) => "mined",
@@ -117,7 +129,6 @@ impl Sender {
         if !transaction.sent && state == "mined" {
             return Ok(());
         }
-        let block_hash = receipt.block_hash.unwrap_or_default();
         sqlx::query!(
             "UPDATE sender_transactions SET state = $2, tx_hash = $3, block_number = $4, block_hash = $5, gas_used = $6,
                     gas_price = $7, updated_at = now() WHERE id = $1",
@@ -169,5 +180,29 @@ impl Sender {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_without_a_block_is_not_one_of_block_0() {
+        let receipt = |number: Value, hash: Value| -> TransactionReceipt {
+            serde_json::from_value(json!({
+                "type": "0x2", "status": "0x1", "cumulativeGasUsed": "0x5208", "gasUsed": "0x5208", "effectiveGasPrice": "0x1",
+                "logs": [], "logsBloom": format!("0x{}", "00".repeat(256)), "transactionHash": B256::repeat_byte(1),
+                "transactionIndex": "0x0", "from": Address::ZERO, "to": Address::ZERO, "contractAddress": null,
+                "blockNumber": number, "blockHash": hash
+            }))
+            .unwrap()
+        };
+        let hash = B256::repeat_byte(2);
+        assert_eq!(mined_in(&receipt(json!("0x7"), json!(hash))), Some((7, hash)));
+        assert_eq!(mined_in(&receipt(json!("0x0"), json!(hash))), Some((0, hash)));
+        assert_eq!(mined_in(&receipt(Value::Null, Value::Null)), None);
     }
 }

@@ -9,5 +9,5 @@ mod shutdown;
 
 pub use error::error_chain;
 pub use pace::Pace;
-pub use settings::{Finality, LogFormat, MinPayouts, Patterns, Secret, SecretUrl, Settings, SettingsError};
+pub use settings::{Currencies, Finality, LogFormat, MinPayouts, Patterns, Secret, SecretUrl, Settings, SettingsError};
 pub use shutdown::Shutdown;

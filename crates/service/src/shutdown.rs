@@ -47,12 +47,23 @@ impl Shutdown {
 
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!("only Ctrl-C ends this process in order, SIGTERM does not: {error}");
+            return interrupted().await;
+        }
     };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
+        () = interrupted() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+/// Waits for Ctrl-C. A process that cannot hear it goes on, and does not end by itself.
+async fn interrupted() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!("Ctrl-C does not end this process in order: {error}");
+        std::future::pending().await
     }
 }

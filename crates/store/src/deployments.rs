@@ -85,6 +85,7 @@ pub async fn find(conn: &mut PgConnection, chain_id: ChainId) -> Result<Option<D
     )
     .fetch_all(conn)
     .await?;
+    // Without rows there is no deployment, and so no first block of it either.
     let from_block = rows.iter().map(|row| row.block_number).min().unwrap_or_default() as u64;
     let found = Deployment::of(chain_id, from_block, |name| {
         rows.iter().find(|row| row.contract == name).map(|row| Ok(row.address.0)).transpose()

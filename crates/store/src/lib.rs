@@ -37,8 +37,11 @@ pub enum StoreError {
     Schema(#[from] SchemaError),
     #[error("the database URL is not valid: {0}")]
     Url(sqlx::Error),
+    /// The value itself says more than a parser's error would, which names no value.
     #[error("the stored {what} `{value}` is not valid: the database was changed by other hands")]
     Corrupt { what: &'static str, value: String },
+    #[error("the stored {what} `{value}` is not valid: the database was changed by other hands: {source}")]
+    Json { what: &'static str, value: String, source: serde_json::Error },
     #[error(transparent)]
     Fact(#[from] ::facts::BodyError),
     #[error("{0}")]

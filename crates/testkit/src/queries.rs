@@ -27,6 +27,7 @@ fn described() -> Result<Vec<(String, Value)>> {
         let text = query["query"].as_str().with_context(|| format!("{} has no query", path.display()))?.to_owned();
         all.push((text, query["describe"].take()));
     }
+    anyhow::ensure!(!all.is_empty(), "no query is described in .sqlx");
     Ok(all)
 }
 

@@ -19,7 +19,9 @@ export async function read<T>(answer: Promise<Answer<T>>): Promise<T> {
     settled = await answer;
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
-    throw new ApiProblem("The server could not be reached.", undefined, "unreachable");
+    // A body that is no JSON: something in front of the server answered in its place.
+    if (cause instanceof SyntaxError) throw new ApiProblem("The server's answer could not be read.", undefined, "unreadable", undefined, cause);
+    throw new ApiProblem("The server could not be reached.", undefined, "unreachable", undefined, cause);
   }
   if (settled.data === undefined) throw problemFrom(settled.error, settled.response.status);
   return settled.data;

@@ -8,8 +8,8 @@ export class ApiProblem extends Error {
   readonly code: string;
   readonly traceId: string | undefined;
 
-  constructor(detail: string, status: number | undefined, code: string, traceId?: string) {
-    super(detail);
+  constructor(detail: string, status: number | undefined, code: string, traceId?: string, cause?: unknown) {
+    super(detail, { cause });
     this.name = "ApiProblem";
     this.status = status;
     this.code = code;

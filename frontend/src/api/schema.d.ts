@@ -3172,7 +3172,11 @@ export interface operations {
                 parent?: number;
                 /** @description With an open sell order (`true`), or without one (`false`). */
                 listed?: boolean;
-                /** @description Words in the title or description. */
+                /**
+                 * @description Text in the title or description, in upper or lower case, at most 200 characters. Where it is in many works but few of the newest,
+                 *     or has no three letters or digits in a row, 3000 works are looked through for a page: it may then hold fewer than `limit`, or
+                 *     none, and `nextCursor` goes on.
+                 */
                 q?: string;
                 /** @description SHA-256 of the content, 0x-hex. */
                 contentHash?: string;

@@ -9,7 +9,8 @@ describe("formatBps", () => {
     [705, "7.05%"],
     [1, "0.01%"],
     [0, "0%"],
-  ])("%i: %s", (bps, text) => {
+    [undefined, "–"],
+  ])("%s: %s", (bps, text) => {
     expect(formatBps(bps)).toBe(text);
   });
 });

@@ -2,9 +2,9 @@
 
 import { parseBaseUnits } from "./amount";
 
-/** Basis points as per cent: 6000 is `60%`, 1250 is `12.5%`. */
-export function formatBps(bps: number): string {
-  return hundredths(BigInt(bps));
+/** Basis points as per cent: 6000 is `60%`, 1250 is `12.5%`; a dash where they are not known. */
+export function formatBps(bps: number | undefined): string {
+  return bps === undefined ? "–" : hundredths(BigInt(bps));
 }
 
 /** Millionths as per cent with two decimals; what is there but too small becomes `<0.01%`. */

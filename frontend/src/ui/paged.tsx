@@ -20,7 +20,8 @@ interface Props<T> {
 export function Paged<T>({ query, skeleton, empty, children }: Props<T>) {
   if (!query.data) return <Waiting query={query} skeleton={skeleton} />;
   const items = query.data.pages.flatMap((page) => page.items);
-  if (items.length === 0) return empty;
+  // A page may be empty and lead on.
+  if (items.length === 0 && !query.hasNextPage) return empty;
   return (
     <>
       {children(items)}

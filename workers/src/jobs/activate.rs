@@ -10,6 +10,7 @@ use facts::{Fact, RootActivationQueued};
 use queue::{Failure, Job, Queue};
 use sender::Intent;
 use serde::{Deserialize, Serialize};
+use service::error_chain;
 use store::payouts::roots;
 
 use crate::{
@@ -71,7 +72,9 @@ pub async fn activate(context: &Context, number: u64) -> Result<(), JobError> {
             let reason = reason.unwrap_or_else(|| error.message.to_string());
             return Err(JobError::NotYet(format!("root {number} cannot be activated: {reason}")));
         }
-        Ok(Err(error)) => return Err(JobError::NotYet(format!("the node did not answer: {error}"))),
+        Ok(Err(error)) => {
+            return Err(JobError::NotYet(format!("the node did not give an answer: {}", error_chain(&error))));
+        }
         Err(_) => return Err(JobError::NotYet(format!("the node did not answer within {PATIENCE:?}"))),
     }
     let intent = Intent {

@@ -49,6 +49,7 @@ async fn assess(context: &Context, memory: &Memory, what: Watched, through: u64)
     if let Some(wait) = trade::settles_in(&mut conn, chain_id, through).await? {
         return put_off(context, what, through, wait).await;
     }
+    // As long as nothing is settled, no block needs to be known.
     let settled = trade::settled(&mut conn, chain_id).await?.map_or(0, |settled| settled.block);
     drop(conn);
     let grounds = memory.fresh().await?;

@@ -43,12 +43,15 @@ pub async fn close(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
     let mut tx = context.pool.begin().await?;
     pots::lock(&mut tx, chain_id).await?;
-    let stopped = books::stopped(&mut tx, chain_id).await?;
+    let mut stopped = books::stopped(&mut tx, chain_id).await?;
+    for token in &stopped {
+        tracing::error!("income in {token} waits: the books do not hold in it");
+    }
+    stopped.extend(&context.distribution.left_out);
     let released = pots::release_reserves(&mut tx, chain_id, &stopped).await?;
     let mut divided = 0;
     for pot in pots::pots(&mut tx, chain_id).await? {
         if stopped.contains(&pot.token) {
-            tracing::error!("income of asset {} in {} waits: the books do not hold", pot.asset_id, pot.token);
             continue;
         }
         let mut part = tx.begin().await?;
@@ -89,7 +92,7 @@ async fn divide(context: &Context, tx: &mut PgConnection, pot: &Pot) -> Result<(
             ..Options::default()
         },
     };
-    let result = input.distribute().map_err(|error| JobError::Refused(error.to_string()))?;
+    let result = input.distribute().map_err(|error| JobError::Refused(error_chain(&error).to_string()))?;
     let id = pots::record(tx, chain_id, pot, &input, &result).await?;
     tracing::info!(
         "distribution {id}: {} of asset {} to {} accounts, {} reserves, {} carried on",

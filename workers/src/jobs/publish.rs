@@ -13,6 +13,7 @@ use queue::{Failure, Job, Queue};
 use sender::Intent;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use service::error_chain;
 use store::{
     ledger,
     payouts::{
@@ -50,17 +51,23 @@ impl Job for Publish {
 /// When the database or the vault fails.
 pub async fn publish(context: &Context) -> Result<(), JobError> {
     let chain_id = context.deployment.chain_id;
+    add_trees(context).await?;
     let mut tx = context.pool.begin().await?;
     pots::lock(&mut tx, chain_id).await?;
-    if books::newest(&mut tx, chain_id).await?.is_some_and(|check| check.books.contradict_themselves()) {
-        tracing::error!("no payout root is published on chain {chain_id}: the books do not hold");
-        return Ok(());
+    let mut left_out = books::contradictions(&mut tx, chain_id).await?;
+    for token in &left_out {
+        tracing::error!("no root brings anything new in {token} on chain {chain_id}: the books do not hold in it");
     }
+    left_out.extend(&context.distribution.left_out);
     // There is one root at a time. The next one is published when this one is decided.
     if let Some(pending) = roots::pending(&mut tx, chain_id).await? {
         let activate = Activate { number: pending.number };
         enqueue(&mut tx, chain_id, &activate, pending.wait + Duration::from_secs(1)).await?;
         tx.commit().await?;
+        return Ok(());
+    }
+    // What everybody was paid is only added up when somebody was paid.
+    if roots::is_current(&mut tx, chain_id).await? {
         return Ok(());
     }
     let newest = roots::newest(&mut tx, chain_id).await?;
@@ -69,12 +76,12 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     {
         return Ok(());
     }
-    let cumulative = roots::cumulative(&mut tx, chain_id).await?;
-    if cumulative.totals.is_empty() {
+    let cumulative = roots::cumulative(&mut tx, chain_id, &left_out).await?;
+    if !cumulative.changed {
         return Ok(());
     }
     let tree = PayoutTree::new(chain_id.0, context.deployment.payouts, cumulative.entries.clone())
-        .map_err(|error| JobError::Refused(error.to_string()))?;
+        .map_err(|error| JobError::Refused(error_chain(&error).to_string()))?;
     let root = tree.root();
     let known = newest.filter(|newest| newest.root == root);
     if known.as_ref().is_some_and(|known| known.state == "vetoed") {
@@ -83,7 +90,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     }
     let data_cid = store_list(context, &cumulative, root).await?;
     if known.is_none() {
-        roots::record(&mut tx, chain_id, root, &data_cid, &cumulative).await?;
+        roots::record(&mut tx, chain_id, &tree, &data_cid, &cumulative).await?;
     }
     let Standing::Missing { key, refused } = standing::of(&mut tx, chain_id, &propose_key(root)).await? else {
         return Ok(());
@@ -91,6 +98,7 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     if let Some(reason) = refused {
         tracing::error!("payout root {root} was not accepted ({reason}): it is proposed again");
     }
+    // 0 says on chain that no anchor covers what the tree was computed from.
     let anchor_seq = ledger::payouts_anchor(&mut tx, chain_id).await?.unwrap_or_default();
     let queued = RootProposalQueued { key: key.clone(), data_cid: data_cid.clone(), anchor_seq };
     let totals = cumulative.totals.iter().map(|(token, amount)| Total { token: *token, amount: *amount }).collect();
@@ -107,6 +115,21 @@ pub async fn publish(context: &Context) -> Result<(), JobError> {
     tx.commit().await?;
     tracing::info!("payout root {root}: {} accounts", cumulative.entries.len());
     Ok(())
+}
+
+/// Stores the trees of roots that a version before migration 30 recorded, so that a read of a proof need not build them.
+async fn add_trees(context: &Context) -> Result<(), JobError> {
+    let deployment = &context.deployment;
+    let mut tx = context.pool.begin().await?;
+    for root in roots::without_tree(&mut tx, deployment.chain_id).await? {
+        if !roots::add_tree(&mut tx, deployment.chain_id, deployment.payouts, root).await? {
+            tracing::error!(
+                "the stored entries of payout root {} do not make it: nobody can claim with them",
+                root.root
+            );
+        }
+    }
+    Ok(tx.commit().await?)
 }
 
 fn propose_key(root: B256) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use facts::{ChainId, Fact, IncomeFinalized, NewFact, RootProposed, Stream, Subject};
-use queue::{Queue, dead, retry};
+use queue::{Queue, Retried, dead, retry};
 use serde_json::{Value, json};
 use store::{facts::tell, payouts::pots};
 
@@ -122,9 +122,17 @@ async fn what_was_given_up_is_listed_and_tried_again_by_a_command() -> Result<()
     assert!(listed.iter().any(|dead| dead.reason.contains("RootNotPending")), "{listed:?}");
 
     let mut tx = stage.pool().begin().await?;
-    assert_eq!(retry(&mut tx, Some(&["no such".to_owned()])).await?, 0);
-    assert_eq!(retry(&mut tx, Some(&["01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()])).await?, 1);
+    assert_eq!(retry(&mut tx, Some(&["no such".to_owned()])).await?, Retried::default());
+    let one = Retried { again: 1, unknown: vec![] };
+    assert_eq!(retry(&mut tx, Some(&["01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()])).await?, one);
     tx.commit().await?;
+    // A job in a form that this program does not know is named, and left as it is.
+    let mut tx = stage.pool().begin().await?;
+    let odd = "UPDATE apalis.jobs SET job = '\\x7b7d' WHERE id = '01ARZ3NDEKTSV4RRFFQ69G5FAW'";
+    assert_eq!(sqlx::query(odd).execute(&mut *tx).await?.rows_affected(), 1);
+    let left = Retried { again: 0, unknown: vec!["01ARZ3NDEKTSV4RRFFQ69G5FAW".to_owned()] };
+    assert_eq!(retry(&mut tx, None).await?, left);
+    tx.rollback().await?;
     let again = "SELECT count(*) FROM apalis.jobs WHERE id = '01ARZ3NDEKTSV4RRFFQ69G5FAV' AND status = 'Pending'
                  AND (convert_from(job, 'UTF8')::jsonb ->> 'tries')::int = 0";
     assert_eq!(stage.number(again).await?, 1);

@@ -82,3 +82,34 @@ async fn jobs_that_are_killed_at_every_step_neither_lose_nor_repeat_anything() -
     assert_ne!(of_ada, Some(U256::ZERO));
     stage.check_books().await
 }
+
+#[tokio::test]
+async fn a_root_of_an_earlier_version_gets_its_tree_whatever_is_killed() -> Result<()> {
+    let stage = Stage::start().await?;
+    let context = &stage.context;
+    stage.two_works_with_income(ADA).await?;
+    workers::close(context).await?;
+    stage.publish_and_activate().await?;
+    let (root, _) = stage.entries().await?;
+    let proof = stage.proof(root, ADA, Address::ZERO).await?;
+    for old in ["DELETE FROM payout_root_levels", "UPDATE payout_root_entries SET place = NULL"] {
+        sqlx::query(old).execute(stage.pool()).await?;
+    }
+    // Its proofs can be read at any moment.
+    assert_eq!(stage.proof(root, ADA, Address::ZERO).await?, proof);
+    let mut deaths = 0;
+    for polls in 1.. {
+        let ended = polled(workers::publish(context), polls).await;
+        assert_eq!(stage.proof(root, ADA, Address::ZERO).await?, proof);
+        if let Some(ended) = ended {
+            ended?;
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 0, "it never died");
+    stage.check_books().await?;
+    stage.claim(ADA, Address::ZERO).await?;
+    assert_eq!(stage.number("SELECT count(*) FROM payout_roots").await?, 1, "nothing new is to be published");
+    Ok(())
+}

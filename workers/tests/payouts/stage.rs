@@ -15,7 +15,10 @@ use indexer::Indexer;
 use rust_decimal::Decimal;
 use service::{Finality, Shutdown};
 use sqlx::PgPool;
-use store::payouts::{books, roots};
+use store::payouts::{
+    books,
+    roots::{self, Stored},
+};
 use tempfile::TempDir;
 use testkit::{Chain, Market, account, signer};
 use vault::{DiskStore, Vault};
@@ -164,30 +167,40 @@ impl Stage {
         tokio::time::timeout(PATIENCE, wait).await.with_context(|| format!("{what} did not come in time"))?
     }
 
-    /// Returns the newest root's entries.
-    pub async fn entries(&self) -> Result<(B256, Vec<Entry>)> {
+    /// Returns the stored proof of an account against a root.
+    pub async fn proof(&self, root: Stored, who: Address, token: Address) -> Result<Vec<B256>> {
+        let Context { deployment, .. } = &self.context;
+        let mut conn = self.pool().acquire().await?;
+        let proofs = roots::proofs(&mut conn, deployment.chain_id, deployment.payouts, root, who, &[token]).await?;
+        proofs.into_values().next().context("no proof")
+    }
+
+    /// Returns the newest root and its entries.
+    pub async fn entries(&self) -> Result<(Stored, Vec<Entry>)> {
         let (id, root): (i64, Vec<u8>) =
             sqlx::query_as("SELECT id, root::bytea FROM payout_roots ORDER BY id DESC LIMIT 1")
                 .fetch_one(self.pool())
                 .await?;
         let mut conn = self.pool().acquire().await?;
-        Ok((B256::from_slice(&root), roots::entries(&mut conn, id).await?))
+        Ok((Stored { id, root: B256::from_slice(&root) }, roots::entries(&mut conn, id).await?))
     }
 
-    /// Claims an account's part of the newest root in a transaction of the 8th account, and checks the proof meanwhile.
+    /// Claims an account's part of the newest root in a transaction of the 8th account. The stored proof must be the one that
+    /// follows from all entries.
     pub async fn claim(&self, who: Address, token: Address) -> Result<U256> {
         let (root, entries) = self.entries().await?;
         let Context { deployment, .. } = &self.context;
         let tree = PayoutTree::new(deployment.chain_id.0, deployment.payouts, entries)?;
-        anyhow::ensure!(tree.root() == root, "the entries do not make the root");
+        anyhow::ensure!(tree.root() == root.root, "the entries do not make the root");
         let entry = tree
             .entries()
             .iter()
             .find(|entry| (entry.account, entry.token) == (who, token))
             .context("no such entry")?;
-        let proof = tree.proof(who, token).context("no proof")?;
+        let proof = self.proof(root, who, token).await?;
+        anyhow::ensure!(Some(&proof) == tree.proof(who, token).as_ref(), "the stored proof of {who} is another");
         anyhow::ensure!(
-            verify(root, leaf(deployment.chain_id.0, deployment.payouts, entry), &proof),
+            verify(root.root, leaf(deployment.chain_id.0, deployment.payouts, entry), &proof),
             "the proof of {who} does not lead to the root"
         );
         let call = Payouts::claimCall { account: who, token, cumulative: entry.cumulative.0, proof };
@@ -210,8 +223,10 @@ impl Stage {
 
     /// Checks what must be true in the database at any moment.
     pub async fn check_books(&self) -> Result<()> {
-        if let Some(books) = books::read(self.pool(), self.context.deployment.chain_id).await? {
-            anyhow::ensure!(books.faults.is_empty(), "the books do not hold: {:?}", books.faults);
+        // The books by running totals are those that are counted from the beginning.
+        if let Some(recount) = books::recount(self.pool(), self.context.deployment.chain_id).await? {
+            let faults = recount.reading.books.faults;
+            anyhow::ensure!(faults.is_empty(), "the books do not hold: {faults:?}");
         }
         for (what, query) in FLOWS {
             let wrong: Vec<String> = sqlx::query_scalar(query).fetch_all(self.pool()).await?;
@@ -222,7 +237,7 @@ impl Stage {
 }
 
 /// What must be true besides the books, each with a query for the exceptions.
-const FLOWS: [(&str, &str); 3] = [
+const FLOWS: [(&str, &str); 5] = [
     (
         "what flows into a work flows out of it",
         "WITH into_work AS (
@@ -244,6 +259,20 @@ const FLOWS: [(&str, &str); 3] = [
              ON f.distribution_id = p.distribution_id AND f.target = 'account:0x' || encode(p.account, 'hex')
          LEFT JOIN distribution_carries c ON c.distribution_id = p.distribution_id AND c.account = p.account
          WHERE p.reserve_id IS NULL AND p.amount <> coalesce(f.amount, 0) + coalesce(c.brought, 0)",
+    ),
+    (
+        "an account's total is the sum of its payouts",
+        "SELECT format('%s %s', encode(account, 'hex'), encode(token, 'hex')) FROM payout_totals t
+         FULL JOIN (SELECT chain_id, account, token, sum(amount) AS amount FROM payouts GROUP BY 1, 2, 3) p
+             USING (chain_id, account, token)
+         WHERE t.amount IS DISTINCT FROM p.amount",
+    ),
+    (
+        "a root has all of its tree",
+        "SELECT r.id::text FROM payout_roots r
+         WHERE (SELECT count(*) FROM payout_root_entries e WHERE e.root_id = r.id AND e.place IS NOT NULL)
+               IS DISTINCT FROM (SELECT length(l.hashes) / 32 FROM payout_root_levels l WHERE l.root_id = r.id AND l.level = 0)
+            OR r.root IS DISTINCT FROM (SELECT l.hashes FROM payout_root_levels l WHERE l.root_id = r.id ORDER BY l.level DESC LIMIT 1)",
     ),
     (
         "a root's totals are the sums of its entries",

@@ -111,7 +111,7 @@ on("Market:Filled", async ({ event, context: { db } }) => {
   });
   if (args.royalty === 0n) return;
   const payer = side === "SELL" ? args.taker : args.maker;
-  await db.insert(tables.incomes).values({ ...at, assetId, token: args.currency, payer, amount: args.royalty, reason: "sale" });
+  await db.insert(tables.incomes).values({ ...at, assetId, token: args.currency, payer, amount: args.royalty, reason: "sale", forwarded: false });
 });
 on("Market:NoncesCancelled", async ({ event, context: { db } }) => {
   const { maker, nonces } = event.args;
@@ -150,6 +150,7 @@ on("Payouts:Funded", ({ event: { args, ...event }, context: { db } }) =>
     payer: args.from,
     amount: args.amount,
     reason: hexToString(trim(args.reason as Hex, { dir: "right" })),
+    forwarded: args.forwarded,
   }),
 );
 on("Payouts:RootProposed", ({ event: { args, ...event }, context: { db } }) =>
@@ -188,7 +189,12 @@ on("Payouts:InboxDeployed", ({ event: { args, ...event }, context: { db } }) =>
   db.insert(tables.inboxes).values({ ...place(event), assetId: Number(args.assetId), inbox: args.inbox }),
 );
 on("Payouts:TotalPassedOver", ({ event: { args, ...event }, context: { db } }) =>
-  db.insert(tables.totalsPassedOver).values({ ...place(event), token: args.token, amount: args.amount }),
+  db.insert(tables.totalsPassedOver).values({
+    ...place(event),
+    number: Number(args.number),
+    token: args.token,
+    amount: args.amount,
+  }),
 );
 
 const plain = (value: any): any =>

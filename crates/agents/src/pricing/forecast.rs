@@ -219,7 +219,7 @@ impl Forecaster {
             let others = medians.and_then(|medians| Ok((medians, pair(0.1, 0.9)?)));
             (wide.join(), others)
         });
-        let wide = wide.unwrap_or(Err(BoostError::Empty))?;
+        let wide = wide.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let (medians, narrow) = others?;
         self.models = Some(Models::new(day, medians, [narrow, wide]));
         Ok(true)

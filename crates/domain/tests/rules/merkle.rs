@@ -67,6 +67,9 @@ proptest! {
         prop_assert_eq!(tree.root(), reversed.root());
         for entry in entries {
             let proof = tree.proof(entry.account, entry.token).unwrap();
+            let place = tree.entries().iter().position(|one| *one == entry).unwrap();
+            let siblings = tree.levels().iter().enumerate().filter_map(|(level, nodes)| nodes.get((place >> level) ^ 1));
+            prop_assert_eq!(&proof, &siblings.copied().collect::<Vec<_>>());
             prop_assert!(verify(tree.root(), leaf(7, account(9), &entry), &proof));
             let more = Entry { cumulative: Amount(entry.cumulative.0 + U256::ONE), ..entry };
             prop_assert!(!verify(tree.root(), leaf(7, account(9), &more), &proof));

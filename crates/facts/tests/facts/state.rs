@@ -94,6 +94,8 @@ fn what_an_event_must_say_is_named() {
         assert_eq!((error.seq, error.field), (9, field), "{kind} {body}");
         assert!(error.to_string().contains(&format!("entry 9: a `{kind}` without a valid `{field}`")));
     }
+    let cut_off = Event { body: "{\"hash\":".to_owned(), ..event(9, "order.recorded", "order:1", &json!({})) };
+    assert_eq!(State::default().push(&cut_off).unwrap_err().field, "body");
 }
 
 proptest! {

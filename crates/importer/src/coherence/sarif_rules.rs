@@ -128,6 +128,7 @@ impl Rules {
         for extension in extensions.into_iter().flatten() {
             rules.add(extension.unwrap_or_default());
         }
+        // Invocations in another form change no level: the rules' own count.
         let invocations = invocations.and_then(|raw| serde_json::from_str::<Vec<Option<Invocation>>>(raw.get()).ok());
         for invocation in invocations.into_iter().flatten() {
             let said = invocation.and_then(|invocation| invocation.rule_configuration_overrides).unwrap_or_default();

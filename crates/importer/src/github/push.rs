@@ -244,6 +244,7 @@ fn contribution(commit: &Commit, sender: Option<&User>, programs: &Programs) -> 
     let touched: HashSet<&String> = commit.added.iter().chain(&commit.modified).collect();
     let files = u32::try_from(touched.len()).unwrap_or(u32::MAX);
     let touches_tests = touched.iter().any(|path| paths::is_test(path.as_bytes()));
+    // `Push::check` refuses a push with another time.
     let time = DateTime::parse_from_rfc3339(&commit.timestamp).map_or(0, |time| time.timestamp());
     let (authors, triggered_by) = who(commit, sender, programs);
     Contribution {

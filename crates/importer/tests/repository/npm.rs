@@ -135,6 +135,12 @@ fn a_package_without_a_place_has_the_registry_of_the_project() {
         "pkg:npm/c@1.0.0",
     ];
     assert_eq!(purls(&found), expected);
+    assert!(!warned(&found, ".npmrc"), "{:?}", found.warnings);
+
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    let found = Repo::of(&[("web/package-lock.json", lock), ("web/.npmrc", pointer)]).read();
+    assert!(purls(&found).contains(&"pkg:npm/%40corp/b@1.0.0"), "{:?}", purls(&found));
+    assert!(warned(&found, "web/package-lock.json: .npmrc beside it is not read"), "{:?}", found.warnings);
 }
 
 #[test]

@@ -15,7 +15,8 @@ fn fail(path: &Path) -> ImportError {
 fn what_is_no_repository_is_named() {
     let folder = TempDir::new().unwrap();
     let absent = folder.path().join("absent");
-    assert!(matches!(fail(&absent), ImportError::NotThere { path } if path == absent));
+    assert!(matches!(fail(&absent), ImportError::NotThere { path, source }
+        if path == absent && source.kind() == std::io::ErrorKind::NotFound));
     assert!(matches!(fail(folder.path()), ImportError::NotARepository { .. }));
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();

@@ -22,8 +22,8 @@ pub(super) enum Origin {
 pub(super) struct Values(BTreeMap<(&'static str, &'static str), (String, Origin)>);
 
 impl Values {
-    /// Returns the values of a file and of the environment, which win, and what is wrong in the file.
-    pub fn collect(file: &Table, environment: impl Fn(&str) -> Option<String>) -> (Self, Vec<String>) {
+    /// Returns the values of a file and of the environment, which win, and what is wrong with them.
+    pub fn collect(file: &Table, environment: impl Fn(&str) -> Result<Option<String>, String>) -> (Self, Vec<String>) {
         let (mut values, mut faults) = (Self::default(), Vec::new());
         for (name, value) in file {
             match (SECTIONS.iter().find(|section| section.name == name), value) {
@@ -33,8 +33,10 @@ impl Values {
             }
         }
         for (section, key) in all() {
-            if let Some(text) = environment(key.variable) {
-                values.0.insert((section.name, key.name), (text, Origin::Environment));
+            match environment(key.variable) {
+                Ok(Some(text)) => drop(values.0.insert((section.name, key.name), (text, Origin::Environment))),
+                Ok(None) => {}
+                Err(fault) => faults.push(fault),
             }
         }
         (values, faults)

@@ -8,7 +8,7 @@ mod secret;
 mod sections;
 mod value;
 
-use std::env;
+use std::env::{self, VarError};
 
 pub use example::example;
 use load::Values;
@@ -16,7 +16,7 @@ pub use secret::{Secret, SecretUrl};
 pub use sections::{
     Chain, Content, Database, Distribution, Engine, Http, Ledger, Market, Repositories, Settings, Telemetry,
 };
-pub use value::{Finality, LogFormat, MinPayouts, Patterns};
+pub use value::{Currencies, Finality, LogFormat, MinPayouts, Patterns};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -44,7 +44,7 @@ impl Settings {
     /// # Errors
     /// In the same cases as [`Settings::load`].
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
-        Self::from_parts(text, "given", |_| None).map(|(settings, _)| settings)
+        Self::from_parts(text, "given", |_| Ok(None)).map(|(settings, _)| settings)
     }
 
     /// Returns the settings in force, as a configuration file without secrets.
@@ -56,20 +56,25 @@ impl Settings {
     }
 
     fn load_with_values() -> Result<(Self, Values), SettingsError> {
-        let (path, text) = match env::var("TRIBUTARY_CONFIG").ok().filter(|path| !path.is_empty()) {
+        let variable = |name: &str| match env::var(name) {
+            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(format!("{name} is set to something that is no text in UTF-8")),
+        };
+        let (path, text) = match variable("TRIBUTARY_CONFIG").map_err(|fault| SettingsError::Invalid(vec![fault]))? {
             Some(path) => match std::fs::read_to_string(&path) {
                 Ok(text) => (path, text),
                 Err(source) => return Err(SettingsError::Unreadable { path, source }),
             },
             None => (String::new(), String::new()),
         };
-        Self::from_parts(&text, &path, |variable| env::var(variable).ok().filter(|value| !value.is_empty()))
+        Self::from_parts(&text, &path, variable)
     }
 
     fn from_parts(
         text: &str,
         path: &str,
-        environment: impl Fn(&str) -> Option<String>,
+        environment: impl Fn(&str) -> Result<Option<String>, String>,
     ) -> Result<(Self, Values), SettingsError> {
         let table = text.parse::<toml::Table>().map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -108,7 +113,7 @@ mod tests {
 
     fn load(file: &str, environment: &[(&str, &str)]) -> Result<(Settings, Values), SettingsError> {
         Settings::from_parts(file, "test.toml", |variable| {
-            environment.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.to_string())
+            Ok(environment.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.to_string()))
         })
     }
 
@@ -126,6 +131,16 @@ mod tests {
         [chain]
         rpc_url = 'https://eth.example/v2/hunter2'
     ";
+
+    #[test]
+    fn a_variable_that_is_no_text_is_not_taken_for_unset() {
+        let unreadable = |variable: &str| match variable {
+            "UPLOAD_LIMIT" => Err(format!("{variable} is no text")),
+            _ => Ok(None),
+        };
+        let error = Settings::from_parts(MINIMUM, "test.toml", unreadable).unwrap_err().to_string();
+        assert!(error.contains("UPLOAD_LIMIT is no text"), "{error}");
+    }
 
     #[test]
     fn environment_wins_over_file() {
@@ -209,6 +224,16 @@ mod tests {
             let error = refused(MINIMUM, &[("MIN_PAYOUTS", wrong)]);
             assert!(error.contains("base units"), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn currencies_are_left_out_by_address() {
+        let (one, other) = (Address::repeat_byte(0xaa), Address::repeat_byte(0xbb));
+        let settings = loaded(MINIMUM, &[("CURRENCIES_LEFT_OUT", &format!("{one}, {other},{one}"))]);
+        assert_eq!(settings.distribution.left_out.0, [one, other].into());
+        assert!(loaded(MINIMUM, &[]).distribution.left_out.0.is_empty());
+        let error = refused(MINIMUM, &[("CURRENCIES_LEFT_OUT", "USDC")]);
+        assert!(error.contains("`USDC` is not the address of a token"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use alloy_primitives::Address;
 use domain::distribution::Policy;
 
-use super::{Finality, LogFormat, MinPayouts, Patterns, Secret, SecretUrl, load::Values, value::Value};
+use super::{Currencies, Finality, LogFormat, MinPayouts, Patterns, Secret, SecretUrl, load::Values, value::Value};
 
 /// The value of a setting when nothing sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +181,9 @@ sections! {
         /// The least that is paid, by currency: `0xtoken=amount` in base units, several with commas; the native coin is the
         /// zero address. Smaller amounts are carried until they reach it.
         min_payouts: MinPayouts = Default::Is(""), "MIN_PAYOUTS";
+        /// Currencies whose income waits undivided, several with commas: tokens that only cost gas. What roots promised in them
+        /// already stays.
+        left_out: Currencies = Default::Is(""), "CURRENCIES_LEFT_OUT";
     }
     /// The ledger of everything that was recorded.
     ledger: Ledger {

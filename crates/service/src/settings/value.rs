@@ -1,6 +1,11 @@
 //! The types of settings. Each value is read from text, as an environment variable or a TOML file gives it.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    str::FromStr,
+};
 
 use alloy_primitives::Address;
 use domain::{distribution::Policy, money::Amount};
@@ -184,6 +189,21 @@ impl Value for MinPayouts {
     fn show(&self) -> Option<String> {
         let pairs = self.0.iter().map(|(token, amount)| format!("{token}={amount}"));
         Some(pairs.collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty())
+    }
+}
+
+/// Some currencies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Currencies(pub BTreeSet<Address>);
+
+impl Value for Currencies {
+    fn parse(text: &str) -> Result<Self, String> {
+        let address = |part: &str| part.parse().map_err(|_| format!("`{part}` is not the address of a token"));
+        listed(text).map(address).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty())
     }
 }
 

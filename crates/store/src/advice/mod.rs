@@ -201,7 +201,7 @@ impl TryFrom<Row> for Recorded {
             chain_id: row.chain_id,
             agent: row.agent,
             subject: row.subject,
-            version: u16::try_from(row.version).unwrap_or_default(),
+            version: version(row.version)?,
             day: row.day,
             question: row.question,
             answer: row.advice,
@@ -339,8 +339,10 @@ pub async fn questions(
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.subject, (u16::try_from(row.version).unwrap_or_default(), row.question)))
-        .collect())
+    rows.into_iter().map(|row| Ok((row.subject, (version(row.version)?, row.question)))).collect()
+}
+
+/// Reads the version in which advice is written.
+fn version(stored: i16) -> Result<u16, StoreError> {
+    u16::try_from(stored).map_err(|_| StoreError::Corrupt { what: "version of advice", value: stored.to_string() })
 }

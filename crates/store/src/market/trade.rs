@@ -112,6 +112,7 @@ pub async fn settles_in(
     .fetch_optional(conn)
     .await?;
     let Some(row) = row.filter(|row| block > row.finalized as u64) else { return Ok(None) };
+    // Without kept blocks nothing says how long it takes, and the caller asks again soon.
     Ok(Some(Duration::from_secs_f64(row.wait.unwrap_or_default().clamp(1.0, 600.0))))
 }
 

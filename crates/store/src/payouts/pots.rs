@@ -335,8 +335,11 @@ fn owners(shares: &Value) -> Result<Vec<(Address, BasisPoints)>, StoreError> {
         account: Address,
         bps: u16,
     }
-    let shares: Vec<Share> = serde_json::from_value(shares.clone())
-        .map_err(|_| StoreError::Corrupt { what: "shares", value: shares.to_string() })?;
+    let shares: Vec<Share> = serde_json::from_value(shares.clone()).map_err(|source| StoreError::Json {
+        what: "shares",
+        value: shares.to_string(),
+        source,
+    })?;
     shares.into_iter().map(|share| Ok((share.account, bps(share.bps)?))).collect()
 }
 

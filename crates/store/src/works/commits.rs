@@ -188,6 +188,8 @@ fn parts(
 ) -> Result<(), StoreError> {
     let shares = split::largest_remainder(millionths(commit.cost), &vec![U256::from(1); commit.authors.len()])
         .map_err(|error| StoreError::Refused(format!("commit {}: {error}", commit.id)))?;
+    let occurred_at = DateTime::from_timestamp(commit.time, 0)
+        .ok_or_else(|| StoreError::Refused(format!("commit {}: its time {} has no date", commit.id, commit.time)))?;
     new.extend(commit.authors.iter().zip(shares).map(|(author, share)| NewContribution {
         contributor: key(author),
         name: Some(author.name()).filter(|name| !name.is_empty()),
@@ -200,7 +202,7 @@ fn parts(
         evidence: commit.evidence.map(str::to_owned),
         source_key: source_key(commit),
         summary: clean(commit.subject),
-        occurred_at: DateTime::from_timestamp(commit.time, 0).unwrap_or_default(),
+        occurred_at,
     }));
     Ok(())
 }

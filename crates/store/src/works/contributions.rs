@@ -249,7 +249,7 @@ async fn tell(tx: &mut PgConnection, change: Change, by: Address, ids: &[i64]) -
                 |what, text: &str| text.parse().map_err(|_| StoreError::Corrupt { what, value: text.to_owned() });
             let basis = row.basis.map(|basis| {
                 let text = basis.to_string();
-                serde_json::from_value(basis).map_err(|_| StoreError::Corrupt { what: "basis", value: text })
+                serde_json::from_value(basis).map_err(|source| StoreError::Json { what: "basis", value: text, source })
             });
             let body = Contribution {
                 work: row.work_id.into(),

@@ -2,6 +2,7 @@
 //! they may name people, and nobody could take them back. The content hash stays out too, because whoever knew it could
 //! register it before its owner.
 
+pub mod catalogue;
 pub mod commits;
 pub mod contributions;
 pub mod dependencies;

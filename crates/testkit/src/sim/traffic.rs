@@ -147,7 +147,6 @@ pub struct Traffic {
     tallies: [Tally; 3],
     roots: u64,
     pending_root: Option<B256>,
-    active_root: B256,
     offers: Vec<Offer>,
     licences: Vec<Licence>,
     stakes: BTreeMap<(u64, usize), U256>,
@@ -233,7 +232,6 @@ impl Traffic {
             tallies: [Tally::default(); 3],
             roots: 0,
             pending_root: None,
-            active_root: B256::ZERO,
             offers: vec![],
             licences: vec![],
             stakes: BTreeMap::new(),
@@ -569,6 +567,7 @@ impl Traffic {
             from: self.accounts[from],
             amount,
             reason: B256::right_padding_from(reason.as_bytes()),
+            forwarded: false,
         };
         self.emit(logs, self.deployment.payouts, &funded);
         self.income(currency, amount);
@@ -705,9 +704,7 @@ impl Traffic {
             self.emit(logs, payouts, &Payouts::RootVetoed { seq, number, root });
             return Some((ENGINE, payouts));
         }
-        let previous = std::mem::replace(&mut self.active_root, root);
-        let activated =
-            Payouts::RootActivated { seq, number, root, previousRoot: previous, graceUntil: time + 7 * DAY };
+        let activated = Payouts::RootActivated { seq, number, root, graceUntil: time + 7 * DAY };
         self.emit(logs, payouts, &activated);
         for currency in 0..self.currencies.len() {
             let tally = &mut self.tallies[currency];
@@ -715,7 +712,7 @@ impl Traffic {
             if currency != 0 && !fresh.is_zero() && rng.chance(10) {
                 let seq = next(&mut self.seqs.payouts);
                 let token = self.currencies[currency];
-                self.emit(logs, payouts, &Payouts::TotalPassedOver { seq, token, amount: fresh });
+                self.emit(logs, payouts, &Payouts::TotalPassedOver { seq, number, token, amount: fresh });
                 self.truth.row("totals_passed_over");
             } else {
                 tally.declared = tally.pending;
@@ -819,6 +816,7 @@ impl Traffic {
             from: licences,
             amount: U256::from(offer.price),
             reason: B256::right_padding_from(b"licence"),
+            forwarded: false,
         };
         self.emit(logs, self.deployment.payouts, &funded);
         self.income(currency, U256::from(offer.price));
@@ -1035,6 +1033,7 @@ impl Traffic {
                     from,
                     amount: amount(rng),
                     reason: B256::ZERO,
+                    forwarded: false,
                 };
                 self.emit(logs, contracts.payouts, &funded);
                 Some((account, contracts.payouts))

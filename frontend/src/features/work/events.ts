@@ -63,6 +63,7 @@ function read(event: string, details: Details): WorkEvent | undefined {
         return undefined;
     }
   } catch (error) {
+    // It is shown by its name alone: what it lacks is not guessed.
     if (error instanceof MissingField) return undefined;
     throw error;
   }

@@ -48,7 +48,7 @@ function List({ found }: { found: Partners }) {
 }
 
 function One({ partner, team }: { partner: Partner; team: Partners["team"] }) {
-  const own = partner.split.at(-1) ?? 0;
+  const own = partner.split.at(-1);
   return (
     <>
       <div className="flex flex-wrap items-baseline justify-between gap-x-4">
@@ -72,7 +72,7 @@ function One({ partner, team }: { partner: Partner; team: Partners["team"] }) {
                 {member.name && `${member.name} `}
                 <AddressLink address={member.account} />
               </span>
-              <span>{formatBps(partner.split[place] ?? 0)}</span>
+              <span>{formatBps(partner.split[place])}</span>
             </li>
           ))}
           {team.length > SHARES && (

@@ -1,19 +1,31 @@
 //! The books of a chain: double entry over all that was recorded, compared with what the contracts hold. Migration 0016 says which
-//! fact posts to which account, and what must hold.
+//! fact posts to which account, and what must hold; migration 0029 how a check costs only what changed.
+//!
+//! `running` reads the books as running totals and what came after them, and moves the totals on. `recount` counts everything from
+//! the beginning and compares.
+
+mod recount;
+mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::facts::{Account, BooksBalanced, BooksFault, BooksStopped, ChainId, Fact, Hash, NewFact, Stream, Subject, Units};
+use ::facts::{BooksBalanced, BooksFault, BooksStopped, ChainId, Fact, Hash, NewFact, Stream, Subject};
 use alloy_primitives::{Address, B256, U256};
 use domain::money::Amount;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
-use crate::{StoreError, facts, snapshot, values};
+use crate::{StoreError, facts};
+
+pub use recount::{Difference, RUNNING, Recount, recount};
+pub use running::{forget, read};
 
 /// The number of days for which checks that found nothing are kept.
 const KEEP_DAYS: i32 = 30;
+/// After how many hours everything is counted from the beginning again. When that found a fault, every check does so until it is
+/// gone, except for what the contracts hold: that is compared by every check, and anyone can make a token that holds too little.
+const RECOUNT_HOURS: i32 = 24;
 
 /// One currency's accounts, in base units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,9 +85,10 @@ impl Books {
         self.faults.iter().map(|fault| fault.token).collect()
     }
 
-    /// Tells whether the records contradict themselves, whatever the contracts hold. Then no root may go out.
-    pub fn contradict_themselves(&self) -> bool {
-        self.faults.iter().any(|fault| fault.rule != HELD)
+    /// Returns the currencies in which the records contradict themselves, whatever the contracts hold. No root may bring
+    /// anything new in them.
+    pub fn contradictions(&self) -> BTreeSet<Address> {
+        self.faults.iter().filter(|fault| fault.rule != HELD).map(|fault| fault.token).collect()
     }
 
     /// Notes what the contracts hold of a currency at the books' block. An excess over the books belongs to nobody and is
@@ -90,71 +103,66 @@ impl Books {
     }
 }
 
-/// Reads a chain's books in one snapshot. Returns `None` as long as its mirror has not reached its first head.
+/// A check that was made and is not recorded yet.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub books: Books,
+    /// Whether everything was counted from the beginning.
+    pub whole: bool,
+    /// What the running totals do not hold yet.
+    span: running::Span,
+}
+
+/// Checks a chain's books: what changed since the last check, and once a day everything. Returns `None` as long as its mirror
+/// has not reached its first head.
 ///
 /// # Errors
 /// When the database fails, or holds something that cannot be an amount.
-pub async fn read(pool: &PgPool, chain_id: ChainId) -> Result<Option<Books>, StoreError> {
-    let chain = chain_id.get();
-    let mut tx = snapshot(pool).await?;
-    let cursor = sqlx::query!(
-        r#"SELECT block_number, block_hash AS "block_hash: Hash" FROM chain.cursors WHERE chain_id = $1 AND NOT in_bulk"#,
-        chain
+pub async fn check(pool: &PgPool, chain_id: ChainId) -> Result<Option<Reading>, StoreError> {
+    let due = sqlx::query_scalar!(
+        r#"SELECT coalesce((SELECT created_at < now() - make_interval(hours => $2)
+                                   OR EXISTS (SELECT FROM jsonb_array_elements(faults) f WHERE f ->> 'rule' <> $3)
+                            FROM book_checks WHERE chain_id = $1 AND whole ORDER BY id DESC LIMIT 1), true) AS "due!""#,
+        chain_id.get(),
+        RECOUNT_HOURS,
+        HELD
     )
-    .fetch_optional(&mut *tx)
+    .fetch_one(pool)
     .await?;
-    let Some(cursor) = cursor else { return Ok(None) };
-    let rows = sqlx::query!(
-        r#"SELECT token AS "token!: Account", account AS "account!", balance::text AS "balance!",
-                  coalesce(debits, 0) AS "debits!: Units", (-coalesce(credits, 0)) AS "credits!: Units"
-           FROM book_balances WHERE chain_id = $1 ORDER BY token, account"#,
-        chain
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let mut accounts: BTreeMap<Address, BTreeMap<String, Position>> = BTreeMap::new();
-    for row in rows {
-        // An overdrawn account is a fault of its own; here it holds nothing.
-        let balance = values::amount(row.balance.trim_start_matches('-'))?;
-        let account = Position { balance, debits: row.debits.0.0, credits: row.credits.0.0 };
-        accounts.entry(row.token.0).or_default().insert(row.account, account);
+    if due {
+        return Ok(recount(pool, chain_id).await?.map(|recount| recount.reading));
     }
-    let faults = sqlx::query!(
-        r#"SELECT token AS "token!: Account", rule AS "rule!", detail AS "detail!" FROM book_faults($1)"#,
-        chain
-    )
-    .fetch_all(&mut *tx)
-    .await?
-    .into_iter()
-    .map(|row| Ok(Fault { token: row.token.0, rule: row.rule, detail: row.detail }))
-    .collect::<Result<Vec<_>, StoreError>>()?;
-    Ok(Some(Books {
-        block_number: cursor.block_number as u64,
-        block_hash: cursor.block_hash.0,
-        currencies: accounts.into_iter().map(|(token, accounts)| currency(token, &accounts)).collect(),
-        faults,
-    }))
+    read(pool, chain_id).await
 }
 
-#[derive(Clone, Copy, Default)]
+/// The debits and credits of an account of the books.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Position {
-    balance: U256,
     debits: U256,
     credits: U256,
 }
 
+impl Position {
+    /// An overdrawn account is a fault of its own; here only the difference counts.
+    fn balance(self) -> U256 {
+        self.debits.abs_diff(self.credits)
+    }
+}
+
+type Accounts = BTreeMap<Address, BTreeMap<String, Position>>;
+
 fn currency(token: Address, accounts: &BTreeMap<String, Position>) -> Currency {
     let of = |name: &str| accounts.get(name).copied().unwrap_or_default();
-    let (fees, gas) = (of("fees").balance, of("gas").balance);
+    let (fees, gas) = (of("fees").balance(), of("gas").balance());
     Currency {
         token,
         income: Amount(of("pot").debits),
-        undistributed: Amount(of("undistributed").balance),
-        payable: Amount(of("payable").balance),
-        reserved: Amount(of("reserved").balance),
-        carried: Amount(of("carried").balance),
+        undistributed: Amount(of("undistributed").balance()),
+        payable: Amount(of("payable").balance()),
+        reserved: Amount(of("reserved").balance()),
+        carried: Amount(of("carried").balance()),
         paid: Amount(of("pot").credits),
-        pot: Amount(of("pot").balance),
+        pot: Amount(of("pot").balance()),
         held: None,
         fees: Amount(fees),
         gas: Amount(gas),
@@ -162,33 +170,43 @@ fn currency(token: Address, accounts: &BTreeMap<String, Position>) -> Currency {
     }
 }
 
-/// Records a check. The ledger is told when faults come and when they are gone.
+/// Records a check, and moves the running totals on to it unless the books contradict themselves. The ledger is told when faults
+/// come and when they are gone.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record(tx: &mut PgConnection, chain_id: ChainId, books: &Books) -> Result<(), StoreError> {
-    let chain = chain_id.get();
+pub async fn record(
+    tx: &mut Transaction<'_, Postgres>,
+    chain_id: ChainId,
+    reading: &Reading,
+) -> Result<(), StoreError> {
+    let (chain, books) = (chain_id.get(), &reading.books);
     let stopped_before = stopped(tx, chain_id).await?;
     let encode = |value: serde_json::Result<Value>| {
         value.map_err(|error| StoreError::Refused(format!("the books cannot be written as JSON: {error}")))
     };
-    sqlx::query!(
-        "INSERT INTO book_checks (chain_id, block_number, block_hash, currencies, faults) VALUES ($1, $2, $3, $4, $5)",
+    let check = sqlx::query_scalar!(
+        "INSERT INTO book_checks (chain_id, block_number, block_hash, currencies, faults, whole) VALUES ($1, $2, $3, $4, $5, $6)
+         RETURNING id",
         chain,
         books.block_number as i64,
         Hash(books.block_hash) as _,
         encode(serde_json::to_value(&books.currencies))?,
-        encode(serde_json::to_value(&books.faults))?
+        encode(serde_json::to_value(&books.faults))?,
+        reading.whole
     )
-    .execute(&mut *tx)
+    .fetch_one(&mut **tx)
     .await?;
+    if books.contradictions().is_empty() {
+        running::advance(tx, chain_id, check, &reading.span).await?;
+    }
     sqlx::query!(
         "DELETE FROM book_checks WHERE chain_id = $1 AND faults = '[]' AND created_at < now() - make_interval(days => $2)
             AND id < (SELECT max(id) FROM book_checks WHERE chain_id = $1)",
         chain,
         KEEP_DAYS
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
     let stopped = books.stopped();
     if stopped != stopped_before {
@@ -218,6 +236,14 @@ pub async fn record(tx: &mut PgConnection, chain_id: ChainId, books: &Books) -> 
 /// When the database fails.
 pub async fn stopped(tx: &mut PgConnection, chain_id: ChainId) -> Result<BTreeSet<Address>, StoreError> {
     Ok(newest(tx, chain_id).await?.map(|check| check.books.stopped()).unwrap_or_default())
+}
+
+/// Returns the currencies in which the records contradicted themselves at the newest check.
+///
+/// # Errors
+/// When the database fails.
+pub async fn contradictions(tx: &mut PgConnection, chain_id: ChainId) -> Result<BTreeSet<Address>, StoreError> {
+    Ok(newest(tx, chain_id).await?.map(|check| check.books.contradictions()).unwrap_or_default())
 }
 
 /// A recorded check.
