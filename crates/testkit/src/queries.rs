@@ -49,8 +49,26 @@ fn named(column: &Value) -> String {
     name.split(':').next().unwrap_or_default().trim_end().to_owned()
 }
 
+/// The text literals of the sources.
+#[derive(Default)]
+struct Literals {
+    whole: BTreeSet<String>,
+    /// What a macro puts one of its arguments between: `"SELECT " + $column + " FROM works"`.
+    around: Vec<(String, String)>,
+}
+
+impl Literals {
+    fn have(&self, text: &str) -> bool {
+        let within = |(before, after): &(String, String)| {
+            let rest = text.strip_prefix(before.as_str()).and_then(|rest| rest.strip_suffix(after.as_str()));
+            rest.is_some_and(|argument| self.whole.contains(argument))
+        };
+        self.whole.contains(text) || self.around.iter().any(within)
+    }
+}
+
 /// Adds every text literal of the sources in a folder.
-fn literals(folder: &Path, into: &mut BTreeSet<String>) -> Result<()> {
+fn literals(folder: &Path, into: &mut Literals) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -68,18 +86,35 @@ fn literals(folder: &Path, into: &mut BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-fn literals_of(tokens: TokenStream, into: &mut BTreeSet<String>) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => literals_of(group.stream(), into),
-            TokenTree::Literal(literal) => {
-                if let syn::Lit::Str(text) = syn::Lit::new(literal) {
-                    into.insert(text.value());
-                }
-            }
-            TokenTree::Ident(_) | TokenTree::Punct(_) => {}
+fn literals_of(tokens: TokenStream, into: &mut Literals) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (place, token) in tokens.iter().enumerate() {
+        if let TokenTree::Group(group) = token {
+            literals_of(group.stream(), into);
         }
+        let Some(text) = literal(token) else { continue };
+        if let [plus, dollar, TokenTree::Ident(_), again, end, ..] = &tokens[place + 1..]
+            && let Some(end) = literal(end)
+            && is(plus, '+')
+            && is(dollar, '$')
+            && is(again, '+')
+        {
+            into.around.push((text.clone(), end));
+        }
+        into.whole.insert(text);
     }
+}
+
+fn literal(token: &TokenTree) -> Option<String> {
+    let TokenTree::Literal(literal) = token else { return None };
+    match syn::Lit::new(literal.clone()) {
+        syn::Lit::Str(text) => Some(text.value()),
+        _ => None,
+    }
+}
+
+fn is(token: &TokenTree, sign: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
 #[tokio::test]
@@ -102,10 +137,10 @@ async fn are_described_as_the_database_describes_them() -> Result<()> {
 
 #[test]
 fn are_all_in_the_sources() -> Result<()> {
-    let mut literals_of_all = BTreeSet::new();
-    literals(&workspace(), &mut literals_of_all)?;
+    let mut sources = Literals::default();
+    literals(&workspace(), &mut sources)?;
     let unused: Vec<String> =
-        described()?.into_iter().map(|(text, _)| text).filter(|text| !literals_of_all.contains(text)).collect();
+        described()?.into_iter().map(|(text, _)| text).filter(|text| !sources.have(text)).collect();
     anyhow::ensure!(unused.is_empty(), "run ./dev db prepare: no source has\n{}", unused.join("\n"));
     Ok(())
 }
