@@ -149,8 +149,9 @@ async fn a_long_backlog_leaves_connections_to_web_requests() -> Result<()> {
     const BACKLOG: i64 = 10_000;
     let stage = Stage::start().await?;
     stage.mirror().await?;
+    // Ids are ULIDs, which begin with 7 at most. Whatever else the package reads as one is written back as another.
     let jobs = "INSERT INTO apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority)
-                SELECT 'B' || lpad(n::text, 25, '0'), 'agents:31337',
+                SELECT '7' || lpad(n::text, 25, '0'), 'agents:31337',
                        convert_to('{\"name\":\"appraise\",\"version\":1,\"tries\":0,\"arguments\":{\"asset\":' || n || '}}', 'UTF8'),
                        'Pending', 0, 25, now(), 0 FROM generate_series(1000, 999 + $1::bigint) n";
     sqlx::query(jobs).bind(BACKLOG).execute(stage.pool()).await?;
